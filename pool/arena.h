@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Arena: all memory that must outlive the process, in one shareable file.
+ *
+ * Terms
+ *   arena    one file in memory (an unlinked file on a private huge-page tmpfs
+ *            where that is permitted, else a memfd), mapped MAP_SHARED at one
+ *            fixed address, so that a pointer into it means the same in every
+ *            process that maps it.
+ *   segment  2 MiB of the arena; memory is got from and given back to the
+ *            kernel in segments.
+ *   run      1 to 16 contiguous pages of one segment.
+ *   page     4096 bytes, named by its page number (pfn): offset / 4096. Every
+ *            page of a segment has a 16-byte descriptor (struct page_desc in
+ *            arena_i.h).
+ *   slab     one page cut into equal objects of one slab cache.
+ *   window   a range of the arena, apart from the segments, that grows from
+ *            one end: segment descriptors, and the pool's handle cells.
+ *   thread   struct arena_thread: what a thread needs to change the arena. Its
+ *            shared half (undo log, what it is about to own) lives in the
+ *            arena, so a successor can finish or undo what the thread began.
+ *   ref      a 64-bit word that owns something: a kind in the upper 4 bits
+ *            (REF_*), what it owns below. 0 owns nothing.
+ *
+ * Allocation is "into a ref": the thing is taken and named by a word of the
+ * arena in one step that a kill cannot split, and freeing clears that word in
+ * the same way (libpmemobj's pmemobj_alloc() into an OID works so). Whoever
+ * keeps its refs where a successor finds them never leaks and never frees
+ * twice.
+ *
+ * Order of recovery: arena_open() rolls back every thread's open undo log and
+ * finishes what its pending words name; then the owner of the refs decides
+ * about them.
+ *
+ * Locks: all are leaves and private to the process; the caller needs none.
+ * A struct arena_thread is used by one thread at a time.
+ */
+#ifndef POOL_ARENA_H
+#define POOL_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "undo.h"
+
+#define ARENA_PAGE_SIZE 4096u
+#define ARENA_SEG_SIZE  (2u << 20)
+#define ARENA_SEG_PAGES (ARENA_SEG_SIZE / ARENA_PAGE_SIZE)
+#define ARENA_MAX_RUN   16u
+
+/* Fixed address and largest size of the mapping (see ARENA_SIZE in use). */
+#if ZS_ARENA_SANITIZED
+#define ARENA_BASE UINT64_C(0x550000000000)
+#define ARENA_SIZE (UINT64_C(128) << 30)
+#else
+#define ARENA_BASE UINT64_C(0x100000000000)
+#define ARENA_SIZE (UINT64_C(1) << 40)
+#endif
+
+#define REF_KIND_SHIFT 60
+#define REF_NONE       UINT64_C(0)
+#define REF_SLAB       UINT64_C(1) /* address of a slab object */
+#define REF_RUN        UINT64_C(2) /* pfn << 8 | pages */
+#define REF_OBJ        UINT64_C(3) /* handle of a zsmalloc object */
+#define REF_KIND(r)    ((uint64_t)(r) >> REF_KIND_SHIFT)
+#define REF_VALUE(r)   ((uint64_t)(r) & ((UINT64_C(1) << REF_KIND_SHIFT) - 1))
+#define REF_MAKE(k, v) ((uint64_t)(k) << REF_KIND_SHIFT | (uint64_t)(v))
+
+/* What a page is used for (page_desc.type), for validation and statistics. */
+enum arena_page_type {
+	ARENA_PAGE_NONE, /* free, or a continuation never asked about */
+	ARENA_PAGE_ZSPAGE,
+	ARENA_PAGE_SLAB,
+	ARENA_PAGE_DATA, /* a run used as plain memory */
+	ARENA_NR_PAGE_TYPES,
+};
+
+/*
+ * Slab caches. The first ones have a type of their own so that an object can
+ * be recognised from its address; SLAB_BUF_* are plain buffers by size.
+ */
+enum slab_cache {
+	SLAB_INODE,
+	SLAB_BUF_32,
+	SLAB_BUF_48,
+	SLAB_BUF_64,
+	SLAB_BUF_80,
+	SLAB_BUF_96,
+	SLAB_BUF_128,
+	SLAB_BUF_160,
+	SLAB_BUF_192,
+	SLAB_BUF_256,
+	SLAB_BUF_320,
+	SLAB_BUF_512,
+	SLAB_BUF_1024,
+	SLAB_BUF_2048,
+	SLAB_BUF_4096,
+	SLAB_NR_CACHES,
+};
+
+/* Bytes of one object in SLAB_INODE: 18 in a page. A multiple of 32. */
+#define SLAB_INODE_SIZE 224u
+
+struct arena;
+
+/*
+ * The shared half of a thread: in the arena, found again by its number.
+ * All words but the undo log are only changed under it.
+ */
+struct arena_thread_shared {
+	/* A run taken from or going back to the arena that nothing names yet. */
+	uint64_t pending_run;
+	/* Free handles kept ready by the pool (see zsmalloc.h). */
+	uint64_t nr_handles;
+	uint32_t handles[64];
+	struct undo_log undo; /* of the one critical section that is open */
+	struct undo_entry undo_room[126];
+};
+
+struct arena_thread {
+	struct arena_thread_shared *shared;
+	unsigned nr; /* its number, 0 .. arena_params.nr_threads - 1 */
+	/*
+	 * May this thread dip into the reserve that arena_set_reserve() keeps
+	 * back? Set around overwrites and deletions, which must work when the
+	 * arena is full. Private to the thread.
+	 */
+	bool use_reserve;
+};
+
+struct arena_params {
+	uint64_t limit;      /* bytes of RAM for everything, 0 = no limit */
+	unsigned nr_threads; /* threads that change the arena, 1 .. 512 */
+	size_t root_size;    /* bytes of the owner's root area */
+	bool no_huge;        /* do not try the huge-page tmpfs */
+};
+
+struct arena_stats {
+	uint64_t used;       /* bytes the file really holds in RAM */
+	uint64_t used_max;   /* its peak since start or reset */
+	uint64_t limit;      /* bytes, 0 = none */
+	uint64_t reserve;    /* bytes of the limit kept for use_reserve */
+	uint64_t free_pages; /* pages that are in `used` but hold nothing */
+	uint64_t segments;   /* segments that hold at least one backed page */
+	uint64_t free_segments; /* of them, those that hold nothing */
+	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in use, by type ([0] unused) */
+	uint64_t window_bytes; /* of `used`: descriptors and handle cells */
+	uint64_t root_bytes;   /* of `used`: header, threads, root area */
+	uint64_t slab_objs[SLAB_NR_CACHES];
+	bool huge; /* backed by huge pages */
+};
+
+/*
+ * Make a new arena and map it.
+ *
+ * Returns 0; -EEXIST when the fixed address range is taken; -EINVAL for bad
+ * parameters or a limit too small for header and root area plus one segment;
+ * -ENOMEM, -ENOSPC when the system has no memory. Nothing is left behind on
+ * failure. The caller owns *out and ends it with arena_close().
+ */
+int arena_create(const struct arena_params *params, struct arena **out);
+
+/*
+ * Map the arena behind @fd (which stays the caller's; it is duplicated) and
+ * bring it into a consistent state: rolls back open undo logs, finishes or
+ * undoes growth and give-back, gives back pending runs. No other process may
+ * be changing it. Safe to be killed in and to be called again.
+ *
+ * Returns 0, -EEXIST as above, -EPROTO when the header is not one this build
+ * understands (magic, layout version, struct sizes), or -errno from the
+ * system. The caller owns *out.
+ */
+int arena_open(int fd, struct arena **out);
+
+/* Unmap and close. The memory is gone with the last descriptor of the file. */
+void arena_close(struct arena *a);
+
+/* The file's descriptor, for handing to a successor. Stays the arena's. */
+int arena_fd(const struct arena *a);
+
+/* The owner's root area: zeroed at creation, page aligned, always backed. */
+void *arena_root(const struct arena *a);
+
+unsigned arena_nr_threads(const struct arena *a);
+
+/* Thread @nr's context; the same pointer at every call. nr < nr_threads. */
+struct arena_thread *arena_thread(struct arena *a, unsigned nr);
+
+/* Change the limit (bytes, 0 = none). Takes effect for the next growth. */
+void arena_set_limit(struct arena *a, uint64_t bytes);
+/* Bytes below the limit that only threads with use_reserve may use. */
+void arena_set_reserve(struct arena *a, uint64_t bytes);
+/* Restart the peak at the present use. */
+void arena_reset_used_max(struct arena *a);
+
+/* Consistent per field, not across fields, unless the arena is at rest. */
+void arena_get_stats(struct arena *a, struct arena_stats *out);
+
+/*
+ * Bytes that a new allocation could still get without the reserve: free pages
+ * that are backed plus what may be got from the kernel under the limit.
+ * UINT64_MAX when there is no limit.
+ */
+uint64_t arena_available(struct arena *a);
+
+/*
+ * Take a run of @pages pages (1 .. ARENA_MAX_RUN) for use as @type, with
+ * REF_MAKE(REF_RUN, ..) put into *@ref, an arena word that was 0. Content is
+ * undefined. Fullest fitting segment first; grows the arena when none fits.
+ *
+ * Returns 0, -ENOSPC at the limit, -ENOMEM when the system has no more.
+ * Locks: takes run and growth locks; the thread's undo log must be empty.
+ */
+int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
+		    enum arena_page_type type, uint64_t *ref);
+
+/* Give the run in *@ref back and clear *@ref. 0 is allowed: does nothing. */
+void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref);
+
+/* Address of a run's first byte. */
+static inline void *arena_run_addr(uint64_t ref)
+{
+	return (void *)(uintptr_t)(ARENA_BASE +
+				   (REF_VALUE(ref) >> 8) * ARENA_PAGE_SIZE);
+}
+
+/*
+ * Take an object of slab cache @cache, with REF_MAKE(REF_SLAB, address) put
+ * into *@ref, an arena word that was 0. Content is undefined, except that the
+ * first word of a SLAB_INODE object is 1: its owner keeps that word odd while
+ * the object is in use (a free object's first word, a link, is even), so that
+ * objects in use can be told from free ones.
+ *
+ * Returns 0, -ENOSPC or -ENOMEM as arena_run_alloc(). Locks: as there.
+ */
+int slab_alloc(struct arena *a, struct arena_thread *t, enum slab_cache cache,
+	       uint64_t *ref);
+
+/* Give the object in *@ref back and clear *@ref; 0 does nothing. */
+void slab_free(struct arena *a, struct arena_thread *t, uint64_t *ref);
+
+static inline void *slab_addr(uint64_t ref)
+{
+	return (void *)(uintptr_t)REF_VALUE(ref);
+}
+
+static inline uint64_t slab_ref(const void *obj)
+{
+	return REF_MAKE(REF_SLAB, (uint64_t)(uintptr_t)obj);
+}
+
+/* Smallest SLAB_BUF_* with objects of at least @size bytes, 1 .. 4096. */
+enum slab_cache slab_cache_for(size_t size);
+/* Bytes of one object of @cache. */
+size_t slab_object_size(enum slab_cache cache);
+
+/*
+ * Is @p the address of a SLAB_INODE object in use? For any value of @p; takes
+ * the cache's lock. The answer holds as long as the caller keeps the object
+ * from being freed.
+ */
+bool slab_inode_valid(struct arena *a, const void *p);
+
+/*
+ * Call @fn for every SLAB_INODE object in use until it returns non-zero, which
+ * is then returned (0 otherwise). Takes no lock during the calls: nobody else
+ * may change the cache meanwhile. For verification and recovery.
+ */
+int slab_for_each_inode(struct arena *a, int (*fn)(void *obj, void *arg),
+			void *arg);
+
+/*
+ * Give RAM back to the kernel: all whole free segments when @all, else those
+ * above the level that is kept (max(32 MiB, 3 % of use)); and, when
+ * @punch, free runs of 64 KiB and more inside segments in use.
+ * Returns the pages given back. Locks: takes run and growth locks.
+ */
+uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
+		    bool punch);
+
+/*
+ * Check every descriptor, bitmap, list and counter of the arena. The arena
+ * must be at rest (no thread inside any call). On the first broken invariant
+ * writes a sentence to @msg (size bytes) and returns -EUCLEAN, else 0.
+ */
+int arena_verify(struct arena *a, char *msg, size_t size);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Undo log: makes a group of changes to arena words all or nothing.
+ *
+ * The process may be killed between any two instructions, but the arena
+ * survives it. Whoever changes several words that belong together first saves
+ * the old content of each word here, changes it in place, and in the end
+ * empties the log with a single store. A successor finds a log that is not
+ * empty only where the group was not finished, and puts the old words back.
+ *
+ * Invariants
+ *   - Every word named by a non-empty log is protected by a lock that the
+ *     log's owner holds until the log is emptied, so a rollback never undoes
+ *     somebody else's later change.
+ *   - An entry is complete before `n` counts it, and `n` counts it before the
+ *     word changes. Only compiler barriers are needed: the reader is a
+ *     successor of a dead process, which sees every store that was retired.
+ *   - A word may be saved twice; rollback goes backwards, so the oldest value
+ *     wins, and doing it again (a killed recovery) gives the same result.
+ */
+#ifndef POOL_UNDO_H
+#define POOL_UNDO_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "inject.h"
+
+struct undo_entry {
+	uint64_t addr; /* of an aligned 8-byte word in the arena */
+	uint64_t old;  /* its content before the change */
+};
+
+struct undo_log {
+	uint64_t n;   /* entries in use; 0 = nothing to undo */
+	uint64_t max; /* room in e[] */
+	struct undo_entry e[];
+};
+
+static inline void undo_barrier(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * Save the aligned 8-byte word that contains @p. The caller may then change
+ * any byte of that word in place; all of it must be under the caller's lock.
+ */
+static inline void undo_save(struct undo_log *u, const void *p)
+{
+	uint64_t *w = (uint64_t *)((uintptr_t)p & ~(uintptr_t)7);
+	uint64_t n = u->n;
+
+	assert(n < u->max);
+	u->e[n].addr = (uint64_t)(uintptr_t)w;
+	u->e[n].old = *w;
+	undo_barrier();
+	u->n = n + 1;
+	undo_barrier();
+	zs_crash_point();
+}
+
+/* Save the word at @w, then store @val in it. */
+static inline void undo_set(struct undo_log *u, uint64_t *w, uint64_t val)
+{
+	undo_save(u, w);
+	*w = val;
+}
+
+/* Make everything since the log was empty permanent. */
+static inline void undo_commit(struct undo_log *u)
+{
+	undo_barrier();
+	zs_crash_point();
+	u->n = 0;
+	undo_barrier();
+	zs_crash_point();
+}
+
+/* Put all saved words back, newest first, and empty the log. */
+static inline void undo_rollback(struct undo_log *u)
+{
+	for (uint64_t i = u->n; i-- > 0;) {
+		*(uint64_t *)(uintptr_t)u->e[i].addr = u->e[i].old;
+		undo_barrier();
+		zs_crash_point();
+	}
+	u->n = 0;
+	undo_barrier();
+}
+
+#endif
