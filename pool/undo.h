@@ -64,7 +64,8 @@ static inline void undo_save(struct undo_log *u, const void *p)
 static inline void undo_set(struct undo_log *u, uint64_t *w, uint64_t val)
 {
 	undo_save(u, w);
-	*w = val;
+	/* Some words are also looked at without the lock. */
+	__atomic_store_n(w, val, __ATOMIC_RELAXED);
 }
 
 /* Make everything since the log was empty permanent. */

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The arena as a whole: making, opening, limits and figures. */
+#include "arena_i.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct page_desc) == 16, "page_desc");
+_Static_assert(sizeof(struct segment) == 8448, "segment");
+_Static_assert(sizeof(struct segment) % 64 == 0, "segment alignment");
+_Static_assert(sizeof(struct segment) % ARENA_PAGE_SIZE, "cache colouring");
+_Static_assert(sizeof(struct arena_header) <= ARENA_PAGE_SIZE, "header");
+_Static_assert(offsetof(struct arena_thread_shared, undo_room) ==
+		       offsetof(struct arena_thread_shared, undo) +
+			       sizeof(struct undo_log),
+	       "the undo log's room follows it");
+_Static_assert(ARENA_WINDOW - sizeof(struct segment) * ARENA_MAX_SEG >
+		       2 * ARENA_MAX_ROOT,
+	       "descriptors and root area do not meet");
+
+static uint64_t round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+/* The process's half. */
+
+static void destroy_private(struct arena *a)
+{
+	close(a->fd);
+	free(a->threads);
+	free(a);
+}
+
+/* Takes @fd over when it succeeds. */
+static struct arena *make_private(int fd, unsigned nr_threads)
+{
+	struct arena *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->threads = calloc(nr_threads, sizeof(*a->threads));
+	if (!a->threads) {
+		free(a);
+		return NULL;
+	}
+	a->fd = fd;
+	a->hdr = (struct arena_header *)(uintptr_t)ARENA_BASE;
+	pthread_mutex_init(&a->grow_lock, NULL);
+	pthread_mutex_init(&a->run_lock, NULL);
+	for (unsigned i = 0; i < SLAB_NR_CACHES; i++)
+		pthread_mutex_init(&a->slab_lock[i], NULL);
+	return a;
+}
+
+/* Give every thread its shared half; needs a header. */
+static void bind_threads(struct arena *a)
+{
+	struct arena_thread_shared *shared =
+		(void *)(uintptr_t)(ARENA_BASE + a->hdr->threads_off);
+
+	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+		a->threads[i].shared = &shared[i];
+		a->threads[i].nr = i;
+	}
+}
+
+/* Creation. */
+
+static void describe_layout(struct arena_header *h)
+{
+	h->magic = ARENA_MAGIC;
+	h->version = ARENA_VERSION;
+	h->page_size = ARENA_PAGE_SIZE;
+	h->base = ARENA_BASE;
+	h->size = ARENA_SIZE;
+	h->header_size = sizeof(struct arena_header);
+	h->thread_size = sizeof(struct arena_thread_shared);
+	h->segment_size = sizeof(struct segment);
+	h->desc_size = sizeof(struct page_desc);
+	h->inode_size = SLAB_INODE_SIZE;
+	h->nr_caches = SLAB_NR_CACHES;
+}
+
+/* The header that a new arena shall begin with. */
+static int plan_arena(const struct arena_params *p, bool huge,
+		      struct arena_header *h)
+{
+	uint64_t first = arena_first_step(huge);
+
+	memset(h, 0, sizeof(*h));
+	describe_layout(h);
+	h->huge = huge;
+	h->step = huge ? ARENA_HUGE_STEP : ARENA_STEP;
+	h->nr_threads = p->nr_threads;
+	h->threads_off = ARENA_PAGE_SIZE;
+	h->root_off = round_up(h->threads_off + (uint64_t)p->nr_threads *
+					sizeof(struct arena_thread_shared),
+			       ARENA_PAGE_SIZE);
+	h->root_size = p->root_size;
+	h->root_bytes = round_up(h->root_off + p->root_size, h->step);
+	h->limit = p->limit;
+	h->window_low = ARENA_WINDOW - first;
+	h->window_high = ARENA_WINDOW + first;
+	h->handles_backed = first / sizeof(uint64_t);
+	h->used = h->root_bytes + 2 * first;
+	h->used_max = h->used;
+	return p->limit && p->limit < h->used + ARENA_SEG_SIZE ? -EINVAL : 0;
+}
+
+static int back_fixed_parts(int fd, const struct arena_header *h)
+{
+	int err;
+
+	if (zs_should_fail())
+		return -ENOSPC;
+	err = arena_back(fd, 0, h->root_bytes);
+	if (!err)
+		err = arena_back(fd, h->window_low,
+				 h->window_high - h->window_low);
+	return err;
+}
+
+/* Fill the fixed parts of a new, mapped file. */
+static void init_fixed_parts(struct arena *a, const struct arena_header *h)
+{
+	arena_populate(0, h->root_bytes);
+	arena_populate(h->window_low, h->window_high - h->window_low);
+	*a->hdr = *h;
+	bind_threads(a);
+	for (unsigned i = 0; i < h->nr_threads; i++) {
+		struct undo_log *u = &a->threads[i].shared->undo;
+
+		u->max = sizeof(a->threads[i].shared->undo_room) /
+			 sizeof(struct undo_entry);
+	}
+}
+
+static int create_in(int fd, const struct arena_params *params,
+		     struct arena **out)
+{
+	struct arena_header h;
+	struct arena *a;
+	bool huge;
+	int err = arena_probe_huge(fd, &huge);
+
+	if (!err)
+		err = plan_arena(params, huge, &h);
+	if (!err)
+		err = back_fixed_parts(fd, &h);
+	if (!err)
+		err = arena_map(fd);
+	if (err)
+		return err;
+	a = make_private(fd, params->nr_threads);
+	if (!a) {
+		arena_unmap();
+		return -ENOMEM;
+	}
+	init_fixed_parts(a, &h);
+	*out = a;
+	return 0;
+}
+
+int arena_create(const struct arena_params *params, struct arena **out)
+{
+	int fd, err;
+
+	if (!params->nr_threads || params->nr_threads > ARENA_MAX_THREADS ||
+	    params->root_size > ARENA_MAX_ROOT)
+		return -EINVAL;
+	fd = arena_make_file(params->no_huge);
+	if (fd < 0)
+		return fd;
+	err = create_in(fd, params, out);
+	if (err)
+		close(fd);
+	return err;
+}
+
+/* Opening. */
+
+static bool same_layout(const struct arena_header *h)
+{
+	struct arena_header want;
+
+	/* The words that describe the layout are the first ones. */
+	memset(&want, 0, sizeof(want));
+	describe_layout(&want);
+	return !memcmp(h, &want, offsetof(struct arena_header, nr_threads));
+}
+
+/* Do the fixed fields make sense together, so that they can be used? */
+static bool sound_header(const struct arena_header *h)
+{
+	uint64_t threads_end = h->threads_off +
+			       (uint64_t)h->nr_threads * h->thread_size;
+
+	return h->nr_threads && h->nr_threads <= ARENA_MAX_THREADS &&
+	       h->huge <= 1 && h->threads_off == ARENA_PAGE_SIZE &&
+	       h->step == (h->huge ? ARENA_HUGE_STEP : ARENA_STEP) &&
+	       h->root_size <= ARENA_MAX_ROOT &&
+	       h->root_off == round_up(threads_end, ARENA_PAGE_SIZE) &&
+	       h->root_bytes == round_up(h->root_off + h->root_size, h->step) &&
+	       h->nr_segs <= ARENA_MAX_SEG;
+}
+
+/* Read before anything is mapped: a foreign file must not be touched. */
+static int check_file(int fd, unsigned *nr_threads)
+{
+	struct arena_header h;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != ARENA_SIZE)
+		return -EPROTO;
+	n = pread(fd, &h, sizeof(h), 0);
+	if (n < 0)
+		return -errno;
+	if (n != sizeof(h) || !same_layout(&h) || !sound_header(&h))
+		return -EPROTO;
+	*nr_threads = h.nr_threads;
+	return 0;
+}
+
+/* Takes @fd over when it succeeds. */
+static int open_in(int fd, unsigned nr_threads, struct arena **out)
+{
+	struct arena *a;
+	int err = arena_map(fd);
+
+	if (err)
+		return err;
+	a = make_private(fd, nr_threads);
+	if (!a) {
+		arena_unmap();
+		return -ENOMEM;
+	}
+	arena_populate(0, a->hdr->root_bytes);
+	bind_threads(a);
+	err = arena_recover(a);
+	if (err) {
+		a->fd = -1; /* stays the caller's */
+		arena_unmap();
+		destroy_private(a);
+		return err;
+	}
+	*out = a;
+	return 0;
+}
+
+int arena_open(int fd, struct arena **out)
+{
+	unsigned nr_threads;
+	int own, err = check_file(fd, &nr_threads);
+
+	if (err)
+		return err;
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (own < 0)
+		return -errno;
+	err = open_in(own, nr_threads, out);
+	if (err)
+		close(own);
+	return err;
+}
+
+void arena_close(struct arena *a)
+{
+	if (!a)
+		return;
+	arena_unmap();
+	destroy_private(a);
+}
+
+int arena_fd(const struct arena *a)
+{
+	return a->fd;
+}
+
+void *arena_root(const struct arena *a)
+{
+	return (void *)(uintptr_t)(ARENA_BASE + a->hdr->root_off);
+}
+
+unsigned arena_nr_threads(const struct arena *a)
+{
+	return a->hdr->nr_threads;
+}
+
+struct arena_thread *arena_thread(struct arena *a, unsigned nr)
+{
+	assert(nr < a->hdr->nr_threads);
+	return &a->threads[nr];
+}
+
+/* Limits and figures. */
+
+void arena_set_limit(struct arena *a, uint64_t bytes)
+{
+	__atomic_store_n(&a->hdr->limit, bytes, __ATOMIC_RELAXED);
+}
+
+void arena_set_reserve(struct arena *a, uint64_t bytes)
+{
+	__atomic_store_n(&a->hdr->reserve, bytes, __ATOMIC_RELAXED);
+}
+
+uint64_t arena_bound(const struct arena *a, bool use_reserve)
+{
+	uint64_t limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
+	uint64_t reserve = __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
+
+	if (!limit)
+		return UINT64_MAX;
+	if (use_reserve)
+		return limit;
+	return limit > reserve ? limit - reserve : 0;
+}
+
+void arena_reset_used_max(struct arena *a)
+{
+	pthread_mutex_lock(&a->run_lock);
+	a->hdr->used_max = a->hdr->used;
+	pthread_mutex_unlock(&a->run_lock);
+}
+
+/* Bytes that are neither in runs nor free pages. */
+uint64_t arena_fixed_bytes_locked(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+
+	return h->root_bytes + h->window_high - h->window_low;
+}
+
+static void get_run_stats(struct arena *a, struct arena_stats *out)
+{
+	const struct arena_header *h = a->hdr;
+
+	pthread_mutex_lock(&a->run_lock);
+	out->used = h->used;
+	out->used_max = h->used_max;
+	out->free_pages = h->free_pages;
+	out->segments = h->segments;
+	out->free_segments = h->free_segs;
+	out->window_bytes = h->window_high - h->window_low;
+	memcpy(out->pages, h->pages, sizeof(out->pages));
+	pthread_mutex_unlock(&a->run_lock);
+}
+
+void arena_get_stats(struct arena *a, struct arena_stats *out)
+{
+	uint64_t spares = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < SLAB_NR_CACHES; i++) {
+		pthread_mutex_lock(&a->slab_lock[i]);
+		out->slab_objs[i] = a->hdr->slab[i].objs;
+		spares += a->hdr->slab[i].spare != 0;
+		pthread_mutex_unlock(&a->slab_lock[i]);
+	}
+	get_run_stats(a, out);
+	/* Slabs kept at hand hold nothing, so they count as free. */
+	if (spares > out->pages[ARENA_PAGE_SLAB])
+		spares = out->pages[ARENA_PAGE_SLAB];
+	out->pages[ARENA_PAGE_SLAB] -= spares;
+	out->free_pages += spares;
+	out->limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
+	out->reserve = __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
+	out->root_bytes = a->hdr->root_bytes;
+	out->huge = a->hdr->huge;
+}
+
+uint64_t arena_available(struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t bound = arena_bound(a, false);
+	uint64_t held, room, backed;
+
+	if (bound == UINT64_MAX)
+		return UINT64_MAX;
+	pthread_mutex_lock(&a->run_lock);
+	held = arena_fixed_bytes_locked(a) + h->in_use * ARENA_PAGE_SIZE;
+	room = bound > h->used ? bound - h->used : 0;
+	backed = h->free_pages * ARENA_PAGE_SIZE +
+		 arena_growable_locked(a, room);
+	pthread_mutex_unlock(&a->run_lock);
+
+	room = bound > held ? bound - held : 0;
+	return room < backed ? room : backed;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inside of the arena: its layout, and what the files of pool/ share.
+ *
+ * Offsets in the file (and from ARENA_BASE in the mapping)
+ *   0                   header, threads' shared halves, root area
+ *   ARENA_WINDOW - ...  segment descriptors, growing downwards
+ *   ARENA_WINDOW + ...  handle cells of 8 bytes, growing upwards
+ *   ARENA_DATA          segments, to the end
+ * Both windows start in the same 2 MiB, so a small arena on huge pages spends
+ * one huge page on them.
+ *
+ * Terms (beside those of arena.h)
+ *   present  a page is present when the file holds memory for it. Only present
+ *            pages may be touched: anything else may be SIGBUS.
+ *   hole     a longest row of pages that are not present in a segment that has
+ *            present ones; never under ARENA_MIN_HOLE pages. A hole is filled
+ *            as a whole, because on huge pages the kernel would fill more than
+ *            a part of it anyway.
+ *   bin      list of segments by what they can give (segment.c)
+ *   intent   the one change of the file's backing that is under way; set
+ *            before the kernel is asked, cleared when the books agree again
+ *
+ * Locks: grow_lock before run_lock. slab_lock[] are leaves of their own; no
+ * other lock is taken under them.
+ */
+#ifndef POOL_ARENA_I_H
+#define POOL_ARENA_I_H
+
+#include <pthread.h>
+
+#include "arena.h"
+
+#define ARENA_MAGIC   UINT64_C(0x616e657261667a31)
+#define ARENA_VERSION 1u
+
+#define ARENA_WINDOW  ((UINT64_C(8) << 30) + (UINT64_C(1) << 20))
+#define ARENA_DATA    (UINT64_C(32) << 30)
+#define ARENA_MAX_SEG ((uint32_t)((ARENA_SIZE - ARENA_DATA) / ARENA_SEG_SIZE))
+#define ARENA_MAX_ROOT (UINT64_C(1) << 30)
+#define ARENA_MAX_THREADS 512u
+#define ARENA_MIN_HOLE 16u
+
+/* Steps in which root area and windows are backed. */
+#define ARENA_STEP      (UINT64_C(64) << 10)
+#define ARENA_HUGE_STEP ((uint64_t)ARENA_SEG_SIZE)
+
+#define MAP_WORDS (ARENA_SEG_PAGES / 64)
+
+/* page_desc.class of a slab page that belongs to no cache (yet). */
+#define SLAB_NO_CACHE 0xff
+#define NO_FREE_OBJ   0xffff
+
+/*
+ * Descriptor of one page. A free or absent page has all zeros in `word`.
+ * arena_run_alloc() sets type and run_off of every page of the run and zeros
+ * all else; from then on the fields belong to the run's owner, who leaves
+ * type and run_off alone. arena_run_free() zeros them again.
+ */
+struct page_desc {
+	union {
+		struct {
+			uint32_t next; /* pfn, 0 = none */
+			uint32_t prev;
+		};
+		uint64_t head; /* huge class: the object's head */
+	};
+	union {
+		struct {
+			uint16_t inuse;   /* objects in use */
+			uint16_t freeobj; /* first free, or NO_FREE_OBJ */
+			uint8_t type;     /* enum arena_page_type */
+			uint8_t class;    /* size class or slab cache */
+			uint8_t run_off;  /* of this page in its run */
+			uint8_t group;    /* fullness group */
+		};
+		uint64_t word;
+	};
+};
+
+/* Links are segment number + 1, 0 = none. All under run_lock. */
+struct segment {
+	uint64_t free[MAP_WORDS];    /* present and in no run */
+	uint64_t present[MAP_WORDS];
+	uint64_t inode[MAP_WORDS];   /* SLAB_INODE slabs; that cache's lock */
+	uint32_t next; /* in its bin */
+	uint32_t prev;
+	uint32_t hole_next; /* segments in use that have holes */
+	uint32_t hole_prev;
+	uint16_t nr_free;
+	uint16_t nr_present;
+	uint8_t max_run; /* longest free run, at most ARENA_MAX_RUN */
+	uint8_t bin;     /* BIN_* */
+	uint8_t pad[2];
+	uint64_t unused[5];
+	struct page_desc desc[ARENA_SEG_PAGES];
+};
+
+/*
+ * Bins, by what a segment can give; every segment that exists and is not full
+ * is in the list of one. Bins 1 to 15: the longest free run has as many pages.
+ */
+enum {
+	BIN_NONE = 0, /* full */
+	BIN_RUN = 1,
+	BIN_NR = 16,  /* 8 bins: longest run 16 and more, by free pages / 64 */
+	BIN_FREE = 24,       /* wholly present and free */
+	BIN_FREE_HOLED = 25, /* nothing in use, but with holes: to be dropped */
+	BIN_ABSENT = 26,     /* nothing present */
+	NR_BINS = 27,
+};
+
+/* The lock of a cache is arena.slab_lock[cache]. */
+struct slab_head {
+	uint32_t partial; /* pfn of the first slab with free and used objects */
+	uint32_t spare;   /* pfn of an empty slab kept at hand, 0 = none */
+	uint64_t slabs;   /* pages, with the spare */
+	uint64_t objs;    /* objects in use */
+	uint64_t unused[5];
+};
+
+/* What the kernel is being asked for; see arena_header.intent. */
+enum arena_intent {
+	INTENT_NONE,
+	INTENT_GROW,        /* back an absent segment */
+	INTENT_DROP,        /* give a whole segment back */
+	INTENT_FILL,        /* back the hole at a page */
+	INTENT_PUNCH,       /* make a hole at a page */
+	INTENT_WINDOW_LOW,  /* one more step of descriptors */
+	INTENT_WINDOW_HIGH, /* one more step of handle cells */
+	INTENT_WINDOW_RESET, /* drop all handle cells but the first step */
+};
+
+#define INTENT_MAKE(op, seg, page, nr)                              \
+	((uint64_t)(op) << 56 | (uint64_t)(seg) << 24 | (page) << 12 | \
+	 (uint64_t)(nr))
+#define INTENT_OP(i)   ((unsigned)((i) >> 56))
+#define INTENT_SEG(i)  ((uint32_t)((i) >> 24))
+#define INTENT_PAGE(i) ((unsigned)((i) >> 12) & 0xfff)
+#define INTENT_NR(i)   ((unsigned)(i) & 0xfff)
+
+struct arena_header {
+	/* Fixed at creation. */
+	uint64_t magic;
+	uint32_t version;
+	uint32_t page_size;
+	uint64_t base;
+	uint64_t size;
+	uint32_t header_size; /* sizeof of every struct in the arena */
+	uint32_t thread_size;
+	uint32_t segment_size;
+	uint32_t desc_size;
+	uint32_t inode_size;
+	uint32_t nr_caches;
+	uint32_t nr_threads;
+	uint32_t huge;
+	uint64_t threads_off;
+	uint64_t root_off;
+	uint64_t root_size;
+	uint64_t root_bytes; /* backed from offset 0 */
+	uint64_t step;       /* in which the windows grow */
+
+	/* Single words, changed at any time, atomically. */
+	uint64_t limit __attribute__((aligned(64)));
+	uint64_t reserve;
+
+	/* grow_lock */
+	uint64_t intent;
+
+	/* run_lock; window_*, nr_segs and handles_backed also grow_lock */
+	uint64_t used __attribute__((aligned(64))); /* bytes backed */
+	uint64_t used_max;
+	uint64_t in_use;      /* pages in runs */
+	uint64_t free_pages;  /* present pages in no run */
+	uint64_t hole_pages;  /* pages of the holes in that list's segments */
+	uint64_t segments;    /* with at least one present page */
+	uint64_t free_segs;   /* of them, with no page in use */
+	uint64_t nr_segs;     /* segments ever used; read atomically */
+	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in runs, by type */
+	uint64_t window_low;  /* offset of the lowest backed descriptor byte */
+	uint64_t window_high; /* offset behind the last backed cell byte */
+	uint64_t handles_backed; /* cells that may be touched; read atomically */
+	uint32_t hole_head;      /* list of segments in use with holes */
+	uint32_t bin[NR_BINS];
+
+	struct slab_head slab[SLAB_NR_CACHES] __attribute__((aligned(64)));
+};
+
+/* The process's half of the arena. */
+struct arena {
+	struct arena_header *hdr;
+	struct arena_thread *threads;
+	int fd;
+	pthread_mutex_t grow_lock; /* changes of backing, one at a time */
+	pthread_mutex_t run_lock;
+	pthread_mutex_t slab_lock[SLAB_NR_CACHES];
+};
+
+/* What is backed on each side of ARENA_WINDOW at creation. */
+static inline uint64_t arena_first_step(bool huge)
+{
+	return huge ? ARENA_HUGE_STEP / 2 : ARENA_STEP;
+}
+
+/* Page numbers and addresses. */
+
+static inline void *pfn_to_addr(uint64_t pfn)
+{
+	return (void *)(uintptr_t)(ARENA_BASE + pfn * ARENA_PAGE_SIZE);
+}
+
+static inline uint64_t addr_to_pfn(const void *p)
+{
+	return ((uint64_t)(uintptr_t)p - ARENA_BASE) / ARENA_PAGE_SIZE;
+}
+
+#define ARENA_DATA_PFN (ARENA_DATA / ARENA_PAGE_SIZE)
+
+static inline uint64_t seg_pfn(uint32_t seg)
+{
+	return ARENA_DATA_PFN + (uint64_t)seg * ARENA_SEG_PAGES;
+}
+
+static inline uint32_t pfn_seg(uint64_t pfn)
+{
+	return (uint32_t)((pfn - ARENA_DATA_PFN) / ARENA_SEG_PAGES);
+}
+
+static inline uint64_t seg_offset(uint32_t seg)
+{
+	return ARENA_DATA + (uint64_t)seg * ARENA_SEG_SIZE;
+}
+
+static inline struct segment *segment_of(uint32_t seg)
+{
+	return (struct segment *)(uintptr_t)(ARENA_BASE + ARENA_WINDOW) -
+	       (seg + UINT64_C(1));
+}
+
+/* Descriptor of a page of a segment that exists (pfn_valid()). */
+static inline struct page_desc *page_desc_of(uint64_t pfn)
+{
+	return &segment_of(pfn_seg(pfn))->desc[pfn % ARENA_SEG_PAGES];
+}
+
+static inline uint64_t arena_nr_segs(const struct arena *a)
+{
+	return __atomic_load_n(&a->hdr->nr_segs, __ATOMIC_RELAXED);
+}
+
+/* Has this page a descriptor that may be looked at? For any value. */
+static inline bool pfn_valid(const struct arena *a, uint64_t pfn)
+{
+	return pfn >= ARENA_DATA_PFN &&
+	       (pfn - ARENA_DATA_PFN) / ARENA_SEG_PAGES < arena_nr_segs(a);
+}
+
+/* Is this page present and part of a run? At rest, or as the run's owner. */
+static inline bool pfn_in_use(const struct arena *a, uint64_t pfn)
+{
+	const struct segment *s;
+	unsigned bit = pfn % ARENA_SEG_PAGES;
+
+	if (!pfn_valid(a, pfn))
+		return false;
+	s = segment_of(pfn_seg(pfn));
+	return (s->present[bit / 64] & ~s->free[bit / 64]) >> (bit % 64) & 1;
+}
+
+static inline uint64_t run_ref(uint64_t pfn, unsigned pages)
+{
+	return REF_MAKE(REF_RUN, pfn << 8 | pages);
+}
+
+static inline uint64_t run_ref_pfn(uint64_t ref)
+{
+	return REF_VALUE(ref) >> 8;
+}
+
+static inline unsigned run_ref_pages(uint64_t ref)
+{
+	return REF_VALUE(ref) & 0xff;
+}
+
+/*
+ * Begin a critical section: the thread's undo log, which must be empty. End it
+ * with undo_commit() before the lock that protects the words is released.
+ */
+static inline struct undo_log *undo_begin(struct arena_thread *t)
+{
+	assert(t->shared->undo.n == 0);
+	return &t->shared->undo;
+}
+
+/* Save the word around a field, then set the field. */
+#define UNDO_SET(u, p, val)                \
+	do {                               \
+		undo_save((u), (p));       \
+		*(p) = (__typeof__(*(p)))(val); \
+	} while (0)
+
+/* The handle window, for the pool. */
+
+/* Cell of handle @h; h < arena_handles_backed(). */
+static inline uint64_t *arena_handle_cell(uint32_t h)
+{
+	return (uint64_t *)(uintptr_t)(ARENA_BASE + ARENA_WINDOW) + h;
+}
+
+/* Cells that may be touched: 0 .. this - 1. New ones are zero. */
+static inline uint64_t arena_handles_backed(const struct arena *a)
+{
+	return __atomic_load_n(&a->hdr->handles_backed, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Back one more step of the handle window. 0, -ENOSPC at the limit or when all
+ * 2^31 cells are backed, -ENOMEM. Takes growth and run locks; the thread's
+ * undo log must be empty.
+ */
+int arena_grow_handles(struct arena *a, struct arena_thread *t);
+
+/*
+ * Give back all of the handle window but its first step. For a pool in which
+ * no handle is in use and whose own books (free list, threads' spare handles)
+ * already say so: a kill in here may leave some of the cells zeroed and still
+ * backed. Takes growth and run locks.
+ */
+void arena_reset_handles(struct arena *a, struct arena_thread *t);
+
+/* Files of the arena among each other. */
+
+/* arena_map.c: the file and its mapping. */
+int arena_make_file(bool no_huge);
+/* Does the kernel back this file in huge pages? Probes an empty file. */
+int arena_probe_huge(int fd, bool *huge);
+int arena_map(int fd);
+void arena_unmap(void);
+/* 0, or -ENOMEM when the system has no memory. */
+int arena_back(int fd, uint64_t off, uint64_t len);
+void arena_unback(int fd, uint64_t off, uint64_t len);
+/* Map what is backed, so that nobody has to fault it in page by page. */
+void arena_populate(uint64_t off, uint64_t len);
+
+/* arena.c */
+/* Bytes of the limit that a thread may fill; UINT64_MAX = no limit. */
+uint64_t arena_bound(const struct arena *a, bool use_reserve);
+/* Bytes that are neither in runs nor free pages. */
+uint64_t arena_fixed_bytes_locked(const struct arena *a);
+
+/* growth.c */
+/* Back more pages, so that a run of @pages is free somewhere. */
+int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages);
+/*
+ * Give back whole free segments: those above the level that is kept, or all.
+ * Returns the pages given back.
+ */
+uint64_t arena_shrink(struct arena *a, struct arena_thread *t, bool all);
+/* Is there something that arena_shrink() would give back? */
+bool arena_can_shrink_locked(const struct arena *a, bool all);
+/*
+ * May the calling thread use @bytes more of the limit? Gives back free segments
+ * where that makes it so. Under grow_lock.
+ */
+bool arena_make_room(struct arena *a, struct arena_thread *t, uint64_t bytes);
+/* Bytes of segments that growing may bring when @bytes more may be used. */
+uint64_t arena_growable_locked(const struct arena *a, uint64_t bytes);
+
+/* window.c; under grow_lock */
+int arena_grow_window(struct arena *a, struct arena_thread *t,
+		      enum arena_intent op);
+/* Bytes of the descriptor window's steps that @segs more segments need. */
+uint64_t arena_window_need(const struct arena *a, uint64_t segs);
+
+/* Unback the handle window but its first step, and clear the intent. */
+void arena_drop_handles(struct arena *a, struct arena_thread *t);
+
+/* arena_recover.c */
+/* Bring the arena of a dead process into a consistent state. */
+int arena_recover(struct arena *a);
+
+/* segment.c; all under run_lock, inside the critical section of @u. */
+bool run_available_locked(const struct arena *a, unsigned pages);
+/* Make pages [first, first + nr) of @seg, all absent, present and free. */
+void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			  unsigned first, unsigned nr);
+/* Make pages, all free, absent. */
+void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			     unsigned first, unsigned nr);
+/* Make the whole of @seg, in which nothing is in use, absent. */
+void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg);
+/* The bin a segment belongs in, and whether in the hole list, by its counts. */
+unsigned seg_bin_for(const struct segment *s);
+bool seg_is_holed(unsigned nr_free, unsigned nr_present);
+
+/* run_map.c; a map is MAP_WORDS words, a bit per page of a segment. */
+/* First run of at least @n set bits; its first bit, or -1. */
+int map_find(const uint64_t *map, unsigned n);
+/* Longest run of set bits, at most ARENA_MAX_RUN. */
+unsigned map_longest(const uint64_t *map);
+/* First set (@val) or clear bit at or behind @from, or ARENA_SEG_PAGES. */
+unsigned map_next(const uint64_t *map, unsigned from, bool val);
+/* Set or clear @nr bits from @first. */
+void map_change(struct undo_log *u, uint64_t *map, unsigned first, unsigned nr,
+		bool val);
+static inline bool map_test(const uint64_t *map, unsigned bit)
+{
+	return map[bit / 64] >> (bit % 64) & 1;
+}
+
+/* slab.c */
+/* Give back the empty slabs kept at hand. */
+void slab_drop_spares(struct arena *a, struct arena_thread *t);
+unsigned slab_objs_per_page(enum slab_cache cache);
+
+/* arena_verify.c */
+/* Write the sentence and return -EUCLEAN. */
+int arena_broken(char *msg, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The arena's file: making it, mapping it, backing parts of it with memory. */
+#include "arena_i.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* A tmpfs of our own, never attached anywhere: its mount, or -errno. */
+static int mount_private_tmpfs(void)
+{
+	int mnt = -1;
+	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+
+	if (fs < 0)
+		return -errno;
+	/* Size 0 is "no limit of its own"; so is the number of inodes. */
+	if (!fsconfig(fs, FSCONFIG_SET_STRING, "huge", "always", 0) &&
+	    !fsconfig(fs, FSCONFIG_SET_STRING, "size", "0", 0) &&
+	    !fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "0", 0) &&
+	    !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		mnt = fsmount(fs, FSMOUNT_CLOEXEC,
+			      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				      MOUNT_ATTR_NOEXEC);
+	if (mnt < 0)
+		mnt = -errno;
+	close(fs);
+	return mnt;
+}
+
+static int make_huge_file(void)
+{
+	int mnt = mount_private_tmpfs();
+	int fd;
+
+	if (mnt < 0)
+		return mnt;
+	fd = openat(mnt, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fd = -errno;
+	/* The file keeps the file system alive. */
+	close(mnt);
+	return fd;
+}
+
+int arena_make_file(bool no_huge)
+{
+	int fd = -1;
+
+	if (!no_huge)
+		fd = make_huge_file();
+	if (fd < 0)
+		fd = memfd_create("zsfs-arena", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)ARENA_SIZE) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int arena_probe_huge(int fd, bool *huge)
+{
+	struct stat st;
+	int err = arena_back(fd, ARENA_DATA, ARENA_STEP);
+
+	if (err)
+		return err;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*huge = (uint64_t)st.st_blocks * 512 > ARENA_STEP;
+	arena_unback(fd, ARENA_DATA, ARENA_SEG_SIZE);
+	return 0;
+}
+
+int arena_map(int fd)
+{
+	void *base = (void *)(uintptr_t)ARENA_BASE;
+	void *p = mmap(base, ARENA_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	if (p != base) {
+		/* Kernels before 4.17 take the address for a wish. */
+		munmap(p, ARENA_SIZE);
+		return -EEXIST;
+	}
+	madvise(base, ARENA_SIZE, MADV_DONTDUMP);
+	return 0;
+}
+
+void arena_unmap(void)
+{
+	munmap((void *)(uintptr_t)ARENA_BASE, ARENA_SIZE);
+}
+
+int arena_back(int fd, uint64_t off, uint64_t len)
+{
+	zs_crash_point();
+	while (fallocate(fd, 0, (off_t)off, (off_t)len) < 0) {
+		if (errno == EINTR)
+			continue;
+		return errno == ENOSPC ? -ENOMEM : -errno;
+	}
+	zs_crash_point();
+	return 0;
+}
+
+void arena_unback(int fd, uint64_t off, uint64_t len)
+{
+	int err;
+
+	zs_crash_point();
+	do {
+		err = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(off_t)off, (off_t)len);
+	} while (err < 0 && errno == EINTR);
+	assert(!err);
+	zs_crash_point();
+}
+
+void arena_populate(uint64_t off, uint64_t len)
+{
+	/* Where the kernel is too old for it, first touches fault instead. */
+	madvise((void *)(uintptr_t)(ARENA_BASE + off), len,
+		MADV_POPULATE_WRITE);
+}

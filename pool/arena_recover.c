@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Recovery: what arena_open() does to the arena of a dead process.
+ *
+ * First every open undo log is rolled back, so each critical section is done
+ * wholly or not at all; then the one change of backing that was under way is
+ * finished or undone by punching what its intent names, which is harmless as
+ * often as it is repeated; then runs that nothing names go back. Being killed
+ * in here leaves an arena that the same steps repair.
+ */
+#include "arena_i.h"
+
+#include <errno.h>
+
+static int roll_back(struct arena *a)
+{
+	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+		struct undo_log *u = &a->threads[i].shared->undo;
+
+		if (u->n > u->max)
+			return -EPROTO;
+		undo_rollback(u);
+	}
+	return 0;
+}
+
+static void clear_intent(struct arena *a)
+{
+	undo_barrier();
+	a->hdr->intent = 0;
+	undo_barrier();
+}
+
+/* Punch pages that the books call absent. */
+static void punch_absent(struct arena *a, uint64_t intent)
+{
+	uint64_t off = seg_offset(INTENT_SEG(intent)) +
+		       (uint64_t)INTENT_PAGE(intent) * ARENA_PAGE_SIZE;
+
+	arena_unback(a->fd, off,
+		     (uint64_t)INTENT_NR(intent) * ARENA_PAGE_SIZE);
+	clear_intent(a);
+}
+
+static int finish_intent(struct arena *a)
+{
+	struct arena_header *h = a->hdr;
+	uint64_t intent = h->intent;
+
+	switch (INTENT_OP(intent)) {
+	case INTENT_NONE:
+		return 0;
+	case INTENT_GROW:
+	case INTENT_DROP:
+	case INTENT_FILL:
+	case INTENT_PUNCH:
+		punch_absent(a, intent);
+		return 0;
+	case INTENT_WINDOW_LOW:
+		arena_unback(a->fd, h->window_low - h->step, h->step);
+		clear_intent(a);
+		return 0;
+	case INTENT_WINDOW_HIGH:
+		arena_unback(a->fd, h->window_high, h->step);
+		clear_intent(a);
+		return 0;
+	case INTENT_WINDOW_RESET:
+		arena_drop_handles(a, &a->threads[0]);
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+int arena_recover(struct arena *a)
+{
+	int err = roll_back(a);
+
+	if (!err)
+		err = finish_intent(a);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+		struct arena_thread *t = &a->threads[i];
+
+		arena_run_free(a, t, &t->shared->pending_run);
+	}
+	arena_shrink(a, &a->threads[0], false);
+	return 0;
+}

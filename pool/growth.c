@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Growth and give-back: getting pages from the kernel, and returning them.
+ *
+ * One change at a time, under grow_lock. The kernel is asked outside run_lock,
+ * so others go on allocating from what there is. Around each request:
+ *   growing     intent set; fallocate; then, in one critical section, the
+ *               pages enter the books and the intent is cleared
+ *   giving back in one critical section the pages leave the books and the
+ *               intent is set; punch; intent cleared
+ * so memory that the file holds and the books do not is always named by the
+ * intent, and whoever finds one (arena_recover.c) punches it.
+ */
+#include "arena_i.h"
+
+#include <errno.h>
+
+#define KEEP_MIN (UINT64_C(32) << 20)
+/* Segments with holes to look at for one that fits under the limit. */
+#define MAX_HOLE_TRIES 64
+
+static void set_intent(struct arena *a, uint64_t intent)
+{
+	undo_barrier();
+	a->hdr->intent = intent;
+	undo_barrier();
+	zs_crash_point();
+}
+
+/* Giving back. */
+
+/* Take pages out of the books; they are punched by the caller. */
+static void detach_pages_locked(struct arena *a, struct arena_thread *t,
+				enum arena_intent op, uint32_t seg,
+				unsigned first, unsigned nr)
+{
+	struct undo_log *u = undo_begin(t);
+
+	seg_remove_pages_locked(a, u, seg, first, nr);
+	undo_set(u, &a->hdr->intent, INTENT_MAKE(op, seg, first, nr));
+	undo_commit(u);
+}
+
+/* A segment with nothing in use, as a link; 0 = none. */
+static uint32_t free_segment_locked(const struct arena *a)
+{
+	uint32_t link = a->hdr->bin[BIN_FREE_HOLED];
+
+	return link ? link : a->hdr->bin[BIN_FREE];
+}
+
+/* Give back the segment of @link, in which nothing is in use. */
+static uint64_t drop_segment(struct arena *a, struct arena_thread *t,
+			     uint32_t link)
+{
+	uint32_t seg = link - 1;
+	uint64_t pages = segment_of(seg)->nr_present;
+	struct undo_log *u = undo_begin(t);
+
+	seg_remove_all_locked(a, u, seg);
+	undo_set(u, &a->hdr->intent, INTENT_MAKE(INTENT_DROP, seg, 0, ARENA_SEG_PAGES));
+	undo_commit(u);
+	pthread_mutex_unlock(&a->run_lock);
+
+	arena_unback(a->fd, seg_offset(seg), ARENA_SEG_SIZE);
+	set_intent(a, 0);
+	return pages;
+}
+
+bool arena_can_shrink_locked(const struct arena *a, bool all)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t limit = __atomic_load_n(&h->limit, __ATOMIC_RELAXED);
+	uint64_t keep = h->used / 100 * 3;
+
+	if (h->bin[BIN_FREE_HOLED])
+		return true;
+	if (all)
+		return h->free_segs > 0;
+	if (keep < KEEP_MIN)
+		keep = KEEP_MIN;
+	if (limit && keep > limit / 4)
+		keep = limit / 4;
+	return h->free_segs * ARENA_SEG_SIZE > keep;
+}
+
+uint64_t arena_shrink(struct arena *a, struct arena_thread *t, bool all)
+{
+	uint64_t pages = 0;
+
+	pthread_mutex_lock(&a->grow_lock);
+	for (;;) {
+		pthread_mutex_lock(&a->run_lock);
+		if (!arena_can_shrink_locked(a, all))
+			break;
+		pages += drop_segment(a, t, free_segment_locked(a));
+	}
+	pthread_mutex_unlock(&a->run_lock);
+	pthread_mutex_unlock(&a->grow_lock);
+	return pages;
+}
+
+/* Punch the first long enough free run at or behind *pos. Pages punched. */
+static unsigned punch_next(struct arena *a, struct arena_thread *t,
+			   uint32_t seg, unsigned *pos)
+{
+	struct segment *s = segment_of(seg);
+	unsigned first, end = *pos;
+
+	pthread_mutex_lock(&a->run_lock);
+	do {
+		first = map_next(s->free, end, true);
+		end = map_next(s->free, first, false);
+	} while (first < ARENA_SEG_PAGES && end - first < ARENA_MIN_HOLE);
+	*pos = end;
+	/* Wholly free segments go back whole, or not at all. */
+	if (first == ARENA_SEG_PAGES || s->nr_free == s->nr_present) {
+		pthread_mutex_unlock(&a->run_lock);
+		return 0;
+	}
+	detach_pages_locked(a, t, INTENT_PUNCH, seg, first, end - first);
+	pthread_mutex_unlock(&a->run_lock);
+
+	arena_unback(a->fd, seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE,
+		     (uint64_t)(end - first) * ARENA_PAGE_SIZE);
+	set_intent(a, 0);
+	return end - first;
+}
+
+static uint64_t punch_segments(struct arena *a, struct arena_thread *t)
+{
+	uint64_t pages = 0;
+
+	for (uint64_t seg = 0; seg < arena_nr_segs(a); seg++) {
+		unsigned pos = 0, n;
+
+		/* Others may grow between two segments. */
+		pthread_mutex_lock(&a->grow_lock);
+		do {
+			n = punch_next(a, t, (uint32_t)seg, &pos);
+			pages += n;
+		} while (n);
+		pthread_mutex_unlock(&a->grow_lock);
+	}
+	return pages;
+}
+
+uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
+		    bool punch)
+{
+	uint64_t pages;
+
+	if (all)
+		slab_drop_spares(a, t);
+	pages = arena_shrink(a, t, all);
+	if (punch)
+		pages += punch_segments(a, t);
+	return pages;
+}
+
+/* Growing. */
+
+bool arena_make_room(struct arena *a, struct arena_thread *t, uint64_t bytes)
+{
+	uint64_t bound = arena_bound(a, t->use_reserve);
+	uint32_t link;
+
+	if (bytes > bound)
+		return false;
+	while (a->hdr->used > bound - bytes) {
+		pthread_mutex_lock(&a->run_lock);
+		link = free_segment_locked(a);
+		if (!link) {
+			pthread_mutex_unlock(&a->run_lock);
+			return false;
+		}
+		drop_segment(a, t, link);
+	}
+	return true;
+}
+
+/* Get pages [first, first + nr) of @seg, which the books call absent. */
+static int back_pages(struct arena *a, enum arena_intent op, uint32_t seg,
+		      unsigned first, unsigned nr)
+{
+	uint64_t off = seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE;
+	uint64_t len = (uint64_t)nr * ARENA_PAGE_SIZE;
+	int err;
+
+	set_intent(a, INTENT_MAKE(op, seg, first, nr));
+	err = arena_back(a->fd, off, len);
+	if (err) {
+		arena_unback(a->fd, off, len);
+		set_intent(a, 0);
+		return err;
+	}
+	arena_populate(off, len);
+	return 0;
+}
+
+/* Enter what back_pages() got into the books. */
+static void attach_pages(struct arena *a, struct arena_thread *t, uint32_t seg,
+			 unsigned first, unsigned nr)
+{
+	struct undo_log *u;
+
+	pthread_mutex_lock(&a->run_lock);
+	u = undo_begin(t);
+	if (seg == a->hdr->nr_segs) {
+		undo_save(u, &a->hdr->nr_segs);
+		__atomic_store_n(&a->hdr->nr_segs, seg + UINT64_C(1),
+				 __ATOMIC_RELEASE);
+	}
+	seg_add_pages_locked(a, u, seg, first, nr);
+	undo_set(u, &a->hdr->intent, 0);
+	undo_commit(u);
+	pthread_mutex_unlock(&a->run_lock);
+}
+
+static int grow_segment(struct arena *a, struct arena_thread *t)
+{
+	struct arena_header *h = a->hdr;
+	uint32_t absent = h->bin[BIN_ABSENT];
+	uint32_t seg = absent ? absent - 1 : (uint32_t)h->nr_segs;
+	uint64_t need = absent ? 0 : arena_window_need(a, 1);
+	int err;
+
+	if (seg >= ARENA_MAX_SEG ||
+	    !arena_make_room(a, t, need + ARENA_SEG_SIZE))
+		return -ENOSPC;
+	for (; need; need -= h->step) {
+		err = arena_grow_window(a, t, INTENT_WINDOW_LOW);
+		if (err)
+			return err;
+	}
+	err = back_pages(a, INTENT_GROW, seg, 0, ARENA_SEG_PAGES);
+	if (!err)
+		attach_pages(a, t, seg, 0, ARENA_SEG_PAGES);
+	return err;
+}
+
+/* Find a hole of at most @max pages. Its segment as a link, 0 = none. */
+static uint32_t find_hole_locked(const struct arena *a, uint64_t max,
+				 unsigned *first, unsigned *nr)
+{
+	uint32_t link = a->hdr->hole_head;
+
+	for (unsigned i = 0; link && i < MAX_HOLE_TRIES; i++) {
+		const struct segment *s = segment_of(link - 1);
+
+		*first = map_next(s->present, 0, false);
+		*nr = map_next(s->present, *first, true) - *first;
+		if (*nr <= max)
+			return link;
+		link = s->hole_next;
+	}
+	return 0;
+}
+
+/* Fill a hole of a segment in use: a cheaper way to grow than a new segment. */
+static int fill_hole(struct arena *a, struct arena_thread *t)
+{
+	uint64_t bound = arena_bound(a, t->use_reserve);
+	uint64_t used = a->hdr->used;
+	unsigned first, nr;
+	uint32_t link;
+	int err;
+
+	if (used >= bound)
+		return -ENOSPC;
+	pthread_mutex_lock(&a->run_lock);
+	link = find_hole_locked(a, (bound - used) / ARENA_PAGE_SIZE, &first,
+				&nr);
+	pthread_mutex_unlock(&a->run_lock);
+	if (!link)
+		return -ENOSPC;
+	err = back_pages(a, INTENT_FILL, link - 1, first, nr);
+	if (!err)
+		attach_pages(a, t, link - 1, first, nr);
+	return err;
+}
+
+int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
+{
+	bool done;
+	int err = 0;
+
+	if (zs_should_fail())
+		return -ENOSPC;
+	pthread_mutex_lock(&a->grow_lock);
+	pthread_mutex_lock(&a->run_lock);
+	/* Somebody may have grown it while we waited. */
+	done = run_available_locked(a, pages);
+	pthread_mutex_unlock(&a->run_lock);
+	if (!done)
+		err = a->hdr->hole_head ? fill_hole(a, t) : grow_segment(a, t);
+	pthread_mutex_unlock(&a->grow_lock);
+	return err;
+}
+
+uint64_t arena_growable_locked(const struct arena *a, uint64_t bytes)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t holes = h->hole_pages * ARENA_PAGE_SIZE;
+	uint64_t absent = h->nr_segs - h->segments;
+	uint64_t segs, need;
+
+	/* While a segment's worth is left, any hole can be filled. */
+	if (bytes < holes)
+		return bytes > ARENA_SEG_SIZE ? bytes - ARENA_SEG_SIZE : 0;
+	bytes -= holes;
+	segs = bytes / ARENA_SEG_SIZE;
+	if (segs > ARENA_MAX_SEG - h->segments)
+		segs = ARENA_MAX_SEG - h->segments;
+	need = segs > absent ? arena_window_need(a, segs - absent) : 0;
+	if (segs * ARENA_SEG_SIZE + need > bytes)
+		segs = bytes > need ? (bytes - need) / ARENA_SEG_SIZE : 0;
+	return holes + segs * ARENA_SEG_SIZE;
+}

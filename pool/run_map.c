@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs of bits in the page maps of a segment. */
+#include "arena_i.h"
+
+#include <string.h>
+
+/* m[i] &= m[i + by]: keeps the starts of runs that are @by longer. */
+static void and_shifted(uint64_t *m, const uint64_t *by_map, unsigned by)
+{
+	for (unsigned i = 0; i < MAP_WORDS - 1; i++)
+		m[i] &= by_map[i] >> by | by_map[i + 1] << (64 - by);
+	m[MAP_WORDS - 1] &= by_map[MAP_WORDS - 1] >> by;
+}
+
+static bool map_any(const uint64_t *m)
+{
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < MAP_WORDS; i++)
+		any |= m[i];
+	return any;
+}
+
+int map_find(const uint64_t *map, unsigned n)
+{
+	uint64_t m[MAP_WORDS];
+	unsigned have = 1;
+
+	memcpy(m, map, sizeof(m));
+	while (have < n) {
+		unsigned by = n - have < have ? n - have : have;
+
+		and_shifted(m, m, by);
+		have += by;
+	}
+	for (unsigned i = 0; i < MAP_WORDS; i++) {
+		if (m[i])
+			return (int)(i * 64) + __builtin_ctzll(m[i]);
+	}
+	return -1;
+}
+
+/* The starts of runs of 1, 2, 4, 8, 16 in starts[0 .. result]; map not empty. */
+static unsigned double_starts(const uint64_t *map,
+			      uint64_t starts[5][MAP_WORDS])
+{
+	memcpy(starts[0], map, sizeof(starts[0]));
+	for (unsigned k = 0; k < 4; k++) {
+		memcpy(starts[k + 1], starts[k], sizeof(starts[0]));
+		and_shifted(starts[k + 1], starts[k], 1u << k);
+		if (!map_any(starts[k + 1]))
+			return k;
+	}
+	return 4;
+}
+
+unsigned map_longest(const uint64_t *map)
+{
+	uint64_t starts[5][MAP_WORDS];
+	uint64_t cur[MAP_WORDS], longer[MAP_WORDS];
+	unsigned k, len;
+
+	if (!map_any(map))
+		return 0;
+	k = double_starts(map, starts);
+	len = 1u << k;
+	if (len >= ARENA_MAX_RUN)
+		return ARENA_MAX_RUN;
+	memcpy(cur, starts[k], sizeof(cur));
+	/* A run of len + 2^k is one of len with one of 2^k behind it. */
+	while (k-- > 0) {
+		memcpy(longer, cur, sizeof(cur));
+		and_shifted(longer, starts[k], len);
+		if (map_any(longer)) {
+			memcpy(cur, longer, sizeof(cur));
+			len += 1u << k;
+		}
+	}
+	return len;
+}
+
+unsigned map_next(const uint64_t *map, unsigned from, bool val)
+{
+	uint64_t flip = val ? 0 : ~UINT64_C(0);
+
+	while (from < ARENA_SEG_PAGES) {
+		uint64_t w = (map[from / 64] ^ flip) >> (from % 64);
+
+		if (w)
+			return from + (unsigned)__builtin_ctzll(w);
+		from = (from / 64 + 1) * 64;
+	}
+	return ARENA_SEG_PAGES;
+}
+
+void map_change(struct undo_log *u, uint64_t *map, unsigned first, unsigned nr,
+		bool val)
+{
+	while (nr) {
+		unsigned bit = first % 64;
+		unsigned n = nr < 64 - bit ? nr : 64 - bit;
+		uint64_t mask = (~UINT64_C(0) >> (64 - n)) << bit;
+		uint64_t *w = &map[first / 64];
+
+		undo_set(u, w, val ? *w | mask : *w & ~mask);
+		first += n;
+		nr -= n;
+	}
+}

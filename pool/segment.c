@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Segments, and the runs of pages that are handed out of them.
+ *
+ * Every segment with something to give is in one bin (BIN_*): by its longest
+ * free run up to 15 pages, then by how full it is, and wholly free ones apart.
+ * A run is taken from the first bin that has one long enough, so long runs are
+ * not broken for short ones, fuller segments fill up first, and empty ones
+ * stay empty until they are needed or given back. Inside a segment it is the
+ * first fit by address.
+ *
+ * Invariants (under run_lock)
+ *   - a free page is present; nr_free and nr_present count the bits
+ *   - bin, bin list, hole list and the header's counters follow from the
+ *     counts and the longest free run of the segments: settle_locked() is the
+ *     only place that changes them
+ */
+#include "arena_i.h"
+
+#include <errno.h>
+
+/* One of the two lists that run through the segments. */
+struct seg_links {
+	uint32_t *next;
+	uint32_t *prev;
+};
+
+static struct seg_links links_of(uint32_t link, bool hole)
+{
+	struct segment *s = segment_of(link - 1);
+
+	if (hole)
+		return (struct seg_links){&s->hole_next, &s->hole_prev};
+	return (struct seg_links){&s->next, &s->prev};
+}
+
+static void link_seg(struct undo_log *u, uint32_t *head, uint32_t seg,
+		     bool hole)
+{
+	struct seg_links l = links_of(seg + 1, hole);
+
+	/* next and prev share a word. */
+	undo_save(u, l.next);
+	*l.next = *head;
+	*l.prev = 0;
+	if (*head)
+		UNDO_SET(u, links_of(*head, hole).prev, seg + 1);
+	UNDO_SET(u, head, seg + 1);
+}
+
+static void unlink_seg(struct undo_log *u, uint32_t *head, uint32_t seg,
+		       bool hole)
+{
+	struct seg_links l = links_of(seg + 1, hole);
+
+	if (*l.next)
+		UNDO_SET(u, links_of(*l.next, hole).prev, *l.prev);
+	if (*l.prev)
+		UNDO_SET(u, links_of(*l.prev, hole).next, *l.next);
+	else
+		UNDO_SET(u, head, *l.next);
+	undo_save(u, l.next);
+	*l.next = 0;
+	*l.prev = 0;
+}
+
+unsigned seg_bin_for(const struct segment *s)
+{
+	if (!s->nr_present)
+		return BIN_ABSENT;
+	if (s->nr_free == ARENA_SEG_PAGES)
+		return BIN_FREE;
+	if (s->nr_free == s->nr_present)
+		return BIN_FREE_HOLED;
+	if (s->max_run < ARENA_MAX_RUN)
+		return s->max_run;
+	return BIN_NR + s->nr_free / 64;
+}
+
+bool seg_is_holed(unsigned nr_free, unsigned nr_present)
+{
+	return nr_present < ARENA_SEG_PAGES && nr_free < nr_present;
+}
+
+static void rebin_locked(struct arena *a, struct undo_log *u, uint32_t seg)
+{
+	struct segment *s = segment_of(seg);
+	unsigned bin = seg_bin_for(s);
+
+	if (bin == s->bin)
+		return;
+	if (s->bin != BIN_NONE)
+		unlink_seg(u, &a->hdr->bin[s->bin], seg, false);
+	if (bin != BIN_NONE)
+		link_seg(u, &a->hdr->bin[bin], seg, false);
+	s->bin = (uint8_t)bin; /* saved with the counts */
+}
+
+static void add_to(struct undo_log *u, uint64_t *w, int64_t delta)
+{
+	if (delta)
+		undo_set(u, w, *w + (uint64_t)delta);
+}
+
+static int64_t pages_in_holes(unsigned nr_free, unsigned nr_present)
+{
+	return seg_is_holed(nr_free, nr_present) ?
+		       (int64_t)(ARENA_SEG_PAGES - nr_present) :
+		       0;
+}
+
+/* What follows from a change of the number of present pages. */
+static void settle_present_locked(struct arena *a, struct undo_log *u,
+				  unsigned was, unsigned now)
+{
+	struct arena_header *h = a->hdr;
+
+	add_to(u, &h->used, ((int64_t)now - was) * ARENA_PAGE_SIZE);
+	if (h->used > h->used_max)
+		undo_set(u, &h->used_max, h->used);
+	add_to(u, &h->segments, !!now - !!was);
+}
+
+/* The counts of @seg become these: bring lists and counters after them. */
+static void settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			  unsigned nr_free, unsigned nr_present)
+{
+	struct arena_header *h = a->hdr;
+	struct segment *s = segment_of(seg);
+	unsigned old_free = s->nr_free, old_present = s->nr_present;
+	bool was_holed = seg_is_holed(old_free, old_present);
+	bool holed = seg_is_holed(nr_free, nr_present);
+
+	undo_save(u, &s->nr_free); /* and nr_present, max_run, bin */
+	s->nr_free = (uint16_t)nr_free;
+	s->nr_present = (uint16_t)nr_present;
+	s->max_run = (uint8_t)map_longest(s->free);
+	rebin_locked(a, u, seg);
+
+	if (was_holed && !holed)
+		unlink_seg(u, &h->hole_head, seg, true);
+	if (holed && !was_holed)
+		link_seg(u, &h->hole_head, seg, true);
+	add_to(u, &h->hole_pages, pages_in_holes(nr_free, nr_present) -
+					  pages_in_holes(old_free, old_present));
+
+	if (nr_present != old_present)
+		settle_present_locked(a, u, old_present, nr_present);
+	add_to(u, &h->free_pages, (int64_t)nr_free - old_free);
+	add_to(u, &h->free_segs,
+	       (nr_present && nr_free == nr_present) -
+		       (old_present && old_free == old_present));
+}
+
+void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			  unsigned first, unsigned nr)
+{
+	struct segment *s = segment_of(seg);
+
+	map_change(u, s->present, first, nr, true);
+	map_change(u, s->free, first, nr, true);
+	settle_locked(a, u, seg, s->nr_free + nr, s->nr_present + nr);
+}
+
+void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			     unsigned first, unsigned nr)
+{
+	struct segment *s = segment_of(seg);
+
+	map_change(u, s->present, first, nr, false);
+	map_change(u, s->free, first, nr, false);
+	settle_locked(a, u, seg, s->nr_free - nr, s->nr_present - nr);
+}
+
+void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
+{
+	struct segment *s = segment_of(seg);
+
+	for (unsigned i = 0; i < MAP_WORDS; i++) {
+		undo_set(u, &s->present[i], 0);
+		undo_set(u, &s->free[i], 0);
+	}
+	settle_locked(a, u, seg, 0, 0);
+}
+
+/* Segment with a free run of @pages, as a link; 0 = none. */
+static uint32_t best_segment_locked(const struct arena *a, unsigned pages)
+{
+	for (unsigned bin = pages; bin <= BIN_FREE; bin++) {
+		if (a->hdr->bin[bin])
+			return a->hdr->bin[bin];
+	}
+	return 0;
+}
+
+bool run_available_locked(const struct arena *a, unsigned pages)
+{
+	return best_segment_locked(a, pages) != 0;
+}
+
+/* Pages in runs, and everything else that a thread's bound covers. */
+static bool within_bound_locked(const struct arena *a,
+				const struct arena_thread *t, unsigned pages)
+{
+	uint64_t runs = (a->hdr->in_use + pages) * ARENA_PAGE_SIZE;
+
+	return arena_fixed_bytes_locked(a) + runs <=
+	       arena_bound(a, t->use_reserve);
+}
+
+static void set_type(struct undo_log *u, struct page_desc *d, unsigned pages,
+		     enum arena_page_type type)
+{
+	for (unsigned i = 0; i < pages; i++) {
+		struct page_desc val = {0};
+
+		if (type != ARENA_PAGE_NONE) {
+			val.type = (uint8_t)type;
+			val.run_off = (uint8_t)i;
+			d[i].head = 0;
+		}
+		undo_set(u, &d[i].word, val.word);
+	}
+}
+
+static void change_in_use_locked(struct arena *a, struct undo_log *u,
+				 enum arena_page_type type, int pages)
+{
+	add_to(u, &a->hdr->in_use, pages);
+	add_to(u, &a->hdr->pages[type], pages);
+}
+
+/* 0, -ENOSPC at the limit, -EAGAIN when the arena must grow first. */
+static int take_run_locked(struct arena *a, struct arena_thread *t,
+			   unsigned pages, enum arena_page_type type,
+			   uint64_t *ref)
+{
+	struct undo_log *u;
+	struct segment *s;
+	uint32_t link;
+	int first;
+
+	if (!within_bound_locked(a, t, pages))
+		return -ENOSPC;
+	link = best_segment_locked(a, pages);
+	if (!link)
+		return -EAGAIN;
+	s = segment_of(link - 1);
+	first = map_find(s->free, pages);
+	assert(first >= 0);
+
+	u = undo_begin(t);
+	set_type(u, &s->desc[first], pages, type);
+	map_change(u, s->free, (unsigned)first, pages, false);
+	settle_locked(a, u, link - 1, s->nr_free - pages, s->nr_present);
+	change_in_use_locked(a, u, type, (int)pages);
+	undo_set(u, ref, run_ref(seg_pfn(link - 1) + (unsigned)first, pages));
+	undo_commit(u);
+	return 0;
+}
+
+int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
+		    enum arena_page_type type, uint64_t *ref)
+{
+	int err;
+
+	assert(pages >= 1 && pages <= ARENA_MAX_RUN && !*ref);
+	assert(type > ARENA_PAGE_NONE && type < ARENA_NR_PAGE_TYPES);
+	if (zs_should_fail())
+		return -ENOSPC;
+	for (;;) {
+		pthread_mutex_lock(&a->run_lock);
+		err = take_run_locked(a, t, pages, type, ref);
+		pthread_mutex_unlock(&a->run_lock);
+		if (err != -EAGAIN)
+			return err;
+		err = arena_grow(a, t, pages);
+		if (err)
+			return err;
+	}
+}
+
+#ifndef NDEBUG
+static bool is_run(const struct arena *a, uint64_t ref)
+{
+	uint64_t pfn = run_ref_pfn(ref);
+	unsigned pages = run_ref_pages(ref);
+
+	if (REF_KIND(ref) != REF_RUN || !pages || pages > ARENA_MAX_RUN ||
+	    pfn % ARENA_SEG_PAGES + pages > ARENA_SEG_PAGES)
+		return false;
+	for (unsigned i = 0; i < pages; i++) {
+		if (!pfn_in_use(a, pfn + i) ||
+		    page_desc_of(pfn + i)->run_off != i)
+			return false;
+	}
+	return true;
+}
+#endif
+
+void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
+{
+	uint64_t pfn = run_ref_pfn(*ref);
+	unsigned pages = run_ref_pages(*ref);
+	struct page_desc *d;
+	struct segment *s;
+	struct undo_log *u;
+	bool shrink;
+
+	if (!*ref)
+		return;
+	s = segment_of(pfn_seg(pfn));
+	d = page_desc_of(pfn);
+
+	pthread_mutex_lock(&a->run_lock);
+	assert(is_run(a, *ref));
+	u = undo_begin(t);
+	change_in_use_locked(a, u, d->type, -(int)pages);
+	set_type(u, d, pages, ARENA_PAGE_NONE);
+	map_change(u, s->free, pfn % ARENA_SEG_PAGES, pages, true);
+	settle_locked(a, u, pfn_seg(pfn), s->nr_free + pages, s->nr_present);
+	undo_set(u, ref, 0);
+	undo_commit(u);
+	shrink = arena_can_shrink_locked(a, false);
+	pthread_mutex_unlock(&a->run_lock);
+
+	if (shrink)
+		arena_shrink(a, t, false);
+}

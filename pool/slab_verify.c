@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Checking the slabs: their free lists, partial lists and counters. */
+#include "arena_verify_i.h"
+
+#define MAX_OBJS (ARENA_PAGE_SIZE / 32)
+
+static const uint64_t *object_word(uint64_t pfn, enum slab_cache cache,
+				   unsigned idx)
+{
+	return (const uint64_t *)((const char *)pfn_to_addr(pfn) +
+				  idx * slab_object_size(cache));
+}
+
+/* Walk the free list; what is on it is set in @is_free. */
+static int walk_free_list(struct verify *v, uint64_t pfn, bool *is_free)
+{
+	const struct page_desc *d = page_desc_of(pfn);
+	unsigned objs = slab_objs_per_page(d->class);
+	unsigned idx = d->freeobj, n = 0;
+
+	while (idx != NO_FREE_OBJ) {
+		uint64_t word;
+
+		if (idx >= objs || is_free[idx])
+			return BROKEN(v, "slab %llu: free list goes astray",
+				      (unsigned long long)pfn);
+		word = *object_word(pfn, d->class, idx);
+		if (word & 1 || word > 2 * UINT64_C(0xffff))
+			return BROKEN(v, "slab %llu: free object %u holds %#llx",
+				      (unsigned long long)pfn, idx,
+				      (unsigned long long)word);
+		is_free[idx] = true;
+		n++;
+		idx = (uint16_t)((word >> 1) - 1);
+	}
+	if (n + d->inuse != objs)
+		return BROKEN(v, "slab %llu: %u free and %u used of %u objects",
+			      (unsigned long long)pfn, n, d->inuse, objs);
+	return 0;
+}
+
+static int verify_inodes(struct verify *v, uint64_t pfn, const bool *is_free)
+{
+	for (unsigned i = 0; i < slab_objs_per_page(SLAB_INODE); i++) {
+		if (is_free[i] == (*object_word(pfn, SLAB_INODE, i) & 1))
+			return BROKEN(v, "slab %llu: inode %u is neither "
+				      "free nor used", (unsigned long long)pfn,
+				      i);
+	}
+	return 0;
+}
+
+int verify_slab(struct verify *v, uint64_t pfn)
+{
+	const struct page_desc *d = page_desc_of(pfn);
+	const struct segment *s = segment_of(pfn_seg(pfn));
+	bool is_free[MAX_OBJS] = {false};
+	unsigned cache = d->class;
+	int err;
+
+	if (d->run_off || cache >= SLAB_NR_CACHES)
+		return BROKEN(v, "slab %llu: cache %u, page %u of its run",
+			      (unsigned long long)pfn, cache, d->run_off);
+	if (map_test(s->inode, pfn % ARENA_SEG_PAGES) != (cache == SLAB_INODE))
+		return BROKEN(v, "slab %llu: cache %u, but map of inodes says "
+			      "otherwise", (unsigned long long)pfn, cache);
+	if (!d->inuse && v->a->hdr->slab[cache].spare != pfn)
+		return BROKEN(v, "slab %llu is empty and not the spare",
+			      (unsigned long long)pfn);
+	err = walk_free_list(v, pfn, is_free);
+	if (!err && cache == SLAB_INODE)
+		err = verify_inodes(v, pfn, is_free);
+	v->slabs[cache]++;
+	v->slab_objs[cache] += d->inuse;
+	v->slab_partial[cache] += d->inuse && d->freeobj != NO_FREE_OBJ;
+	return err;
+}
+
+static bool is_slab_of(const struct verify *v, unsigned cache, uint32_t pfn)
+{
+	const struct page_desc *d;
+
+	if (!pfn_in_use(v->a, pfn))
+		return false;
+	d = page_desc_of(pfn);
+	return d->type == ARENA_PAGE_SLAB && d->class == cache;
+}
+
+static int verify_partial_list(struct verify *v, unsigned cache)
+{
+	uint32_t pfn = v->a->hdr->slab[cache].partial, prev = 0;
+	uint64_t n = 0;
+
+	while (pfn) {
+		const struct page_desc *d = page_desc_of(pfn);
+
+		if (!is_slab_of(v, cache, pfn) ||
+		    ++n > v->slab_partial[cache] || d->prev != prev ||
+		    !d->inuse || d->freeobj == NO_FREE_OBJ)
+			return BROKEN(v, "cache %u: partial list goes astray "
+				      "at slab %u", cache, pfn);
+		prev = pfn;
+		pfn = d->next;
+	}
+	if (n != v->slab_partial[cache])
+		return BROKEN(v, "cache %u: %llu slabs missing in its list",
+			      cache,
+			      (unsigned long long)(v->slab_partial[cache] - n));
+	return 0;
+}
+
+static int verify_cache(struct verify *v, unsigned cache)
+{
+	const struct slab_head *h = &v->a->hdr->slab[cache];
+
+	if (h->slabs != v->slabs[cache] || h->objs != v->slab_objs[cache])
+		return BROKEN(v, "cache %u: %llu objects in %llu slabs, "
+			      "not %llu in %llu", cache,
+			      (unsigned long long)v->slab_objs[cache],
+			      (unsigned long long)v->slabs[cache],
+			      (unsigned long long)h->objs,
+			      (unsigned long long)h->slabs);
+	if (h->spare && (!is_slab_of(v, cache, h->spare) ||
+			 page_desc_of(h->spare)->inuse))
+		return BROKEN(v, "cache %u: spare %u is no empty slab", cache,
+			      h->spare);
+	return verify_partial_list(v, cache);
+}
+
+int verify_slab_lists(struct verify *v)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < SLAB_NR_CACHES; i++)
+		err = verify_cache(v, i);
+	return err;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Zspages: their free chunks, their fullness groups, and the lists of these.
+ *
+ * All changes save what they overwrite in the caller's undo log; a change of
+ * one object saves at most 12 words (its descriptor's 2, head, counter of
+ * objects, counters by the rule of 4.2, two groups, and three neighbours).
+ */
+#include "zsmalloc_i.h"
+
+/* Zspages compared when the emptiest of a group is looked for. */
+#define SCAN_EMPTIEST 16
+
+enum almost { ALMOST_NEITHER, ALMOST_EMPTY, ALMOST_FULL };
+
+static enum almost almost_kind(const struct size_class *class, unsigned inuse)
+{
+	if (inuse == 0 || inuse == class->objs)
+		return ALMOST_NEITHER;
+	return inuse <= class->almost_empty_max ? ALMOST_EMPTY : ALMOST_FULL;
+}
+
+static void count_almost(struct zs_class_root *root, enum almost kind, int n)
+{
+	if (kind == ALMOST_EMPTY)
+		root->almost_empty += (uint32_t)n;
+	else if (kind == ALMOST_FULL)
+		root->almost_full += (uint32_t)n;
+}
+
+static bool group_has_list(unsigned group)
+{
+	return group != ZS_FULLNESS_EMPTY && group != ZS_FULLNESS_FULL;
+}
+
+static void remove_zspage(struct undo_log *u, const struct size_class *class,
+			  struct zspage zp)
+{
+	struct zs_group *group = &class->root->group[zp.desc->group];
+	uint32_t next = zp.desc->next, prev = zp.desc->prev;
+
+	undo_save(u, group);
+	group->count--;
+	if (!group_has_list(zp.desc->group))
+		return;
+	if (next)
+		UNDO_SET(u, &page_desc_of(next)->prev, prev);
+	if (prev)
+		UNDO_SET(u, &page_desc_of(prev)->next, next);
+	else
+		group->head = next;
+}
+
+/* The group is in a word of the descriptor that the caller has saved. */
+static void insert_zspage(struct undo_log *u, const struct size_class *class,
+			  struct zspage zp, unsigned nr)
+{
+	struct zs_group *group = &class->root->group[nr];
+
+	zp.desc->group = (uint8_t)nr;
+	undo_save(u, group);
+	group->count++;
+	if (!group_has_list(nr))
+		return;
+	undo_save(u, &zp.desc->next);
+	zp.desc->next = group->head;
+	zp.desc->prev = 0;
+	if (group->head)
+		UNDO_SET(u, &page_desc_of(group->head)->prev, zp.pfn);
+	group->head = zp.pfn;
+}
+
+/* Change the number of objects; the caller has saved the descriptor's word. */
+static void set_inuse(struct undo_log *u, const struct size_class *class,
+		      struct zspage zp, unsigned inuse)
+{
+	enum almost was = almost_kind(class, zp.desc->inuse);
+	enum almost is = almost_kind(class, inuse);
+	unsigned group = fullness_group(class, inuse);
+
+	if (was != is) {
+		undo_save(u, &class->root->almost_full);
+		count_almost(class->root, was, -1);
+		count_almost(class->root, is, 1);
+	}
+	zp.desc->inuse = (uint16_t)inuse;
+	if (group != zp.desc->group) {
+		remove_zspage(u, class, zp);
+		insert_zspage(u, class, zp, group);
+	}
+}
+
+void zspage_init(const struct size_class *class, struct zspage zp)
+{
+	for (unsigned i = 0; i < class->objs; i++) {
+		unsigned next = i + 1 < class->objs ? i + 1 : NO_FREE_OBJ;
+
+		*chunk_head(class, zspage_chunk(class, zp, i)) =
+			link_make((uint16_t)next);
+	}
+	for (unsigned i = 0; i < class->pages; i++)
+		zp.desc[i].class = class->slot;
+	zp.desc->freeobj = 0;
+	zs_crash_point();
+}
+
+void zspage_attach(struct undo_log *u, const struct size_class *class,
+		   struct zspage zp)
+{
+	undo_save(u, &zp.desc->word);
+	insert_zspage(u, class, zp, ZS_FULLNESS_EMPTY);
+}
+
+void zspage_retire(struct undo_log *u, struct arena_thread *t,
+		   const struct size_class *class, struct zspage zp)
+{
+	assert(zp.desc->inuse == 0 && zp.desc->group == ZS_FULLNESS_EMPTY);
+	remove_zspage(u, class, zp);
+	undo_set(u, &t->shared->pending_run, run_ref(zp.pfn, class->pages));
+}
+
+uint32_t zspage_find_fullest(const struct size_class *class, uint32_t skip)
+{
+	for (unsigned g = ZS_FULLNESS_99; g > ZS_FULLNESS_EMPTY; g--) {
+		uint32_t pfn = class->root->group[g].head;
+
+		if (pfn && pfn == skip)
+			pfn = page_desc_of(pfn)->next;
+		if (pfn)
+			return pfn;
+	}
+	return 0;
+}
+
+static uint32_t emptiest_of_list(uint32_t pfn)
+{
+	uint32_t best = pfn;
+
+	for (unsigned i = 0; pfn && i < SCAN_EMPTIEST; i++) {
+		if (page_desc_of(pfn)->inuse < page_desc_of(best)->inuse)
+			best = pfn;
+		pfn = page_desc_of(pfn)->next;
+	}
+	return best;
+}
+
+uint32_t zspage_find_emptiest(const struct size_class *class)
+{
+	for (unsigned g = ZS_FULLNESS_EMPTY + 1; g <= ZS_FULLNESS_99; g++) {
+		if (class->root->group[g].head)
+			return emptiest_of_list(class->root->group[g].head);
+	}
+	return 0;
+}
+
+void *obj_take(struct undo_log *u, const struct size_class *class,
+	       struct zspage zp, uint64_t head)
+{
+	struct page_desc *desc = zp.desc;
+	void *chunk = zspage_chunk(class, zp, desc->freeobj);
+	uint64_t *place = chunk_head(class, chunk);
+
+	assert(desc->freeobj < class->objs && !(*place & 1));
+	undo_save(u, &desc->word);
+	desc->freeobj = link_next(*place);
+	undo_set(u, &class->root->objs_used, class->root->objs_used + 1);
+	undo_set(u, place, head);
+	set_inuse(u, class, zp, desc->inuse + 1u);
+	return chunk;
+}
+
+void obj_put(struct undo_log *u, const struct size_class *class,
+	     struct zspage zp, void *chunk)
+{
+	struct page_desc *desc = zp.desc;
+
+	assert(desc->inuse > 0);
+	undo_save(u, &desc->word);
+	if (desc->inuse > 1) {
+		undo_set(u, chunk_head(class, chunk), link_make(desc->freeobj));
+		desc->freeobj = (uint16_t)zspage_obj_index(class, zp, chunk);
+	}
+	undo_set(u, &class->root->objs_used, class->root->objs_used - 1);
+	set_inuse(u, class, zp, desc->inuse - 1u);
+}
