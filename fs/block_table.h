@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Block table: a sparse array of 8-byte slots, index -> slot.
+ *
+ * Maps the block numbers of a file to blocks, the cookies of a directory to
+ * entries, and its hash buckets to chains. 0 means "nothing there".
+ *
+ *   level 0   the root word is the slot of index 0: a one-block file needs no
+ *             memory for its table
+ *   level 1   the root points to a leaf of 4, 16 or 64 slots (order 2, 4, 6)
+ *   level n   a radix tree of 64-way nodes, n - 1 of them above the leaves
+ *
+ * Nodes have no header. A node that becomes empty is freed, the tree does not
+ * get lower until it is empty. All changes go through a transaction; the
+ * caller holds the inode's lock, exclusive for changes, shared for the rest.
+ */
+#ifndef FS_BLOCK_TABLE_H
+#define FS_BLOCK_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tx;
+
+#define TABLE_ORDER 6
+#define TABLE_WIDTH 64u
+
+struct ztable {
+	uint64_t root;
+	uint32_t level;
+	uint32_t order; /* of the leaf at level 1; TABLE_ORDER above, else 0 */
+};
+
+/* The slot at @idx, 0 when there is nothing. */
+uint64_t table_get(const struct ztable *t, uint64_t idx);
+
+/*
+ * Address of the slot at @idx with all nodes above it in place, allocated in
+ * @tx as needed; the caller sets it by tx_set(). Good until the next change of
+ * the table. The caller stores a slot that is not 0, or undoes the growth by
+ * table_clear(). Returns 0, -ENOSPC, -ENOMEM (no node is left that holds
+ * nothing).
+ */
+int table_prepare(struct tx *tx, struct ztable *t, uint64_t idx,
+		  uint64_t **slot);
+
+/* Clear the slot at @idx and free the nodes that become empty. */
+void table_clear(struct tx *tx, struct ztable *t, uint64_t idx);
+
+/*
+ * Find the first slot that is not 0 at or after *@idx (table_next) or the last
+ * one (table_last); set *@idx and *@val. False when there is none.
+ */
+bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val);
+bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val);
+
+/*
+ * First index at or after *@idx whose slot is 0 (SEEK_HOLE).
+ */
+uint64_t table_next_hole(const struct ztable *t, uint64_t idx);
+
+/* Call @fn for each node (not the inline slot); for verification. */
+int table_for_each_node(const struct ztable *t,
+			int (*fn)(uint64_t node, unsigned order, void *arg),
+			void *arg);
+
+#endif

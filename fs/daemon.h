@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Daemon: going to the background, and protection of the process.
+ *
+ * The fork comes first, before anything is opened or any thread is started;
+ * the parent waits for the child's verdict, so that whoever started the program
+ * sees errors and knows, when it returns, that the mount works.
+ */
+#ifndef FS_DAEMON_H
+#define FS_DAEMON_H
+
+#include <stdbool.h>
+
+struct daemon {
+	int verdict; /* write end of the pipe to the parent, -1 = foreground */
+};
+
+/*
+ * Fork. In the child returns 0 (or -errno without having forked); the parent
+ * does not return: it ends with status 0 once daemon_ready() was called in the
+ * child, else with 1.
+ */
+int daemon_fork(struct daemon *d);
+
+/*
+ * In the child, when it works: leave the terminal, log to syslog, let the
+ * parent go. Does nothing in the foreground. 0 or -errno.
+ */
+int daemon_ready(struct daemon *d);
+
+/*
+ * Make the process a bad choice for the kernel to kill or to wait for: as far
+ * as it is permitted. Before any thread is started. Fills process_notes.
+ */
+void daemon_protect(void);
+
+/* Keep others of the same user from reading this process's memory. */
+void daemon_hide_memory(void);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Directory entries.
+ *
+ * A directory keeps each entry under two keys, both block tables:
+ *   entries   by cookie. Cookies only grow, so a reader that stopped at a
+ *             cookie goes on right after it, whatever was removed or added.
+ *   buckets   by hash of the name, a linear hash: it grows and shrinks by one
+ *             bucket at a time, so that no single operation rehashes all.
+ * Entries of a bucket are chained by `hnext`.
+ *
+ * The caller holds the directory inode's lock, exclusive for changes.
+ */
+#ifndef FS_DENTRY_H
+#define FS_DENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inode.h"
+
+struct tx;
+struct zsfs;
+
+/* What an entry adds to a directory's st_size, as on tmpfs. */
+#define DIRENT_SIZE 20u
+/* Cookies 1 and 2 are "." and "..". */
+#define FIRST_COOKIE 3u
+#define MAX_COOKIE   (UINT64_C(1) << 62)
+
+struct dentry {
+	uint64_t hnext; /* address of the next entry of the bucket, or 0 */
+	uint64_t ino;
+	uint64_t cookie;
+	uint32_t hash;
+	uint16_t name_len;
+	uint16_t type; /* S_IFMT bits of the inode >> 12 */
+	char name[];
+};
+
+struct dentry *dentry_find(struct zsfs *fs, const struct zinode *dir,
+			   const char *name, size_t len);
+
+/*
+ * Add an entry for @ino. The name must not be there yet. Returns 0, -ENOSPC,
+ * -ENOMEM.
+ */
+int dentry_add(struct tx *tx, struct zinode *dir, const char *name, size_t len,
+	       uint64_t ino, uint32_t mode);
+
+/* Take @d out of @dir and free it. Never fails. */
+void dentry_remove(struct tx *tx, struct zinode *dir, struct dentry *d);
+
+/* Point @d to another inode. */
+void dentry_set_ino(struct tx *tx, struct dentry *d, uint64_t ino,
+		    uint32_t mode);
+
+/* First entry with a cookie >= @cookie, NULL at the end. */
+struct dentry *dentry_next(const struct zinode *dir, uint64_t cookie);
+
+/*
+ * Check the two tables of @dir against each other. -EUCLEAN and a sentence in
+ * @msg for the first broken invariant, else 0.
+ */
+int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
+		  size_t size);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* File content: reading and writing ranges of bytes. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "block_io.h"
+#include "crew.h"
+#include "file.h"
+#include "log.h"
+#include "zsfs_i.h"
+
+/* Blocks that make one piece of work for the crew. */
+#define PIECE_BLOCKS 16u
+
+static unsigned pieces_of(unsigned blocks)
+{
+	return (blocks + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
+}
+
+static int lock_file(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
+		     struct zinode **out)
+{
+	struct zinode *i = inode_resolve(tx->fs, nodeid);
+
+	if (!i)
+		return -ESTALE;
+	tx_lock(tx, &(struct lock_want){i, mode}, 1);
+	if (S_ISDIR(i->mode))
+		return -EISDIR;
+	if (!S_ISREG(i->mode))
+		return -EINVAL;
+	*out = i;
+	return 0;
+}
+
+static void report_bad_block(struct tx *tx, const struct zinode *i,
+			     uint64_t block, int err)
+{
+	zsfs_stat_bump(tx->th, ST_FAILED_READS);
+	if (err == -EIO) {
+		zsfs_stat_bump(tx->th, ST_CORRUPT);
+		zsfs_log(LOG_ERR,
+			 "inode %lu block %lu: content does not verify",
+			 inode_nodeid(tx->fs, i), block);
+	}
+}
+
+/* ---- reading ---- */
+
+struct read_job {
+	struct zsfs *fs;
+	const struct zinode *inode;
+	uint64_t first; /* whole blocks first .. first + n - 1 */
+	unsigned n;
+	uint8_t *buf;
+	/* The lowest block that failed; atomic. */
+	uint64_t bad;
+	int err; /* of any failed block */
+};
+
+static void read_piece(void *arg, unsigned piece, struct arena_thread *at,
+		       struct zcomp_ctx *zc)
+{
+	struct read_job *j = arg;
+	unsigned i = piece * PIECE_BLOCKS;
+	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
+
+	for (; i < end; i++) {
+		uint64_t slot = table_get(&j->inode->file.blocks, j->first + i);
+		uint64_t seen;
+		int err = block_read(j->fs, at, zc, slot,
+				     j->buf + (size_t)i * ZSFS_BLOCK_SIZE);
+
+		if (!err)
+			continue;
+		__atomic_store_n(&j->err, err, __ATOMIC_RELAXED);
+		seen = __atomic_load_n(&j->bad, __ATOMIC_RELAXED);
+		while (j->first + i < seen &&
+		       !__atomic_compare_exchange_n(&j->bad, &seen,
+						    j->first + i, false,
+						    __ATOMIC_RELAXED,
+						    __ATOMIC_RELAXED))
+			;
+		return;
+	}
+}
+
+static int read_blocks(struct tx *tx, const struct zinode *i, uint64_t first,
+		       unsigned n, void *buf)
+{
+	struct read_job j = {
+		.fs = tx->fs,
+		.inode = i,
+		.first = first,
+		.n = n,
+		.buf = buf,
+		.bad = UINT64_MAX,
+	};
+
+	crew_run(tx->fs->crew, read_piece, &j, pieces_of(n), tx->th->at,
+		 tx->th->zc);
+	tx_stat(tx, ST_READ_BLOCKS, n);
+	if (j.bad == UINT64_MAX)
+		return 0;
+	report_bad_block(tx, i, j.bad, j.err);
+	return j.err;
+}
+
+/* Read @len bytes at @at of one block. */
+static int read_part(struct tx *tx, const struct zinode *i, uint64_t block,
+		     unsigned at, unsigned len, void *buf)
+{
+	int err = read_blocks(tx, i, block, 1, tx->th->block);
+
+	if (!err)
+		memcpy(buf, tx->th->block + at, len);
+	return err;
+}
+
+static int read_range(struct tx *tx, const struct zinode *i, uint8_t *buf,
+		      size_t size, uint64_t off)
+{
+	size_t done = 0;
+	int err = 0;
+
+	while (!err && done < size) {
+		uint64_t block = (off + done) >> ZSFS_BLOCK_SHIFT;
+		unsigned at = (unsigned)(off + done) % ZSFS_BLOCK_SIZE;
+		size_t left = size - done;
+		unsigned n;
+
+		if (at == 0 && left >= ZSFS_BLOCK_SIZE) {
+			n = (unsigned)(left / ZSFS_BLOCK_SIZE);
+			err = read_blocks(tx, i, block, n, buf + done);
+			n *= ZSFS_BLOCK_SIZE;
+		} else {
+			n = ZSFS_BLOCK_SIZE - at;
+			n = left < n ? (unsigned)left : n;
+			err = read_part(tx, i, block, at, n, buf + done);
+		}
+		done += n;
+	}
+	return err;
+}
+
+/* As relatime: when it was not later than the last change, or a day ago. */
+static void touch_atime(struct zsfs *fs, struct zinode *i)
+{
+	struct ztime now;
+	int64_t sec;
+
+	if (fs->noatime)
+		return;
+	now = ztime_now();
+	sec = __atomic_load_n(&i->atime.sec, __ATOMIC_RELAXED);
+	if (sec > i->mtime.sec && sec > i->ctime.sec &&
+	    now.sec - sec < 24 * 60 * 60)
+		return;
+	/* Two words that no invariant ties together: no transaction needed. */
+	__atomic_store_n(&i->atime.nsec, now.nsec, __ATOMIC_RELAXED);
+	__atomic_store_n(&i->atime.sec, now.sec, __ATOMIC_RELAXED);
+}
+
+int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
+	      uint64_t off, size_t *done)
+{
+	struct zinode *i;
+	int err = lock_file(tx, nodeid, LOCK_SHARED, &i);
+
+	*done = 0;
+	if (err)
+		return err;
+	touch_atime(tx->fs, i);
+	if (off >= i->size)
+		return 0;
+	if (size > i->size - off)
+		size = i->size - off;
+	err = read_range(tx, i, buf, size, off);
+	/* Never less: the kernel would take a short read for the end. */
+	if (!err)
+		*done = size;
+	return err;
+}
+
+int zsfs_seek(struct tx *tx, uint64_t nodeid, uint64_t off, bool hole,
+	      uint64_t *out)
+{
+	uint64_t block = off >> ZSFS_BLOCK_SHIFT, found = block, val;
+	struct zinode *i;
+	int err = lock_file(tx, nodeid, LOCK_SHARED, &i);
+
+	if (err)
+		return err;
+	if (off >= i->size)
+		return -ENXIO;
+	if (hole)
+		found = table_next_hole(&i->file.blocks, block);
+	else if (!table_next(&i->file.blocks, &found, &val))
+		return -ENXIO;
+	if (found > block)
+		off = found << ZSFS_BLOCK_SHIFT;
+	if (off > i->size)
+		off = i->size;
+	if (!hole && off >= i->size)
+		return -ENXIO;
+	*out = off;
+	return 0;
+}
+
+/* ---- writing ---- */
+
+struct write_job {
+	struct zsfs *fs;
+	struct zcomp_params comp;
+	const uint8_t *src; /* whole blocks */
+	unsigned n;
+	uint8_t *room;
+	struct staged_block *out;
+};
+
+static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
+			struct zcomp_ctx *zc)
+{
+	struct write_job *j = arg;
+	unsigned i = piece * PIECE_BLOCKS;
+	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
+
+	(void)at;
+	for (; i < end; i++)
+		block_stage(j->fs, zc, &j->comp,
+			    j->src + (size_t)i * ZSFS_BLOCK_SIZE,
+			    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i]);
+}
+
+/*
+ * Put a staged block in the place of what block @block holds. Locked exclusive.
+ */
+static int put_block(struct tx *tx, struct zinode *i, uint64_t block,
+		     const struct staged_block *b, bool late)
+{
+	uint64_t old = table_get(&i->file.blocks, block), slot, *where;
+	int err = 0;
+
+	if (!old)
+		err = tx_reserve_blocks(tx, 1);
+	if (!err)
+		err = table_prepare(tx, &i->file.blocks, block, &where);
+	if (err)
+		return err;
+	err = block_store(tx, b, old, late, &slot);
+	if (err) {
+		if (!old)
+			table_clear(tx, &i->file.blocks, block);
+		return err;
+	}
+	tx_set(tx, where, slot);
+	block_release(tx, old);
+	block_count(tx, slot, 1);
+	if (b->kind == BLOCK_OBJ && b->alg == ZCOMP_RAW)
+		tx_stat(tx, ST_HUGE_SINCE, 1);
+	if (!old) {
+		tx_stat(tx, ST_BLOCKS, 1);
+		i->blocks++; /* saved with the inode's fields */
+	}
+	return 0;
+}
+
+int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
+		     unsigned at, const void *src, unsigned len, bool late)
+{
+	struct zsfs_thread *th = tx->th;
+	struct zcomp_params comp = zsfs_get_comp(tx->fs);
+	uint64_t old = table_get(&i->file.blocks, block);
+	struct staged_block b;
+	int err = block_read(tx->fs, th->at, th->zc, old, th->block);
+
+	if (err) {
+		report_bad_block(tx, i, block, err);
+		return err;
+	}
+	if (src)
+		memcpy(th->block + at, src, len);
+	else
+		memset(th->block + at, 0, len);
+	block_stage(tx->fs, th->zc, &comp, th->block,
+		    th->stage_buf + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
+		    &b);
+	return put_block(tx, i, block, &b, late);
+}
+
+/* How a range of bytes falls on blocks: a part, whole blocks, a part. */
+struct extent {
+	uint64_t block;
+	unsigned head_at, head_len; /* head_len 0: no part in front */
+	unsigned whole;
+	unsigned tail_len;
+};
+
+static struct extent extent_of(uint64_t off, size_t size)
+{
+	struct extent e = {.block = off >> ZSFS_BLOCK_SHIFT};
+
+	e.head_at = (unsigned)(off % ZSFS_BLOCK_SIZE);
+	if (e.head_at || size < ZSFS_BLOCK_SIZE) {
+		e.head_len = ZSFS_BLOCK_SIZE - e.head_at;
+		if (size < e.head_len)
+			e.head_len = (unsigned)size;
+	}
+	e.whole = (unsigned)((size - e.head_len) / ZSFS_BLOCK_SIZE);
+	e.tail_len = (unsigned)((size - e.head_len) % ZSFS_BLOCK_SIZE);
+	return e;
+}
+
+/* Write the blocks of @e; *@done counts bytes up to the first failure. */
+static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
+			const uint8_t *src, bool late, size_t *done)
+{
+	uint64_t block = e->block;
+	int err;
+
+	if (e->head_len) {
+		err = file_patch_block(tx, i, block++, e->head_at, src,
+				       e->head_len, late);
+		if (err)
+			return err;
+		*done += e->head_len;
+	}
+	for (unsigned k = 0; k < e->whole; k++) {
+		err = put_block(tx, i, block++, &tx->th->staged[k], late);
+		if (err)
+			return err;
+		*done += ZSFS_BLOCK_SIZE;
+	}
+	if (e->tail_len) {
+		err = file_patch_block(tx, i, block, 0, src + *done,
+				       e->tail_len, late);
+		if (err)
+			return err;
+		*done += e->tail_len;
+	}
+	return 0;
+}
+
+void inode_kill_priv(struct zinode *i)
+{
+	i->mode &= ~(uint32_t)S_ISUID;
+	if (i->mode & S_IXGRP)
+		i->mode &= ~(uint32_t)S_ISGID;
+}
+
+int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
+	       uint64_t off, unsigned flags, size_t *done)
+{
+	struct zsfs_thread *th = tx->th;
+	struct extent e = extent_of(off, size);
+	struct write_job j = {
+		.fs = tx->fs,
+		.comp = zsfs_get_comp(tx->fs),
+		.src = (const uint8_t *)buf + e.head_len,
+		.n = e.whole,
+		.room = th->stage_buf,
+		.out = th->staged,
+	};
+	struct zinode *i;
+	int err;
+
+	*done = 0;
+	if (off > INT64_MAX || size > INT64_MAX - off)
+		return -EFBIG;
+	/* Compress before anything is locked. */
+	crew_run(tx->fs->crew, stage_piece, &j, pieces_of(e.whole), th->at,
+		 th->zc);
+	err = lock_file(tx, nodeid, LOCK_EXCL, &i);
+	if (err)
+		return err;
+	inode_save(tx, i);
+	err = write_extent(tx, i, &e, buf, flags & WRITE_CACHE, done);
+	if (*done == 0 && size > 0) {
+		zsfs_stat_bump(th, ST_FAILED_WRITES);
+		return err;
+	}
+	if (off + *done > i->size)
+		i->size = off + *done;
+	i->mtime = i->ctime = ztime_now();
+	if (flags & WRITE_KILL_PRIV)
+		inode_kill_priv(i);
+	tx_stat(tx, ST_WRITTEN_BLOCKS, (int64_t)(e.whole + !!e.head_len +
+						 !!e.tail_len));
+	return 0;
+}

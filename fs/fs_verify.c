@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* zsfs_verify(): every invariant of the file system, checked from the root. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "block_io.h"
+#include "vfile.h"
+#include "zsfs_i.h"
+
+/* A growing array of numbers, to sort and compare. */
+struct numbers {
+	uint64_t *v;
+	size_t n, room;
+};
+
+struct check {
+	struct zsfs *fs;
+	char *msg;
+	size_t size;
+	struct numbers links;   /* ino of each entry's inode */
+	struct numbers subdirs; /* ino of the directory, one per subdirectory */
+	struct numbers handles; /* each handle a slot names */
+	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
+	int64_t stat[ST_NR];
+	uint64_t reaping; /* inodes on the reap list */
+};
+
+static int fail(struct check *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int fail(struct check *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->msg, c->size, fmt, ap);
+	va_end(ap);
+	return -EUCLEAN;
+}
+
+static int add_number(struct numbers *a, uint64_t x)
+{
+	if (a->n == a->room) {
+		size_t room = a->room ? a->room * 2 : 1024;
+		uint64_t *v = realloc(a->v, room * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		a->v = v;
+		a->room = room;
+	}
+	a->v[a->n++] = x;
+	return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void sort_numbers(struct numbers *a)
+{
+	if (a->n)
+		qsort(a->v, a->n, sizeof(a->v[0]), by_value);
+}
+
+/* How often @x is in the sorted array. */
+static uint64_t count_number(const struct numbers *a, uint64_t x)
+{
+	size_t lo = 0, hi = a->n, first;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (a->v[mid] < x)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	first = lo;
+	while (lo < a->n && a->v[lo] == x)
+		lo++;
+	return lo - first;
+}
+
+static void count_slab(struct check *c, size_t size)
+{
+	c->slabs[slab_cache_for(size)]++;
+}
+
+/* ---- one inode ---- */
+
+static int count_node(uint64_t node, unsigned order, void *arg)
+{
+	(void)node;
+	count_slab(arg, sizeof(uint64_t) << order);
+	return 0;
+}
+
+static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
+		      uint64_t slot)
+{
+	struct zs_obj_info info;
+
+	if (!slot_is_obj(slot)) {
+		if (slot_is_tagged(slot) && slot != slot_tagged(SLOT_ZERO, 0))
+			return fail(c, "inode %lu block %lu: slot %lx",
+				    inode_ino(i), block, slot);
+		c->stat[ST_SAME]++;
+		return 0;
+	}
+	if (!zs_obj_info(c->fs->pool, slot_handle(slot), &info))
+		return fail(c, "inode %lu block %lu: handle %u is not live",
+			    inode_ino(i), block, slot_handle(slot));
+	c->stat[ST_OBJS]++;
+	c->stat[ST_COMPR_BYTES] += info.size;
+	c->stat[ST_HUGE] += info.tag == ZCOMP_RAW;
+	return add_number(&c->handles, slot_handle(slot));
+}
+
+static int check_file(struct check *c, const struct zinode *i, bool reaping)
+{
+	uint64_t idx = 0, slot, n = 0;
+	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+
+	table_for_each_node(&i->file.blocks, count_node, c);
+	for (; table_next(&i->file.blocks, &idx, &slot); idx++, n++) {
+		int err = check_slot(c, i, idx, slot);
+
+		if (err)
+			return err;
+		if (!reaping && idx >= end)
+			return fail(c, "inode %lu: block %lu behind its end",
+				    inode_ino(i), idx);
+	}
+	if (reaping)
+		return 0;
+	c->stat[ST_BLOCKS] += (int64_t)n;
+	if (n != i->blocks)
+		return fail(c, "inode %lu: %lu blocks, counted %lu",
+			    inode_ino(i), i->blocks, n);
+	return 0;
+}
+
+static int check_entry(struct check *c, const struct zinode *dir,
+		       const struct dentry *d)
+{
+	const struct zinode *i = inode_at(d->ino);
+	int err;
+
+	count_slab(c, sizeof(*d) + d->name_len);
+	if (!slab_inode_valid(c->fs->arena, i) || i->magic != INODE_MAGIC)
+		return fail(c, "directory %lu: entry %.*s leads nowhere",
+			    inode_ino(dir), d->name_len, d->name);
+	if (d->type != (i->mode & S_IFMT) >> 12)
+		return fail(c, "directory %lu: entry %.*s has a wrong type",
+			    inode_ino(dir), d->name_len, d->name);
+	err = add_number(&c->links, d->ino);
+	if (err || !S_ISDIR(i->mode))
+		return err;
+	if (i->dir.parent != inode_ino(dir))
+		return fail(c, "directory %lu: its parent is not %lu",
+			    d->ino, inode_ino(dir));
+	return add_number(&c->subdirs, inode_ino(dir));
+}
+
+static int check_directory(struct check *c, const struct zinode *dir)
+{
+	const struct dentry *d;
+	int err = dentry_verify(c->fs, dir, c->msg, c->size);
+
+	table_for_each_node(&dir->dir.entries, count_node, c);
+	table_for_each_node(&dir->dir.buckets, count_node, c);
+	for (d = dentry_next(dir, 0); !err && d;
+	     d = dentry_next(dir, d->cookie + 1))
+		err = check_entry(c, dir, d);
+	return err;
+}
+
+static bool on_reap_list(const struct zsfs *fs, const struct zinode *i)
+{
+	uint64_t at = fs->super->reap_head;
+
+	for (; at; at = ((const struct zinode *)(uintptr_t)at)->reap_next)
+		if (at == (uint64_t)(uintptr_t)i)
+			return true;
+	return false;
+}
+
+static int check_inode(void *obj, void *arg)
+{
+	const struct zinode *i = obj;
+	struct check *c = arg;
+	bool reaping = i->nlink == 0 && i->nlookup == 0;
+
+	c->slabs[SLAB_INODE]++;
+	if (i->magic != INODE_MAGIC)
+		return fail(c, "inode %lu: bad magic", inode_ino(i));
+	if (reaping && !on_reap_list(c->fs, i))
+		return fail(c, "inode %lu: nothing holds it", inode_ino(i));
+	if (!reaping)
+		c->stat[ST_INODES]++;
+	else
+		c->reaping++;
+	if (S_ISREG(i->mode))
+		return check_file(c, i, reaping);
+	if (S_ISDIR(i->mode))
+		return check_directory(c, i);
+	if (S_ISLNK(i->mode))
+		count_slab(c, i->size + 1);
+	return 0;
+}
+
+/* ---- totals ---- */
+
+static int check_links(void *obj, void *arg)
+{
+	const struct zinode *i = obj;
+	struct check *c = arg;
+	uint64_t names = count_number(&c->links, inode_ino(i));
+	uint64_t want = names;
+	bool root = (uint64_t)(uintptr_t)i == c->fs->super->root;
+
+	if (S_ISDIR(i->mode) && (names || root))
+		want = 2 + count_number(&c->subdirs, inode_ino(i));
+	if (S_ISDIR(i->mode) && names > 1)
+		return fail(c, "directory %lu has %lu names", inode_ino(i),
+			    names);
+	if (i->nlink != want)
+		return fail(c, "inode %lu: %u links, counted %lu",
+			    inode_ino(i), i->nlink, want);
+	return 0;
+}
+
+static int check_reachable(void *obj, void *arg)
+{
+	const struct zinode *i = obj;
+	struct check *c = arg;
+	uint64_t root = c->fs->super->root;
+
+	if (!S_ISDIR(i->mode) || !i->nlink)
+		return 0;
+	for (uint64_t n = 0; (uint64_t)(uintptr_t)i != root; n++) {
+		if (n > c->slabs[SLAB_INODE])
+			return fail(c, "directory %lu is not under the root",
+				    inode_ino(obj));
+		i = inode_at(i->dir.parent);
+	}
+	return 0;
+}
+
+static int check_handles(struct check *c)
+{
+	struct zs_pool_stats ps;
+
+	for (size_t k = 1; k < c->handles.n; k++)
+		if (c->handles.v[k] == c->handles.v[k - 1])
+			return fail(c, "handle %lu is named twice",
+				    c->handles.v[k]);
+	zs_pool_get_stats(c->fs->pool, &ps);
+	if (ps.objs_used != c->handles.n)
+		return fail(c, "pool has %lu objects, files name %zu",
+			    ps.objs_used, c->handles.n);
+	return 0;
+}
+
+static int check_slabs(struct check *c)
+{
+	struct arena_stats as;
+
+	arena_get_stats(c->fs->arena, &as);
+	for (unsigned k = 0; k < SLAB_NR_CACHES; k++)
+		if (as.slab_objs[k] != c->slabs[k])
+			return fail(c, "slab %u has %lu objects, found %lu", k,
+				    as.slab_objs[k], c->slabs[k]);
+	return 0;
+}
+
+static int check_snapshots(struct check *c)
+{
+	struct arena_stats as;
+	uint64_t pages = vfile_count_pages(c->fs);
+
+	arena_get_stats(c->fs->arena, &as);
+	if (as.pages[ARENA_PAGE_DATA] != pages)
+		return fail(c, "%lu pages of plain data, snapshots have %lu",
+			    as.pages[ARENA_PAGE_DATA], pages);
+	return 0;
+}
+
+static int check_totals(struct check *c)
+{
+	static const char *const names[] = {
+		[ST_BLOCKS] = "blocks",
+		[ST_INODES] = "inodes",
+		[ST_OBJS] = "objects",
+		[ST_COMPR_BYTES] = "compressed bytes",
+		[ST_SAME] = "same-filled blocks",
+		[ST_HUGE] = "raw blocks",
+	};
+
+	for (unsigned k = 0; k <= ST_HUGE; k++) {
+		int64_t sum = zsfs_stat_sum(c->fs, k);
+
+		if (sum != c->stat[k])
+			return fail(c, "%s: %ld by count, found %ld", names[k],
+				    sum, c->stat[k]);
+	}
+	if (c->fs->used_blocks != c->stat[ST_BLOCKS] ||
+	    c->fs->used_inodes != c->stat[ST_INODES])
+		return fail(c, "limits count %ld blocks and %ld inodes",
+			    c->fs->used_blocks, c->fs->used_inodes);
+	return 0;
+}
+
+static int check_slots(struct check *c)
+{
+	for (unsigned k = 0; k < c->fs->nr_threads; k++)
+		if (c->fs->threads[k].slot->state != TX_IDLE)
+			return fail(c, "slot %u is not at rest", k);
+	return 0;
+}
+
+static int check_all(struct check *c)
+{
+	struct arena *a = c->fs->arena;
+	int err = check_slots(c);
+
+	if (!err)
+		err = slab_for_each_inode(a, check_inode, c);
+	sort_numbers(&c->links);
+	sort_numbers(&c->subdirs);
+	sort_numbers(&c->handles);
+	if (!err)
+		err = slab_for_each_inode(a, check_links, c);
+	if (!err)
+		err = slab_for_each_inode(a, check_reachable, c);
+	if (!err)
+		err = check_totals(c);
+	if (!err)
+		err = check_slabs(c);
+	if (!err)
+		err = check_handles(c);
+	if (!err)
+		err = check_snapshots(c);
+	if (!err)
+		err = zs_pool_verify(c->fs->pool, c->msg, c->size);
+	if (!err)
+		err = arena_verify(a, c->msg, c->size);
+	return err;
+}
+
+/* ---- on a live file system ---- */
+
+static _Thread_local struct zsfs_thread *inside;
+
+void zsfs_enter(struct zsfs_thread *th)
+{
+	pthread_mutex_lock(&th->gate);
+	inside = th;
+}
+
+void zsfs_leave(struct zsfs_thread *th)
+{
+	inside = NULL;
+	pthread_mutex_unlock(&th->gate);
+}
+
+int zsfs_verify_live(struct zsfs *fs, char *msg, size_t size)
+{
+	struct zsfs_thread *self = inside;
+	int err;
+
+	if (pthread_mutex_trylock(&fs->verify_lock))
+		return -EBUSY;
+	for (unsigned k = 0; k < fs->nr_threads; k++)
+		if (&fs->threads[k] != self)
+			pthread_mutex_lock(&fs->threads[k].gate);
+	err = zsfs_verify(fs, msg, size);
+	for (unsigned k = 0; k < fs->nr_threads; k++)
+		if (&fs->threads[k] != self)
+			pthread_mutex_unlock(&fs->threads[k].gate);
+	pthread_mutex_unlock(&fs->verify_lock);
+	return err;
+}
+
+int zsfs_verify(struct zsfs *fs, char *msg, size_t size)
+{
+	struct check c = {.fs = fs, .msg = msg, .size = size};
+	int err = check_all(&c);
+
+	if (err == -ENOMEM)
+		snprintf(msg, size, "no memory for the check");
+	free(c.links.v);
+	free(c.subdirs.v);
+	free(c.handles.v);
+	return err;
+}

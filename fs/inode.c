@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inodes: making them, changing their fields, showing them. */
+#include "inode.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "dentry.h"
+#include "tx.h"
+#include "zsfs_i.h"
+
+struct ztime ztime_now(void)
+{
+	struct timespec ts;
+
+	/* The clock the kernel stamps tmpfs files with. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+	return (struct ztime){.sec = ts.tv_sec, .nsec = (uint32_t)ts.tv_nsec};
+}
+
+struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)
+{
+	struct zinode *i;
+
+	if (nodeid == ROOT_NODEID)
+		return (struct zinode *)(uintptr_t)fs->super->root;
+	if (nodeid >= ARENA_SIZE / INODE_ALIGN)
+		return NULL;
+	i = inode_at(nodeid);
+	return slab_inode_valid(fs->arena, i) ? i : NULL;
+}
+
+uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i)
+{
+	if ((uint64_t)(uintptr_t)i == fs->super->root)
+		return ROOT_NODEID;
+	return inode_ino(i);
+}
+
+int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
+	      uint32_t rdev, struct zinode **out)
+{
+	struct zinode *i;
+	void *p;
+	int err = tx_reserve_inodes(tx, 1);
+
+	if (!err)
+		err = tx_slab_alloc(tx, SLAB_INODE, &p);
+	if (err)
+		return err;
+	i = p;
+	memset(&i->nlookup, 0, sizeof(*i) - sizeof(i->magic));
+	i->magic = INODE_MAGIC;
+	i->mode = mode;
+	i->uid = uid;
+	i->gid = gid;
+	i->rdev = rdev;
+	i->gen = (uint32_t)__atomic_add_fetch(&tx->fs->super->next_gen, 1,
+					      __ATOMIC_RELAXED);
+	i->atime = i->mtime = i->ctime = ztime_now();
+	if (S_ISDIR(mode)) {
+		i->dir.nr_buckets = 1;
+		i->dir.next_cookie = FIRST_COOKIE;
+	}
+	tx_stat(tx, ST_INODES, 1);
+	*out = i;
+	return 0;
+}
+
+void inode_save(struct tx *tx, struct zinode *i)
+{
+	/* mode .. ctime; nlookup has a lock of its own. */
+	tx_save_range(tx, &i->mode,
+		      offsetof(struct zinode, file) -
+			      offsetof(struct zinode, mode));
+}
+
+static void save_time(struct tx *tx, struct ztime *t)
+{
+	tx_save_range(tx, t, sizeof(*t));
+}
+
+void inode_touch_ctime(struct tx *tx, struct zinode *i)
+{
+	save_time(tx, &i->ctime);
+	i->ctime = ztime_now();
+}
+
+void inode_touch_mtime(struct tx *tx, struct zinode *i)
+{
+	save_time(tx, &i->mtime);
+	save_time(tx, &i->ctime);
+	i->mtime = i->ctime = ztime_now();
+}
+
+void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
+{
+	tx_save(tx, &i->nlink);
+	i->nlink = nlink;
+}
+
+void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta)
+{
+	tx_set(tx, &i->nlookup, i->nlookup + (uint64_t)delta);
+}
+
+static struct timespec to_timespec(const struct ztime *t)
+{
+	struct timespec ts = {
+		.tv_sec = __atomic_load_n(&t->sec, __ATOMIC_RELAXED),
+		.tv_nsec = __atomic_load_n(&t->nsec, __ATOMIC_RELAXED),
+	};
+	return ts;
+}
+
+void inode_stat(const struct zsfs *fs, const struct zinode *i, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_ino = inode_nodeid(fs, i);
+	st->st_mode = i->mode;
+	st->st_nlink = i->nlink;
+	st->st_uid = i->uid;
+	st->st_gid = i->gid;
+	st->st_rdev = i->rdev;
+	st->st_size = (off_t)i->size;
+	st->st_blocks = (blkcnt_t)(i->blocks * (ZSFS_BLOCK_SIZE / 512));
+	st->st_blksize = ZSFS_BLOCK_SIZE;
+	st->st_atim = to_timespec(&i->atime);
+	st->st_mtim = to_timespec(&i->mtime);
+	st->st_ctim = to_timespec(&i->ctime);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inode: the fixed-size record of a file, and how a nodeid finds it.
+ *
+ * Three names of one thing:
+ *   address  of struct zinode in the arena
+ *   ino      (address - ARENA_BASE) / 32: st_ino and the FUSE nodeid; only the
+ *            root is known to the kernel as nodeid 1. Because it is derived
+ *            from the address, no table is needed to resolve it.
+ *   gen      taken from a counter that never goes back, so that ino + gen is
+ *            never used twice
+ *
+ * Life: an inode lives while nlink > 0 or nlookup > 0. nlookup is what the
+ * kernel knows of it (LOOKUP adds, FORGET takes away). nlookup, and the step
+ * of nlink to 0, are protected by the inode's counter lock; who makes both 0
+ * frees the inode (reap.h). Everything else is protected by the inode's lock.
+ */
+#ifndef FS_INODE_H
+#define FS_INODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "arena.h"
+#include "block_table.h"
+
+struct tx;
+struct zsfs;
+
+#define INODE_MAGIC UINT64_C(0x65646f6e69736601) /* odd: see slab_alloc() */
+#define INODE_ALIGN 32u
+#define ROOT_NODEID UINT64_C(1)
+
+struct ztime {
+	int64_t sec;
+	uint32_t nsec;
+	uint32_t pad;
+};
+
+struct zinode {
+	uint64_t magic;
+	uint64_t nlookup; /* counter lock */
+	uint32_t mode;
+	uint32_t nlink;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t rdev;
+	uint32_t gen;
+	uint64_t size;   /* bytes; directories: entries * DIRENT_SIZE */
+	uint64_t blocks; /* blocks held, in ZSFS_BLOCK_SIZE */
+	struct ztime atime; /* sec by single stores under the shared lock */
+	struct ztime mtime;
+	struct ztime ctime;
+	union {
+		struct {
+			struct ztable blocks; /* block number -> slot */
+		} file;
+		struct {
+			struct ztable entries; /* cookie -> dentry */
+			struct ztable buckets; /* hash bucket -> dentry */
+			uint64_t nr_entries;
+			uint64_t nr_buckets;
+			uint64_t next_cookie;
+			uint64_t parent; /* ino, or 0 when removed */
+		} dir;
+		struct {
+			uint64_t target; /* ref of a SLAB_BUF, size bytes */
+		} link;
+	};
+	/* On the super's reap list (zsfs.reap_lock). */
+	uint64_t reap_next;
+	uint64_t reap_prev;
+};
+
+_Static_assert(sizeof(struct zinode) <= SLAB_INODE_SIZE, "fits its slab");
+
+static inline uint64_t inode_ino(const struct zinode *i)
+{
+	return ((uint64_t)(uintptr_t)i - ARENA_BASE) / INODE_ALIGN;
+}
+
+static inline struct zinode *inode_at(uint64_t ino)
+{
+	return (struct zinode *)(uintptr_t)(ARENA_BASE + ino * INODE_ALIGN);
+}
+
+/*
+ * The inode a nodeid names, NULL when it names none in use. Anything but a
+ * nodeid that the kernel holds may be freed at any time after.
+ */
+struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid);
+
+/* st_ino: as inode_ino(), 1 for the root. */
+uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i);
+
+/*
+ * A new inode of @mode owned by @uid and @gid, all times now, nlink 0, not
+ * reachable yet. Counts against the inode limit. Returns 0, -ENOSPC, -ENOMEM.
+ */
+int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
+	      uint32_t rdev, struct zinode **out);
+
+/* Save a whole group of fields before they are changed in place. */
+void inode_save(struct tx *tx, struct zinode *i);
+void inode_touch_mtime(struct tx *tx, struct zinode *i); /* and ctime */
+void inode_touch_ctime(struct tx *tx, struct zinode *i);
+/* Not to 0: that is for reap_set_nlink(). */
+void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
+
+/* Change nlookup; the caller holds the counter lock. */
+void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta);
+
+void inode_stat(const struct zsfs *fs, const struct zinode *i,
+		struct stat *st);
+
+struct ztime ztime_now(void);
+
+#endif

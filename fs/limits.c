@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Limits: what may still be stored, and the settings that can change while the
+ * file system is in use.
+ *
+ * Each setting is one word of the super, read by whoever needs it, so a change
+ * takes effect for what comes after it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "environment.h"
+#include "zsfs_i.h"
+
+/*
+ * What a block that does not compress takes beside its page: its slot in the
+ * block table with the nodes above it, its handle, and some more to be safe.
+ */
+#define BLOCK_COST (ZSFS_BLOCK_SIZE + 24u)
+/* An inode with its entry: both slabs, and a slot in both tables. */
+#define INODE_COST 512u
+/*
+ * What promises leave out: handles are backed in steps of up to 2 MiB, and
+ * slabs and tables begin new pages that stay half empty.
+ */
+#define PROMISE_SLACK (2 * (uint64_t)ARENA_SEG_SIZE)
+
+/* ---- statfs ---- */
+
+static uint64_t used(const int64_t *counter)
+{
+	int64_t n = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Without mem_limit: what the machine says it has, no promise possible. */
+static uint64_t unlimited_memory(struct zsfs *fs)
+{
+	struct arena_stats st;
+	uint64_t ram = environment_ram_available("");
+
+	arena_get_stats(fs->arena, &st);
+	return min_u64(ram + st.free_pages * ARENA_PAGE_SIZE,
+		       ARENA_SIZE - st.used);
+}
+
+/* Bytes of memory that can be promised to new content. */
+static uint64_t promised_memory(struct zsfs *fs)
+{
+	uint64_t avail = arena_available(fs->arena);
+
+	if (avail == UINT64_MAX)
+		avail = unlimited_memory(fs);
+	return avail > PROMISE_SLACK ? avail - PROMISE_SLACK : 0;
+}
+
+/* What of @limit is left, UINT64_MAX without a limit. */
+static uint64_t left_of(uint64_t limit, uint64_t in_use)
+{
+	if (limit == 0)
+		return UINT64_MAX;
+	return limit > in_use ? limit - in_use : 0;
+}
+
+void zsfs_statfs(struct zsfs *fs, struct statvfs *st)
+{
+	const struct zsfs_super *s = fs->super;
+	uint64_t blocks = used(&fs->used_blocks);
+	uint64_t inodes = used(&fs->used_inodes);
+	uint64_t size = __atomic_load_n(&s->size_limit, __ATOMIC_RELAXED);
+	uint64_t max_inodes =
+		__atomic_load_n(&s->inode_limit, __ATOMIC_RELAXED);
+	uint64_t memory = promised_memory(fs);
+
+	memset(st, 0, sizeof(*st));
+	st->f_bsize = ZSFS_BLOCK_SIZE;
+	st->f_frsize = ZSFS_BLOCK_SIZE;
+	st->f_bfree = min_u64(left_of(size >> ZSFS_BLOCK_SHIFT, blocks),
+			      memory / BLOCK_COST);
+	st->f_bavail = st->f_bfree;
+	st->f_blocks = blocks + st->f_bfree;
+	st->f_ffree = min_u64(left_of(max_inodes, inodes), memory / INODE_COST);
+	st->f_favail = st->f_ffree;
+	st->f_files = inodes + st->f_ffree;
+	st->f_namemax = ZSFS_NAME_MAX;
+}
+
+/* ---- settings ---- */
+
+int zsfs_set_size(struct zsfs *fs, uint64_t bytes)
+{
+	uint64_t blocks = (bytes + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+
+	if (bytes && blocks < used(&fs->used_blocks))
+		return -EINVAL;
+	__atomic_store_n(&fs->super->size_limit, blocks << ZSFS_BLOCK_SHIFT,
+			 __ATOMIC_RELAXED);
+	return 0;
+}
+
+int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n)
+{
+	if (n && n < used(&fs->used_inodes))
+		return -EINVAL;
+	__atomic_store_n(&fs->super->inode_limit, n, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
+{
+	/* The background thread is not one of those that count there. */
+	if (bytes && bytes < zsfs_min_mem_limit(fs->nr_threads - 1))
+		return -EINVAL;
+	arena_set_limit(fs->arena, bytes);
+	zsfs_apply_reserve(fs, bytes);
+	return 0;
+}
+
+struct zcomp_params zsfs_get_comp(const struct zsfs *fs)
+{
+	uint64_t word = __atomic_load_n(&fs->super->comp, __ATOMIC_RELAXED);
+
+	return (struct zcomp_params){
+		.alg = (enum zcomp_alg)(word & 0xff),
+		.level = (int)(word >> 8),
+	};
+}
+
+void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p)
+{
+	__atomic_store_n(&fs->super->comp,
+			 (uint64_t)p->alg | (uint64_t)p->level << 8,
+			 __ATOMIC_RELAXED);
+}
+
+int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th)
+{
+	int64_t freed = zs_compact(fs->pool, th->at);
+
+	if (freed >= 0)
+		arena_trim(fs->arena, th->at, true, true);
+	return freed;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* FUSE operations: the table, what is negotiated, and the replies. */
+#include "ops.h"
+
+#include <string.h>
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->max_write = ZSFS_MAX_WRITE;
+	conn->max_readahead = ZSFS_MAX_WRITE;
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+	conn->time_gran = 1;
+	/* With OPEN unanswered, O_TRUNC must come as SETATTR. */
+	conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+	/* Nobody else changes the content: no cached page is ever stale. */
+	conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
+	conn->want |= conn->capable &
+		      (FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS |
+		       FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ |
+		       FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_READDIRPLUS |
+		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO);
+	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+				  FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_LOCKS |
+				  FUSE_CAP_FLOCK_LOCKS |
+				  FUSE_CAP_WRITEBACK_CACHE);
+}
+
+const struct fuse_lowlevel_ops zsfs_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.symlink = op_symlink,
+	.rename = op_rename,
+	.link = op_link,
+	.open = op_open,
+	.opendir = op_open,
+	.read = op_read,
+	.write = op_write,
+	.flush = op_flush,
+	.release = op_release,
+	.releasedir = op_release,
+	.fsync = op_fsync,
+	.fsyncdir = op_fsync,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.statfs = op_statfs,
+	.create = op_create,
+	.lseek = op_lseek,
+};
+
+void reply_error(fuse_req_t req, int err)
+{
+	fuse_reply_err(req, -err);
+}
+
+void reply_abort(fuse_req_t req, struct tx *tx, int err)
+{
+	tx_abort(tx, err);
+	reply_error(req, err);
+}
+
+void reply_done(fuse_req_t req, struct tx *tx, int err)
+{
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	reply_error(req, 0);
+	tx_commit(tx);
+}
+
+void fill_entry(const struct zsfs *fs, const struct zinode *i,
+		struct fuse_entry_param *e)
+{
+	memset(e, 0, sizeof(*e));
+	e->attr_timeout = CACHE_FOREVER;
+	e->entry_timeout = CACHE_FOREVER;
+	if (!i)
+		return;
+	e->ino = inode_nodeid(fs, i);
+	e->generation = i->gen;
+	inode_stat(fs, i, &e->attr);
+}
+
+void reply_entry(fuse_req_t req, struct tx *tx, const struct zinode *i)
+{
+	struct fuse_entry_param e;
+
+	fill_entry(tx->fs, i, &e);
+	fuse_reply_entry(req, &e);
+	tx_commit(tx);
+}

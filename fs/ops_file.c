@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* FUSE operations on content. */
+#include "ops.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "request.h"
+#include "vfile.h"
+
+/*
+ * Never answered: the kernel then opens and closes files by itself, without a
+ * request, for the rest of the mount.
+ */
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	reply_error(req, -ENOSYS);
+}
+
+/* Still comes for what was created before the kernel learned that. */
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	reply_error(req, 0);
+}
+
+/* All content is in RAM the moment write(2) returns: nothing to flush. */
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	reply_error(req, -ENOSYS);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)datasync;
+	(void)fi;
+	reply_error(req, -ENOSYS);
+}
+
+static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size,
+			 off_t off)
+{
+	const char *text;
+	size_t len;
+	int err = vfile_text(request_thread()->fs, ino, &text, &len);
+
+	if (err) {
+		reply_error(req, err);
+		return;
+	}
+	if ((size_t)off >= len)
+		size = 0;
+	else if (size > len - (size_t)off)
+		size = len - (size_t)off;
+	fuse_reply_buf(req, size ? text + off : NULL, size);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi)
+{
+	struct zsfs_thread *th = request_thread();
+	char *buf = (char *)th->read_buf + READ_BUF_HEAD;
+	struct tx *tx;
+	size_t done;
+	int err;
+
+	(void)fi;
+	if (vfile_is(ino)) {
+		read_virtual(req, ino, size, off);
+		return;
+	}
+	if (size > ZSFS_MAX_WRITE)
+		size = ZSFS_MAX_WRITE;
+	tx = tx_begin(th);
+	err = zsfs_read(tx, ino, buf, size, (uint64_t)off, &done);
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	fuse_reply_buf(req, buf, done);
+	tx_commit(tx);
+}
+
+/* libfuse shows only one of the flags of a WRITE. */
+static uint32_t raw_write_flags(void)
+{
+	const struct fuse_write_in *in =
+		(const void *)(request_header() + 1);
+
+	return in->write_flags;
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+	      off_t off, struct fuse_file_info *fi)
+{
+	struct zsfs_thread *th = request_thread();
+	uint32_t raw = raw_write_flags();
+	unsigned flags = 0;
+	struct tx *tx;
+	size_t done;
+	int err;
+
+	(void)fi;
+	if (vfile_is(ino)) {
+		err = vfile_write(th, ino, buf, size, (uint64_t)off);
+		if (err)
+			reply_error(req, err);
+		else
+			fuse_reply_write(req, size);
+		return;
+	}
+	if (raw & FUSE_WRITE_KILL_SUIDGID)
+		flags |= WRITE_KILL_PRIV;
+	if (raw & FUSE_WRITE_CACHE)
+		flags |= WRITE_CACHE;
+	tx = tx_begin(th);
+	err = zsfs_write(tx, ino, buf, size, (uint64_t)off, flags, &done);
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	fuse_reply_write(req, done);
+	tx_commit(tx);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+	      struct fuse_file_info *fi)
+{
+	struct tx *tx = tx_begin(request_thread());
+	uint64_t found = 0;
+	int err;
+
+	(void)fi;
+	if (vfile_is(ino) || (whence != SEEK_DATA && whence != SEEK_HOLE))
+		err = -EINVAL;
+	else
+		err = zsfs_seek(tx, ino, (uint64_t)off, whence == SEEK_HOLE,
+				&found);
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	fuse_reply_lseek(req, (off_t)found);
+	tx_commit(tx);
+}

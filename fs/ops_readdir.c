@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * FUSE readdir and readdirplus.
+ *
+ * The offset of an entry is its cookie, so nothing is kept between requests. A
+ * reply of readdirplus adds to nlookup of every entry in it, all in one
+ * transaction, so its size is bounded by the undo log.
+ */
+#include "ops.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "request.h"
+#include "vfile.h"
+
+#define MAX_REPLY   (ZSFS_REPLY_SIZE - 64u)
+#define MAX_ENTRIES 512u
+
+struct listing {
+	fuse_req_t req;
+	struct tx *tx;
+	bool plus;
+	char *buf;
+	size_t size, used;
+	unsigned entries;
+	unsigned nr_seen; /* inodes that the reply makes known to the kernel */
+	struct zinode *seen[MAX_ENTRIES];
+};
+
+/* Put one entry in; false when it does not fit any more. */
+static bool put(struct listing *l, const char *name,
+		const struct fuse_entry_param *e, uint64_t next)
+{
+	char *at = l->buf + l->used;
+	size_t left = l->size - l->used, n;
+
+	if (l->plus)
+		n = fuse_add_direntry_plus(l->req, at, left, name, e,
+					   (off_t)next);
+	else
+		n = fuse_add_direntry(l->req, at, left, name, &e->attr,
+				      (off_t)next);
+	if (n > left)
+		return false;
+	l->used += n;
+	return true;
+}
+
+/* "." and "..": never looked up, so they count nothing. */
+static bool put_dot(struct listing *l, const struct zinode *dir, uint64_t off)
+{
+	const struct zsfs *fs = l->tx->fs;
+	struct fuse_entry_param e = {.attr.st_mode = S_IFDIR};
+
+	if (off < 1) {
+		e.attr.st_ino = inode_nodeid(fs, dir);
+		if (!put(l, ".", &e, 1))
+			return false;
+	}
+	if (off < 2) {
+		e.attr.st_ino = dir->dir.parent ?
+					inode_nodeid(fs, inode_at(dir->dir.parent)) :
+					e.attr.st_ino;
+		if (!put(l, "..", &e, 2))
+			return false;
+	}
+	return true;
+}
+
+static void entry_stat(const struct dentry *d, struct stat *st)
+{
+	st->st_ino = d->ino;
+	st->st_mode = (mode_t)d->type << 12;
+}
+
+static bool put_dentry(struct listing *l, struct dentry *d)
+{
+	struct zinode *i = inode_at(d->ino);
+	struct fuse_entry_param e = {0};
+	char name[ZSFS_NAME_MAX + 1];
+	unsigned locks = l->tx->nr_locks;
+	bool fits;
+
+	memcpy(name, d->name, d->name_len);
+	name[d->name_len] = '\0';
+	/* An inode locked out of order is listed by name only (nodeid 0). */
+	if (!l->plus || !tx_lock_more(l->tx, i, LOCK_SHARED)) {
+		entry_stat(d, &e.attr);
+		return put(l, name, &e, d->cookie);
+	}
+	fill_entry(l->tx->fs, i, &e);
+	fits = put(l, name, &e, d->cookie);
+	if (fits)
+		l->seen[l->nr_seen++] = i;
+	tx_unlock_more(l->tx, locks);
+	return fits;
+}
+
+/*
+ * The directory is still locked, so all of them have a name and live. Their
+ * locks are dropped by now: counter locks come after all inode locks.
+ */
+static void count_seen(struct listing *l)
+{
+	if (!l->nr_seen)
+		return;
+	tx_count_lock_all(l->tx);
+	for (unsigned k = 0; k < l->nr_seen; k++)
+		inode_add_nlookup(l->tx, l->seen[k], 1);
+}
+
+static int list_dir(struct listing *l, fuse_ino_t ino, uint64_t off)
+{
+	struct zinode *dir;
+	struct dentry *d;
+	int err = zsfs_getattr(l->tx, ino, &dir);
+
+	if (err)
+		return err;
+	if (!S_ISDIR(dir->mode))
+		return -ENOTDIR;
+	if (!put_dot(l, dir, off))
+		return 0;
+	d = dentry_next(dir, off < FIRST_COOKIE ? FIRST_COOKIE : off + 1);
+	for (; d && l->entries < MAX_ENTRIES; l->entries++) {
+		if (!put_dentry(l, d))
+			break;
+		d = dentry_next(dir, d->cookie + 1);
+	}
+	count_seen(l);
+	return 0;
+}
+
+static void list_virtual(struct listing *l, fuse_ino_t ino, uint64_t off)
+{
+	struct fuse_entry_param e = {.attr.st_mode = S_IFDIR,
+				     .attr.st_ino = ino};
+	const char *name;
+
+	if (off < 1 && !put(l, ".", &e, 1))
+		return;
+	e.attr.st_ino = ROOT_NODEID;
+	if (off < 2 && !put(l, "..", &e, 2))
+		return;
+	for (uint64_t pos = off < 2 ? 0 : off - 2;
+	     vfile_dir_entry(ino, (unsigned)pos, &name, &e.attr); pos++)
+		if (!put(l, name, &e, pos + 3))
+			return;
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		 bool plus)
+{
+	struct zsfs_thread *th = request_thread();
+	struct listing l;
+	int err = 0;
+
+	l.req = req;
+	l.tx = tx_begin(th);
+	l.plus = plus;
+	l.buf = (char *)th->stage_buf;
+	l.size = size < MAX_REPLY ? size : MAX_REPLY;
+	l.used = 0;
+	l.entries = 0;
+	l.nr_seen = 0;
+
+	if (vfile_is(ino))
+		list_virtual(&l, ino, (uint64_t)off);
+	else
+		err = list_dir(&l, ino, (uint64_t)off);
+	if (err) {
+		reply_abort(req, l.tx, err);
+		return;
+	}
+	fuse_reply_buf(req, l.buf, l.used);
+	tx_commit(l.tx);
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(req, ino, size, off, false);
+}
+
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(req, ino, size, off, true);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reading the command line (see options.h); -o lists are in option_list.c. */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "options_i.h"
+
+#define MAX_THREADS 16u
+#define MAX_HELPERS 15u
+
+/* ---- the command line ---- */
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+static int unknown_flag(struct parser *p, char **argv)
+{
+	char flag[3] = {'-', (char)optopt, '\0'};
+
+	return options_unknown(p, "unknown option",
+			       optopt ? flag : argv[optind - 1]);
+}
+
+static int parse_flag(struct parser *p, int c, char **argv)
+{
+	struct zsfs_options *o = p->o;
+
+	switch (c) {
+	case 'o':
+		return options_parse_list(p, optarg);
+	case 'f':
+		o->foreground = true;
+		return 0;
+	case 'd':
+		o->debug = o->foreground = true;
+		return 0;
+	case 'h':
+		o->help = true;
+		return 0;
+	case 'V':
+		o->version = true;
+		return 0;
+	case 's':
+	case 'n':
+	case 'v':
+	case 't':
+		return 0;
+	case ':':
+		textbuf_add(&p->msg, "option -%c needs a value", optopt);
+		return -EINVAL;
+	default:
+		return unknown_flag(p, argv);
+	}
+}
+
+static int parse_flags(struct parser *p, int argc, char **argv)
+{
+	int c, err = 0;
+
+	optind = 0; /* start anew, also after an earlier call */
+	opterr = 0;
+	while (!err) {
+		c = getopt_long(argc, argv, ":o:fdhVsnvt:", long_options, NULL);
+		if (c == -1)
+			break;
+		err = parse_flag(p, c, argv);
+	}
+	return err;
+}
+
+/* [SOURCE] MOUNTPOINT */
+static int parse_operands(struct parser *p, int n, char **args)
+{
+	struct zsfs_options *o = p->o;
+	int err;
+
+	if (n < 1 || n > 2) {
+		textbuf_add(&p->msg,
+			    "%s; usage: "
+			    "zsfs [options] [SOURCE] MOUNTPOINT",
+			    n < 1 ? "no mountpoint given"
+				  : "too many arguments");
+		return -EINVAL;
+	}
+	if (n == 2) {
+		if (strlen(args[0]) > MAX_NAME)
+			return options_bad_value(p, "SOURCE", args[0],
+						 "at most 255 bytes");
+		err = options_replace(&o->source, args[0]);
+		if (err)
+			return err;
+	}
+	return options_replace(&o->mountpoint, args[n - 1]);
+}
+
+/* ---- defaults, and what only makes sense together ---- */
+
+static int set_defaults(struct parser *p)
+{
+	struct zsfs_options *o = p->o;
+	struct zsfs_params *fs = &o->fs;
+	unsigned cpus = p->env->cpus;
+
+	memset(o, 0, sizeof(*o));
+	fs->mem_limit = environment_default_mem_limit(p->env);
+	fs->comp = (struct zcomp_params){.alg = ZCOMP_LZ4, .level = 1};
+	fs->chain_size = ZS_DEFAULT_CHAIN_SIZE;
+	fs->nr_threads = cpus < 2 ? 2 : cpus > MAX_THREADS ? MAX_THREADS : cpus;
+	fs->nr_helpers = cpus - 1 > MAX_HELPERS ? MAX_HELPERS : cpus - 1;
+	fs->mode = p->env->privileged ? 01777 : 0755;
+	fs->uid = fs->owner_uid = geteuid();
+	fs->gid = fs->owner_gid = getegid();
+	o->allow_other = p->env->privileged;
+	o->subtype = strdup("zsfs");
+	return o->subtype ? 0 : -ENOMEM;
+}
+
+static int check_mem_limit(struct parser *p)
+{
+	const struct zsfs_params *fs = &p->o->fs;
+	unsigned long long min = zsfs_min_mem_limit(fs->nr_threads);
+
+	if (fs->mem_limit == 0 || fs->mem_limit >= min)
+		return 0;
+	if (p->mem_limit_given)
+		textbuf_add(&p->msg,
+			    "option mem_limit: %llu bytes are too little; "
+			    "allowed: at least %llu bytes (%lluM), or 0 for no "
+			    "limit",
+			    (unsigned long long)fs->mem_limit, min,
+			    (min + (1 << 20) - 1) >> 20);
+	else
+		textbuf_add(&p->msg,
+			    "half of the RAM that the machine or the control "
+			    "group allows is %llu bytes, too little for "
+			    "mem_limit; give mem_limit=%lluM or more",
+			    (unsigned long long)fs->mem_limit,
+			    (min + (1 << 20) - 1) >> 20);
+	return -EINVAL;
+}
+
+/* How a mount shows up that was given no name. */
+static int default_name(struct zsfs_options *o)
+{
+	if (!o->fsname)
+		return options_replace(&o->fsname,
+				       o->source ? o->source : "zsfs");
+	return 0;
+}
+
+static bool called_by_mount(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+
+	return strncmp(slash ? slash + 1 : argv0, "mount.", 6) == 0;
+}
+
+int options_parse(int argc, char **argv, const struct environment *env,
+		  struct zsfs_options *o, char *msg, size_t size)
+{
+	struct parser p = {.o = o, .env = env};
+	int err;
+
+	textbuf_init(&p.msg, msg, size);
+	err = set_defaults(&p);
+	if (!err)
+		err = parse_flags(&p, argc, argv);
+	/* mount(8) calls its helpers with -f for a rehearsal. */
+	if (!err && argc > 0 && called_by_mount(argv[0])) {
+		o->fake = o->foreground && !o->debug;
+		o->foreground = o->debug;
+	}
+	if (!err && (o->help || o->version))
+		return 0;
+	if (!err)
+		err = parse_operands(&p, argc - optind, argv + optind);
+	if (!err)
+		err = check_mem_limit(&p);
+	if (!err)
+		err = default_name(o);
+	if (err == -ENOMEM)
+		textbuf_add(&p.msg, "no memory");
+	return err;
+}
+
+void options_free(struct zsfs_options *o)
+{
+	free(o->mountpoint);
+	free(o->source);
+	free(o->fsname);
+	free(o->subtype);
+	o->mountpoint = o->source = o->fsname = o->subtype = NULL;
+}
+
+/* ---- for libfuse ---- */
+
+/* ",name=value" with what separates options escaped as libfuse reads it. */
+static void add_name(struct textbuf *t, const char *name, const char *val)
+{
+	textbuf_add(t, "%s%s=", t->len ? "," : "", name);
+	for (; *val; val++)
+		textbuf_add(t, "%s%c", strchr(",\\", *val) ? "\\" : "", *val);
+}
+
+static void add_flag(struct textbuf *t, const char *name, bool on)
+{
+	if (on)
+		textbuf_add(t, ",%s", name);
+}
+
+char *options_mount_string(const struct zsfs_options *o, bool privileged)
+{
+	size_t size = 4 * (MAX_NAME + 1) + 256;
+	char *room = malloc(size);
+	struct textbuf t;
+
+	if (!room)
+		return NULL;
+	textbuf_init(&t, room, size);
+	/* The kernel, too, shows "none" for a file system without a source. */
+	add_name(&t, "fsname", *o->fsname ? o->fsname : "none");
+	if (*o->subtype)
+		add_name(&t, "subtype", o->subtype);
+	add_flag(&t, "default_permissions", true);
+	add_flag(&t, "allow_other", o->allow_other);
+	/* libfuse has nosuid and nodev on by itself; users cannot be without.
+	 */
+	add_flag(&t, "suid", privileged && !o->nosuid);
+	add_flag(&t, "dev", privileged && !o->nodev);
+	add_flag(&t, "noexec", o->noexec);
+	add_flag(&t, "ro", o->read_only);
+	add_flag(&t, "sync", o->sync);
+	add_flag(&t, "dirsync", o->dirsync);
+	add_flag(&t, "noatime", o->fs.noatime);
+	return room;
+}

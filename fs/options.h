@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Options: what the command line and mount(8) ask for.
+ */
+#ifndef FS_OPTIONS_H
+#define FS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "environment.h"
+#include "zsfs_i.h"
+
+struct zsfs_options {
+	struct zsfs_params fs;
+	/* Owned; NULL when not given. Freed by options_free(). */
+	char *mountpoint;
+	char *source;
+	char *fsname;
+	char *subtype;
+	bool help;    /* -h: print the help and end */
+	bool version; /* -V */
+	bool foreground;
+	bool debug;
+	bool fake; /* -f as mount(8) means it: check everything, do nothing */
+	/* Flags of the mount. */
+	bool read_only;
+	bool noexec;
+	bool nosuid;
+	bool nodev;
+	bool sync;
+	bool dirsync;
+	bool allow_other;
+};
+
+/* Room that is enough for every message of options_parse(). */
+#define OPTIONS_MSG_SIZE 512u
+
+/*
+ * Read the command line: zsfs [options] [SOURCE] MOUNTPOINT. @argv is permuted,
+ * its strings stay as they are. What is not given gets its default, as far as
+ * it depends on the machine from @env.
+ *
+ * Returns 0, or -EINVAL or -ENOMEM with one line in @msg that names the option,
+ * the value and what is allowed. In every case the caller owns *o and frees it
+ * with options_free().
+ */
+int options_parse(int argc, char **argv, const struct environment *env,
+		  struct zsfs_options *o, char *msg, size_t size);
+void options_free(struct zsfs_options *o);
+
+/*
+ * The mount's options as libfuse takes them behind -o, for a user or (with
+ * @privileged) root. The caller frees the string. NULL: no memory.
+ */
+char *options_mount_string(const struct zsfs_options *o, bool privileged);
+
+/* The text of --help. */
+extern const char options_help[];
+
+#endif

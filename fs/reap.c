@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ends of inodes, and freeing large files in steps (see reap.h). */
+#include "reap.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "block_io.h"
+#include "zsfs_i.h"
+
+/* Blocks freed by one transaction. */
+#define STEP_BLOCKS 128u
+/* Undo entries and frees that freeing one block may take with its nodes. */
+#define BLOCK_UNDO  16u
+#define BLOCK_FREES 14u
+
+/*
+ * Free up to @max blocks from the end of the table down to @first. True when
+ * none is left there.
+ */
+static bool free_tail(struct tx *tx, struct ztable *t, uint64_t first,
+		      unsigned max)
+{
+	uint64_t idx, slot;
+
+	while (table_last(t, &idx, &slot) && idx >= first) {
+		if (max-- == 0 || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
+			return false;
+		table_clear(tx, t, idx);
+		block_release(tx, slot);
+	}
+	return true;
+}
+
+static void put_on_list(struct tx *tx, struct zinode *i)
+{
+	struct zsfs_super *s = tx->fs->super;
+
+	tx_reap_lock(tx);
+	tx_set(tx, &i->reap_next, s->reap_head);
+	tx_set(tx, &s->reap_head, (uint64_t)(uintptr_t)i);
+}
+
+/* Tables of at most one leaf are freed on the spot. */
+static bool is_small(const struct zinode *i)
+{
+	return !S_ISREG(i->mode) || i->file.blocks.level <= 1;
+}
+
+/* End @i, which nothing names any more; its counter lock is held. */
+static void reap_inode(struct tx *tx, struct zinode *i)
+{
+	assert(i->nlink == 0 && i->nlookup == 0);
+	tx_stat(tx, ST_INODES, -1);
+	tx_stat(tx, ST_BLOCKS, -(int64_t)i->blocks);
+	if (!is_small(i) || !tx_has_room(tx, 160, 80)) {
+		put_on_list(tx, i);
+		return;
+	}
+	if (S_ISREG(i->mode)) {
+		bool all = free_tail(tx, &i->file.blocks, 0, TABLE_WIDTH);
+
+		assert(all);
+		(void)all;
+	} else if (S_ISLNK(i->mode)) {
+		tx_free(tx, i->link.target);
+	}
+	tx_free(tx, slab_ref(i));
+}
+
+void reap_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
+{
+	/* A FORGET must not see the last link go before this is decided. */
+	if (nlink == 0)
+		tx_count_lock(tx, i);
+	inode_set_nlink(tx, i, nlink);
+	if (nlink == 0 && i->nlookup == 0)
+		reap_inode(tx, i);
+}
+
+/* ---- cutting ---- */
+
+/* Number of blocks from @first on; stops counting at @max. */
+static uint64_t count_from(const struct ztable *t, uint64_t first, uint64_t max)
+{
+	uint64_t idx = first, slot, n = 0;
+
+	for (; n < max && table_next(t, &idx, &slot); idx++)
+		n++;
+	return n;
+}
+
+/*
+ * Move everything from @first on into @to, an empty table of the same shape:
+ * whole subtrees where possible, and the upper part of each node on the way to
+ * @first. On failure *@to holds a part, and the transaction must be aborted.
+ */
+static int split_table(struct tx *tx, struct ztable *from, uint64_t first,
+		       struct ztable *to)
+{
+	uint64_t *src = (uint64_t *)(uintptr_t)from->root;
+	uint64_t *link = &to->root;
+
+	to->level = from->level;
+	to->order = from->order;
+	for (unsigned l = from->level; l >= 1; l--) {
+		unsigned d = (unsigned)(first >> ((l - 1) * TABLE_ORDER)) &
+			     (TABLE_WIDTH - 1);
+		uint64_t *dst;
+		void *p;
+		int err = tx_slab_alloc(tx, SLAB_BUF_512, &p);
+
+		if (err)
+			return err;
+		dst = p;
+		memset(dst, 0, TABLE_WIDTH * sizeof(*dst));
+		*link = (uint64_t)(uintptr_t)dst;
+		for (unsigned k = l > 1 ? d + 1 : d; k < TABLE_WIDTH; k++) {
+			dst[k] = src[k];
+			if (src[k])
+				tx_set(tx, &src[k], 0);
+		}
+		if (l == 1 || !src[d])
+			break;
+		link = &dst[d];
+		src = (uint64_t *)(uintptr_t)src[d];
+	}
+	return 0;
+}
+
+static bool node_is_empty(const uint64_t *node)
+{
+	for (unsigned k = 0; k < TABLE_WIDTH; k++)
+		if (node[k])
+			return false;
+	return true;
+}
+
+/* Drop the empty nodes of a table that split_table() just filled raw. */
+static void trim_raw(struct tx *tx, struct ztable *t, uint64_t first)
+{
+	uint64_t *path[13];
+	unsigned low = t->level;
+
+	path[low] = (uint64_t *)(uintptr_t)t->root;
+	for (unsigned l = t->level; l > 1; l--) {
+		unsigned d = (unsigned)(first >> ((l - 1) * TABLE_ORDER)) &
+			     (TABLE_WIDTH - 1);
+
+		if (!path[l][d])
+			break;
+		path[l - 1] = (uint64_t *)(uintptr_t)path[l][d];
+		low = l - 1;
+	}
+	for (unsigned l = low; l <= t->level; l++) {
+		unsigned d = (unsigned)(first >> (l * TABLE_ORDER)) &
+			     (TABLE_WIDTH - 1);
+
+		if (!node_is_empty(path[l]))
+			return;
+		tx_free(tx, slab_ref(path[l]));
+		if (l == t->level)
+			memset(t, 0, sizeof(*t));
+		else
+			path[l + 1][d] = 0;
+	}
+}
+
+/* Give what is from @first on to a nameless inode on the reap list. */
+static int detach(struct tx *tx, struct zinode *i, uint64_t first)
+{
+	struct zinode *ghost;
+	void *p;
+	int err = tx_slab_alloc(tx, SLAB_INODE, &p);
+
+	if (err)
+		return err;
+	ghost = p;
+	memset(&ghost->nlookup, 0, sizeof(*ghost) - sizeof(ghost->magic));
+	ghost->magic = INODE_MAGIC;
+	ghost->mode = S_IFREG;
+	if (first == 0) {
+		ghost->file.blocks = i->file.blocks;
+		tx_set(tx, &i->file.blocks.root, 0);
+		tx_save(tx, &i->file.blocks.level);
+		i->file.blocks.level = 0;
+		i->file.blocks.order = 0;
+	} else {
+		err = split_table(tx, &i->file.blocks, first,
+				  &ghost->file.blocks);
+		if (err)
+			return err;
+		trim_raw(tx, &ghost->file.blocks, first);
+		/* Prunes the nodes on the way that became empty. */
+		table_clear(tx, &i->file.blocks, first);
+	}
+	put_on_list(tx, ghost);
+	return 0;
+}
+
+int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
+{
+	uint64_t n = count_from(&i->file.blocks, first, STEP_BLOCKS + 1);
+	int err = 0;
+
+	if (n <= STEP_BLOCKS && tx_has_room(tx, (unsigned)n * 2 + 64,
+					    (unsigned)n * 2 + 32)) {
+		free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
+	} else {
+		n = first ? count_from(&i->file.blocks, first, UINT64_MAX) :
+			    i->blocks;
+		/* Deleting works when the arena is full, too. */
+		tx->th->at->use_reserve = true;
+		err = detach(tx, i, first);
+		tx->th->at->use_reserve = false;
+	}
+	if (!err) {
+		tx_stat(tx, ST_BLOCKS, -(int64_t)n);
+		i->blocks -= n; /* saved by the caller */
+	}
+	return err;
+}
+
+/* ---- working the list off ---- */
+
+/* One bounded transaction; false when the list is empty. */
+static bool reap_step(struct zsfs_thread *th)
+{
+	struct zsfs_super *s = th->fs->super;
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+	bool done = true;
+
+	tx_reap_lock(tx);
+	i = (struct zinode *)(uintptr_t)s->reap_head;
+	if (!i) {
+		tx_abort(tx, 0);
+		return false;
+	}
+	if (S_ISREG(i->mode))
+		done = free_tail(tx, &i->file.blocks, 0, STEP_BLOCKS);
+	else if (S_ISLNK(i->mode))
+		tx_free(tx, i->link.target);
+	if (done) {
+		tx_set(tx, &s->reap_head, i->reap_next);
+		tx_free(tx, slab_ref(i));
+	}
+	tx_commit(tx);
+	return true;
+}
+
+void reap_all(struct zsfs_thread *th)
+{
+	while (__atomic_load_n(&th->fs->super->reap_head, __ATOMIC_RELAXED) &&
+	       reap_step(th))
+		;
+}
+
+/* ---- FORGET ---- */
+
+void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
+		 uint64_t *consumed)
+{
+	struct zinode *i = inode_resolve(th->fs, nodeid);
+	struct tx *tx = tx_begin(th);
+
+	if (consumed)
+		tx_set(tx, consumed, 0);
+	if (i && nodeid != ROOT_NODEID) {
+		tx_lock(tx, &(struct lock_want){i, LOCK_SHARED}, 1);
+		tx_count_lock(tx, i);
+		if (n > i->nlookup)
+			n = i->nlookup;
+		inode_add_nlookup(tx, i, -(int64_t)n);
+		if (i->nlookup == 0 && i->nlink == 0)
+			reap_inode(tx, i);
+	}
+	tx_commit(tx);
+	reap_all(th);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making a file system in an arena, and taking one up again. */
+#include "super.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "crew.h"
+#include "reap.h"
+#include "vfile.h"
+#include "zsfs_i.h"
+
+#define STAGE_SIZE    ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
+#define READ_BUF_SIZE (ZSFS_MAX_WRITE + (size_t)ARENA_PAGE_SIZE)
+/* Kept back from mem_limit for overwrites and deletions, at most. */
+#define MAX_RESERVE (UINT64_C(4) << 20)
+
+static size_t page_up(size_t n)
+{
+	return (n + ARENA_PAGE_SIZE - 1) & ~(size_t)(ARENA_PAGE_SIZE - 1);
+}
+
+static size_t pool_offset(void)
+{
+	return page_up(sizeof(struct zsfs_super));
+}
+
+static size_t slots_offset(void)
+{
+	return pool_offset() + page_up(zs_pool_root_size());
+}
+
+/* @n slots with request buffers and one without, the background thread's. */
+static size_t root_size(unsigned n)
+{
+	return slots_offset() + n * sizeof(struct zsfs_slot) +
+	       offsetof(struct zsfs_slot, reply);
+}
+
+uint64_t zsfs_min_mem_limit(unsigned nr_threads)
+{
+	/* Root area, windows, and room for a few segments. */
+	uint64_t min = root_size(nr_threads) + 4 * ARENA_SEG_SIZE;
+
+	return (min + ARENA_SEG_SIZE - 1) & ~(uint64_t)(ARENA_SEG_SIZE - 1);
+}
+
+static void *root_at(const struct zsfs *fs, size_t off)
+{
+	return (char *)arena_root(fs->arena) + off;
+}
+
+/* ---- the private half ---- */
+
+/*
+ * Memory that is present before it is used: a page fault while the kernel
+ * copies a request or a reply could fail it.
+ */
+static void *prefaulted(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	mlock(p, size); /* as far as RLIMIT_MEMLOCK allows */
+	return p;
+}
+
+static int init_thread(struct zsfs *fs, unsigned nr)
+{
+	struct zsfs_thread *th = &fs->threads[nr];
+	bool serves = nr + 1 < fs->nr_threads;
+
+	th->fs = fs;
+	pthread_mutex_init(&th->gate, NULL);
+	th->slot = (struct zsfs_slot *)root_at(fs, slots_offset()) + nr;
+	th->at = arena_thread(fs->arena, nr);
+	th->zc = zcomp_ctx_create();
+	th->stage_buf = prefaulted(STAGE_SIZE);
+	if (!th->zc || !th->stage_buf)
+		return -ENOMEM;
+	if (!serves)
+		return 0;
+	th->read_buf = prefaulted(READ_BUF_SIZE);
+	if (!th->read_buf)
+		return -ENOMEM;
+	madvise(th->slot, sizeof(*th->slot), MADV_POPULATE_WRITE);
+	mlock(th->slot, sizeof(*th->slot));
+	return 0;
+}
+
+static void free_thread(struct zsfs_thread *th)
+{
+	if (!th->fs)
+		return;
+	pthread_mutex_destroy(&th->gate);
+	zcomp_ctx_destroy(th->zc);
+	if (th->stage_buf)
+		munmap(th->stage_buf, STAGE_SIZE);
+	if (th->read_buf)
+		munmap(th->read_buf, READ_BUF_SIZE);
+}
+
+static int init_locks(struct zsfs *fs)
+{
+	pthread_rwlockattr_t attr;
+
+	fs->locks = aligned_alloc(64, NR_LOCK_STRIPES * sizeof(fs->locks[0]));
+	if (!fs->locks)
+		return -ENOMEM;
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	for (unsigned i = 0; i < NR_LOCK_STRIPES; i++)
+		pthread_rwlock_init(&fs->locks[i].lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	for (unsigned i = 0; i < NR_COUNT_STRIPES; i++)
+		pthread_mutex_init(&fs->count_locks[i], NULL);
+	pthread_mutex_init(&fs->rename_lock, NULL);
+	pthread_mutex_init(&fs->reap_lock, NULL);
+	pthread_mutex_init(&fs->snap_lock, NULL);
+	pthread_mutex_init(&fs->verify_lock, NULL);
+	return 0;
+}
+
+static void destroy_locks(struct zsfs *fs)
+{
+	if (!fs->locks)
+		return;
+	for (unsigned i = 0; i < NR_LOCK_STRIPES; i++)
+		pthread_rwlock_destroy(&fs->locks[i].lock);
+	for (unsigned i = 0; i < NR_COUNT_STRIPES; i++)
+		pthread_mutex_destroy(&fs->count_locks[i]);
+	pthread_mutex_destroy(&fs->rename_lock);
+	pthread_mutex_destroy(&fs->reap_lock);
+	pthread_mutex_destroy(&fs->snap_lock);
+	pthread_mutex_destroy(&fs->verify_lock);
+	free(fs->locks);
+}
+
+/* Threads, locks and helpers for the file system that the arena holds. */
+static int init_private(struct zsfs *fs, unsigned nr_helpers)
+{
+	int err;
+
+	fs->nr_threads = fs->super->nr_slots;
+	fs->huge_size = zs_huge_class_size(fs->pool);
+	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
+	if (!fs->threads)
+		return -ENOMEM;
+	err = init_locks(fs);
+	for (unsigned i = 0; !err && i < fs->nr_threads; i++)
+		err = init_thread(fs, i);
+	if (!err && nr_helpers)
+		err = crew_start(fs, nr_helpers, fs->nr_threads, &fs->crew);
+	return err;
+}
+
+void zsfs_close(struct zsfs *fs)
+{
+	if (!fs)
+		return;
+	crew_stop(fs->crew);
+	for (unsigned i = 0; fs->threads && i < fs->nr_threads; i++)
+		free_thread(&fs->threads[i]);
+	free(fs->threads);
+	destroy_locks(fs);
+	if (fs->pool)
+		zs_close_pool(fs->pool);
+	if (fs->arena)
+		arena_close(fs->arena);
+	free(fs);
+}
+
+/* ---- making ---- */
+
+static void init_super(struct zsfs *fs, const struct zsfs_params *p)
+{
+	struct zsfs_super *s = fs->super;
+	struct zsfs_slot *slots = root_at(fs, slots_offset());
+
+	s->layout = ZSFS_LAYOUT;
+	s->nr_slots = p->nr_threads + 1;
+	s->inode_size = sizeof(struct zinode);
+	s->slot_size = sizeof(struct zsfs_slot);
+	s->size_limit = p->size_limit;
+	s->inode_limit = p->inode_limit;
+	s->mount_uid = p->owner_uid;
+	s->mount_gid = p->owner_gid;
+	s->created = ztime_now().sec;
+	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
+		s->seed = (uint64_t)(uintptr_t)fs ^ (uint64_t)s->created;
+	for (unsigned i = 0; i < s->nr_slots; i++)
+		slots[i].undo.max = TX_MAX_UNDO;
+	zsfs_set_comp(fs, &p->comp);
+	s->magic = ZSFS_MAGIC;
+}
+
+static int make_root(struct zsfs *fs, const struct zsfs_params *p)
+{
+	struct tx *tx = tx_begin(zsfs_background(fs));
+	struct zinode *root;
+	int err = inode_new(tx, S_IFDIR | (p->mode & 07777), p->uid, p->gid, 0,
+			    &root);
+
+	if (err)
+		return tx_abort(tx, err);
+	root->nlink = 2;
+	root->nlookup = 1;
+	root->dir.parent = inode_ino(root);
+	tx_set(tx, &fs->super->root, (uint64_t)(uintptr_t)root);
+	tx_commit(tx);
+	return 0;
+}
+
+void zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
+{
+	uint64_t reserve = mem_limit / 8;
+
+	arena_set_reserve(fs->arena,
+			  reserve < MAX_RESERVE ? reserve : MAX_RESERVE);
+}
+
+int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
+{
+	struct arena_params ap = {
+		.limit = p->mem_limit,
+		.nr_threads = p->nr_threads + 1 + p->nr_helpers,
+		.root_size = root_size(p->nr_threads),
+		.no_huge = p->no_huge,
+	};
+	struct zsfs *fs = calloc(1, sizeof(*fs));
+	int err;
+
+	if (!fs)
+		return -ENOMEM;
+	err = arena_create(&ap, &fs->arena);
+	if (err)
+		goto err_close;
+	fs->super = arena_root(fs->arena);
+	fs->noatime = p->noatime;
+	err = zs_create_pool(fs->arena, root_at(fs, pool_offset()),
+			     p->chain_size, &fs->pool);
+	if (err)
+		goto err_close;
+	init_super(fs, p);
+	zsfs_apply_reserve(fs, p->mem_limit);
+	err = init_private(fs, p->nr_helpers);
+	if (!err)
+		err = make_root(fs, p);
+	if (err)
+		goto err_close;
+	*out = fs;
+	return 0;
+
+err_close:
+	zsfs_close(fs);
+	return err;
+}
+
+struct zsfs_thread *zsfs_background(struct zsfs *fs)
+{
+	return &fs->threads[fs->nr_threads - 1];
+}
+
+/* ---- taking up ---- */
+
+static int check_super(const struct zsfs *fs, unsigned nr_helpers)
+{
+	const struct zsfs_super *s = fs->super;
+
+	if (s->magic != ZSFS_MAGIC || s->layout != ZSFS_LAYOUT ||
+	    s->inode_size != sizeof(struct zinode) ||
+	    s->slot_size != sizeof(struct zsfs_slot) || s->nr_slots < 2 ||
+	    s->nr_slots + nr_helpers > arena_nr_threads(fs->arena))
+		return -EPROTO;
+	return 0;
+}
+
+void zsfs_recover(struct zsfs *fs)
+{
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		tx_recover(fs, &fs->threads[i]);
+	fs->used_blocks = zsfs_stat_sum(fs, ST_BLOCKS);
+	fs->used_inodes = zsfs_stat_sum(fs, ST_INODES);
+	vfile_recover(fs);
+	reap_all(zsfs_background(fs));
+}
+
+int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out)
+{
+	struct zsfs *fs = calloc(1, sizeof(*fs));
+	int err;
+
+	if (!fs)
+		return -ENOMEM;
+	err = arena_open(fd, &fs->arena);
+	if (err)
+		goto err_close;
+	fs->super = arena_root(fs->arena);
+	err = check_super(fs, nr_helpers);
+	if (!err)
+		err = zs_open_pool(fs->arena, root_at(fs, pool_offset()),
+				   &fs->pool);
+	if (!err)
+		err = init_private(fs, nr_helpers);
+	if (err)
+		goto err_close;
+	zsfs_recover(fs);
+	*out = fs;
+	return 0;
+
+err_close:
+	zsfs_close(fs);
+	return err;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Virtual files: .zsstats/ and .zsctl/ in the root.
+ *
+ * They are found by name and not listed with the root. Opening does not reach
+ * the daemon, so the snapshot of a file's text is taken at LOOKUP: every LOOKUP
+ * makes a new nodeid with the rendered text and its exact size, which lives
+ * until the kernel forgets it. Snapshots live in the arena.
+ */
+#ifndef FS_VFILE_H
+#define FS_VFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct zsfs;
+struct zsfs_thread;
+struct tx;
+
+enum vfile_id {
+	VF_STATS_DIR,
+	VF_CTL_DIR,
+	VF_CLASSES,
+	VF_FULLNESS,
+	VF_MM_STAT,
+	VF_IO_STAT,
+	VF_STATS_JSON,
+	VF_COMPACT,
+	VF_COMP_ALGORITHM,
+	VF_SIZE,
+	VF_MEM_LIMIT,
+	VF_NR_INODES,
+	VF_MEM_USED_MAX,
+	VF_VERIFY,
+	VF_NR,
+};
+
+/* Nodeids from here on are virtual. */
+#define VFILE_NODEID (UINT64_C(1) << 62)
+
+static inline bool vfile_is(uint64_t nodeid)
+{
+	return nodeid >= VFILE_NODEID;
+}
+
+/* Is @name in directory @parent one of ours, which nobody may make or remove? */
+bool vfile_reserved(uint64_t parent, const char *name);
+/* May the kernel remember that @name is not in @parent? */
+bool vfile_no_negative(uint64_t parent, const char *name);
+
+struct vfile_entry {
+	uint64_t nodeid;
+	struct stat st;
+	bool volatile_entry; /* look it up anew each time */
+};
+
+/*
+ * Look @name up in the root or a virtual directory; takes the snapshot of a
+ * file. A complete transaction of @th by itself unless it fails. The reply must
+ * be built from @out by @reply before the commit. -ENOENT, -ENFILE (too many
+ * snapshots), -ENOSPC, -ENOMEM, -ENOTDIR.
+ */
+int vfile_lookup(struct zsfs_thread *th, uint64_t parent, const char *name,
+		 void (*reply)(void *arg, const struct vfile_entry *e),
+		 void *arg);
+
+int vfile_getattr(struct zsfs *fs, uint64_t nodeid, struct stat *st);
+/* Text of a snapshot; good until the kernel forgets the nodeid. */
+int vfile_text(struct zsfs *fs, uint64_t nodeid, const char **text,
+	       size_t *len);
+int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
+		size_t len, uint64_t off);
+/* Entry number @pos (from 0) of a virtual directory; false at the end. */
+bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
+		     struct stat *st);
+void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
+		  uint64_t *consumed);
+
+/* Count the snapshots a dead process left. */
+void vfile_recover(struct zsfs *fs);
+/* Pages that all snapshots take. */
+uint64_t vfile_count_pages(const struct zsfs *fs);
+
+/* Most bytes a virtual file's text may have: a run of pages less its head. */
+#define VFILE_MAX_TEXT (16u * 4096u - 64u)
+
+/*
+ * Render the text of a file (stats.c, control.c) into @buf of VFILE_MAX_TEXT
+ * bytes. Returns its length, or -errno. Files of .zsstats must be consistent
+ * in themselves.
+ */
+int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
+int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
+
+/*
+ * Execute a write of @len bytes (not terminated) to a control file. 0 or
+ * -errno: -EINVAL for a value that is not allowed (nothing is changed, and the
+ * log says what is allowed), -EBUSY when the same long work is already under
+ * way. @th is the calling thread's context, with no transaction open.
+ */
+int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
+		  const char *buf, size_t len);
+
+#endif

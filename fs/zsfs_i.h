@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * struct zsfs: a file system in use by this process (its private half), and
+ * the operations on it.
+ *
+ * Operations are plain functions of a transaction, without FUSE in them, so
+ * that tests call them without a mount. They return 0 with the transaction
+ * open and its locks held, so that the caller can build the reply from the
+ * objects, record it and tx_commit(); or -errno, then the caller calls
+ * tx_abort(). Inodes are given by nodeid.
+ */
+#ifndef FS_ZSFS_I_H
+#define FS_ZSFS_I_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "arena.h"
+#include "dentry.h"
+#include "inode.h"
+#include "super.h"
+#include "tx.h"
+#include "zcomp.h"
+#include "zsmalloc.h"
+
+#define NR_LOCK_STRIPES  1024u
+#define NR_COUNT_STRIPES 64u
+
+struct crew;
+
+struct inode_lock {
+	pthread_rwlock_t lock;
+} __attribute__((aligned(64)));
+
+/* One block of a write, prepared before any lock is taken. */
+struct staged_block {
+	uint64_t word;  /* BLOCK_SAME: what it is filled with */
+	uint32_t sum;   /* BLOCK_OBJ: checksum of the plain block */
+	uint16_t len;   /* BLOCK_OBJ: payload bytes */
+	uint8_t alg;    /* BLOCK_OBJ: enum zcomp_alg */
+	uint8_t kind;   /* enum block_kind (block_io.h) */
+	const uint8_t *payload;
+};
+
+/* What one request thread has for itself. */
+struct zsfs_thread {
+	struct zsfs *fs;
+	struct zsfs_slot *slot;
+	struct arena_thread *at;
+	struct zcomp_ctx *zc;
+	struct tx tx;
+	uint8_t *read_buf;  /* FUSE header page + ZSFS_MAX_WRITE, prefaulted */
+	uint8_t *stage_buf; /* (ZSFS_MAX_BLOCKS + 1) * ZSFS_BLOCK_SIZE */
+	struct staged_block staged[ZSFS_MAX_BLOCKS + 1];
+	uint8_t block[ZSFS_BLOCK_SIZE]; /* for read-modify-write */
+	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
+	/*
+	 * Held while the thread executes a request, so that a live check can
+	 * keep all others out by taking every gate (zsfs_verify_live()).
+	 */
+	pthread_mutex_t gate;
+};
+
+struct zsfs {
+	struct arena *arena;
+	struct zs_pool *pool;
+	struct zsfs_super *super;
+	unsigned nr_threads; /* request threads, then one background thread */
+	struct zsfs_thread *threads;
+	struct inode_lock *locks; /* NR_LOCK_STRIPES */
+	pthread_mutex_t count_locks[NR_COUNT_STRIPES];
+	pthread_mutex_t rename_lock;
+	pthread_mutex_t reap_lock;
+	pthread_mutex_t snap_lock;
+	pthread_mutex_t verify_lock; /* one live check at a time */
+	unsigned nr_snaps;	     /* snapshots of virtual files; snap_lock */
+	struct crew *crew; /* NULL: no helpers */
+	/* Use plus what transactions have reserved; atomic. */
+	int64_t used_blocks;
+	int64_t used_inodes;
+	size_t huge_size; /* zs_huge_class_size() */
+	bool noatime;
+	/* What the environment allowed; for stats.json. */
+	unsigned read_ahead_kb; /* 0 = could not be set */
+};
+
+struct zsfs_params {
+	uint64_t size_limit;  /* bytes, 0 = none */
+	uint64_t mem_limit;   /* bytes, 0 = none */
+	uint64_t inode_limit; /* 0 = none */
+	struct zcomp_params comp;
+	unsigned chain_size;
+	unsigned nr_threads; /* request threads; one more is made */
+	unsigned nr_helpers; /* of the compression crew */
+	uint32_t mode, uid, gid; /* of the root directory */
+	uint32_t owner_uid, owner_gid; /* of the virtual files */
+	bool no_huge;
+	bool noatime;
+};
+
+/*
+ * Make an empty file system in a new arena. 0 or -errno; the caller owns *out
+ * and ends it with zsfs_close().
+ */
+int zsfs_create(const struct zsfs_params *p, struct zsfs **out);
+
+/* Smallest mem_limit= that zsfs_create() takes, for @nr_threads. */
+uint64_t zsfs_min_mem_limit(unsigned nr_threads);
+
+/*
+ * Take up the file system in the arena behind @fd after its process died:
+ * arena and pool are repaired, every slot is brought to rest, reaping is
+ * finished (zsfs_recover()). 0; -EPROTO for a layout this build does not know;
+ * -errno.
+ */
+int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out);
+void zsfs_recover(struct zsfs *fs);
+void zsfs_close(struct zsfs *fs);
+
+/* The background thread's context. */
+struct zsfs_thread *zsfs_background(struct zsfs *fs);
+
+/*
+ * Check the whole tree: link counts, tables, entries, handles, counters, then
+ * pool and arena. Takes no locks: nothing else may run. -EUCLEAN and a sentence
+ * in @msg for the first broken invariant, else 0.
+ */
+int zsfs_verify(struct zsfs *fs, char *msg, size_t size);
+
+/*
+ * The same on a live file system: keeps all requests out meanwhile. For a
+ * request thread with no transaction open, which holds its own gate. -EBUSY
+ * while another check runs.
+ */
+int zsfs_verify_live(struct zsfs *fs, char *msg, size_t size);
+
+/* Enter and leave the gate of the calling thread's context. */
+void zsfs_enter(struct zsfs_thread *th);
+void zsfs_leave(struct zsfs_thread *th);
+
+/* ---- namei.c: names ---- */
+
+/* *@out = NULL and 0 when the name is not there. Adds one to nlookup. */
+int zsfs_lookup(struct tx *tx, uint64_t parent, const char *name,
+		struct zinode **out);
+
+struct new_inode {
+	uint32_t mode; /* with S_IFMT */
+	uint32_t uid, gid;
+	uint32_t rdev;
+	const char *target; /* symlinks */
+};
+
+/*
+ * Create a file of any kind; -EEXIST when the name is there. Adds one to
+ * nlookup.
+ */
+int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
+	      const struct new_inode *spec, struct zinode **out);
+int zsfs_unlink(struct tx *tx, uint64_t parent, const char *name);
+int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name);
+int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent,
+	      const char *name, struct zinode **out);
+/* @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
+int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
+		const char *new_name, unsigned flags);
+
+/* ---- attr.c ---- */
+
+#define SET_MODE      (1u << 0)
+#define SET_UID       (1u << 1)
+#define SET_GID       (1u << 2)
+#define SET_SIZE      (1u << 3)
+#define SET_ATIME     (1u << 4)
+#define SET_MTIME     (1u << 5)
+#define SET_ATIME_NOW (1u << 7)
+#define SET_MTIME_NOW (1u << 8)
+#define SET_KILL_PRIV (1u << 11) /* clear suid and sgid */
+
+int zsfs_getattr(struct tx *tx, uint64_t nodeid, struct zinode **out);
+int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
+		 unsigned set, struct zinode **out);
+int zsfs_readlink(struct tx *tx, uint64_t nodeid, const char **target,
+		  size_t *len);
+
+/* ---- file.c: content ---- */
+
+/*
+ * Read up to @size bytes at @off into @buf; *@done = bytes read, less at the
+ * end of the file. -EIO when a block does not verify.
+ */
+int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
+	      uint64_t off, size_t *done);
+
+#define WRITE_KILL_PRIV (1u << 0) /* clear suid and sgid */
+#define WRITE_CACHE     (1u << 1) /* late write of a shared mapping */
+
+/*
+ * Write @size bytes (at most ZSFS_MAX_WRITE, starting anywhere); *@done > 0 on
+ * success, less than @size at a limit. -ENOSPC when nothing fitted.
+ */
+int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
+	       uint64_t off, unsigned flags, size_t *done);
+
+/* SEEK_DATA (@hole false) or SEEK_HOLE from @off. -ENXIO past the end. */
+int zsfs_seek(struct tx *tx, uint64_t nodeid, uint64_t off, bool hole,
+	      uint64_t *out);
+
+/* ---- reap.c: ends of inodes ---- */
+
+/*
+ * Take @n from the nlookup of @nodeid and free the inode when nothing holds it
+ * any more; a complete transaction by itself. If @consumed is not NULL, that
+ * word of the arena is cleared in the same transaction (a FORGET is never sent
+ * again, so what was executed must be marked with the execution).
+ */
+void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
+		 uint64_t *consumed);
+
+/* ---- limits.c ---- */
+
+void zsfs_statfs(struct zsfs *fs, struct statvfs *st);
+/* Change a limit; -EBUSY below present use... see control.c. */
+int zsfs_set_size(struct zsfs *fs, uint64_t bytes);
+int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n);
+int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes);
+struct zcomp_params zsfs_get_comp(const struct zsfs *fs);
+void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
+
+/* Set the arena's reserve to what suits this mem_limit. */
+void zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit);
+
+/* Compact the pool, then give back free memory. Pages freed or -EBUSY. */
+int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th);
+
+#endif
