@@ -343,11 +343,14 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 	return 0;
 }
 
-void inode_kill_priv(struct zinode *i)
+bool inode_kill_priv(struct zinode *i)
 {
+	uint32_t old = i->mode;
+
 	i->mode &= ~(uint32_t)S_ISUID;
 	if (i->mode & S_IXGRP)
 		i->mode &= ~(uint32_t)S_ISGID;
+	return i->mode != old;
 }
 
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
@@ -385,7 +388,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 		i->size = off + *done;
 	i->mtime = i->ctime = ztime_now();
 	if (flags & WRITE_KILL_PRIV)
-		inode_kill_priv(i);
+		tx->mode_changed = inode_kill_priv(i);
 	tx_stat(tx, ST_WRITTEN_BLOCKS, (int64_t)(e.whole + !!e.head_len +
 						 !!e.tail_len));
 	return 0;

@@ -16,7 +16,10 @@ struct zinode;
 int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
 		     unsigned at, const void *src, unsigned len, bool late);
 
-/* What a write or chown by an ordinary user takes from the mode. Saved. */
-void inode_kill_priv(struct zinode *i);
+/*
+ * Take from the mode what a write or chown by an ordinary user takes; true if
+ * that changed it. The inode is saved.
+ */
+bool inode_kill_priv(struct zinode *i);
 
 #endif

@@ -130,6 +130,9 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	}
 	fuse_reply_write(req, done);
 	tx_commit(tx);
+	/* Before the reply is sent, so that no set-uid program runs late. */
+	if (tx->mode_changed)
+		request_invalidate_attr(ino);
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,

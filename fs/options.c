@@ -15,18 +15,22 @@
 
 /* ---- the command line ---- */
 
+/* Apart from the letters, so that messages can tell which was used. */
+enum { LONG_HELP = 256, LONG_VERSION };
+
 static const struct option long_options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
+	{"help", no_argument, NULL, LONG_HELP},
+	{"version", no_argument, NULL, LONG_VERSION},
 	{NULL, 0, NULL, 0},
 };
 
 static int unknown_flag(struct parser *p, char **argv)
 {
-	char flag[3] = {'-', (char)optopt, '\0'};
+	char letter[3] = {'-', (char)optopt, '\0'};
+	bool is_long = optopt == 0 || optopt >= LONG_HELP;
 
 	return options_unknown(p, "unknown option",
-			       optopt ? flag : argv[optind - 1]);
+			       is_long ? argv[optind - 1] : letter);
 }
 
 static int parse_flag(struct parser *p, int c, char **argv)
@@ -43,9 +47,11 @@ static int parse_flag(struct parser *p, int c, char **argv)
 		o->debug = o->foreground = true;
 		return 0;
 	case 'h':
+	case LONG_HELP:
 		o->help = true;
 		return 0;
 	case 'V':
+	case LONG_VERSION:
 		o->version = true;
 		return 0;
 	case 's':

@@ -40,6 +40,12 @@ const struct fuse_in_header *request_header(void)
 	return (const struct fuse_in_header *)cur.th->slot->req;
 }
 
+void request_invalidate_attr(uint64_t nodeid)
+{
+	/* A negative offset: attributes only. */
+	fuse_lowlevel_notify_inval_inode(cur.se, nodeid, -1, 0);
+}
+
 /* ---- replies ---- */
 
 static size_t iov_total(const struct iovec *iov, int count)

@@ -31,6 +31,12 @@ struct zsfs_thread *request_thread(void);
 /* The raw request being executed, header first. */
 const struct fuse_in_header *request_header(void);
 
+/*
+ * Make the kernel forget the cached attributes of @nodeid. Takes no lock there,
+ * so a request may do it while it is being executed.
+ */
+void request_invalidate_attr(uint64_t nodeid);
+
 /* Called once the answer to FUSE_INIT is about to be sent. */
 typedef void request_init_fn(void *arg);
 

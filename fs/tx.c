@@ -29,6 +29,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->snap_locked = false;
 	tx->count_all = false;
 	tx->count_stripe = -1;
+	tx->mode_changed = false;
 	tx->reserved_blocks = 0;
 	tx->reserved_inodes = 0;
 	for (unsigned i = 0; i < ST_NR; i++)

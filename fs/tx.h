@@ -61,6 +61,11 @@ struct tx {
 	bool snap_locked;
 	bool count_all;
 	int count_stripe; /* -1 = none */
+	/*
+	 * The mode was changed by a write: the kernel, which asked for it, does
+	 * not know whether it happened and must be told.
+	 */
+	bool mode_changed;
 	/* Reserved from the limits, given back on abort. */
 	int64_t reserved_blocks;
 	int64_t reserved_inodes;
