@@ -353,6 +353,19 @@ bool inode_kill_priv(struct zinode *i)
 	return i->mode != old;
 }
 
+/*
+ * The program that wrote to its mapping learns of it at msync(), fsync() or
+ * close() at best, so it is said here, too.
+ */
+static void report_lost_write(struct tx *tx, const struct zinode *i,
+			      uint64_t off)
+{
+	zsfs_stat_bump(tx->th, ST_LATE_LOST);
+	zsfs_log(LOG_ERR,
+		 "inode %lu: no room for a write to its shared mapping at offset %lu",
+		 inode_nodeid(tx->fs, i), off);
+}
+
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	       uint64_t off, unsigned flags, size_t *done)
 {
@@ -380,6 +393,8 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 		return err;
 	inode_save(tx, i);
 	err = write_extent(tx, i, &e, buf, flags & WRITE_CACHE, done);
+	if (*done < size && (flags & WRITE_CACHE))
+		report_lost_write(tx, i, off + *done);
 	if (*done == 0 && size > 0) {
 		zsfs_stat_bump(th, ST_FAILED_WRITES);
 		return err;

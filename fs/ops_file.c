@@ -128,7 +128,11 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		reply_abort(req, tx, err);
 		return;
 	}
-	fuse_reply_write(req, done);
+	/* The kernel takes a short late write for a whole one. */
+	if (done < size && (flags & WRITE_CACHE))
+		reply_error(req, -ENOSPC);
+	else
+		fuse_reply_write(req, done);
 	tx_commit(tx);
 	/* Before the reply is sent, so that no set-uid program runs late. */
 	if (tx->mode_changed)

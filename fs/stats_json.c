@@ -94,6 +94,7 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 		[ST_FAILED_READS] = "failed_reads",
 		[ST_FAILED_WRITES] = "failed_writes",
 		[ST_CORRUPT] = "corrupt_blocks",
+		[ST_LATE_LOST] = "late_writes_lost",
 		[ST_FREED] = "blocks_freed",
 		[ST_READ_BLOCKS] = "blocks_read",
 		[ST_WRITTEN_BLOCKS] = "blocks_written",

@@ -187,7 +187,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->nr_slots = p->nr_threads + 1;
 	s->inode_size = sizeof(struct zinode);
 	s->slot_size = sizeof(struct zsfs_slot);
-	s->size_limit = p->size_limit;
+	zsfs_set_size(fs, p->size_limit);
 	s->inode_limit = p->inode_limit;
 	s->mount_uid = p->owner_uid;
 	s->mount_gid = p->owner_gid;

@@ -45,6 +45,7 @@ enum zsfs_stat {
 	ST_FAILED_READS,
 	ST_FAILED_WRITES,
 	ST_CORRUPT, /* blocks whose content did not verify */
+	ST_LATE_LOST, /* late writes of shared mappings that found no room */
 	ST_FREED,   /* blocks freed (zram's notify_free) */
 	ST_READ_BLOCKS,
 	ST_WRITTEN_BLOCKS,

@@ -264,11 +264,9 @@ int tx_reserve_blocks(struct tx *tx, int64_t n)
 {
 	uint64_t limit = __atomic_load_n(&tx->fs->super->size_limit,
 					 __ATOMIC_RELAXED);
-	uint64_t blocks = limit >> ZSFS_BLOCK_SHIFT;
 
-	/* A limit below one block is still a limit. */
 	return reserve(&tx->fs->used_blocks, &tx->reserved_blocks, n,
-		       limit && !blocks ? 1 : blocks);
+		       limit >> ZSFS_BLOCK_SHIFT);
 }
 
 int tx_reserve_inodes(struct tx *tx, int64_t n)
