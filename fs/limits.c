@@ -23,7 +23,7 @@
  * What promises leave out: handles are backed in steps of up to 2 MiB, and
  * slabs and tables begin new pages that stay half empty.
  */
-#define PROMISE_SLACK (2 * (uint64_t)ARENA_SEG_SIZE)
+#define PROMISE_SLACK (1 * (uint64_t)ARENA_SEG_SIZE)
 
 /* ---- statfs ---- */
 

@@ -372,6 +372,8 @@ static int check_rename(struct tx *tx, const struct rename *r, unsigned flags)
 		return flags & RENAME_EXCHANGE ? -ENOENT : 0;
 	if (flags & RENAME_NOREPLACE)
 		return -EEXIST;
+	if (r->si == r->ti)
+		return 0;
 	if (flags & RENAME_EXCHANGE) {
 		if (S_ISDIR(r->ti->mode) && r->from != r->to &&
 		    is_above(tx, r->ti, r->from))

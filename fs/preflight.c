@@ -13,10 +13,19 @@
 
 /* ---- mountpoint ---- */
 
+/* @path, cut so that all of a message fits into a line of the log. */
+static const char *shown(const char *path, char room[256])
+{
+	snprintf(room, 256, "%.250s%s", path, strlen(path) > 250 ? ".." : "");
+	return room;
+}
+
 static void explain_path(const char *path, int err, char *msg, size_t size)
 {
 	const char *why = strerror(err);
+	char room[256];
 
+	path = shown(path, room);
 	switch (err) {
 	case ENOENT:
 		snprintf(msg, size,
@@ -59,6 +68,7 @@ char *preflight_mountpoint(const char *path, bool privileged, char *msg,
 			   size_t size)
 {
 	char *full = realpath(path, NULL);
+	char room[256];
 	struct stat st;
 
 	if (!full || stat(full, &st) != 0) {
@@ -66,7 +76,8 @@ char *preflight_mountpoint(const char *path, bool privileged, char *msg,
 		goto err_free;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		snprintf(msg, size, "mountpoint %s is not a directory", path);
+		snprintf(msg, size, "mountpoint %s is not a directory",
+			 shown(path, room));
 		goto err_free;
 	}
 	if (!privileged && !user_may_mount_on(full, &st)) {
@@ -74,7 +85,7 @@ char *preflight_mountpoint(const char *path, bool privileged, char *msg,
 			msg, size,
 			"mountpoint %s: you may only mount on a directory that "
 			"you may write to and, if it is sticky, own",
-			path);
+			shown(path, room));
 		goto err_free;
 	}
 	return full;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* Room that is enough for every message. */
-#define PREFLIGHT_MSG_SIZE 4608u
+#define PREFLIGHT_MSG_SIZE 1024u
 
 /*
  * Make @path absolute and free of symbolic links, and check that it is a
