@@ -20,10 +20,10 @@
 /* An inode with its entry: both slabs, and a slot in both tables. */
 #define INODE_COST 512u
 /*
- * What promises leave out: handles are backed in steps of up to 2 MiB, and
- * slabs and tables begin new pages that stay half empty.
+ * What promises leave out: the next step of handles, up to 2 MiB at once, and
+ * pages that slabs begin. BLOCK_COST pays for the steps after that.
  */
-#define PROMISE_SLACK (1 * (uint64_t)ARENA_SEG_SIZE)
+#define PROMISE_SLACK (ARENA_SEG_SIZE + 64 * (uint64_t)ARENA_PAGE_SIZE)
 
 /* ---- statfs ---- */
 

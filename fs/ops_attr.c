@@ -53,11 +53,10 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* `> file` comes as a truncation, which means nothing to a control file. */
 static void setattr_virtual(fuse_req_t req, fuse_ino_t ino, int to_set)
 {
-	int harmless = FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_ATIME |
-		       FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
-		       FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME;
+	int not_truncation = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID |
+			     FUSE_SET_ATTR_GID;
 
-	if (to_set & ~harmless)
+	if (!(to_set & FUSE_SET_ATTR_SIZE) || (to_set & not_truncation))
 		reply_error(req, -EPERM);
 	else
 		getattr_virtual(req, ino);

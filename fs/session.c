@@ -81,7 +81,8 @@ static void raise_read_ahead(struct session *s)
 		return;
 	len = snprintf(value, sizeof(value), "%d", READ_AHEAD_KB);
 	if (write(fd, value, (size_t)len) == len)
-		s->fs->read_ahead_kb = READ_AHEAD_KB;
+		__atomic_store_n(&s->fs->read_ahead_kb, READ_AHEAD_KB,
+				 __ATOMIC_RELAXED);
 	close(fd);
 }
 

@@ -266,7 +266,8 @@ static void add_environment(struct zsfs *fs, struct textbuf *t)
 	truth(t, "oom_protected", process_notes.oom_protected);
 	truth(t, "io_flusher", process_notes.io_flusher);
 	/* 0: could not be raised from the kernel's default. */
-	number(t, "read_ahead_kb", fs->read_ahead_kb);
+	number(t, "read_ahead_kb",
+	       __atomic_load_n(&fs->read_ahead_kb, __ATOMIC_RELAXED));
 	number(t, "threads", fs->nr_threads - 1);
 	number(t, "helpers", fs->crew ? helpers : 0);
 	textbuf_add(t, "}");

@@ -17,6 +17,8 @@
 #define READ_BUF_SIZE (ZSFS_MAX_WRITE + (size_t)ARENA_PAGE_SIZE)
 /* Kept back from mem_limit for overwrites and deletions, at most. */
 #define MAX_RESERVE (UINT64_C(4) << 20)
+/* At least: memory comes in segments, so less could never be used. */
+#define MIN_RESERVE (ARENA_SEG_SIZE + (UINT64_C(1) << 20))
 
 static size_t page_up(size_t n)
 {
@@ -43,7 +45,7 @@ static size_t root_size(unsigned n)
 uint64_t zsfs_min_mem_limit(unsigned nr_threads)
 {
 	/* Root area, windows, and room for a few segments. */
-	uint64_t min = root_size(nr_threads) + 4 * ARENA_SEG_SIZE;
+	uint64_t min = root_size(nr_threads) + MIN_RESERVE + 4 * ARENA_SEG_SIZE;
 
 	return (min + ARENA_SEG_SIZE - 1) & ~(uint64_t)(ARENA_SEG_SIZE - 1);
 }
@@ -221,8 +223,11 @@ void zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
 {
 	uint64_t reserve = mem_limit / 8;
 
-	arena_set_reserve(fs->arena,
-			  reserve < MAX_RESERVE ? reserve : MAX_RESERVE);
+	if (reserve < MIN_RESERVE)
+		reserve = MIN_RESERVE;
+	if (reserve > MAX_RESERVE)
+		reserve = MAX_RESERVE;
+	arena_set_reserve(fs->arena, reserve);
 }
 
 int zsfs_create(const struct zsfs_params *p, struct zsfs **out)

@@ -132,12 +132,8 @@ static void init_fixed_parts(struct arena *a, const struct arena_header *h)
 	arena_populate(h->window_low, h->window_high - h->window_low);
 	*a->hdr = *h;
 	bind_threads(a);
-	for (unsigned i = 0; i < h->nr_threads; i++) {
-		struct undo_log *u = &a->threads[i].shared->undo;
-
-		u->max = sizeof(a->threads[i].shared->undo_room) /
-			 sizeof(struct undo_entry);
-	}
+	for (unsigned i = 0; i < h->nr_threads; i++)
+		a->threads[i].shared->undo.max = UNDO_ROOM;
 }
 
 static int create_in(int fd, const struct arena_params *params,

@@ -46,6 +46,10 @@
 #define ARENA_HUGE_STEP ((uint64_t)ARENA_SEG_SIZE)
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)
+/* Entries of a thread's undo log. */
+#define UNDO_ROOM                                              \
+	(sizeof(((struct arena_thread_shared *)0)->undo_room) / \
+	 sizeof(struct undo_entry))
 
 /* page_desc.class of a slab page that belongs to no cache (yet). */
 #define SLAB_NO_CACHE 0xff
@@ -299,6 +303,15 @@ static inline struct undo_log *undo_begin(struct arena_thread *t)
 		*(p) = (__typeof__(*(p)))(val); \
 	} while (0)
 
+/* Say what the kernel is about to be asked for, or 0 when it is done. */
+static inline void arena_set_intent(struct arena *a, uint64_t intent)
+{
+	undo_barrier();
+	a->hdr->intent = intent;
+	undo_barrier();
+	zs_crash_point();
+}
+
 /* The handle window, for the pool. */
 
 /* Cell of handle @h; h < arena_handles_backed(). */
@@ -339,6 +352,13 @@ void arena_unmap(void);
 /* 0, or -ENOMEM when the system has no memory. */
 int arena_back(int fd, uint64_t off, uint64_t len);
 void arena_unback(int fd, uint64_t off, uint64_t len);
+/*
+ * Unback a part of a segment that has left the books already. The kernel must
+ * split huge pages for it, and does not while one is looked at by somebody
+ * (a page fault in another thread is enough), so this looks whether it did,
+ * and tries again. Under grow_lock.
+ */
+void arena_punch(const struct arena *a, uint64_t off, uint64_t len);
 /* Map what is backed, so that nobody has to fault it in page by page. */
 void arena_populate(uint64_t off, uint64_t len);
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,10 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+
+/* How often to try, and the longest pause between, in microseconds. */
+#define PUNCH_TRIES 24
+#define PUNCH_PAUSE 1024u
 
 /* A tmpfs of our own, never attached anywhere: its mount, or -errno. */
 static int mount_private_tmpfs(void)
@@ -53,10 +58,23 @@ static int make_huge_file(void)
 	return fd;
 }
 
+/* Making a file larger than RLIMIT_FSIZE is answered by a signal. */
+static bool may_be_that_large(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_FSIZE, &r) < 0 || r.rlim_cur >= ARENA_SIZE)
+		return true;
+	r.rlim_cur = r.rlim_max;
+	return r.rlim_max >= ARENA_SIZE && !setrlimit(RLIMIT_FSIZE, &r);
+}
+
 int arena_make_file(bool no_huge)
 {
 	int fd = -1;
 
+	if (!may_be_that_large())
+		return -EFBIG;
 	if (!no_huge)
 		fd = make_huge_file();
 	if (fd < 0)
@@ -131,6 +149,26 @@ void arena_unback(int fd, uint64_t off, uint64_t len)
 	} while (err < 0 && errno == EINTR);
 	assert(!err);
 	zs_crash_point();
+}
+
+/* Does the file hold no more than the books say? Under grow_lock. */
+static bool holds_what_it_should(const struct arena *a)
+{
+	struct stat st;
+
+	return fstat(a->fd, &st) < 0 ||
+	       (uint64_t)st.st_blocks * 512 <= a->hdr->used;
+}
+
+void arena_punch(const struct arena *a, uint64_t off, uint64_t len)
+{
+	for (unsigned i = 0; i < PUNCH_TRIES; i++) {
+		if (i)
+			usleep(i < 10 ? 1u << i : PUNCH_PAUSE);
+		arena_unback(a->fd, off, len);
+		if (holds_what_it_should(a))
+			return;
+	}
 }
 
 void arena_populate(uint64_t off, uint64_t len)

@@ -17,18 +17,11 @@ static int roll_back(struct arena *a)
 	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
 		struct undo_log *u = &a->threads[i].shared->undo;
 
-		if (u->n > u->max)
+		if (u->n > u->max || u->max != UNDO_ROOM)
 			return -EPROTO;
 		undo_rollback(u);
 	}
 	return 0;
-}
-
-static void clear_intent(struct arena *a)
-{
-	undo_barrier();
-	a->hdr->intent = 0;
-	undo_barrier();
 }
 
 /* Punch pages that the books call absent. */
@@ -37,9 +30,8 @@ static void punch_absent(struct arena *a, uint64_t intent)
 	uint64_t off = seg_offset(INTENT_SEG(intent)) +
 		       (uint64_t)INTENT_PAGE(intent) * ARENA_PAGE_SIZE;
 
-	arena_unback(a->fd, off,
-		     (uint64_t)INTENT_NR(intent) * ARENA_PAGE_SIZE);
-	clear_intent(a);
+	arena_punch(a, off, (uint64_t)INTENT_NR(intent) * ARENA_PAGE_SIZE);
+	arena_set_intent(a, 0);
 }
 
 static int finish_intent(struct arena *a)
@@ -58,11 +50,11 @@ static int finish_intent(struct arena *a)
 		return 0;
 	case INTENT_WINDOW_LOW:
 		arena_unback(a->fd, h->window_low - h->step, h->step);
-		clear_intent(a);
+		arena_set_intent(a, 0);
 		return 0;
 	case INTENT_WINDOW_HIGH:
 		arena_unback(a->fd, h->window_high, h->step);
-		clear_intent(a);
+		arena_set_intent(a, 0);
 		return 0;
 	case INTENT_WINDOW_RESET:
 		arena_drop_handles(a, &a->threads[0]);

@@ -42,11 +42,6 @@ static int verify_rest(struct verify *v)
 	return 0;
 }
 
-static bool head_sound(const struct verify *v, uint32_t link)
-{
-	return link <= v->a->hdr->nr_segs;
-}
-
 /* Segments. */
 
 static int verify_maps(struct verify *v, uint32_t seg)
@@ -158,10 +153,11 @@ static int verify_bin(struct verify *v, unsigned bin)
 	uint64_t n = 0;
 
 	while (link) {
-		const struct segment *s = segment_of(link - 1);
+		const struct segment *s;
 
-		if (!head_sound(v, link) || ++n > v->in_bin[bin])
+		if (link > v->a->hdr->nr_segs || ++n > v->in_bin[bin])
 			return BROKEN(v, "bin %u: list goes astray", bin);
+		s = segment_of(link - 1);
 		if (s->bin != bin || s->prev != prev)
 			return BROKEN(v, "bin %u: segment %u is misplaced", bin,
 				      link - 1);
@@ -180,10 +176,11 @@ static int verify_hole_list(struct verify *v)
 	uint64_t n = 0;
 
 	while (link) {
-		const struct segment *s = segment_of(link - 1);
+		const struct segment *s;
 
-		if (!head_sound(v, link) || ++n > v->holed)
+		if (link > v->a->hdr->nr_segs || ++n > v->holed)
 			return BROKEN(v, "hole list goes astray");
+		s = segment_of(link - 1);
 		if (s->hole_prev != prev ||
 		    !seg_is_holed(s->nr_free, s->nr_present))
 			return BROKEN(v, "hole list: segment %u is misplaced",

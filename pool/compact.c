@@ -64,6 +64,9 @@ static void move_object_locked(struct zs_pool *pool, struct arena_thread *t,
 		count_compacted(u, &pool->root->pages_compacted, class->pages);
 	}
 	undo_commit(u);
+	zspage_assert(pool, class, dst);
+	if (src.desc->inuse)
+		zspage_assert(pool, class, src);
 }
 
 static void empty_zspage_locked(struct zs_pool *pool, struct arena_thread *t,

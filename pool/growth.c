@@ -19,14 +19,6 @@
 /* Segments with holes to look at for one that fits under the limit. */
 #define MAX_HOLE_TRIES 64
 
-static void set_intent(struct arena *a, uint64_t intent)
-{
-	undo_barrier();
-	a->hdr->intent = intent;
-	undo_barrier();
-	zs_crash_point();
-}
-
 /* Giving back. */
 
 /* Take pages out of the books; they are punched by the caller. */
@@ -63,7 +55,7 @@ static uint64_t drop_segment(struct arena *a, struct arena_thread *t,
 	pthread_mutex_unlock(&a->run_lock);
 
 	arena_unback(a->fd, seg_offset(seg), ARENA_SEG_SIZE);
-	set_intent(a, 0);
+	arena_set_intent(a, 0);
 	return pages;
 }
 
@@ -121,9 +113,9 @@ static unsigned punch_next(struct arena *a, struct arena_thread *t,
 	detach_pages_locked(a, t, INTENT_PUNCH, seg, first, end - first);
 	pthread_mutex_unlock(&a->run_lock);
 
-	arena_unback(a->fd, seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE,
-		     (uint64_t)(end - first) * ARENA_PAGE_SIZE);
-	set_intent(a, 0);
+	arena_punch(a, seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE,
+		    (uint64_t)(end - first) * ARENA_PAGE_SIZE);
+	arena_set_intent(a, 0);
 	return end - first;
 }
 
@@ -187,11 +179,11 @@ static int back_pages(struct arena *a, enum arena_intent op, uint32_t seg,
 	uint64_t len = (uint64_t)nr * ARENA_PAGE_SIZE;
 	int err;
 
-	set_intent(a, INTENT_MAKE(op, seg, first, nr));
+	arena_set_intent(a, INTENT_MAKE(op, seg, first, nr));
 	err = arena_back(a->fd, off, len);
 	if (err) {
-		arena_unback(a->fd, off, len);
-		set_intent(a, 0);
+		arena_punch(a, off, len);
+		arena_set_intent(a, 0);
 		return err;
 	}
 	arena_populate(off, len);
@@ -257,23 +249,25 @@ static uint32_t find_hole_locked(const struct arena *a, uint64_t max,
 	return 0;
 }
 
-/* Fill a hole of a segment in use: a cheaper way to grow than a new segment. */
+/*
+ * Fill a hole of a segment in use: a cheaper way to grow than a new segment.
+ * -EAGAIN when there is none any more.
+ */
 static int fill_hole(struct arena *a, struct arena_thread *t)
 {
 	uint64_t bound = arena_bound(a, t->use_reserve);
 	uint64_t used = a->hdr->used;
+	uint64_t room = bound > used ? (bound - used) / ARENA_PAGE_SIZE : 0;
 	unsigned first, nr;
 	uint32_t link;
 	int err;
 
-	if (used >= bound)
-		return -ENOSPC;
 	pthread_mutex_lock(&a->run_lock);
-	link = find_hole_locked(a, (bound - used) / ARENA_PAGE_SIZE, &first,
-				&nr);
+	err = a->hdr->hole_head ? -ENOSPC : -EAGAIN;
+	link = find_hole_locked(a, room, &first, &nr);
 	pthread_mutex_unlock(&a->run_lock);
 	if (!link)
-		return -ENOSPC;
+		return err;
 	err = back_pages(a, INTENT_FILL, link - 1, first, nr);
 	if (!err)
 		attach_pages(a, t, link - 1, first, nr);
@@ -283,7 +277,7 @@ static int fill_hole(struct arena *a, struct arena_thread *t)
 int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 {
 	bool done;
-	int err = 0;
+	int err;
 
 	if (zs_should_fail())
 		return -ENOSPC;
@@ -292,8 +286,9 @@ int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 	/* Somebody may have grown it while we waited. */
 	done = run_available_locked(a, pages);
 	pthread_mutex_unlock(&a->run_lock);
-	if (!done)
-		err = a->hdr->hole_head ? fill_hole(a, t) : grow_segment(a, t);
+	err = done ? 0 : fill_hole(a, t);
+	if (err == -EAGAIN)
+		err = grow_segment(a, t);
 	pthread_mutex_unlock(&a->grow_lock);
 	return err;
 }

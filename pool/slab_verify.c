@@ -92,13 +92,15 @@ static int verify_partial_list(struct verify *v, unsigned cache)
 	uint64_t n = 0;
 
 	while (pfn) {
-		const struct page_desc *d = page_desc_of(pfn);
+		const struct page_desc *d;
 
-		if (!is_slab_of(v, cache, pfn) ||
-		    ++n > v->slab_partial[cache] || d->prev != prev ||
-		    !d->inuse || d->freeobj == NO_FREE_OBJ)
-			return BROKEN(v, "cache %u: partial list goes astray "
-				      "at slab %u", cache, pfn);
+		if (!is_slab_of(v, cache, pfn) || ++n > v->slab_partial[cache])
+			return BROKEN(v, "cache %u: partial list goes astray",
+				      cache);
+		d = page_desc_of(pfn);
+		if (d->prev != prev || !d->inuse || d->freeobj == NO_FREE_OBJ)
+			return BROKEN(v, "cache %u: slab %u is misplaced",
+				      cache, pfn);
 		prev = pfn;
 		pfn = d->next;
 	}

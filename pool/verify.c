@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,19 @@ int zspage_check(struct zs_pool *pool, const struct size_class *class,
 	}
 	return err;
 }
+
+#if ZS_DEBUG_LEVEL >= 3
+void zspage_assert(struct zs_pool *pool, const struct size_class *class,
+		   struct zspage zp)
+{
+	char msg[160];
+
+	if (!zspage_check(pool, class, zp, msg, sizeof(msg)))
+		return;
+	fprintf(stderr, "zsmalloc: %s\n", msg);
+	abort();
+}
+#endif
 
 static int check_run(const struct verifier *v, const struct size_class *class,
 		     struct zspage zp)

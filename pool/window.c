@@ -48,11 +48,11 @@ int arena_grow_window(struct arena *a, struct arena_thread *t,
 						 h->window_high;
 	int err;
 
-	h->intent = INTENT_MAKE(op, 0, 0, 0);
+	arena_set_intent(a, INTENT_MAKE(op, 0, 0, 0));
 	err = arena_back(a->fd, off, h->step);
 	if (err) {
 		arena_unback(a->fd, off, h->step);
-		h->intent = 0;
+		arena_set_intent(a, 0);
 		return err;
 	}
 	arena_populate(off, h->step);
@@ -114,8 +114,7 @@ void arena_drop_handles(struct arena *a, struct arena_thread *t)
 void arena_reset_handles(struct arena *a, struct arena_thread *t)
 {
 	pthread_mutex_lock(&a->grow_lock);
-	a->hdr->intent = INTENT_MAKE(INTENT_WINDOW_RESET, 0, 0, 0);
-	undo_barrier();
+	arena_set_intent(a, INTENT_MAKE(INTENT_WINDOW_RESET, 0, 0, 0));
 	arena_drop_handles(a, t);
 	pthread_mutex_unlock(&a->grow_lock);
 }

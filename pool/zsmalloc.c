@@ -206,6 +206,7 @@ int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
 	cell_store(u, handle, cell_make(chunk_loc(chunk), size, tag));
 	undo_set(u, ref, REF_MAKE(REF_OBJ, handle));
 	undo_commit(u);
+	zspage_assert(pool, class, zp);
 	zs_unlock(&class->lock);
 	return 0;
 }
@@ -258,6 +259,8 @@ void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 	if (empty)
 		zspage_retire(u, t, class, zp);
 	undo_commit(u);
+	if (!empty)
+		zspage_assert(pool, class, zp);
 	zs_unlock(&class->lock);
 	if (empty)
 		arena_run_free(pool->arena, t, &t->shared->pending_run);

@@ -436,8 +436,23 @@ uint64_t zs_class_freeable_locked(const struct size_class *class);
 
 /* verify.c */
 
-/* Check one zspage in itself, and that its objects' cells point back. */
+/*
+ * Check one zspage in itself, and that its objects' cells point back. Under
+ * the class lock.
+ */
 int zspage_check(struct zs_pool *pool, const struct size_class *class,
 		 struct zspage zp, char *msg, size_t size);
+
+/* At debug level 3, do so after every change of a zspage. */
+#if ZS_DEBUG_LEVEL >= 3
+void zspage_assert(struct zs_pool *pool, const struct size_class *class,
+		   struct zspage zp);
+#else
+static inline void zspage_assert(struct zs_pool *pool,
+				 const struct size_class *class,
+				 struct zspage zp)
+{
+}
+#endif
 
 #endif

@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Compaction, and memory that comes back.
+load helpers
+
+setup() { zsfs_setup; zsfs_only; zsfs_mount; }
+teardown() { zsfs_teardown; }
+
+# Files of one text block each, of many compressed sizes: f0, f1, ...
+many_blocks() {
+	"$PYTHON" - "$M" "$1" <<-'END'
+		import os, random, sys
+		rnd = random.Random(5)
+		words = [os.urandom(3).hex().encode() for _ in range(5000)]
+		for i in range(int(sys.argv[2])):
+		    n = rnd.choice((20, 80, 200, 400, 600))
+		    text = b" ".join(rnd.choice(words) for _ in range(n))
+		    block = (text * (4096 // len(text) + 1))[:4096]
+		    with open("%s/f%d" % (sys.argv[1], i), "wb") as f:
+		        f.write(block)
+	END
+}
+
+objs_are() { same "$(class_total obj_used)" "$1"; }
+
+@test "compact: half of the blocks deleted, then packed" {
+	many_blocks 8000
+	before=$(class_total pages_used)
+	(cd "$M" && cksum f*[13579] >"$T/sums" && rm f*[02468])
+	poll 10 quiet objs_are 4000
+	sparse=$(class_total pages_used)
+	freeable=$(awk '$1 == "Total" { print $NF }' "$M/.zsstats/fullness")
+	echo 1 >"$M/.zsctl/compact"
+	packed=$(class_total pages_used)
+	freed=$(control compact)
+	echo "pages: $before full, $sparse sparse, $packed packed; $freed freed of $freeable"
+	[ "$sparse" -gt $((packed + before / 10)) ]
+	same "$freed" $((sparse - packed))
+	[ "$freed" -ge $((freeable * 9 / 10)) ]
+	same "$(mm_stat 7)" "$freed"
+	drop_cache
+	(cd "$M" && cksum f*) | diff "$T/sums" -
+	# Again: nothing left to do.
+	echo 1 >"$M/.zsctl/compact"
+	same "$(class_total pages_used)" "$packed"
+}
+
+@test "compact: within 3 % of the least pages" {
+	many_blocks 10000
+	(cd "$M" && ls | awk 'BEGIN { srand(7) } rand() < 0.5' | xargs rm)
+	n=$(ls "$M" | wc -l)
+	poll 10 quiet objs_are "$n"
+	echo 1 >"$M/.zsctl/compact"
+	# The least a class needs is its objects in as few zspages as hold them.
+	awk 'NF == 18 && NR > 1 && $17 {
+		per = $14 ? $14 / ($16 / $17) : 1
+		z = int(($15 + per - 1) / per)
+		least += z * $17; used += $16 }
+	END { print used, least; exit !(used <= least * 1.03) }' "$M/.zsstats/fullness"
+}
+
+@test "compact: all deleted, all given back" {
+	inodes=$(json .content.inodes)
+	many_blocks 5000
+	random_file "$M/random" 50000000
+	text_file "$M/text" 20000000
+	full=$(mm_stat 3)
+	rm -rf "$M"/*
+	poll 10 quiet objs_are 0
+	same "$(class_total pages_used)" 0
+	same "$(class_total obj_allocated)" 0
+	same "$(mm_stat 1) $(mm_stat 2) $(mm_stat 6) $(mm_stat 8)" "0 0 0 0"
+	same "$(json .content.inodes)" "$inodes"
+	echo 1 >"$M/.zsctl/compact"
+	given_back() { [ "$(mm_stat 3)" -lt $((45 << 20)) ]; }
+	poll 10 given_back
+	[ "$full" -gt $((50 << 20)) ]
+}
+
+@test "compact: the kernel gets the pages, not only the pool" {
+	many_blocks 30000
+	(cd "$M" && ls | awk 'NR % 8' | xargs rm)
+	n=$(ls "$M" | wc -l)
+	poll 10 quiet objs_are "$n"
+	echo 1 >"$M/.zsctl/compact"
+	pages=$(class_total pages_used)
+	meta=$(json '.memory.window_bytes + .memory.root_bytes +
+		4096 * (.memory.slab_pages + .memory.data_pages)')
+	room=$((32 << 20))
+	least=$((pages * 4096 + meta))
+	[ $((least * 3 / 100)) -le $room ] || room=$((least * 3 / 100))
+	echo "least $least, used $(mm_stat 3)"
+	json .memory
+	[ "$(mm_stat 3)" -le $((least + room)) ]
+}
+
+@test "compact: nothing is lost while files come and go" {
+	many_blocks 3000
+	(cd "$M" && cksum f* >"$T/sums")
+	touch "$T/go"
+	(while [ -e "$T/go" ]; do
+		echo 1 >"$M/.zsctl/compact" || true
+	done) 3>&- &
+	pid=$!
+	for i in 1 2 3 4 5 6; do
+		expect ok -n 400 put "$M/t%d" 10000
+		rm "$M"/t*
+		drop_cache
+		(cd "$M" && cksum f*) | diff "$T/sums" -
+	done
+	rm "$T/go"
+	wait $pid
+}
+
+@test "compact: memory per byte stored stays small" {
+	expect ok put "$M/f" 100000000 # random: stored raw
+	stored=$(mm_stat 2)
+	between 99900000 "$stored" 100100000
+	[ "$(mm_stat 3)" -lt $((stored + (stored / 50) + (40 << 20))) ]
+}

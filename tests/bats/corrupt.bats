@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# What is stored is checked at every read: flipped bits never become data.
+load helpers
+
+setup() {
+	root_only
+	zsfs_only
+	zsfs_setup
+}
+teardown() { zsfs_teardown; }
+
+# flip FILE BLOCK: one bit of the stored content of a block of random bytes
+flip() {
+	local bytes
+
+	bytes=$(dd if="$1" bs=4096 skip="$2" count=1 status=none |
+		tail -c +1001 | head -c 48 | xxd -p | tr -d '\n')
+	# Something else through the request buffers, which hold a copy.
+	head -c 2097152 /dev/zero >"$M/other"
+	drop_cache
+	"$PYTHON" "$BATS_TEST_DIRNAME/flip_bit.py" "$DAEMON" "$bytes"
+}
+
+corrupt_test() {
+	zsfs_mount -o "comp=$1"
+	random_file "$T/plain" 40960
+	cp "$T/plain" "$M/f"
+	flip "$M/f" 3
+	expect_log "content does not verify"
+
+	fails cat "$M/f"
+	grep -q "Input/output error" "$T/fails.out"
+	fails dd if="$M/f" of=/dev/null bs=4096 skip=3 count=1 iflag=direct
+	# Everything but that block is as it was.
+	for block in 0 1 2 4 5 6 7 8 9; do
+		cmp <(dd if="$M/f" bs=4096 skip=$block count=1 status=none) \
+			<(dd if="$T/plain" bs=4096 skip=$block count=1 status=none)
+	done
+	[ "$(json .content.corrupt_blocks)" -ge 1 ]
+	[ "$(json .content.failed_reads)" -ge 1 ]
+	grep -q "block 3: content does not verify" "$LOG"
+
+	# A part of it cannot be written over, all of it can.
+	fails dd if=/dev/zero of="$M/f" bs=100 seek=130 count=1 conv=notrunc oflag=direct
+	dd if="$T/plain" of="$M/f" bs=4096 skip=3 seek=3 count=1 conv=notrunc status=none
+	drop_cache
+	cmp "$T/plain" "$M/f"
+	rm "$M/f" "$M/other"
+	same "$(class_total obj_used)" 0
+}
+
+@test "corrupt: a flipped bit in a raw block is EIO, a log line and a counter" {
+	corrupt_test none
+}
+
+@test "corrupt: the same where a compressed file system stores blocks raw" {
+	corrupt_test lz4
+}
+
+@test "corrupt: a flipped bit in a compressed block is never wrong data" {
+	zsfs_mount -o comp=lz4
+	# A block that compresses, with a piece that LZ4 keeps as it is.
+	{ head -c 512 /dev/urandom; head -c 3584 /dev/zero; } >"$T/plain"
+	cp "$T/plain" "$M/f"
+	bytes=$(head -c 150 "$T/plain" | tail -c 48 | xxd -p | tr -d '\n')
+	head -c 2097152 /dev/zero >"$M/other"
+	drop_cache
+	"$PYTHON" "$BATS_TEST_DIRNAME/flip_bit.py" "$DAEMON" "$bytes"
+	expect_log "content does not verify"
+	fails cat "$M/f"
+	[ "$(json .content.corrupt_blocks)" -ge 1 ]
+}

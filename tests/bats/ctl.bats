@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# .zsctl: good values take effect, bad ones are EINVAL and change nothing.
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_only
+	zsfs_mount -o size=512M,mem_limit=256M,nr_inodes=5000
+	C=$M/.zsctl
+}
+
+teardown() { zsfs_teardown; }
+
+# refused FILE VALUES...: each is EINVAL, and the file says what it said.
+refused() {
+	local file=$1 before value
+
+	shift
+	before=$(control "$file")
+	for value; do
+		expect EINVAL puts "$C/$file" "$value"
+		same "$(control "$file")" "$before"
+	done
+}
+
+accepted() {
+	expect ${#2} puts "$C/$1" "$2"
+	same "$(control "$1")" "$3"
+}
+
+LONG=$(printf '1%.0s' {1..5000})
+
+@test "ctl: the files show the options" {
+	same "$(control size)" 536870912
+	same "$(control mem_limit)" 268435456
+	same "$(control nr_inodes)" 5000
+	same "$(control compact)" 0
+	[[ $(control comp_algorithm) == *"[lz4]"* ]]
+	[ "$(control mem_used_max)" -gt 4096 ]
+}
+
+@test "ctl: size" {
+	accepted size 64M 67108864
+	accepted size 4096 4096
+	accepted size $'1G\n' 1073741824
+	accepted size 2T 2199023255552
+	accepted size 100K 102400
+	accepted size 0 0
+	refused size $'\n' -1 -1M M 1x 1MM "1 2" "12 " abc 1.5M 0x1000 % -5% \
+		18446744073709551616 99999999999999999999T 9223372036854775808G \
+		$'1\n2' "$LONG" 1M,2M nan
+}
+
+@test "ctl: size follows in statfs" {
+	accepted size 64M 67108864
+	same "$(stat -f -c %b "$M")" 16384
+	accepted size 32M 33554432
+	same "$(stat -f -c %b "$M")" 8192
+}
+
+@test "ctl: size below what is in use is refused" {
+	expect ok put "$M/f" 8388608
+	refused size 4M 1
+	accepted size 8M 8388608
+	expect ENOSPC put "$M/g" 1
+	rm "$M/g"
+	accepted size 9M 9437184
+	expect ok put "$M/g" 1
+}
+
+@test "ctl: mem_limit" {
+	accepted mem_limit 128M 134217728
+	accepted mem_limit $'1G\n' 1073741824
+	accepted mem_limit 0 0
+	refused mem_limit $'\n' -1 G 1x "1 2" abc 1.5G % 0% 101% -5% \
+		18446744073709551616 99999999999999999999T "$LONG" 1 4096
+	ram=$(awk '/MemTotal/ { printf "%.0f", $2 * 1024 }' /proc/meminfo)
+	expect 3 puts "$C/mem_limit" 10%
+	between $((ram / 10 - 4096)) "$(control mem_limit)" $((ram / 10 + 4096))
+}
+
+@test "ctl: nr_inodes" {
+	accepted nr_inodes 100 100
+	accepted nr_inodes 2K 2048
+	accepted nr_inodes $'1M\n' 1048576
+	accepted nr_inodes 0 0
+	refused nr_inodes $'\n' -1 K 1x "1 2" abc 1.5K 50% 18446744073709551616 \
+		99999999999999999999G "$LONG"
+	expect ok -n 20 create "$M/f%d" 644
+	refused nr_inodes 10
+	accepted nr_inodes 21 21 # the root counts, as in tmpfs
+	expect ENOSPC create "$M/g" 644
+}
+
+@test "ctl: comp_algorithm" {
+	for v in zstd zstd:19 zstd:1 none lz4:65537 lz4:1 lz4; do
+		expect ${#v} puts "$C/comp_algorithm" "$v"
+		[[ $(control comp_algorithm) == *"[${v%%:*}"*"]"* ]]
+		same "$(control comp_algorithm | grep -o '\[' | wc -l)" 1
+		same "$(control comp_algorithm | tr -d '[]' | grep -cw zstd)" 1
+	done
+	echo zstd >"$C/comp_algorithm"
+	refused comp_algorithm $'\n' gzip ZSTD "zstd lz4" "lz4 " zstd: zstd:0 \
+		zstd:20 zstd:-1 zstd:3x zstd:99999999999999999999 lz4:0 lz4:65538 \
+		lz4:-1 lz4: none:1 "[lz4]" "$LONG" 1
+}
+
+@test "ctl: blocks of several algorithms live side by side" {
+	text_file "$T/text" 3000000
+	for v in lz4 zstd none lz4:20 zstd:15; do
+		echo $v >"$C/comp_algorithm"
+		before=$(mm_stat 2)
+		cp "$T/text" "$M/$v"
+		echo "$v $(($(mm_stat 2) - before))" >>"$T/sizes"
+	done
+	drop_cache
+	for v in lz4 zstd none lz4:20 zstd:15; do
+		cmp "$T/text" "$M/$v"
+	done
+	awk '{ size[$1] = $2 } END {
+		exit !(size["zstd:15"] <= size["zstd"] && size["zstd"] < size["lz4"] &&
+			size["lz4"] < size["lz4:20"] && size["lz4:20"] < size["none"]) }' \
+		"$T/sizes" || { cat "$T/sizes"; false; }
+	# Rewriting part of a block of another algorithm.
+	echo lz4 >"$C/comp_algorithm"
+	expect 100 write "$M/zstd" w 5000 100 3
+	drop_cache
+	expect ok check "$M/zstd" 5000 100 3
+	cmp -n 5000 "$T/text" "$M/zstd"
+	cmp -i 5100 "$T/text" "$M/zstd"
+}
+
+@test "ctl: mem_used_max is a peak that can be reset" {
+	random_file "$M/f" 60000000
+	rm "$M/f"
+	[ "$(control mem_used_max)" -ge 60000000 ]
+	refused mem_used_max $'\n' 1 -1 abc 00x "$LONG"
+	less() { [ "$(mm_stat 3)" -lt 50000000 ]; }
+	poll 10 less
+	echo 0 >"$C/mem_used_max"
+	[ "$(control mem_used_max)" -lt 50000000 ]
+	same "$(mm_stat 5)" "$(control mem_used_max)"
+}
+
+@test "ctl: compact takes anything and says the pages it freed" {
+	for v in 1 0 all "$LONG"; do
+		expect ${#v} puts "$C/compact" "$v"
+		[[ $(control compact) =~ ^[0-9]+$ ]]
+	done
+}
+
+@test "ctl: verify says clean" {
+	same "$(control verify)" "never run"
+	expect ok -n 100 put "$M/f%d" 20000
+	echo 1 >"$C/verify"
+	same "$(control verify)" clean
+}
+
+@test "ctl: echo, printf without newline, tee and sed -n w all work" {
+	echo 100M >"$C/size"
+	same "$(control size)" 104857600
+	printf 200M >"$C/size"
+	same "$(control size)" 209715200
+	echo 300M | tee "$C/size" >/dev/null
+	same "$(control size)" 314572800
+	: >"$C/size" # truncation alone is nothing
+	same "$(control size)" 314572800
+}
+
+@test "ctl: writes not at the start of the file are refused or harmless" {
+	before=$(control size)
+	got=$(fsop write "$C/size" w 100 1 1)
+	[ "$got" != 1 ] || same "$(control size)" "$before"
+	got=$(fsop write "$C/size" w 1 3 1)
+	same "$(control size)" "$before"
+	fails bash -c 'echo 1M >>"$0"' "$C/size" # the kernel appends at the end
+	same "$(control size)" "$before"
+}
+
+@test "ctl: several at once get done or EBUSY, nothing hangs" {
+	expect ok -n 2000 put "$M/f%d" 5000
+	rm "$M"/f*[02468]
+	for i in 1 2 3 4 5 6; do
+		(for j in $(seq 20); do
+			fsop puts "$C/compact" 1
+			fsop puts "$C/verify" 1
+		done) >"$T/out$i" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	same "$(cat "$T"/out? | grep -vcE '^(1|EBUSY)$')" 0
+	grep -q '^1$' "$T"/out?
+	expect ok -n 1 stat "$M/f1"
+}

@@ -1,0 +1,370 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Helpers of the bats tests. A test file says:
+#
+#	load helpers
+#	setup() { zsfs_setup; zsfs_mount; }
+#	teardown() { zsfs_teardown; }
+#
+# and finds a fresh mount at $M. zsfs_teardown() has the file system verify
+# itself, unmounts, waits for the daemon and reads its log: a test also fails
+# when any of that does.
+#
+# Environment
+#	ZSFS		the daemon (build/fs/zsfs)
+#	ZSFS_TOOLS	folder of the programs made from tools/
+#	ZSFS_DRYRUN=1	mount tmpfs instead, to try the tests themselves; what
+#			only zsfs can do is skipped
+
+bats_require_minimum_version 1.5.0
+
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+ZSFS=${ZSFS:-$TOP/build/fs/zsfs}
+ZSFS_TOOLS=${ZSFS_TOOLS:-$(dirname "$(dirname "$ZSFS")")/tests/bats/tools}
+PYTHON=/usr/bin/python3
+NOBODY=65534
+BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-240}
+export ZSFS ZSFS_TOOLS
+umask 022
+
+# ---- set up and tear down -------------------------------------------------
+
+zsfs_setup() {
+	T=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-bats.XXXXXX")
+	chmod 755 "$T"
+	M=$T/m
+	LOG=$T/log
+	DAEMON=
+	mkdir "$M"
+	: >"$LOG"
+	: >"$T/expected"
+	: >"$T/cleanup"
+	export T M LOG
+	start_watchdog
+}
+
+# A daemon that hangs leaves its clients unkillable: end its connection when
+# the test is out of time, so that the test ends too.
+start_watchdog() {
+	(
+		sleep $((BATS_TEST_TIMEOUT + 5)) &
+		trap 'kill '$!'; exit' TERM
+		wait
+		abort_mounts
+	) >/dev/null 2>&1 3>&- 4>&- &
+	WATCHDOG=$!
+	disown
+}
+
+# Run a command at teardown (in reverse order), whatever happened.
+on_teardown() {
+	echo "$*" >>"$T/cleanup"
+}
+
+# The log may hold what matches this extended regular expression.
+expect_log() {
+	echo "$1" >>"$T/expected"
+}
+
+zsfs_teardown() {
+	local rc=0
+
+	tac "$T/cleanup" >"$T/cleanup.sh"
+	bash "$T/cleanup.sh" || true
+	if [ -n "${BATS_TEST_COMPLETED:-}" ] && [ -z "${BATS_TEST_SKIPPED:-}" ]
+	then
+		check_verify || rc=1
+		unmount_all || rc=1
+		wait_daemon || rc=1
+		check_log || rc=1
+	else
+		unmount_all || true
+		wait_daemon || true
+		[ ! -s "$LOG" ] || { echo "--- the daemon's log:"; tail -n 40 "$LOG"; }
+	fi
+	kill "$WATCHDOG" 2>/dev/null || true
+	rm -rf --one-file-system "$T" || true
+	return $rc
+}
+
+check_verify() {
+	local said
+
+	is_mounted "$M" && [ -w "$M/.zsctl/verify" ] || return 0
+	echo 1 >"$M/.zsctl/verify" || return 1
+	said=$(cat "$M/.zsctl/verify")
+	[ "$said" = clean ] || { echo "verify says: $said"; return 1; }
+}
+
+check_log() {
+	local bad
+
+	bad=$(grep -Ei 'error|assert|sanitizer|invariant|warning' "$LOG" |
+		{ if [ -s "$T/expected" ]; then grep -Evf "$T/expected"; else cat; fi; })
+	[ -z "$bad" ] || { echo "the daemon's log has:"; echo "$bad" | head -n 60; return 1; }
+}
+
+# ---- mounting -------------------------------------------------------------
+
+# Lines "mountpoint device options type source superoptions" below a folder.
+mounts_below() {
+	awk -v below="$1/" 'index($5 "/", below) == 1 {
+		for (i = 7; $i != "-"; i++)
+			;
+		print $5, $3, $6, $(i + 1), $(i + 2), $(i + 3)
+	}' /proc/self/mountinfo
+}
+
+is_mounted() {
+	local at
+
+	while read -r at _; do
+		[ "$at" != "$1" ] || return 0
+	done < <(mounts_below "$1")
+	return 1
+}
+
+# Column of the top mount at a folder: device, options, type, source, super.
+mount_field() {
+	local column
+
+	case $2 in
+	device) column=2 ;;
+	options) column=3 ;;
+	type) column=4 ;;
+	source) column=5 ;;
+	super) column=6 ;;
+	esac
+	mounts_below "$1" | tail -n 1 | awk "{ print \$$column }"
+}
+
+abort_mounts() {
+	local device minor type
+
+	while read -r _ device _ type _; do
+		minor=${device#*:}
+		case $type in
+		fuse*) echo 1 >"/sys/fs/fuse/connections/$minor/abort" || true ;;
+		esac
+	done < <(mounts_below "$T")
+}
+
+# Wait up to SECONDS for a command to succeed.
+poll() {
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { echo "in vain: $*"; return 1; }
+		sleep 0.03
+	done
+}
+
+started() {
+	is_mounted "$1" || ! kill -0 "$DAEMON" 2>/dev/null
+}
+
+# zsfs_start MOUNTPOINT OPTIONS...: a daemon in the foreground, log in $LOG.
+zsfs_start() {
+	local mnt=$1
+
+	shift
+	if [ -n "${ZSFS_DRYRUN:-}" ]; then
+		tmpfs_start "$mnt" "$@"
+		return
+	fi
+	"$ZSFS" -f "$@" "$mnt" </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
+	DAEMON=$!
+	poll 60 started "$mnt"
+	is_mounted "$mnt" || { echo "no mount; it said:"; cat "$LOG"; return 1; }
+	stat "$mnt" >/dev/null # the mount answers
+}
+
+zsfs_mount() {
+	zsfs_start "$M" "$@"
+}
+
+tmpfs_start() {
+	local mnt=$1 opts='' word
+
+	shift
+	for word in ${*//,/ }; do
+		case $word in
+		size=* | nr_inodes=* | mode=* | uid=* | gid=* | ro | noexec | nosuid | nodev)
+			opts+=,$word
+			;;
+		esac
+	done
+	mount -t tmpfs -o "rw,size=4g$opts" zsfs-dryrun "$mnt"
+}
+
+zsfs_only() {
+	[ -z "${ZSFS_DRYRUN:-}" ] || skip "only zsfs does this"
+}
+
+root_only() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+need() {
+	local tool
+
+	for tool; do
+		command -v "$tool" >/dev/null || skip "$tool is not installed"
+	done
+}
+
+# A line "not unmounted" and status 1 when it stayed busy.
+zsfs_umount() {
+	local mnt=${1:-$M} umount=umount
+
+	[ "$(id -u)" = 0 ] || umount='fusermount3 -u'
+	poll 5 quiet $umount "$mnt" || { echo "not unmounted: $mnt"; return 1; }
+}
+
+quiet() {
+	"$@" >/dev/null 2>&1
+}
+
+unmount_all() {
+	local at rc=0
+
+	while read -r at _; do
+		zsfs_umount "$at" && continue
+		rc=1
+		umount -l "$at" || { abort_mounts; umount -l "$at" || true; }
+	done < <(mounts_below "$T" | tac)
+	return $rc
+}
+
+daemon_gone() {
+	! kill -0 "$DAEMON" 2>/dev/null
+}
+
+# Where a daemon that hangs is.
+show_threads() {
+	if command -v gdb >/dev/null; then
+		timeout 30 gdb -p "$1" -batch -ex 'thread apply all bt 12' 2>/dev/null |
+			grep -E '^(Thread|#)' | head -n 80
+	else
+		grep -H . "/proc/$1/task"/*/{comm,wchan,syscall} 2>/dev/null || true
+	fi
+}
+
+# The daemon ends by itself after the unmount, with exit code 0.
+wait_daemon() {
+	local rc=0
+
+	[ -n "$DAEMON" ] || return 0
+	if ! poll 30 daemon_gone; then
+		echo "the daemon stays after the unmount"
+		show_threads "$DAEMON"
+		kill -9 "$DAEMON" 2>/dev/null
+		rc=1
+	fi
+	wait "$DAEMON" 2>/dev/null || { echo "the daemon's exit code: $?"; rc=1; }
+	DAEMON=
+	return $rc
+}
+
+# Process ids of daemons whose last argument is this mountpoint.
+daemons_of() {
+	local exe arg
+
+	while read -r exe; do
+		mapfile -d '' -t arg <"${exe%exe}cmdline" 2>/dev/null || continue
+		exe=${exe#/proc/}
+		[ "${arg[-1]}" != "$1" ] || echo "${exe%/exe}"
+	done < <(find /proc/[0-9]*/exe -maxdepth 0 -lname "$(realpath "$ZSFS")" 2>/dev/null)
+}
+
+# ---- looking at files -----------------------------------------------------
+
+fsop() {
+	"$ZSFS_TOOLS/fsop" "$@"
+}
+
+# expect RESULT OPERATION...: one system call ends like this (tools/fsop.c).
+expect() {
+	local want=$1 got
+
+	shift
+	got=$(fsop "$@")
+	[ "$got" = "$want" ] || { echo "$* gives $got, not $want"; return 1; }
+}
+
+# Have the next reads below a folder come from the daemon, not from the cache.
+drop_cache() {
+	find "${1:-$M}" -xdev -type f -print0 |
+		xargs -0 -r -n 1000 "$PYTHON" -c '
+import os, sys
+for name in sys.argv[1:]:
+    fd = os.open(name, os.O_RDONLY)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)'
+}
+
+same() {
+	[ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }
+}
+
+# between LOW VALUE HIGH, the borders included
+between() {
+	[ "$1" -le "$2" ] && [ "$2" -le "$3" ] ||
+		{ echo "$2 is not in $1..$3"; return 1; }
+}
+
+# fails COMMAND...: it must (unlike "!", which bats does not notice)
+fails() {
+	if "$@" >"$T/fails.out" 2>&1; then
+		echo "succeeded: $*"
+		return 1
+	fi
+}
+
+random_file() {
+	head -c "$2" /dev/urandom >"$1"
+}
+
+# About this many bytes of the machine's own text, the same at every call.
+text_file() {
+	find /usr/include /usr/share/common-licenses -type f -size +2k 2>/dev/null |
+		sort | xargs -d '\n' cat 2>/dev/null | head -c "$2" >"$1" || true
+	while [ "$(stat -c %s "$1")" -lt "$2" ]; do
+		head -c $(($2 - $(stat -c %s "$1"))) "$1" >"$T/text.more"
+		cat "$T/text.more" >>"$1"
+	done
+}
+
+# ---- virtual files --------------------------------------------------------
+
+# mm_stat COLUMN (1..9) as a plain number
+mm_stat() {
+	awk "{ print \$$1 }" "$M/.zsstats/mm_stat"
+}
+
+# Column of the Total line of classes.
+class_total() {
+	local column
+
+	case $1 in
+	obj_allocated) column=4 ;;
+	obj_used) column=5 ;;
+	pages_used) column=6 ;;
+	esac
+	awk "\$1 == \"Total\" { print \$$column }" "$M/.zsstats/classes"
+}
+
+json() {
+	jq -r "$1" "$M/.zsstats/stats.json"
+}
+
+# Bytes that statfs promises (f_bavail).
+available() {
+	stat -f -c '%a * %S' "${1:-$M}" | { read -r a _ b; echo $((a * b)); }
+}
+
+control() {
+	cat "$M/.zsctl/$1"
+}

@@ -1,0 +1,348 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Mounting, unmounting, the daemon's life, and what goes wrong there.
+load helpers
+
+setup() { zsfs_setup; zsfs_only; }
+teardown() { zsfs_teardown; }
+
+# refused WORDS -- COMMAND...: exit code 1 and one message with the words.
+refused() {
+	local words=() word
+
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	run timeout 20 "$@"
+	same "$status" 1
+	for word in "${words[@]}"; do
+		[[ $output == *"$word"* ]] || { echo "no '$word' in: $output"; return 1; }
+	done
+	fails is_mounted "$M"
+}
+
+# Start in the background as users do; sets DAEMON, ends with a mount that works.
+mount_daemon() {
+	timeout 60 "$ZSFS" "$@" "$M" </dev/null 3>&- 4>&-
+	same "$(daemons_of "$M" | wc -l)" 1
+	on_teardown "umount -l $M 2>/dev/null; true"
+}
+
+no_daemon() { [ -z "$(daemons_of "$M")" ]; }
+
+@test "mount: daemonizes only when the mount works" {
+	for i in 1 2 3 4 5; do
+		mount_daemon
+		is_mounted "$M"
+		expect ok put "$M/f" 1000
+		same "$(control size)" 0
+		zsfs_umount
+		poll 10 no_daemon
+	done
+}
+
+@test "mount: the daemon lets go of its caller's pipes and folder" {
+	cd "$T"
+	out=$(timeout 20 "$ZSFS" m </dev/null 2>&1 3>&- 4>&-)
+	same "$out" ""
+	pid=$(daemons_of m)
+	same "$(readlink "/proc/$pid/cwd")" /
+	for fd in 0 1 2; do
+		same "$(readlink "/proc/$pid/fd/$fd")" /dev/null
+	done
+	same "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid"
+	expect ok put "$M/f" 1000
+	zsfs_umount
+	gone() { [ -z "$(daemons_of m)" ]; }
+	poll 10 gone
+}
+
+@test "mount: SIGTERM, SIGINT and SIGHUP unmount cleanly" {
+	for sig in TERM INT HUP; do
+		mount_daemon
+		expect ok put "$M/f" 100000
+		kill -$sig "$(daemons_of "$M")"
+		poll 10 no_daemon
+		fails is_mounted "$M"
+		zsfs_mount
+		expect ENOENT stat "$M/f"
+		kill -$sig $DAEMON
+		poll 10 daemon_gone
+		fails is_mounted "$M"
+		wait_daemon
+	done
+}
+
+@test "mount: SIGTERM while files are open and programs write" {
+	zsfs_mount
+	exec 7<>"$M/open"
+	(while echo x >"$M/busy" && fsop put "$M/b$RANDOM$RANDOM" 100000 >/dev/null; do
+		:
+	done) 2>/dev/null 3>&- 7>&- &
+	writer=$!
+	sleep 0.3
+	kill -TERM $DAEMON
+	gone() { ! is_mounted "$M"; }
+	poll 10 gone
+	exec 7>&-
+	kill $writer 2>/dev/null || true
+	wait $writer || true
+	poll 20 daemon_gone
+	wait_daemon
+}
+
+@test "mount: umount is refused while a file is open, umount -l is not" {
+	root_only
+	zsfs_mount
+	exec 7<>"$M/f"
+	echo before >&7
+	fails umount "$M"
+	is_mounted "$M"
+	echo after >&7
+	umount -l "$M"
+	fails is_mounted "$M"
+	echo still >&7
+	same "$(cat /proc/self/fd/7 | xargs)" "before after still"
+	kill -0 $DAEMON
+	exec 7>&-
+	poll 10 daemon_gone
+	wait_daemon
+}
+
+@test "mount: the memory is gone after the unmount" {
+	before=$(awk '/^Shmem:/ { print $2 }' /proc/meminfo)
+	zsfs_mount
+	expect ok put "$M/f" 200000000
+	[ "$(awk '/^Shmem:/ { print $2 }' /proc/meminfo)" -gt $((before + 150000)) ]
+	zsfs_umount
+	wait_daemon
+	given_back() {
+		[ "$(awk '/^Shmem:/ { print $2 }' /proc/meminfo)" -lt $((before + 100000)) ]
+	}
+	poll 10 given_back
+}
+
+@test "mount: a mountpoint that is missing, a file, or not reachable" {
+	refused "$T/none" "not exist" -- "$ZSFS" "$T/none"
+	touch "$T/file"
+	refused "$T/file" "not a directory" -- "$ZSFS" "$T/file"
+	refused "$T/file/x" directory -- "$ZSFS" "$T/file/x"
+	refused "$T/none" -- "$ZSFS" -f "$T/none"
+	ln -s none "$T/dangling"
+	refused "$T/dangling" -- "$ZSFS" "$T/dangling"
+	ln -s loop "$T/loop"
+	refused "$T/loop" -- "$ZSFS" "$T/loop"
+	refused ountpoint -- "$ZSFS" ""
+	refused mountpoint -- "$ZSFS" "$T/$(printf 'x%.0s' {1..5000})"
+}
+
+@test "mount: a mountpoint given as a relative path, a symlink, or with a slash" {
+	ln -s m "$T/link"
+	cd "$T"
+	for name in m ./m m/ link ../"$(basename "$T")"/m; do
+		"$ZSFS" -f "$name" </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
+		DAEMON=$!
+		poll 10 started "$M"
+		is_mounted "$M"
+		expect ok put "$M/f" 10
+		zsfs_umount
+		wait_daemon
+	done
+}
+
+@test "mount: odd characters in the mountpoint's name" {
+	for name in "with blank" "comma,comma" 'back\slash' $'new\nline' "quote'\"" -dash; do
+		mkdir "$T/$name"
+		(cd "$T" && exec "$ZSFS" -f -- "./$name" </dev/null >>"$LOG" 2>&1 3>&- 4>&-) &
+		DAEMON=$!
+		answers() { [ -e "$T/$name/.zsctl/size" ]; }
+		poll 10 answers
+		touch "$T/$name/f"
+		umount "$T/$name"
+		wait_daemon
+	done
+}
+
+@test "mount: on a folder that holds files and is someone's working directory" {
+	touch "$M/hidden"
+	cd "$M"
+	zsfs_mount
+	same "$(ls -A "$M")" ""
+	zsfs_umount
+	wait_daemon
+	same "$(ls -A "$M")" hidden
+}
+
+@test "mount: twice on one mountpoint leaves the first alone" {
+	zsfs_mount
+	echo first >"$M/f"
+	first=$DAEMON
+	run timeout 20 bash -c '"$0" "$1" 3>&- 4>&-' "$ZSFS" "$M"
+	if [ "$status" = 0 ]; then
+		# As tmpfs does: the second lies over the first.
+		same "$(ls -A "$M")" ""
+		echo second >"$M/g"
+		zsfs_umount
+	else
+		same "$status" 1
+		[ -n "$output" ]
+	fi
+	same "$(cat "$M/f")" first
+	DAEMON=$first
+	alone() { same "$(daemons_of "$M")" "$first"; }
+	poll 10 quiet alone
+}
+
+@test "mount: many at once, each its own" {
+	for i in 1 2 3 4 5; do
+		mkdir "$T/m$i"
+		timeout 60 "$ZSFS" -o mem_limit=100M "$T/m$i" 3>&- 4>&-
+		echo "$i" >"$T/m$i/f"
+	done
+	for i in 1 2 3 4 5; do
+		same "$(cat "$T/m$i/f")" "$i"
+		zsfs_umount "$T/m$i"
+	done
+	for i in 1 2 3 4 5; do
+		gone() { [ -z "$(daemons_of "$T/m$i")" ]; }
+		poll 10 gone
+	done
+}
+
+@test "mount: over the remains of a daemon that was killed" {
+	zsfs_mount
+	expect_log . # a killed daemon may say anything
+	kill -9 $DAEMON
+	wait $DAEMON || true
+	DAEMON=
+	expect ENOTCONN create "$M/f" 644
+	# Either told how to get rid of it, or mounted over it.
+	run timeout 20 bash -c '"$0" "$1" 3>&- 4>&-' "$ZSFS" "$M"
+	if [ "$status" = 0 ]; then
+		expect ok put "$M/f" 10
+		zsfs_umount
+	else
+		[[ $output == *"umount -l"* ]]
+	fi
+	umount -l "$M"
+	fails is_mounted "$M"
+	zsfs_mount
+	expect ok put "$M/f" 10
+}
+
+@test "mount: no /dev/fuse" {
+	root_only
+	need unshare
+	refused /dev/fuse modprobe -- unshare -m bash -c '
+		mkdir "$2/dev" && mount -t tmpfs none "$2/dev" && mount --bind "$2/dev" /dev &&
+		exec "$0" "$1"' "$ZSFS" "$M" "$T"
+}
+
+@test "mount: without the right to mount" {
+	root_only
+	need setpriv
+	# Root without CAP_SYS_ADMIN: as in a container.
+	refused mount -- setpriv --bounding-set -sys_admin --inh-caps -sys_admin "$ZSFS" "$M"
+	[[ $output == *"ermi"* || $output == *SYS_ADMIN* ]]
+}
+
+@test "mount: an address range or memory that cannot be had" {
+	refused "" -- bash -c 'ulimit -v 4000000; exec "$0" "$1"' "$ZSFS" "$M"
+	[[ $output == *memory* || $output == *address* ]]
+}
+
+@test "mount: through mount(8)" {
+	root_only
+	need mount.fuse
+	timeout 30 mount -t fuse "$ZSFS#none" "$M" -o size=1G,mode=0700,noatime 3>&- 4>&-
+	is_mounted "$M"
+	same "$(mount_field "$M" type)" fuse.zsfs
+	same "$(stat -c %a "$M")" 700
+	same "$(control size)" 1073741824
+	expect ok put "$M/f" 10
+	umount "$M"
+	poll 10 no_daemon
+	ln -s "$ZSFS" "$T/mount.zsfs" # what mount(8) calls for type zsfs
+	timeout 30 "$T/mount.zsfs" none "$M" -o rw,size=2G 3>&- 4>&-
+	same "$(control size)" 2147483648
+	umount "$M"
+	poll 10 no_daemon
+}
+
+@test "mount: a private mount namespace" {
+	root_only
+	need unshare
+	timeout 60 unshare -m bash -c '
+		set -e
+		"$0" "$1" 3>&- 4>&-
+		echo text >"$1/f"
+		[ "$(cat "$1/f")" = text ]
+		umount "$1"' "$ZSFS" "$M"
+	poll 10 no_daemon
+	fails is_mounted "$M"
+}
+
+# as_nobody SCRIPT: in a mount namespace with a /dev/fuse that everybody may
+# open (as distributions set it up), with the daemon where nobody may run it.
+as_nobody() {
+	root_only
+	need unshare setpriv fusermount3
+	cp "$ZSFS" "$T/daemon"
+	chown $NOBODY "$M"
+	timeout 60 unshare -m bash -c '
+		set -e
+		cp -a /dev/fuse "$T/fuse"
+		chmod 666 "$T/fuse"
+		mount --bind "$T/fuse" /dev/fuse
+		cd /
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "$0"' \
+		"set -eu; PATH=/usr/bin:/bin; ZSFS=$T/daemon; $1" 3>&- 4>&-
+}
+
+@test "mount: an ordinary user, with fusermount3" {
+	as_nobody '
+		$ZSFS $M
+		echo text >$M/f
+		[ "$(cat $M/f)" = text ]
+		[ "$(stat -c %u:%a $M)" = 65534:755 ]
+		echo 100M >$M/.zsctl/size
+		[ "$(cat $M/.zsctl/size)" = 104857600 ]
+		grep -q Total $M/.zsstats/classes
+		head -c 3000000 /dev/urandom >$M/r
+		cp $M/r $M/s
+		cmp $M/r $M/s
+		grep -E " $M .*nosuid,nodev" /proc/self/mountinfo >/dev/null
+		! mknod $M/null c 1 3 2>/dev/null
+		echo 1 >$M/.zsctl/verify
+		[ "$(cat $M/.zsctl/verify)" = clean ]
+		fusermount3 -u $M
+		! grep -q " $M " /proc/self/mountinfo'
+	poll 10 no_daemon
+}
+
+@test "mount: an ordinary user may not take options of root" {
+	as_nobody '
+		! $ZSFS -o allow_other $M 2>$M/err || grep -q "^user_allow_other" /etc/fuse.conf
+		grep -q allow_other $M/err || grep -q "^user_allow_other" /etc/fuse.conf
+		rm -f $M/err
+		! $ZSFS /root 2>$M/err
+		[ -s $M/err ]
+		! $ZSFS /usr 2>$M/err
+		grep -q /usr $M/err'
+	fails is_mounted "$M"
+}
+
+@test "mount: an ordinary user where /dev/fuse is closed to him" {
+	root_only
+	need setpriv
+	cp "$ZSFS" "$T/daemon"
+	chown $NOBODY "$M"
+	run timeout 60 unshare -m bash -c '
+		cp -a /dev/fuse "$T/fuse" && chmod 600 "$T/fuse" &&
+		mount --bind "$T/fuse" /dev/fuse &&
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups "$T/daemon" "$M"'
+	same "$status" 1
+	[[ $output == */dev/fuse* && $output == *666* ]]
+}

@@ -1,0 +1,182 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Requests that reach the daemon, counted: the price of each operation.
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_only
+	zsfs_mount
+	mkdir "$M/d"
+	# Have the kernel learn first what is not implemented (OPEN, FLUSH...).
+	expect ok put "$M/first" 10
+	expect ok cat "$M/first"
+	ls "$M/d"
+	expect ok unlink "$M/first"
+}
+
+teardown() { zsfs_teardown; }
+
+# Lines "opcode count".
+requests() {
+	jq -r '.requests | to_entries[] | "\(.key) \(.value)"' "$M/.zsstats/stats.json"
+}
+
+# count COMMAND...: what it costs is in $T/cost, without FORGETs, which come
+# whenever the kernel likes, and what reading the statistics costs itself.
+count() {
+	requests >"$T/r0"
+	requests >"$T/r1"
+	"$@"
+	requests >"$T/r2"
+	cat "$T/r0" "$T/r1" "$T/r2" | awk '
+		{ n[$1] = n[$1] " " $2 }
+		END { for (op in n) {
+			split(n[op], c, " ")
+			cost = (c[3] - c[2]) - (c[2] - c[1])
+			if (cost && op !~ /forget|interrupt/) print op, cost } }' >"$T/cost"
+	echo "cost of $*:" && cat "$T/cost"
+}
+
+# cost OPCODE LOW HIGH: borders for one; the rest must be zero (see only).
+cost() {
+	local n
+
+	n=$(awk -v op="$1" '$1 == op { print $2 }' "$T/cost")
+	between "$2" "${n:-0}" "$3"
+}
+
+# only OPCODES...: nothing else was asked more than a few times.
+only() {
+	local op n
+
+	while read -r op n; do
+		[[ " $* " == *" $op "* ]] || [ "$n" -le 3 ] ||
+			{ echo "$n times $op"; return 1; }
+	done <"$T/cost"
+}
+
+# 200 operations; a few requests more are forgiven, one each is not.
+N=200
+SLACK=6
+
+@test "requests: create, write, close is LOOKUP, CREATE, WRITE" {
+	count expect ok -n $N put "$M/d/f%d" 4096
+	cost lookup $N $((N + SLACK))
+	cost create $N $N
+	cost write $N $N
+	cost getattr 0 $((N + SLACK))
+	only lookup create write getattr
+}
+
+@test "requests: rename is RENAME and at most two LOOKUP and two GETATTR" {
+	expect ok -n $N put "$M/d/f%d" 10
+	count expect ok -n $N rename "$M/d/f%d" "$M/d/g%d"
+	same "$(awk '$1 ~ /^rename2?$/ { n += $2 } END { print n }' "$T/cost")" $N
+	cost lookup 0 $((2 * N + SLACK))
+	cost getattr 0 $((2 * N + SLACK))
+	only rename rename2 lookup getattr
+}
+
+@test "requests: unlink is UNLINK and at most one LOOKUP and one GETATTR" {
+	expect ok -n $N put "$M/d/f%d" 10
+	count expect ok -n $N unlink "$M/d/f%d"
+	cost unlink $N $N
+	cost lookup 0 $((N + SLACK))
+	cost getattr 0 $((N + SLACK))
+	only unlink lookup getattr
+}
+
+@test "requests: mkdir and rmdir" {
+	count expect ok -n $N mkdir "$M/d/s%d" 755
+	cost mkdir $N $N
+	cost lookup 0 $((N + SLACK))
+	cost getattr 0 $((N + SLACK))
+	only mkdir lookup getattr
+	count expect ok -n $N rmdir "$M/d/s%d"
+	cost rmdir $N $N
+	cost lookup 0 $((N + SLACK))
+	cost getattr 0 $((N + SLACK))
+	only rmdir lookup getattr
+}
+
+@test "requests: write(2) of 1 MiB is one WRITE and no GETXATTR" {
+	expect ok create "$M/f" 644
+	count expect 1048576 write "$M/f" w 0 1048576 1
+	cost write 1 1
+	cost getxattr 0 0
+	only write
+	count expect 1048576 write "$M/f" w 0 1048576 2
+	cost write 1 1
+	only write
+}
+
+@test "requests: a thousand small writes are a thousand WRITEs, no GETXATTR" {
+	expect ok create "$M/f" 644
+	count expect 100 -n 1000 write "$M/f" w 0 100 1
+	cost write 1000 1000
+	cost getxattr 0 0
+	only write getattr
+	cost getattr 0 $SLACK
+}
+
+@test "requests: cached open, read, close and warm stat cost nothing" {
+	expect ok -n 50 put "$M/d/f%d" 5000
+	expect ok -n 50 cat "$M/d/f%d"
+	expect ok -n 50 stat "$M/d/f%d"
+	count expect ok -n 50 cat "$M/d/f%d"
+	only
+	count expect ok -n 1000 cat "$M/d/f7"
+	only
+	count expect ok -n 50 stat "$M/d/f%d"
+	only
+	count expect ok -n 1000 stat "$M/d/f7"
+	only
+}
+
+@test "requests: names that do not exist are asked for once" {
+	expect ENOENT stat "$M/d/none"
+	count bash -c 'for i in {1..300}; do [ ! -e "$1" ] || exit 1; done' - "$M/d/none"
+	only
+}
+
+@test "requests: a second listing comes from the cache" {
+	expect ok -n 500 put "$M/d/f%d" 10
+	ls -l "$M/d" >/dev/null
+	count ls -l "$M/d" >/dev/null
+	only
+}
+
+@test "requests: reading 16 MiB needs few READs" {
+	expect ok put "$M/f" 16777216
+	expect ok drop "$M/f"
+	count expect ok cat "$M/f"
+	if [ "$(json .environment.read_ahead_kb)" -ge 1024 ]; then
+		cost read 16 40
+	else
+		cost read 16 140
+	fi
+	only read
+}
+
+@test "requests: symlinks and fsync are cached or free" {
+	expect ok symlink target "$M/s"
+	expect 6 readlink "$M/s"
+	expect ok put "$M/f" 10
+	expect ok fsync "$M/f"
+	count expect 6 -n 300 readlink "$M/s"
+	only
+	count expect ok -n 300 fsync "$M/f"
+	only
+}
+
+@test "requests: chmod and truncate are one SETATTR each" {
+	expect ok put "$M/f" 10
+	count expect ok -n $N chmod "$M/f" 600
+	cost setattr $N $N
+	cost getattr 0 $((N + SLACK))
+	only setattr getattr
+	count expect ok -n $N truncate "$M/f" 5
+	cost setattr $N $N
+	only setattr getattr
+}

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2034,SC2154
+#
+# The data bench.sh works with: files of this machine, gathered in RAM.
+#
+#   $DATA_DIR/data      a third libraries, a third programs, a third text
+#   $DATA_DIR/tree.tar  a source tree
+# Used by bench.sh only.
+
+# Names on stdin, ended by NUL, sorted: their content, $1 bytes at most. head
+# ends first, and the others fail then: that is no error.
+join_files()
+{
+	LC_ALL=C sort -z | xargs -0 cat 2>/dev/null | head -c "$1" || true
+}
+
+# A library of the size of LLVM's would be most of the data: leave it out.
+small_files()
+{
+	find "$@" -type f -size -16384k -readable -print0 2>/dev/null || true
+}
+
+data_parts()
+{
+	local third=$(($1 / 3)) lib
+
+	lib=/usr/lib/$(uname -m)-linux-gnu
+	[[ -d $lib ]] || lib=/usr/lib
+	small_files "$lib" -maxdepth 1 -name '*.so*' | join_files $third
+	small_files /usr/bin -maxdepth 1 | join_files $third
+	small_files /usr/include /usr/share | join_files $third
+}
+
+# A machine with few files gives them several times.
+make_data()
+{
+	local file=$1 want=$2 have=0 now
+
+	: >"$file"
+	while ((have < want)); do
+		data_parts "$want" >>"$file"
+		now=$(stat -c %s "$file")
+		((now > have)) || die "no files found to make data of"
+		have=$now
+	done
+	truncate -s $((want / 4096 * 4096)) "$file"
+}
+
+tree_files()
+{
+	small_files /usr/include /usr/src /usr/lib/python3* /usr/share/perl* |
+		LC_ALL=C sort -z | head -z -n "$TREE_FILES" || true
+}
+
+prepare_data()
+{
+	DATA_DIR=$WORK/data
+	mount_ram "$DATA_DIR"
+	note "preparing $((DATA >> 20)) MiB of data"
+	make_data "$DATA_DIR/data" "$DATA"
+	tree_files >"$DATA_DIR/list"
+	NR_TREE=$(tr -cd '\0' <"$DATA_DIR/list" | wc -c)
+	tar -C / --null -T "$DATA_DIR/list" -cf "$DATA_DIR/tree.tar" \
+		2>/dev/null || die "the source tree cannot be packed"
+	NR_TREE_BYTES=$(xargs -0 stat -c %s <"$DATA_DIR/list" |
+		awk '{ n += $1 } END { printf "%.0f", n }')
+}

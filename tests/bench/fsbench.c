@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fsbench: one file system workload, timed; the load generator of bench.sh.
+ *
+ * Each command does its work on one file or in one directory and prints one
+ * line of JSON: operations, bytes and seconds. What has to be prepared (the
+ * source in memory, a first pass over what is to be cached) happens before
+ * the clock starts. Any error, also a short read or write, ends the program
+ * with exit code 1: a figure is only printed for work that was done.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BLOCK	    4096u
+#define MAX_THREADS 64u
+#define NSEC	    1000000000ull
+
+struct params {
+	const char *path; /* file or directory to work on */
+	const char *src;  /* file with the data to write */
+	uint64_t size;	  /* bytes of a file; 0 = that of src */
+	uint64_t offset;  /* where seqwrite begins */
+	uint64_t bs;	  /* bytes per read or write */
+	uint64_t count;	  /* files */
+	uint64_t passes;
+	uint64_t msecs; /* how long random I/O goes on */
+	uint64_t threads;
+	bool cold;
+};
+
+struct result {
+	uint64_t ops;
+	uint64_t bytes;
+	uint64_t nsec;
+};
+
+/* The data to write, mapped and faulted in. */
+struct source {
+	const char *data;
+	uint64_t size;
+};
+
+static void die(const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
+
+static void die(const char *fmt, ...)
+{
+	int err = errno;
+	va_list ap;
+
+	fputs("fsbench: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, ": %s\n", strerror(err));
+	exit(1);
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
+}
+
+/* xorshift64*: fast, and the same sequence in every run. */
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dull;
+}
+
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags, 0644);
+
+	if (fd < 0)
+		die("cannot open %s", path);
+	return fd;
+}
+
+static uint64_t file_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		die("fstat");
+	return (uint64_t)st.st_size;
+}
+
+static char *alloc_buffer(size_t size)
+{
+	void *buf;
+
+	errno = posix_memalign(&buf, BLOCK, size);
+	if (errno)
+		die("%zu bytes", size);
+	memset(buf, 1, size);
+	return buf;
+}
+
+static struct source source_open(const struct params *p)
+{
+	struct source s;
+	int fd;
+
+	if (!p->src) {
+		errno = EINVAL;
+		die("--src is missing");
+	}
+	fd = open_file(p->src, O_RDONLY);
+	s.size = file_size(fd) / BLOCK * BLOCK;
+	s.data =
+		mmap(NULL, s.size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (s.data == MAP_FAILED)
+		die("cannot map %s", p->src);
+	close(fd);
+	return s;
+}
+
+static void write_all(int fd, const char *buf, size_t len, uint64_t offset)
+{
+	ssize_t n = pwrite(fd, buf, len, (off_t)offset);
+
+	if (n == (ssize_t)len)
+		return;
+	if (n >= 0)
+		errno = ENOSPC;
+	die("write of %zu bytes at %llu", len, (unsigned long long)offset);
+}
+
+static void read_all(int fd, char *buf, size_t len, uint64_t offset)
+{
+	ssize_t n = pread(fd, buf, len, (off_t)offset);
+
+	if (n == (ssize_t)len)
+		return;
+	if (n >= 0)
+		errno = EIO;
+	die("read of %zu bytes at %llu", len, (unsigned long long)offset);
+}
+
+/* The source is repeated as often as the size needs. */
+static struct result do_seqwrite(const struct params *p)
+{
+	struct source src = source_open(p);
+	uint64_t size = p->size ? p->size : src.size;
+	struct result r = {0};
+	uint64_t start = now();
+	int fd = open_file(p->path, O_WRONLY | O_CREAT);
+
+	while (r.bytes < size) {
+		uint64_t at = (p->offset + r.bytes) % src.size;
+		uint64_t len = p->bs;
+
+		if (len > size - r.bytes)
+			len = size - r.bytes;
+		if (len > src.size - at)
+			len = src.size - at;
+		write_all(fd, src.data + at, len, p->offset + r.bytes);
+		r.bytes += len;
+		r.ops++;
+	}
+	if (fsync(fd) < 0)
+		die("fsync");
+	close(fd);
+	r.nsec = now() - start;
+	return r;
+}
+
+/* Without root only this file's pages can be dropped, once they are clean. */
+static void drop_caches(const char *path)
+{
+	int fd;
+
+	sync();
+	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	if (fd < 0 || write(fd, "3", 1) != 1) {
+		int file = open_file(path, O_RDONLY);
+
+		fsync(file);
+		posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+		close(file);
+	}
+	if (fd >= 0)
+		close(fd);
+	usleep(200000);
+}
+
+static struct result read_file(const struct params *p, char *buf)
+{
+	struct result r = {0};
+	uint64_t start = now();
+	int fd = open_file(p->path, O_RDONLY);
+	ssize_t n;
+
+	while ((n = read(fd, buf, p->bs)) > 0) {
+		r.bytes += (uint64_t)n;
+		r.ops++;
+	}
+	if (n < 0)
+		die("read of %s", p->path);
+	close(fd);
+	r.nsec = now() - start;
+	return r;
+}
+
+static struct result do_seqread(const struct params *p)
+{
+	char *buf = alloc_buffer(p->bs);
+	struct result r;
+
+	if (p->cold)
+		drop_caches(p->path);
+	else
+		read_file(p, buf);
+	r = read_file(p, buf);
+	free(buf);
+	return r;
+}
+
+struct random_job {
+	const struct params *p;
+	const struct source *src; /* NULL: read */
+	pthread_barrier_t *start;
+	uint64_t seed;
+	uint64_t ops;  /* out */
+	uint64_t nsec; /* out */
+};
+
+static void random_op(const struct random_job *j, int fd, char *buf,
+		      uint64_t blocks, uint64_t *state)
+{
+	uint64_t offset = next_random(state) % blocks * BLOCK;
+	uint64_t from;
+
+	if (!j->src) {
+		read_all(fd, buf, BLOCK, offset);
+		return;
+	}
+	from = next_random(state) % (j->src->size / BLOCK) * BLOCK;
+	write_all(fd, j->src->data + from, BLOCK, offset);
+}
+
+static void *random_thread(void *arg)
+{
+	struct random_job *j = arg;
+	int fd = open_file(j->p->path,
+			   O_DIRECT | (j->src ? O_WRONLY : O_RDONLY));
+	uint64_t blocks = file_size(fd) / BLOCK;
+	uint64_t limit = j->p->msecs * 1000000;
+	uint64_t state = j->seed * 0x9e3779b97f4a7c15ull;
+	char *buf = alloc_buffer(BLOCK);
+	uint64_t start;
+
+	if (!blocks) {
+		errno = EINVAL;
+		die("%s is too small", j->p->path);
+	}
+	pthread_barrier_wait(j->start);
+	start = now();
+	do {
+		for (int i = 0; i < 16; i++)
+			random_op(j, fd, buf, blocks, &state);
+		j->ops += 16;
+		j->nsec = now() - start;
+	} while (j->nsec < limit);
+	free(buf);
+	close(fd);
+	return NULL;
+}
+
+static struct result random_io(const struct params *p, const struct source *src)
+{
+	struct random_job jobs[MAX_THREADS];
+	pthread_t ids[MAX_THREADS];
+	pthread_barrier_t start;
+	struct result r = {0};
+
+	pthread_barrier_init(&start, NULL, (unsigned)p->threads);
+	for (unsigned i = 0; i < p->threads; i++) {
+		jobs[i] = (struct random_job){p, src, &start, i + 1, 0, 0};
+		errno = pthread_create(&ids[i], NULL, random_thread, &jobs[i]);
+		if (errno)
+			die("pthread_create");
+	}
+	for (unsigned i = 0; i < p->threads; i++) {
+		pthread_join(ids[i], NULL);
+		r.ops += jobs[i].ops;
+		if (r.nsec < jobs[i].nsec)
+			r.nsec = jobs[i].nsec;
+	}
+	r.bytes = r.ops * BLOCK;
+	return r;
+}
+
+static struct result do_randread(const struct params *p)
+{
+	return random_io(p, NULL);
+}
+
+static struct result do_randwrite(const struct params *p)
+{
+	struct source src = source_open(p);
+
+	return random_io(p, &src);
+}
+
+/* What one metadata command does to file number @n of the directory. */
+typedef void (*file_op)(const struct params *p, uint64_t n, char *buf);
+
+static const char *file_name(char buf[32], char prefix, uint64_t n)
+{
+	snprintf(buf, 32, "%c%07llu", prefix, (unsigned long long)n);
+	return buf;
+}
+
+static void op_create(const struct params *p, uint64_t n, char *buf)
+{
+	char name[32];
+	int fd =
+		open_file(file_name(name, 'f', n), O_WRONLY | O_CREAT | O_EXCL);
+
+	if (p->size >= sizeof(n))
+		memcpy(buf, &n, sizeof(n)); /* no two files are equal */
+	if (p->size)
+		write_all(fd, buf, p->size, 0);
+	if (close(fd) < 0)
+		die("close");
+}
+
+static void op_stat(const struct params *p, uint64_t n, char *buf)
+{
+	char name[32];
+	struct stat st;
+
+	if (stat(file_name(name, 'f', n), &st) < 0)
+		die("stat of %s", name);
+}
+
+static void op_openread(const struct params *p, uint64_t n, char *buf)
+{
+	char name[32];
+	int fd = open_file(file_name(name, 'f', n), O_RDONLY);
+
+	if (p->size)
+		read_all(fd, buf, p->size, 0);
+	close(fd);
+}
+
+static void op_rename(const struct params *p, uint64_t n, char *buf)
+{
+	char from[32], to[32];
+
+	if (rename(file_name(from, 'f', n), file_name(to, 'g', n)) < 0)
+		die("rename of %s", from);
+}
+
+static void op_unlink(const struct params *p, uint64_t n, char *buf)
+{
+	char name[32];
+
+	if (unlink(file_name(name, 'g', n)) < 0)
+		die("unlink of %s", name);
+}
+
+/* File content that compresses about 2:1. */
+static void fill_text(char *buf, size_t size)
+{
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < size; i++)
+		buf[i] = (char)("etaoin shrdlu\n,x"[next_random(&state) >> 60]);
+}
+
+static struct result each_file(const struct params *p, file_op op, bool warm_up)
+{
+	char *buf = alloc_buffer(p->size + 1);
+	struct result r = {0};
+	uint64_t start;
+
+	if (chdir(p->path) < 0)
+		die("cannot enter %s", p->path);
+	fill_text(buf, p->size);
+	for (uint64_t i = 0; warm_up && i < p->count; i++)
+		op(p, i, buf);
+	start = now();
+	for (uint64_t pass = 0; pass < p->passes; pass++) {
+		for (uint64_t i = 0; i < p->count; i++)
+			op(p, i, buf);
+	}
+	r.nsec = now() - start;
+	r.ops = p->passes * p->count;
+	r.bytes = r.ops * p->size;
+	free(buf);
+	return r;
+}
+
+static struct result do_create(const struct params *p)
+{
+	return each_file(p, op_create, false);
+}
+
+static struct result do_stat(const struct params *p)
+{
+	return each_file(p, op_stat, true);
+}
+
+static struct result do_openread(const struct params *p)
+{
+	return each_file(p, op_openread, true);
+}
+
+static struct result do_rename(const struct params *p)
+{
+	return each_file(p, op_rename, false);
+}
+
+static struct result do_unlink(const struct params *p)
+{
+	return each_file(p, op_unlink, false);
+}
+
+static const struct command {
+	const char *name;
+	struct result (*run)(const struct params *p);
+} commands[] = {
+	{"seqwrite", do_seqwrite}, {"seqread", do_seqread},
+	{"randread", do_randread}, {"randwrite", do_randwrite},
+	{"create", do_create},	   {"stat", do_stat},
+	{"openread", do_openread}, {"rename", do_rename},
+	{"unlink", do_unlink},
+};
+
+static const char usage[] =
+	"usage: fsbench COMMAND [options] PATH\n"
+	"commands on a file:       seqwrite seqread randread randwrite\n"
+	"commands in a directory:  create stat openread rename unlink\n"
+	"  --src FILE    data to write (seqwrite, randwrite)\n"
+	"  --size N      bytes to write, or of each file (openread reads "
+	"them)\n"
+	"  --offset N    where seqwrite begins\n"
+	"  --bs N        bytes per sequential read or write (1048576)\n"
+	"  --cold        seqread: drop caches first; else read once to warm "
+	"up\n"
+	"  --count N     files in the directory (1000)\n"
+	"  --passes N    how often stat and openread go over them (1)\n"
+	"  --msecs N     time of random I/O (1000)\n"
+	"  --threads N   of random I/O (1)\n"
+	"stat and openread do one more pass first, untimed. rename makes "
+	"fNNNNNNN\n"
+	"gNNNNNNN, unlink removes gNNNNNNN.\n";
+
+static void bad_usage(void) __attribute__((noreturn));
+
+static void bad_usage(void)
+{
+	fputs(usage, stderr);
+	exit(2);
+}
+
+static uint64_t parse_number(const char *text)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *end || end == text || *text == '-')
+		bad_usage();
+	return n;
+}
+
+static void parse_options(int argc, char **argv, struct params *p)
+{
+	static const struct option options[] = {
+		{"src", 1, NULL, 's'},	   {"size", 1, NULL, 'z'},
+		{"offset", 1, NULL, 'o'},  {"bs", 1, NULL, 'b'},
+		{"cold", 0, NULL, 'c'},	   {"count", 1, NULL, 'n'},
+		{"passes", 1, NULL, 'p'},  {"msecs", 1, NULL, 'm'},
+		{"threads", 1, NULL, 't'}, {0},
+	};
+	uint64_t *const number[] = {
+		['z'] = &p->size,    ['o'] = &p->offset, ['b'] = &p->bs,
+		['n'] = &p->count,   ['p'] = &p->passes, ['m'] = &p->msecs,
+		['t'] = &p->threads,
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			bad_usage();
+		else if (c == 's')
+			p->src = optarg;
+		else if (c == 'c')
+			p->cold = true;
+		else
+			*number[c] = parse_number(optarg);
+	}
+	if (optind != argc - 1 || !p->bs || !p->threads ||
+	    p->threads > MAX_THREADS)
+		bad_usage();
+	p->path = argv[optind];
+}
+
+int main(int argc, char **argv)
+{
+	struct params p = {
+		.bs = 1 << 20,
+		.count = 1000,
+		.passes = 1,
+		.msecs = 1000,
+		.threads = 1,
+	};
+	struct result r;
+
+	if (argc < 2)
+		bad_usage();
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		parse_options(argc - 1, argv + 1, &p);
+		r = commands[i].run(&p);
+		printf("{\"cmd\": \"%s\", \"ops\": %llu, \"bytes\": %llu, "
+		       "\"seconds\": %.6f}\n",
+		       argv[1], (unsigned long long)r.ops,
+		       (unsigned long long)r.bytes, (double)r.nsec / 1e9);
+		return 0;
+	}
+	bad_usage();
+}

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2034,SC2154
+#
+# The systems bench.sh compares: mounting them afresh and taking them down.
+#
+# SYSTEMS is the list of those that can run here; $WORK/NAME is where NAME is
+# mounted. Used by bench.sh only.
+
+ZRAM=/sys/block/zram0
+ZRAM_SIZE=8G
+ZRAM_TABLE=0
+ZRAM_OURS=false
+ZSFS_PID=
+SYSTEMS=
+DATA_DIR=
+
+is_mounted()
+{
+	mountpoint -q "$1" 2>/dev/null
+}
+
+why_no_zram()
+{
+	is_root || { echo "needs root" && return; }
+	[[ -b /dev/zram0 ]] || modprobe zram num_devices=1 2>/dev/null || true
+	[[ -b /dev/zram0 && -d $ZRAM ]] ||
+		{ echo "there is no /dev/zram0" && return; }
+	[[ $(<$ZRAM/initstate) == 0 ]] ||
+		{ echo "/dev/zram0 is in use" && return; }
+	grep -qw lz4 $ZRAM/comp_algorithm ||
+		{ echo "this kernel's zram has no lz4" && return; }
+	command -v mkfs.ext4 >/dev/null || echo "mkfs.ext4 is missing"
+}
+
+why_no_zsfs()
+{
+	[[ -x $ZSFS ]] || { echo "$ZSFS is missing" && return; }
+	[[ -r /dev/fuse && -w /dev/fuse ]] || echo "/dev/fuse cannot be opened"
+}
+
+why_no_tmpfs()
+{
+	is_root || [[ -w /dev/shm ]] || echo "needs root or /dev/shm"
+}
+
+find_systems()
+{
+	local sys why
+
+	for sys in ${ONLY//,/ }; do
+		why=$("why_no_$sys")
+		if [[ $why ]]; then
+			note "$sys is left out: $why"
+		else
+			SYSTEMS+="$sys "
+		fi
+	done
+	[[ $SYSTEMS ]] || die "no system is left to measure"
+	is_root || note "not root: cold reads drop only the file's own pages"
+}
+
+has_system()
+{
+	[[ " $SYSTEMS " == *" $1 "* ]]
+}
+
+# A tmpfs at $1, or without root a directory in /dev/shm that $1 points to.
+mount_ram()
+{
+	if is_root; then
+		mkdir -p "$1"
+		mount -t tmpfs -o size=90% zsfs-bench "$1"
+	else
+		ln -sfn "$(mktemp -d /dev/shm/zsfs-bench.XXXXXX)" "$1"
+	fi
+}
+
+umount_ram()
+{
+	if [[ -L $1 ]]; then
+		rm -rf "$(readlink "$1")" "$1"
+	elif is_mounted "$1"; then
+		umount "$1" 2>/dev/null || umount -l "$1"
+	fi
+}
+
+up_tmpfs()
+{
+	mount_ram "$WORK/tmpfs"
+}
+
+down_tmpfs()
+{
+	umount_ram "$WORK/tmpfs"
+}
+
+vmalloc_bytes()
+{
+	awk '/^VmallocUsed/ { printf "%.0f", $2 * 1024 }' /proc/meminfo
+}
+
+# mm_stat does not tell of zram's table of pages, so it is weighed here.
+up_zram()
+{
+	mkdir -p "$WORK/zram"
+	ZRAM_OURS=true
+	echo lz4 >$ZRAM/comp_algorithm
+	ZRAM_TABLE=$(vmalloc_bytes)
+	echo $ZRAM_SIZE >$ZRAM/disksize
+	ZRAM_TABLE=$(($(vmalloc_bytes) - ZRAM_TABLE))
+	mkfs.ext4 -q /dev/zram0
+	mount -o discard /dev/zram0 "$WORK/zram"
+}
+
+down_zram()
+{
+	local i
+
+	$ZRAM_OURS || return 0
+	! is_mounted "$WORK/zram" || umount "$WORK/zram"
+	# Something may look at a device that has just been released.
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		if echo 1 2>/dev/null >$ZRAM/reset; then
+			ZRAM_OURS=false
+			return 0
+		fi
+		sleep 0.5
+	done
+	note "/dev/zram0 is busy and could not be reset"
+	return 1
+}
+
+up_zsfs()
+{
+	local i log=$WORK/zsfs.log
+
+	mkdir -p "$WORK/zsfs"
+	"$ZSFS" -f -o "$ZSFS_OPTS" "$WORK/zsfs" >>"$log" 2>&1 &
+	ZSFS_PID=$!
+	for ((i = 0; i < 100; i++)); do
+		! is_mounted "$WORK/zsfs" || return 0
+		kill -0 $ZSFS_PID 2>/dev/null || break
+		sleep 0.1
+	done
+	tail -n 5 "$log" >&2
+	note "zsfs did not mount"
+	return 1
+}
+
+umount_zsfs()
+{
+	is_mounted "$WORK/zsfs" || return 0
+	if is_root; then
+		umount "$WORK/zsfs"
+	else
+		fusermount3 -u "$WORK/zsfs"
+	fi
+}
+
+down_zsfs()
+{
+	local i
+
+	[[ $ZSFS_PID ]] || return 0
+	umount_zsfs || kill "$ZSFS_PID" 2>/dev/null || true
+	for ((i = 0; i < 100; i++)); do
+		kill -0 "$ZSFS_PID" 2>/dev/null || break
+		sleep 0.1
+	done
+	if kill -9 "$ZSFS_PID" 2>/dev/null; then
+		note "zsfs did not end and was killed"
+		umount -l "$WORK/zsfs" 2>/dev/null || true
+	fi
+	wait "$ZSFS_PID" 2>/dev/null || true
+	ZSFS_PID=
+}
+
+all_up()
+{
+	local sys
+
+	for sys in $SYSTEMS; do
+		"up_$sys" || die "$sys cannot be mounted"
+	done
+}
+
+all_down()
+{
+	down_zsfs
+	down_zram
+	down_tmpfs
+}
+
+cleanup()
+{
+	trap '' INT TERM HUP
+	set +e
+	cd /
+	if [[ $PART_PID ]]; then
+		kill "$PART_PID" 2>/dev/null
+		wait "$PART_PID" 2>/dev/null
+	fi
+	all_down
+	[[ ! $DATA_DIR ]] || umount_ram "$DATA_DIR"
+	rm -rf --one-file-system "$WORK"
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Model: what a POSIX file system in memory must do, as plainly as possible.
+ *
+ * Test programs execute the same operations on the real file system and on a
+ * model and compare. Inodes are known by small numbers (ids; the root is 0),
+ * which are given out in the same order for the same operations, so that two
+ * processes that replay the same steps agree on them. Each operation returns 0
+ * or the -errno that the real one must return; where several errors apply,
+ * the order is that of the file system's handlers.
+ */
+#ifndef TESTS_MODEL_MODEL_H
+#define TESTS_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MODEL_BLOCK    4096u
+#define MODEL_ROOT     0u
+#define MODEL_NO_ID    (~0u)
+#define MODEL_NAME_MAX 255u
+
+/* One block of a file that is not a hole. */
+struct mblock {
+	uint64_t index;
+	uint8_t *data; /* MODEL_BLOCK bytes */
+};
+
+/* One name in a directory, in the order in which names were added. */
+struct mentry {
+	char *name;
+	unsigned id;
+};
+
+struct minode {
+	unsigned id;
+	uint64_t nodeid;  /* the real one; 0 = not known */
+	uint64_t nlookup; /* how often the kernel would have looked it up */
+	uint32_t mode, nlink, uid, gid, rdev;
+	uint64_t size;       /* bytes, names, or length of the target */
+	int64_t atime, mtime; /* seconds; -1 = set by the clock */
+	struct mblock *blocks; /* by index */
+	size_t nr_blocks, room_blocks;
+	struct mentry *entries;
+	size_t nr_entries, room_entries;
+	unsigned parent; /* of a directory */
+	char *target;    /* of a symlink */
+};
+
+struct model {
+	struct minode **inodes; /* by id; NULL = not in use */
+	unsigned nr_ids;
+	uint64_t max_blocks; /* 0 = no limit */
+	uint64_t max_inodes;
+	uint64_t used_blocks;
+	uint64_t used_inodes;
+	/* Snapshots of virtual files that are held, by nodeid. */
+	uint64_t *snaps;
+	size_t nr_snaps;
+};
+
+struct model *model_new(uint32_t mode, uint32_t uid, uint32_t gid);
+void model_free(struct model *m);
+
+/* The inode, or NULL. */
+struct minode *model_get(const struct model *m, unsigned id);
+/* Id of the inode with this nodeid, MODEL_NO_ID when there is none. */
+unsigned model_by_nodeid(const struct model *m, uint64_t nodeid);
+
+/* ---- model.c ---- */
+
+struct mspec {
+	uint32_t mode, uid, gid, rdev;
+	const char *target;
+};
+
+#define MSET_MODE      (1u << 0)
+#define MSET_UID       (1u << 1)
+#define MSET_GID       (1u << 2)
+#define MSET_SIZE      (1u << 3)
+#define MSET_ATIME     (1u << 4)
+#define MSET_MTIME     (1u << 5)
+#define MSET_KILL_PRIV (1u << 11)
+
+struct mattr {
+	unsigned set; /* MSET_* */
+	uint32_t mode, uid, gid;
+	uint64_t size;
+	int64_t atime, mtime;
+};
+
+int model_setattr(struct model *m, unsigned id, const struct mattr *a);
+int model_forget(struct model *m, unsigned id, uint64_t n);
+
+/* Without a name for it; MODEL_NO_ID at the limit. For model_name.c. */
+unsigned model_new_inode(struct model *m, const struct mspec *spec);
+/* Free it when nothing holds it any more. */
+void model_put(struct model *m, unsigned id);
+/* What a write or chown takes from the mode. */
+void model_kill_priv(struct minode *i);
+
+/* ---- model_name.c; a name that is not there is -ENOENT ---- */
+
+/* Position of a name, or -1. */
+long model_find(const struct minode *dir, const char *name);
+int model_lookup(struct model *m, unsigned dir, const char *name,
+		 unsigned *id);
+int model_make(struct model *m, unsigned dir, const char *name,
+	       const struct mspec *spec, unsigned *id);
+int model_link(struct model *m, unsigned id, unsigned dir, const char *name);
+int model_unlink(struct model *m, unsigned dir, const char *name);
+int model_rmdir(struct model *m, unsigned dir, const char *name);
+/* @flags as renameat2(2). */
+int model_rename(struct model *m, unsigned from, const char *name, unsigned to,
+		 const char *new_name, unsigned flags);
+
+/* ---- model_file.c ---- */
+
+/* Content of a block; NULL for a hole. */
+const uint8_t *model_block(const struct minode *i, uint64_t index);
+int model_read(const struct model *m, unsigned id, void *buf, size_t size,
+	       uint64_t off, size_t *done);
+/* Stops where max_blocks is reached; -ENOSPC when nothing was written. */
+int model_write(struct model *m, unsigned id, const void *buf, size_t size,
+		uint64_t off, bool kill_priv, size_t *done);
+/* @size < 2^63 */
+void model_truncate(struct model *m, struct minode *i, uint64_t size);
+int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,
+	       uint64_t *out);
+
+#endif

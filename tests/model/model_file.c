@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Model: content. A file is a sorted array of the blocks that are not holes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "model.h"
+
+/* Position of the first block at or after @index. */
+static size_t position(const struct minode *i, uint64_t index)
+{
+	size_t lo = 0, hi = i->nr_blocks;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (i->blocks[mid].index < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+const uint8_t *model_block(const struct minode *i, uint64_t index)
+{
+	size_t at = position(i, index);
+
+	if (at == i->nr_blocks || i->blocks[at].index != index)
+		return NULL;
+	return i->blocks[at].data;
+}
+
+/* The block at @index, made when it is a hole; NULL at the limit. */
+static uint8_t *get_block(struct model *m, struct minode *i, uint64_t index)
+{
+	size_t at = position(i, index);
+	uint8_t *data;
+
+	if (at < i->nr_blocks && i->blocks[at].index == index)
+		return i->blocks[at].data;
+	if (m->max_blocks && m->used_blocks >= m->max_blocks)
+		return NULL;
+	if (i->nr_blocks == i->room_blocks) {
+		i->room_blocks = i->room_blocks * 2 + 4;
+		i->blocks = realloc(i->blocks,
+				    i->room_blocks * sizeof(i->blocks[0]));
+	}
+	data = calloc(1, MODEL_BLOCK);
+	if (!data || !i->blocks)
+		abort();
+	memmove(&i->blocks[at + 1], &i->blocks[at],
+		(i->nr_blocks - at) * sizeof(i->blocks[0]));
+	i->blocks[at] = (struct mblock){index, data};
+	i->nr_blocks++;
+	m->used_blocks++;
+	return data;
+}
+
+static int check_file(const struct minode *i)
+{
+	if (S_ISDIR(i->mode))
+		return -EISDIR;
+	return S_ISREG(i->mode) ? 0 : -EINVAL;
+}
+
+static size_t part(uint64_t off, size_t left)
+{
+	size_t n = MODEL_BLOCK - off % MODEL_BLOCK;
+
+	return left < n ? left : n;
+}
+
+int model_read(const struct model *m, unsigned id, void *buf, size_t size,
+	       uint64_t off, size_t *done)
+{
+	struct minode *i = model_get(m, id);
+	int err = check_file(i);
+
+	*done = 0;
+	if (err)
+		return err;
+	i->atime = -1;
+	if (off >= i->size)
+		return 0;
+	if (size > i->size - off)
+		size = i->size - off;
+	while (*done < size) {
+		uint64_t at = off + *done;
+		size_t n = part(at, size - *done);
+		const uint8_t *data = model_block(i, at / MODEL_BLOCK);
+
+		if (data)
+			memcpy((char *)buf + *done, data + at % MODEL_BLOCK, n);
+		else
+			memset((char *)buf + *done, 0, n);
+		*done += n;
+	}
+	return 0;
+}
+
+int model_write(struct model *m, unsigned id, const void *buf, size_t size,
+		uint64_t off, bool kill_priv, size_t *done)
+{
+	struct minode *i = model_get(m, id);
+	int err = 0;
+
+	*done = 0;
+	if (off > INT64_MAX || size > INT64_MAX - off)
+		return -EFBIG;
+	err = check_file(i);
+	if (err)
+		return err;
+	while (*done < size) {
+		uint64_t at = off + *done;
+		size_t n = part(at, size - *done);
+		uint8_t *data = get_block(m, i, at / MODEL_BLOCK);
+
+		if (!data)
+			break;
+		memcpy(data + at % MODEL_BLOCK, (const char *)buf + *done, n);
+		*done += n;
+	}
+	if (*done == 0)
+		return -ENOSPC;
+	if (off + *done > i->size)
+		i->size = off + *done;
+	i->mtime = -1;
+	if (kill_priv)
+		model_kill_priv(i);
+	return 0;
+}
+
+void model_truncate(struct model *m, struct minode *i, uint64_t size)
+{
+	uint64_t keep = size / MODEL_BLOCK + (size % MODEL_BLOCK != 0);
+	size_t at = position(i, keep);
+
+	for (size_t k = at; k < i->nr_blocks; k++)
+		free(i->blocks[k].data);
+	m->used_blocks -= i->nr_blocks - at;
+	i->nr_blocks = at;
+	/* What is cut off must not come back when the file grows again. */
+	if (size < i->size && size % MODEL_BLOCK && at > 0 &&
+	    i->blocks[at - 1].index == size / MODEL_BLOCK)
+		memset(i->blocks[at - 1].data + size % MODEL_BLOCK, 0,
+		       MODEL_BLOCK - size % MODEL_BLOCK);
+	i->size = size;
+	i->mtime = -1;
+}
+
+int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,
+	       uint64_t *out)
+{
+	const struct minode *i = model_get(m, id);
+	uint64_t block = off / MODEL_BLOCK;
+	int err = check_file(i);
+	size_t at;
+
+	if (err)
+		return err;
+	if (off >= i->size)
+		return -ENXIO;
+	at = position(i, block);
+	if (hole) {
+		for (; at < i->nr_blocks && i->blocks[at].index == block; at++)
+			block++;
+	} else {
+		if (at == i->nr_blocks)
+			return -ENXIO;
+		block = i->blocks[at].index;
+	}
+	if (block > off / MODEL_BLOCK)
+		off = block * MODEL_BLOCK;
+	*out = off < i->size ? off : i->size;
+	return 0;
+}

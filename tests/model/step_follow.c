@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Following a step on the model, and comparing the results. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "step.h"
+
+/* What the model says about a step. */
+struct follow {
+	struct model *m;
+	const struct step *s;
+	const struct step_out *out;
+	char *msg;
+	size_t size;
+	bool short_ok; /* a write may stop early */
+	uint64_t value;
+	bool has_value; /* and the real one must have the same */
+};
+
+static int wrong(const struct follow *f, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int wrong(const struct follow *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->msg, f->size, fmt, ap);
+	va_end(ap);
+	return 1;
+}
+
+static void expect(struct follow *f, uint64_t value)
+{
+	f->value = value;
+	f->has_value = true;
+}
+
+/*
+ * Each follower returns the errno that the model wants, or 1 after wrong().
+ */
+
+static int follow_lookup(struct follow *f)
+{
+	unsigned id;
+	int err = model_lookup(f->m, f->s->id, f->s->name, &id);
+
+	if (!err)
+		expect(f, model_get(f->m, id)->nodeid);
+	return err;
+}
+
+static int follow_make(struct follow *f)
+{
+	struct mspec spec = f->s->spec;
+	char target[STEP_TARGET_ROOM];
+	unsigned id;
+	int err;
+
+	step_target(f->s, target);
+	spec.target = target;
+	err = model_make(f->m, f->s->id, f->s->name, &spec, &id);
+	if (err)
+		return err;
+	if (model_by_nodeid(f->m, f->out->res->value) != MODEL_NO_ID)
+		return wrong(f, "the new nodeid is in use");
+	model_get(f->m, id)->nodeid = f->out->res->value;
+	return 0;
+}
+
+static int follow_link(struct follow *f)
+{
+	int err = model_link(f->m, f->s->id, f->s->id2, f->s->name);
+
+	if (!err)
+		expect(f, model_get(f->m, f->s->id)->nodeid);
+	return err;
+}
+
+static int follow_names(struct follow *f)
+{
+	const struct step *s = f->s;
+
+	if (s->op == STEP_UNLINK)
+		return model_unlink(f->m, s->id, s->name);
+	if (s->op == STEP_RMDIR)
+		return model_rmdir(f->m, s->id, s->name);
+	return model_rename(f->m, s->id, s->name, s->id2, s->name2, s->flags);
+}
+
+static int follow_readdir(struct follow *f)
+{
+	const struct minode *i = model_get(f->m, f->s->id);
+	const uint8_t *p = f->out->buf;
+
+	for (size_t k = 0; p && k < i->nr_entries; k++) {
+		const struct mentry *e = &i->entries[k];
+		uint64_t nodeid = model_get(f->m, e->id)->nodeid;
+		size_t len = strlen(e->name) + 1;
+
+		if (p + 8 + len > f->out->buf + f->out->len ||
+		    memcmp(p, &nodeid, 8) || memcmp(p + 8, e->name, len))
+			return wrong(f, "%s not in its place", e->name);
+		p += 8 + len;
+	}
+	if (p && p != f->out->buf + f->out->len)
+		return wrong(f, "more than %zu names", i->nr_entries);
+	return 0;
+}
+
+static int follow_write(struct follow *f)
+{
+	const struct step *s = f->s;
+	uint64_t real = f->out->res->value, size = s->size;
+	uint8_t *buf = malloc(s->size);
+	size_t done;
+	int err;
+
+	if (!buf)
+		abort();
+	step_content(s, buf);
+	if (f->short_ok && f->out->res->err == 0 && real > 0 && real < size &&
+	    (s->off + real) % MODEL_BLOCK == 0)
+		size = real;
+	err = model_write(f->m, s->id, buf, size, s->off, s->flags, &done);
+	free(buf);
+	expect(f, done);
+	return err;
+}
+
+static int follow_read(struct follow *f)
+{
+	uint8_t *buf = malloc(f->s->size);
+	size_t done;
+	int err;
+
+	if (!buf)
+		abort();
+	err = model_read(f->m, f->s->id, buf, f->s->size, f->s->off, &done);
+	expect(f, done);
+	if (!err && f->out->buf && f->out->res->err == 0 &&
+	    f->out->len == done && memcmp(buf, f->out->buf, done))
+		err = wrong(f, "wrong content");
+	free(buf);
+	return err;
+}
+
+static int follow_getattr(struct follow *f)
+{
+	const struct minode *i = model_get(f->m, f->s->id);
+	const char *what = NULL;
+
+	if (f->out->buf)
+		what = compare_stat(i, &f->out->st);
+	if (what)
+		return wrong(f, "wrong %s", what);
+	return 0;
+}
+
+static int follow_readlink(struct follow *f)
+{
+	const struct minode *i = model_get(f->m, f->s->id);
+
+	if (!i->target)
+		return -EINVAL;
+	if (f->out->buf && (f->out->len != i->size ||
+			    memcmp(f->out->buf, i->target, i->size)))
+		return wrong(f, "wrong target");
+	return 0;
+}
+
+static int follow_seek(struct follow *f)
+{
+	uint64_t off = 0;
+	int err = model_seek(f->m, f->s->id, f->s->off, f->s->flags, &off);
+
+	expect(f, off);
+	return err;
+}
+
+static int follow_snapshot(struct follow *f)
+{
+	struct model *m = f->m;
+
+	if (f->s->op == STEP_VFORGET) {
+		m->snaps[f->s->seed % m->nr_snaps] = m->snaps[m->nr_snaps - 1];
+		m->nr_snaps--;
+		return 0;
+	}
+	m->snaps = realloc(m->snaps, (m->nr_snaps + 1) * sizeof(m->snaps[0]));
+	if (!m->snaps)
+		abort();
+	m->snaps[m->nr_snaps++] = f->out->res->value;
+	return 0;
+}
+
+static int follow(struct follow *f)
+{
+	switch (f->s->op) {
+	case STEP_LOOKUP:
+		return follow_lookup(f);
+	case STEP_FORGET:
+		return model_forget(f->m, f->s->id, f->s->size);
+	case STEP_MAKE:
+		return follow_make(f);
+	case STEP_LINK:
+		return follow_link(f);
+	case STEP_UNLINK:
+	case STEP_RMDIR:
+	case STEP_RENAME:
+		return follow_names(f);
+	case STEP_WRITE:
+		return follow_write(f);
+	case STEP_READ:
+		return follow_read(f);
+	case STEP_TRUNCATE:
+	case STEP_CHANGE:
+		return model_setattr(f->m, f->s->id, &f->s->attr);
+	case STEP_GETATTR:
+		return follow_getattr(f);
+	case STEP_READLINK:
+		return follow_readlink(f);
+	case STEP_SEEK:
+		return follow_seek(f);
+	case STEP_READDIR:
+		return follow_readdir(f);
+	case STEP_VLOOKUP:
+	case STEP_VFORGET:
+		return follow_snapshot(f);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * May this step fail for want of room? Never what deletes; a cut only where
+ * the system has no memory at all.
+ */
+static bool may_fail(const struct model *m, const struct step *s,
+		     unsigned allow)
+{
+	switch (s->op) {
+	case STEP_MAKE:
+	case STEP_LINK:
+	case STEP_RENAME:
+	case STEP_WRITE:
+	case STEP_VLOOKUP:
+		return allow != FOLLOW_EXACT;
+	case STEP_TRUNCATE:
+		return allow & FOLLOW_NO_MEM;
+	default:
+		return false;
+	}
+}
+
+int step_follow(struct model *m, const struct step *s,
+		const struct step_out *out, unsigned allow, char *msg,
+		size_t size)
+{
+	struct follow f = {.m = m, .s = s, .out = out, .msg = msg, .size = size};
+	int64_t real = out->res->err;
+	int err;
+
+	if ((real == -ENOSPC || (real == -ENOMEM && allow & FOLLOW_NO_MEM)) &&
+	    may_fail(m, s, allow))
+		return 0;
+	f.short_ok = allow != FOLLOW_EXACT;
+	err = follow(&f);
+	if (err == 1)
+		return -1;
+	if (err != real) {
+		wrong(&f, "result %" PRId64 " (%s), should be %d (%s)", real,
+		      strerror((int)-real), err, strerror(-err));
+		return -1;
+	}
+	if (!err && f.has_value && f.value != out->res->value) {
+		wrong(&f, "value %" PRIu64 ", should be %" PRIu64,
+		      out->res->value, f.value);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- in words ---- */
+
+const char *step_op_name(enum step_op op)
+{
+	static const char *const names[STEP_NR] = {
+		[STEP_LOOKUP] = "lookup",     [STEP_FORGET] = "forget",
+		[STEP_MAKE] = "make",         [STEP_LINK] = "link",
+		[STEP_UNLINK] = "unlink",     [STEP_RMDIR] = "rmdir",
+		[STEP_RENAME] = "rename",     [STEP_WRITE] = "write",
+		[STEP_READ] = "read",         [STEP_TRUNCATE] = "truncate",
+		[STEP_CHANGE] = "change",     [STEP_GETATTR] = "getattr",
+		[STEP_READLINK] = "readlink", [STEP_SEEK] = "seek",
+		[STEP_READDIR] = "readdir",   [STEP_VLOOKUP] = "vlookup",
+		[STEP_VFORGET] = "vforget",   [STEP_COMPACT] = "compact",
+		[STEP_TRIM] = "trim",         [STEP_CODEC] = "codec",
+	};
+
+	return names[op];
+}
+
+void step_print(const struct step *s, char *buf, size_t size)
+{
+	snprintf(buf, size,
+		 "%s(id %u, \"%.20s\", id %u, \"%.20s\", flags %u, mode %o, set %x, size %" PRIu64
+		 ", off %" PRIu64 ", seed %" PRIx64 "%s)",
+		 step_op_name(s->op), s->id, s->name, s->id2, s->name2,
+		 s->flags, s->spec.mode, s->attr.set,
+		 s->op == STEP_TRUNCATE ? s->attr.size : s->size, s->off,
+		 s->seed, s->noise ? ", noise" : "");
+}

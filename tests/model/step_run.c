@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Running a step on the real file system. */
+#include <errno.h>
+#include <string.h>
+
+#include "fill.h"
+#include "reap.h"
+#include "step.h"
+#include "vfile.h"
+
+/* A step that is being run. */
+struct run {
+	struct zsfs *fs;
+	struct zsfs_thread *th;
+	const struct model *m;
+	const struct step *s;
+	struct step_out *out;
+	uint64_t nodeid, nodeid2;
+	uint8_t *content;
+};
+
+static void result(struct run *r, uint64_t value)
+{
+	r->out->res->err = 0;
+	r->out->res->value = value;
+}
+
+static void found(struct run *r, const struct zinode *i)
+{
+	result(r, inode_nodeid(r->fs, i));
+}
+
+/* Commit or abort, as a request handler does once its reply is recorded. */
+static void finish(struct run *r, struct tx *tx, int err)
+{
+	if (err) {
+		r->out->res->err = tx_abort(tx, err);
+		return;
+	}
+	r->out->res->err = 0;
+	tx_commit(tx);
+	reap_all(r->th);
+}
+
+uint64_t *step_consumed(struct zsfs_thread *th)
+{
+	return (uint64_t *)(void *)th->slot->req;
+}
+
+void step_target(const struct step *s, char *buf)
+{
+	for (uint64_t k = 0; k < s->size; k++)
+		buf[k] = (char)('a' + (s->seed >> k % 60) % 26);
+	buf[s->size] = '\0';
+}
+
+void step_content(const struct step *s, uint8_t *buf)
+{
+	if (s->noise)
+		fill_noise(buf, s->size, s->seed);
+	else
+		fill_mix(buf, s->size, s->seed);
+}
+
+/* ---- names ---- */
+
+static void run_lookup(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	struct zinode *i;
+	int err = zsfs_lookup(tx, r->nodeid, r->s->name, &i);
+
+	if (!err && i)
+		found(r, i);
+	finish(r, tx, err ? err : i ? 0 : -ENOENT);
+}
+
+static void run_make(struct run *r)
+{
+	char target[STEP_TARGET_ROOM];
+	const struct mspec *spec = &r->s->spec;
+	struct new_inode n = {
+		.mode = spec->mode,
+		.uid = spec->uid,
+		.gid = spec->gid,
+		.rdev = spec->rdev,
+		.target = target,
+	};
+	struct tx *tx = tx_begin(r->th);
+	struct zinode *i;
+	int err;
+
+	step_target(r->s, target);
+	err = zsfs_make(tx, r->nodeid, r->s->name, &n, &i);
+	if (!err)
+		found(r, i);
+	finish(r, tx, err);
+}
+
+static void run_link(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	struct zinode *i;
+	int err = zsfs_link(tx, r->nodeid, r->nodeid2, r->s->name, &i);
+
+	if (!err)
+		found(r, i);
+	finish(r, tx, err);
+}
+
+static void run_remove(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+
+	finish(r, tx,
+	       r->s->op == STEP_UNLINK ?
+		       zsfs_unlink(tx, r->nodeid, r->s->name) :
+		       zsfs_rmdir(tx, r->nodeid, r->s->name));
+}
+
+static void run_rename(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+
+	finish(r, tx,
+	       zsfs_rename(tx, r->nodeid, r->s->name, r->nodeid2, r->s->name2,
+			   r->s->flags));
+}
+
+/* Into the buffer: nodeid and name of each entry, terminated. */
+static void put_entry(struct run *r, const struct dentry *d)
+{
+	uint64_t nodeid = inode_nodeid(r->fs, inode_at(d->ino));
+	uint8_t *p = r->out->buf + r->out->len;
+
+	memcpy(p, &nodeid, 8);
+	memcpy(p + 8, d->name, d->name_len);
+	p[8 + d->name_len] = '\0';
+	r->out->len += 9u + d->name_len;
+}
+
+static void run_readdir(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	const struct dentry *d;
+	struct zinode *i;
+	int err = zsfs_getattr(tx, r->nodeid, &i);
+
+	if (!err && !S_ISDIR(i->mode))
+		err = -ENOTDIR;
+	if (!err)
+		for (d = dentry_next(i, 0); d;
+		     d = dentry_next(i, d->cookie + 1))
+			put_entry(r, d);
+	finish(r, tx, err);
+}
+
+/* ---- content and attributes ---- */
+
+static void run_write(struct run *r)
+{
+	const struct step *s = r->s;
+	struct tx *tx;
+	size_t done;
+	int err;
+
+	step_content(s, r->out->buf);
+	tx = tx_begin(r->th);
+	err = zsfs_write(tx, r->nodeid, r->out->buf, s->size, s->off,
+			 s->flags ? WRITE_KILL_PRIV : 0, &done);
+	if (!err)
+		result(r, done);
+	finish(r, tx, err);
+}
+
+static void run_read(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	size_t done;
+	int err = zsfs_read(tx, r->nodeid, r->out->buf, r->s->size, r->s->off,
+			    &done);
+
+	if (!err) {
+		r->out->len = done;
+		result(r, done);
+	}
+	finish(r, tx, err);
+}
+
+static void run_setattr(struct run *r)
+{
+	const struct mattr *a = &r->s->attr;
+	struct stat st = {
+		.st_mode = a->mode,
+		.st_uid = a->uid,
+		.st_gid = a->gid,
+		.st_size = (off_t)a->size,
+		.st_atim = {.tv_sec = a->atime},
+		.st_mtim = {.tv_sec = a->mtime},
+	};
+	struct tx *tx = tx_begin(r->th);
+	struct zinode *i;
+
+	finish(r, tx, zsfs_setattr(tx, r->nodeid, &st, a->set, &i));
+}
+
+static void run_getattr(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	struct zinode *i;
+	int err = zsfs_getattr(tx, r->nodeid, &i);
+
+	if (!err)
+		inode_stat(r->fs, i, &r->out->st);
+	finish(r, tx, err);
+}
+
+static void run_readlink(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	const char *target;
+	int err = zsfs_readlink(tx, r->nodeid, &target, &r->out->len);
+
+	if (!err)
+		memcpy(r->out->buf, target, r->out->len);
+	finish(r, tx, err);
+}
+
+static void run_seek(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	uint64_t off;
+	int err = zsfs_seek(tx, r->nodeid, r->s->off, r->s->flags, &off);
+
+	if (!err)
+		result(r, off);
+	finish(r, tx, err);
+}
+
+/* ---- what is a transaction, or several, by itself ---- */
+
+static void run_forget(struct run *r)
+{
+	uint64_t *consumed = step_consumed(r->th);
+
+	*consumed = r->s->size;
+	r->out->res->err = 0;
+	zsfs_forget(r->th, r->nodeid, r->s->size, consumed);
+	if (*consumed)
+		r->out->res->err = -EUCLEAN;
+}
+
+static void record_snapshot(void *arg, const struct vfile_entry *e)
+{
+	result(arg, e->nodeid);
+}
+
+static void run_vlookup(struct run *r)
+{
+	static const char *const names[] = {
+		"classes", "fullness", "mm_stat", "io_stat", "stats.json",
+	};
+	struct zsfs_thread *th = r->th;
+
+	r->out->res->err = vfile_lookup(th, VFILE_NODEID + VF_STATS_DIR,
+					names[r->s->flags % 5], record_snapshot,
+					r);
+}
+
+static void run_vforget(struct run *r)
+{
+	uint64_t *consumed = step_consumed(r->th);
+
+	*consumed = 1;
+	r->out->res->err = 0;
+	vfile_forget(r->th, r->m->snaps[r->s->seed % r->m->nr_snaps], 1,
+		     consumed);
+	if (*consumed)
+		r->out->res->err = -EUCLEAN;
+}
+
+static void run_codec(struct run *r)
+{
+	static const struct zcomp_params codecs[] = {
+		{ZCOMP_LZ4, 1},
+		{ZCOMP_LZ4, 8},
+		{ZCOMP_ZSTD, 1},
+		{ZCOMP_ZSTD, 3},
+		{ZCOMP_RAW, 0},
+	};
+
+	r->out->res->err = 0;
+	zsfs_set_comp(r->fs, &codecs[r->s->flags % 5]);
+}
+
+static void run_memory(struct run *r)
+{
+	if (r->s->op == STEP_COMPACT)
+		zsfs_compact(r->fs, r->th);
+	else
+		arena_trim(r->fs->arena, r->th->at, r->s->flags & 1,
+			   r->s->flags & 2);
+	r->out->res->err = 0;
+}
+
+typedef void run_fn(struct run *r);
+
+static run_fn *const runners[STEP_NR] = {
+	[STEP_LOOKUP] = run_lookup,     [STEP_FORGET] = run_forget,
+	[STEP_MAKE] = run_make,         [STEP_LINK] = run_link,
+	[STEP_UNLINK] = run_remove,     [STEP_RMDIR] = run_remove,
+	[STEP_RENAME] = run_rename,     [STEP_WRITE] = run_write,
+	[STEP_READ] = run_read,         [STEP_TRUNCATE] = run_setattr,
+	[STEP_CHANGE] = run_setattr,    [STEP_GETATTR] = run_getattr,
+	[STEP_READLINK] = run_readlink, [STEP_SEEK] = run_seek,
+	[STEP_READDIR] = run_readdir,   [STEP_VLOOKUP] = run_vlookup,
+	[STEP_VFORGET] = run_vforget,   [STEP_COMPACT] = run_memory,
+	[STEP_TRIM] = run_memory,       [STEP_CODEC] = run_codec,
+};
+
+static uint64_t nodeid_of(const struct model *m, unsigned id)
+{
+	const struct minode *i = model_get(m, id);
+
+	return i ? i->nodeid : 0;
+}
+
+void step_run(const struct model *m, struct zsfs_thread *th,
+	      const struct step *s, struct step_out *out)
+{
+	struct run r = {
+		.fs = th->fs,
+		.th = th,
+		.m = m,
+		.s = s,
+		.out = out,
+		.nodeid = nodeid_of(m, s->id),
+		.nodeid2 = nodeid_of(m, s->id2),
+	};
+
+	out->res->err = -EINPROGRESS;
+	out->res->value = 0;
+	out->len = 0;
+	runners[s->op](&r);
+}

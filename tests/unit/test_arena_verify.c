@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* arena_verify() must see every kind of damage. */
+#include <errno.h>
+
+#include "arena_test.h"
+
+/* Ways to break an arena that verify must see. */
+enum breakage {
+	BREAK_COUNTER,
+	BREAK_FREE_BIT,
+	BREAK_PRESENT_BIT,
+	BREAK_COUNT,
+	BREAK_BIN_LIST,
+	BREAK_BIN_NEXT,
+	BREAK_TYPE,
+	BREAK_RUN_OFF,
+	BREAK_FREE_DESC,
+	BREAK_INTENT,
+	BREAK_PENDING,
+	BREAK_INODE_MAP,
+	BREAK_SLAB_INUSE,
+	BREAK_SLAB_FREEOBJ,
+	BREAK_SLAB_LINK,
+	BREAK_SLAB_PARTIAL,
+	BREAK_SLAB_CLASS,
+	BREAK_SPARE,
+	BREAK_INODE_EVEN,
+	BREAK_SLAB_OBJS,
+	NR_BREAKAGES,
+};
+
+/* The word to change, and what to flip in it. */
+static uint64_t *breakage(struct arena *a, enum breakage b, uint64_t run,
+			  uint64_t slab, uint64_t inode, uint64_t *flip)
+{
+	struct segment *s = segment_of(0);
+	struct page_desc *d = page_desc_of(run_ref_pfn(run));
+	struct page_desc *sd = page_desc_of(addr_to_pfn(slab_addr(slab)));
+
+	*flip = 1;
+	switch (b) {
+	case BREAK_COUNTER:
+		return &a->hdr->used;
+	case BREAK_FREE_BIT:
+		return &s->free[0];
+	case BREAK_PRESENT_BIT:
+		return &s->present[0];
+	case BREAK_COUNT:
+		return (uint64_t *)&s->nr_free;
+	case BREAK_BIN_LIST:
+		return (uint64_t *)((uintptr_t)&a->hdr->bin[s->bin] & ~7ul);
+	case BREAK_BIN_NEXT:
+		*flip = 77;
+		return (uint64_t *)&s->next;
+	case BREAK_TYPE:
+		*flip = (uint64_t)1 << 38;
+		return &d->word;
+	case BREAK_RUN_OFF:
+		*flip = (uint64_t)4 << 48;
+		return &d[1].word;
+	case BREAK_FREE_DESC:
+		return &s->desc[500].word;
+	case BREAK_INTENT:
+		return &a->hdr->intent;
+	case BREAK_PENDING:
+		return &arena_thread(a, 2)->shared->pending_run;
+	case BREAK_INODE_MAP:
+		return &s->inode[0];
+	case BREAK_SLAB_INUSE:
+		return &sd->word;
+	case BREAK_SLAB_FREEOBJ:
+		*flip = 0xff0000;
+		return &sd->word;
+	case BREAK_SLAB_LINK:
+		return (uint64_t *)slab_addr(slab) + 4; /* of the next object */
+	case BREAK_SLAB_PARTIAL:
+		*flip = 3;
+		return (uint64_t *)&a->hdr->slab[SLAB_BUF_32].partial;
+	case BREAK_SLAB_CLASS:
+		*flip = (uint64_t)4 << 40;
+		return &sd->word;
+	case BREAK_SPARE:
+		*flip = (uint64_t)1 << 32;
+		return (uint64_t *)&a->hdr->slab[SLAB_BUF_32].partial;
+	case BREAK_INODE_EVEN:
+		return slab_addr(inode);
+	default:
+		return &a->hdr->slab[SLAB_BUF_32].objs;
+	}
+}
+
+static void test_verify_sees(void)
+{
+	struct arena *a = new_arena(0, true);
+	struct arena_thread *t = arena_thread(a, 0);
+	uint64_t run = 0, slab = 0, inode = 0, flip, *w;
+	char msg[200];
+
+	CHECK_EQ(arena_run_alloc(a, t, 8, ARENA_PAGE_DATA, &run), 0);
+	CHECK_EQ(slab_alloc(a, t, SLAB_BUF_32, &slab), 0);
+	CHECK_EQ(slab_alloc(a, t, SLAB_INODE, &inode), 0);
+	for (unsigned b = 0; b < NR_BREAKAGES; b++) {
+		check_verify(a);
+		w = breakage(a, b, run, slab, inode, &flip);
+		*w ^= flip;
+		msg[0] = 0;
+		if (arena_verify(a, msg, sizeof(msg)) != -EUCLEAN || !msg[0])
+			CHECK_FAILED("breakage %u not seen (%s)", b, msg);
+		*w ^= flip;
+	}
+	/* An open undo log, and memory the file does not hold. */
+	undo_save(&t->shared->undo, &run);
+	CHECK_EQ(arena_verify(a, msg, sizeof(msg)), -EUCLEAN);
+	undo_commit(&t->shared->undo);
+	arena_unback(arena_fd(a), seg_offset(0) + 4096 * 100, 4096);
+	CHECK_EQ(arena_verify(a, msg, sizeof(msg)), -EUCLEAN);
+	arena_close(a);
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_verify_sees),
+};
+
+int main(int argc, char **argv)
+{
+	return CHECK_MAIN(cases, argc, argv);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The files of .zsctl and the limits behind them. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "environment.h"
+#include "fs_fakes.h"
+
+static char text[1024];
+
+static void check_text(enum vfile_id id, const char *want)
+{
+	int len;
+
+	memset(text, 'X', sizeof(text));
+	len = control_render(&fake_fs, id, text, sizeof(text));
+	if (len != (int)strlen(want) || strcmp(text, want) != 0)
+		CHECK_FAILED("file %d: %d \"%.60s\", not \"%s\"", id, len, text,
+			     want);
+}
+
+static int put_n(enum vfile_id id, const char *val, size_t len)
+{
+	/* A copy without a terminator, so that a sanitizer sees its end. */
+	char *copy = malloc(len ? len : 1);
+	int err;
+
+	memcpy(copy, val, len);
+	err = control_write(&fake_fs, &fake_threads[0], id, copy, len);
+	free(copy);
+	return err;
+}
+
+static int put(enum vfile_id id, const char *val)
+{
+	return put_n(id, val, strlen(val));
+}
+
+/* ---- values ---- */
+
+/* Values that no file with a size takes. */
+static const char *const bad_sizes[] = {
+	"",
+	"\n",
+	"x",
+	"-1",
+	"+1",
+	" 1",
+	"1 ",
+	"1\n\n",
+	"1\r\n",
+	"1,2",
+	"1KB",
+	"0x10",
+	"1.5M",
+	"18446744073709551616",
+	"9223372036854775807",
+	"0%",
+	"1000000000000000000000000000000000000000000000000000000000000000000",
+	"99999999T",
+	"\xff",
+	"1\xc3\xa9",
+};
+
+static void check_bad(enum vfile_id id, const char *before)
+{
+	for (size_t i = 0; i < sizeof(bad_sizes) / sizeof(bad_sizes[0]); i++) {
+		if (put(id, bad_sizes[i]) != -EINVAL)
+			CHECK_FAILED("file %d took \"%s\"", id, bad_sizes[i]);
+	}
+	CHECK_EQ(put_n(id, "1\0K", 3), -EINVAL);
+	CHECK_EQ(put_n(id, "1\0", 2), -EINVAL);
+	check_text(id, before);
+}
+
+static void test_size(void)
+{
+	fake_reset();
+	check_text(VF_SIZE, "0\n");
+	CHECK_EQ(put(VF_SIZE, "1G\n"), 0);
+	check_text(VF_SIZE, "1073741824\n");
+	CHECK_EQ(put(VF_SIZE, "2m"), 0);
+	check_text(VF_SIZE, "2097152\n");
+	CHECK_EQ(put(VF_SIZE, "4097"), 0);
+	check_text(VF_SIZE, "8192\n");
+	check_bad(VF_SIZE, "8192\n");
+	/* What it shows, it takes. */
+	CHECK_EQ(put(VF_SIZE, "9223372036854771712"), 0);
+	check_text(VF_SIZE, "9223372036854771712\n");
+	/* As tmpfs: not below what is in use, but none is always right. */
+	fake_fs.used_blocks = 3;
+	CHECK_EQ(put(VF_SIZE, "8192"), -EINVAL);
+	CHECK_EQ(put(VF_SIZE, "1"), -EINVAL);
+	check_text(VF_SIZE, "9223372036854771712\n");
+	CHECK_EQ(put(VF_SIZE, "8193"), 0);
+	check_text(VF_SIZE, "12288\n");
+	CHECK_EQ(put(VF_SIZE, "0"), 0);
+	check_text(VF_SIZE, "0\n");
+}
+
+static void test_size_percent(void)
+{
+	char want[32];
+
+	fake_reset();
+	CHECK_EQ(put(VF_SIZE, "100%"), 0);
+	snprintf(want, sizeof(want), "%llu\n",
+		 (unsigned long long)environment_ram(""));
+	check_text(VF_SIZE, want);
+	CHECK_EQ(put(VF_SIZE, "300%"), 0);
+	CHECK(fake_super.size_limit >= 3 * environment_ram(""));
+}
+
+static void test_nr_inodes(void)
+{
+	fake_reset();
+	CHECK_EQ(put(VF_NR_INODES, "10k\n"), 0);
+	check_text(VF_NR_INODES, "10240\n");
+	check_bad(VF_NR_INODES, "10240\n");
+	CHECK_EQ(put(VF_NR_INODES, "1T"), -EINVAL);
+	CHECK_EQ(put(VF_NR_INODES, "5%"), -EINVAL);
+	fake_fs.used_inodes = 100;
+	CHECK_EQ(put(VF_NR_INODES, "99"), -EINVAL);
+	check_text(VF_NR_INODES, "10240\n");
+	CHECK_EQ(put(VF_NR_INODES, "100"), 0);
+	check_text(VF_NR_INODES, "100\n");
+	CHECK_EQ(put(VF_NR_INODES, "0"), 0);
+	check_text(VF_NR_INODES, "0\n");
+}
+
+static void test_mem_limit(void)
+{
+	fake_reset();
+	CHECK_EQ(put(VF_MEM_LIMIT, "1G\n"), 0);
+	check_text(VF_MEM_LIMIT, "1073741824\n");
+	CHECK_EQ(fake.reserve_for, 1 << 30);
+	check_bad(VF_MEM_LIMIT, "1073741824\n");
+	CHECK_EQ(put(VF_MEM_LIMIT, "101%"), -EINVAL);
+	/* The least for the two threads that serve requests. */
+	CHECK_EQ(put(VF_MEM_LIMIT, "16777217"), -EINVAL);
+	check_text(VF_MEM_LIMIT, "1073741824\n");
+	CHECK_EQ(fake.reserve_for, 1 << 30);
+	CHECK_EQ(put(VF_MEM_LIMIT, "16777218"), 0);
+	check_text(VF_MEM_LIMIT, "16777218\n");
+	/* Below what is in use: taken, new data waits for deletions. */
+	fake.mem.used = UINT64_C(1) << 40;
+	CHECK_EQ(put(VF_MEM_LIMIT, "32M"), 0);
+	check_text(VF_MEM_LIMIT, "33554432\n");
+	CHECK_EQ(put(VF_MEM_LIMIT, "0"), 0);
+	check_text(VF_MEM_LIMIT, "0\n");
+	CHECK_EQ(fake.reserve_for, 0);
+}
+
+static void test_comp(void)
+{
+	fake_reset();
+	check_text(VF_COMP_ALGORITHM, "[lz4] zstd none\n");
+	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd:3\n"), 0);
+	check_text(VF_COMP_ALGORITHM, "lz4 [zstd:3] none\n");
+	CHECK_EQ(put(VF_COMP_ALGORITHM, "lz4:65537"), 0);
+	CHECK_EQ(zsfs_get_comp(&fake_fs).level, 65537);
+	CHECK_EQ(put(VF_COMP_ALGORITHM, "none"), 0);
+	check_text(VF_COMP_ALGORITHM, "lz4 zstd [none]\n");
+	CHECK_EQ(put(VF_COMP_ALGORITHM, ""), -EINVAL);
+	CHECK_EQ(put(VF_COMP_ALGORITHM, "gzip"), -EINVAL);
+	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd:20"), -EINVAL);
+	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd:3 "), -EINVAL);
+	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd\n\n"), -EINVAL);
+	CHECK_EQ(put_n(VF_COMP_ALGORITHM, "zstd\0", 5), -EINVAL);
+	check_text(VF_COMP_ALGORITHM, "lz4 zstd [none]\n");
+}
+
+static void test_mem_used_max(void)
+{
+	fake_reset();
+	fake.mem.used = 10;
+	fake.mem.used_max = 20;
+	check_text(VF_MEM_USED_MAX, "20\n");
+	CHECK_EQ(put(VF_MEM_USED_MAX, "1"), -EINVAL);
+	CHECK_EQ(put(VF_MEM_USED_MAX, "00"), -EINVAL);
+	CHECK_EQ(put(VF_MEM_USED_MAX, ""), -EINVAL);
+	CHECK_EQ(put(VF_MEM_USED_MAX, "0K"), -EINVAL);
+	CHECK_EQ(fake.resets, 0);
+	CHECK_EQ(put(VF_MEM_USED_MAX, "0\n"), 0);
+	CHECK_EQ(fake.resets, 1);
+	check_text(VF_MEM_USED_MAX, "10\n");
+}
+
+/* ---- work ---- */
+
+static void test_compact(void)
+{
+	fake_reset();
+	check_text(VF_COMPACT, "0\n");
+	fake.compact_result = 42;
+	CHECK_EQ(put(VF_COMPACT, "1\n"), 0);
+	check_text(VF_COMPACT, "42\n");
+	CHECK_EQ(put_n(VF_COMPACT, "any\0thing\xff", 10), 0);
+	CHECK_EQ(put(VF_COMPACT, ""), 0);
+	CHECK_EQ(fake.compactions, 3);
+	/* What compaction empties goes back to the kernel. */
+	CHECK_EQ(fake.trims, 3);
+	fake.compact_result = -EBUSY;
+	CHECK_EQ(put(VF_COMPACT, "1"), -EBUSY);
+	CHECK_EQ(fake.trims, 3);
+	check_text(VF_COMPACT, "42\n");
+}
+
+static int inner_compact, inner_verify;
+
+static void try_again(void)
+{
+	inner_compact = put(VF_COMPACT, "1");
+	inner_verify = put(VF_VERIFY, "1");
+}
+
+/* While one long work goes on, no other is begun; short things are. */
+static void test_single_flight(void)
+{
+	fake_reset();
+	fake.in_work = try_again;
+	CHECK_EQ(put(VF_COMPACT, "1"), 0);
+	CHECK_EQ(inner_compact, -EBUSY);
+	CHECK_EQ(inner_verify, -EBUSY);
+	CHECK_EQ(fake.compactions, 1);
+	inner_compact = inner_verify = 0;
+	CHECK_EQ(put(VF_VERIFY, "1"), 0);
+	CHECK_EQ(inner_compact, -EBUSY);
+	CHECK_EQ(inner_verify, -EBUSY);
+	/* And afterwards it is free again. */
+	fake.in_work = NULL;
+	CHECK_EQ(put(VF_COMPACT, "1"), 0);
+}
+
+/* Runs before all others that verify: the text is the process's. */
+static void test_never_verified(void)
+{
+	fake_reset();
+	check_text(VF_VERIFY, "never run\n");
+}
+
+static void test_verify(void)
+{
+	fake_reset();
+	CHECK_EQ(put(VF_VERIFY, "1\n"), 0);
+	check_text(VF_VERIFY, "clean\n");
+	fake.verify_result = -EUCLEAN;
+	fake.verify_msg = "inode 12 has 3 links, not 2";
+	CHECK_EQ(put(VF_VERIFY, "1"), -EUCLEAN);
+	check_text(VF_VERIFY, "inode 12 has 3 links, not 2\n");
+	/* Nothing was found out: the text stays. */
+	fake.verify_result = -EBUSY;
+	fake.verify_msg = "busy";
+	CHECK_EQ(put(VF_VERIFY, "1"), -EBUSY);
+	check_text(VF_VERIFY, "inode 12 has 3 links, not 2\n");
+	fake.verify_result = 0;
+	CHECK_EQ(put(VF_VERIFY, ""), 0);
+	check_text(VF_VERIFY, "clean\n");
+}
+
+static void test_other_files(void)
+{
+	fake_reset();
+	CHECK_EQ(put(VF_CLASSES, "1"), -EPERM);
+	CHECK_EQ(control_render(&fake_fs, VF_CLASSES, text, sizeof(text)),
+		 -ENOENT);
+	CHECK_EQ(control_render(&fake_fs, VF_SIZE, text, 0), -ENOSPC);
+	CHECK_EQ(control_render(&fake_fs, VF_COMP_ALGORITHM, text, 5), -ENOSPC);
+}
+
+/* ---- statfs ---- */
+
+#define SLACK (ARENA_SEG_SIZE + 64 * (uint64_t)ARENA_PAGE_SIZE)
+
+static struct statvfs statfs_now(void)
+{
+	struct statvfs st;
+
+	memset(&st, 0xff, sizeof(st));
+	zsfs_statfs(&fake_fs, &st);
+	CHECK_EQ(st.f_bsize, 4096);
+	CHECK_EQ(st.f_frsize, 4096);
+	CHECK_EQ(st.f_namemax, 255);
+	CHECK_EQ(st.f_bavail, st.f_bfree);
+	CHECK_EQ(st.f_favail, st.f_ffree);
+	return st;
+}
+
+static void test_statfs_memory(void)
+{
+	struct statvfs st;
+
+	fake_reset();
+	fake_fs.used_blocks = 1000;
+	fake_fs.used_inodes = 10;
+	fake.available = SLACK + 4120 * 500 + 4119;
+	st = statfs_now();
+	CHECK_EQ(st.f_bfree, 500);
+	CHECK_EQ(st.f_blocks, 1500);
+	CHECK_EQ(st.f_ffree, (4120 * 500 + 4119) / 512);
+	CHECK_EQ(st.f_files, 10 + st.f_ffree);
+	/* A promise that cannot be kept is not made. */
+	fake.available = SLACK;
+	CHECK_EQ(statfs_now().f_bfree, 0);
+	fake.available = 0;
+	st = statfs_now();
+	CHECK_EQ(st.f_bfree, 0);
+	CHECK_EQ(st.f_blocks, 1000);
+	CHECK_EQ(st.f_ffree, 0);
+}
+
+static void test_statfs_size(void)
+{
+	struct statvfs st;
+
+	fake_reset();
+	fake.available = UINT64_C(1) << 40;
+	fake_super.size_limit = 100 * 4096;
+	fake_super.inode_limit = 50;
+	fake_fs.used_blocks = 30;
+	fake_fs.used_inodes = 20;
+	st = statfs_now();
+	CHECK_EQ(st.f_bfree, 70);
+	CHECK_EQ(st.f_blocks, 100);
+	CHECK_EQ(st.f_ffree, 30);
+	CHECK_EQ(st.f_files, 50);
+	/* Reservations may go past the limit for a moment. */
+	fake_fs.used_blocks = 101;
+	fake_fs.used_inodes = 51;
+	st = statfs_now();
+	CHECK_EQ(st.f_bfree, 0);
+	CHECK_EQ(st.f_blocks, 101);
+	CHECK_EQ(st.f_ffree, 0);
+	fake_fs.used_blocks = fake_fs.used_inodes = -1;
+	st = statfs_now();
+	CHECK_EQ(st.f_bfree, 100);
+	CHECK_EQ(st.f_blocks, 100);
+}
+
+/* Without mem_limit, about what the machine has. */
+static void test_statfs_unlimited(void)
+{
+	struct statvfs st;
+	uint64_t ram = environment_ram("");
+
+	fake_reset();
+	st = statfs_now();
+	CHECK(st.f_bfree > 0 && st.f_bfree * 4096 <= ram);
+	/* The arena cannot grow beyond its addresses. */
+	fake.mem.used = ARENA_SIZE - SLACK - 4120 * 7;
+	CHECK_EQ(statfs_now().f_bfree, 7);
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_never_verified), CHECK_CASE(test_size),
+	CHECK_CASE(test_size_percent),	 CHECK_CASE(test_nr_inodes),
+	CHECK_CASE(test_mem_limit),	 CHECK_CASE(test_comp),
+	CHECK_CASE(test_mem_used_max),	 CHECK_CASE(test_compact),
+	CHECK_CASE(test_single_flight),	 CHECK_CASE(test_verify),
+	CHECK_CASE(test_other_files),	 CHECK_CASE(test_statfs_memory),
+	CHECK_CASE(test_statfs_size),	 CHECK_CASE(test_statfs_unlimited),
+};
+
+int main(int argc, char **argv)
+{
+	return CHECK_MAIN(cases, argc, argv);
+}

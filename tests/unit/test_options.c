@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line: what is taken, what is refused, and with what words. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define MIN_LIMIT (UINT64_C(16) << 20)
+#define MAX_ARGS  12
+
+/* As super.c's, but without all that hangs on it. */
+uint64_t zsfs_min_mem_limit(unsigned nr_threads)
+{
+	return MIN_LIMIT + nr_threads;
+}
+
+static const struct environment root_env = {
+	.ram = UINT64_C(8) << 30, .cpus = 4, .privileged = true};
+static const struct environment user_env = {
+	.ram = UINT64_C(8) << 30, .cpus = 1, .privileged = false};
+
+static struct zsfs_options o;
+static char msg[OPTIONS_MSG_SIZE];
+
+/* Parse a command line of words separated by single spaces; "''" is empty. */
+static int parse_as(const struct environment *env, const char *line)
+{
+	char *argv[MAX_ARGS + 1], copy[2048], *save = NULL, *word;
+	int argc = 0;
+
+	options_free(&o);
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (word = strtok_r(copy, " ", &save); word && argc < MAX_ARGS;
+	     word = strtok_r(NULL, " ", &save)) {
+		argv[argc++] = strcmp(word, "''") ? word : word + 2;
+	}
+	argv[argc] = NULL;
+	return options_parse(argc, argv, env, &o, msg, sizeof(msg));
+}
+
+static int parse(const char *line)
+{
+	return parse_as(&root_env, line);
+}
+
+#define OK(line) REQUIRE(parse(line) == 0)
+
+static bool is(const char *got, const char *want)
+{
+	return got && strcmp(got, want) == 0;
+}
+
+/* ---- defaults ---- */
+
+static void test_defaults_root(void)
+{
+	OK("zsfs /mnt");
+	CHECK(is(o.mountpoint, "/mnt"));
+	CHECK(!o.source);
+	CHECK(is(o.fsname, "zsfs"));
+	CHECK(is(o.subtype, "zsfs"));
+	CHECK_EQ(o.fs.size_limit, 0);
+	CHECK_EQ(o.fs.mem_limit, UINT64_C(4) << 30);
+	CHECK_EQ(o.fs.inode_limit, 0);
+	CHECK_EQ(o.fs.comp.alg, ZCOMP_LZ4);
+	CHECK_EQ(o.fs.comp.level, 1);
+	CHECK_EQ(o.fs.chain_size, 8);
+	CHECK_EQ(o.fs.nr_threads, 4);
+	CHECK_EQ(o.fs.nr_helpers, 3);
+	CHECK_EQ(o.fs.mode, 01777);
+	CHECK_EQ(o.fs.uid, geteuid());
+	CHECK_EQ(o.fs.gid, getegid());
+	CHECK_EQ(o.fs.owner_uid, geteuid());
+	CHECK_EQ(o.fs.owner_gid, getegid());
+	CHECK(!o.fs.noatime && !o.fs.no_huge);
+	CHECK(o.allow_other);
+	CHECK(!o.foreground && !o.debug && !o.help && !o.version && !o.fake);
+	CHECK(!o.read_only && !o.noexec && !o.nosuid && !o.nodev && !o.sync &&
+	      !o.dirsync);
+}
+
+static void test_defaults_user(void)
+{
+	REQUIRE(parse_as(&user_env, "zsfs /mnt") == 0);
+	CHECK_EQ(o.fs.mode, 0755);
+	CHECK(!o.allow_other);
+	CHECK_EQ(o.fs.nr_threads, 2);
+	CHECK_EQ(o.fs.nr_helpers, 0);
+}
+
+static void test_many_cpus(void)
+{
+	struct environment env = root_env;
+
+	env.cpus = 200;
+	REQUIRE(parse_as(&env, "zsfs /mnt") == 0);
+	CHECK_EQ(o.fs.nr_threads, 16);
+	CHECK_EQ(o.fs.nr_helpers, 15);
+}
+
+static void test_cgroup_default(void)
+{
+	struct environment env = root_env;
+
+	env.cgroup = UINT64_C(1) << 30;
+	REQUIRE(parse_as(&env, "zsfs /mnt") == 0);
+	CHECK_EQ(o.fs.mem_limit, UINT64_C(512) << 20);
+	/* What is asked for counts all the same. */
+	REQUIRE(parse_as(&env, "zsfs -o mem_limit=2G /mnt") == 0);
+	CHECK_EQ(o.fs.mem_limit, UINT64_C(2) << 30);
+	env.cgroup = 2 * MIN_LIMIT;
+	CHECK_EQ(parse_as(&env, "zsfs /mnt"), -EINVAL);
+	CHECK(strstr(msg, "give mem_limit=17M or more"));
+	CHECK_EQ(parse_as(&env, "zsfs -o mem_limit=17M /mnt"), 0);
+}
+
+/* ---- values ---- */
+
+static void test_limits(void)
+{
+	OK("zsfs -o size=1G,mem_limit=25%,nr_inodes=10k /mnt");
+	CHECK_EQ(o.fs.size_limit, UINT64_C(1) << 30);
+	CHECK_EQ(o.fs.mem_limit, UINT64_C(2) << 30);
+	CHECK_EQ(o.fs.inode_limit, 10240);
+	OK("zsfs -o size=200% -o mem_limit=0 /mnt");
+	CHECK_EQ(o.fs.size_limit, UINT64_C(16) << 30);
+	CHECK_EQ(o.fs.mem_limit, 0);
+	/* Whole blocks, rounded up. */
+	OK("zsfs -o size=1 /mnt");
+	CHECK_EQ(o.fs.size_limit, 4096);
+	OK("zsfs -o size=8192 /mnt");
+	CHECK_EQ(o.fs.size_limit, 8192);
+	OK("zsfs -o size=8193 /mnt");
+	CHECK_EQ(o.fs.size_limit, 12288);
+	/* The last one counts. */
+	OK("zsfs -o size=1G,size=2G -o size=0 /mnt");
+	CHECK_EQ(o.fs.size_limit, 0);
+}
+
+static void test_mem_limit_least(void)
+{
+	/* 4 threads: 16 MiB + 4 bytes. */
+	OK("zsfs -o mem_limit=16777220 /mnt");
+	CHECK_EQ(o.fs.mem_limit, 16777220);
+	CHECK_EQ(parse("zsfs -o mem_limit=16777219 /mnt"), -EINVAL);
+	CHECK(is(msg, "option mem_limit: 16777219 bytes are too little; "
+		      "allowed: at least 16777220 bytes (17M), or 0 for no "
+		      "limit"));
+}
+
+static void test_root_directory(void)
+{
+	OK("zsfs -o mode=0700,uid=12,gid=34 /mnt");
+	CHECK_EQ(o.fs.mode, 0700);
+	CHECK_EQ(o.fs.uid, 12);
+	CHECK_EQ(o.fs.owner_uid, 12);
+	CHECK_EQ(o.fs.gid, 34);
+	CHECK_EQ(o.fs.owner_gid, 34);
+	OK("zsfs -o mode=0,uid=root,gid=root /mnt");
+	CHECK_EQ(o.fs.mode, 0);
+	CHECK_EQ(o.fs.uid, 0);
+	CHECK_EQ(o.fs.gid, 0);
+	OK("zsfs -o mode=7777,uid=4294967294 /mnt");
+	CHECK_EQ(o.fs.mode, 07777);
+	CHECK_EQ(o.fs.uid, 4294967294u);
+}
+
+static void test_comp(void)
+{
+	OK("zsfs -o comp=zstd:3,chain_size=16 /mnt");
+	CHECK_EQ(o.fs.comp.alg, ZCOMP_ZSTD);
+	CHECK_EQ(o.fs.comp.level, 3);
+	CHECK_EQ(o.fs.chain_size, 16);
+	OK("zsfs -o comp=none,chain_size=4 /mnt");
+	CHECK_EQ(o.fs.comp.alg, ZCOMP_RAW);
+	CHECK_EQ(o.fs.chain_size, 4);
+}
+
+static void test_flags(void)
+{
+	OK("zsfs -o ro,noexec,nosuid,nodev,sync,dirsync,noatime,noallow_other "
+	   "/mnt");
+	CHECK(o.read_only && o.noexec && o.nosuid && o.nodev && o.sync &&
+	      o.dirsync && o.fs.noatime && !o.allow_other);
+	OK("zsfs -o ro,noexec,nosuid,nodev,sync,noatime,noallow_other "
+	   "-o rw,exec,suid,dev,async,relatime,allow_other /mnt");
+	CHECK(!o.read_only && !o.noexec && !o.nosuid && !o.nodev && !o.sync &&
+	      !o.fs.noatime && o.allow_other);
+	OK("zsfs -o noatime,atime /mnt");
+	CHECK(!o.fs.noatime);
+	OK("zsfs -o noatime,nostrictatime /mnt");
+	CHECK(!o.fs.noatime);
+}
+
+static void test_ignored(void)
+{
+	OK("zsfs -o defaults,auto,noauto,user,user=joe,nouser,users,nousers,"
+	   "owner,noowner,group,nogroup,nofail,_netdev,x-systemd.automount,"
+	   "x-foo=bar=baz,X-bar,silent,loud,lazytime,nolazytime /mnt");
+	OK("zsfs -o ,,size=1G,,,ro, /mnt");
+	CHECK(o.read_only);
+	OK("zsfs -o '' /mnt");
+}
+
+/* ---- the command line ---- */
+
+static void test_operands(void)
+{
+	OK("zsfs none /mnt");
+	CHECK(is(o.source, "none"));
+	CHECK(is(o.mountpoint, "/mnt"));
+	CHECK(is(o.fsname, "none"));
+	OK("zsfs none /mnt -o fsname=abc,subtype=");
+	CHECK(is(o.fsname, "abc"));
+	CHECK(is(o.subtype, ""));
+	OK("zsfs -- -f -o");
+	CHECK(is(o.source, "-f"));
+	CHECK(is(o.mountpoint, "-o"));
+	CHECK(!o.foreground);
+	OK("zsfs '' /mnt");
+	CHECK(is(o.source, ""));
+	CHECK_EQ(parse("zsfs"), -EINVAL);
+	CHECK(is(msg, "no mountpoint given; usage: zsfs [options] [SOURCE] "
+		      "MOUNTPOINT"));
+	CHECK_EQ(parse("zsfs a b c"), -EINVAL);
+	CHECK(is(msg, "too many arguments; usage: zsfs [options] [SOURCE] "
+		      "MOUNTPOINT"));
+}
+
+static void test_letters(void)
+{
+	OK("zsfs -f /mnt");
+	CHECK(o.foreground && !o.debug);
+	OK("zsfs /mnt -d");
+	CHECK(o.foreground && o.debug);
+	OK("zsfs -fdsnv -t zsfs /mnt -oro");
+	CHECK(o.foreground && o.debug && o.read_only);
+	OK("zsfs -h");
+	CHECK(o.help);
+	OK("zsfs --help /mnt");
+	CHECK(o.help);
+	OK("zsfs -V");
+	CHECK(o.version);
+	OK("zsfs --version");
+	CHECK(o.version);
+}
+
+/* As mount(8) calls its helpers. */
+static void test_mount_helper(void)
+{
+	OK("/sbin/mount.zsfs none /mnt -s -n -v -o rw,size=1G");
+	CHECK(!o.fake && !o.foreground);
+	CHECK_EQ(o.fs.size_limit, UINT64_C(1) << 30);
+	OK("mount.zsfs none /mnt -f -o rw");
+	CHECK(o.fake && !o.foreground);
+	OK("/sbin/mount.zsfs none /mnt -d");
+	CHECK(!o.fake && o.foreground && o.debug);
+	CHECK_EQ(parse("/sbin/mount.zsfs none /mnt -f -o bad"), -EINVAL);
+}
+
+/* ---- what is refused ---- */
+
+struct refusal {
+	const char *line;
+	const char *msg; /* whole */
+};
+
+#define SIZE_TEXT                                                              \
+	"allowed: bytes with an optional K, M, G or T, or a percentage of "    \
+	"RAM such as 50%, or 0 for no limit"
+#define MEM_TEXT                                                               \
+	"allowed: bytes with an optional K, M, G or T, or 1% to 100% of RAM, " \
+	"or 0 for no limit"
+#define COUNT_TEXT                                                             \
+	"allowed: a number with an optional K, M or G, or 0 for no limit"
+#define SEE_HELP "; zsfs --help lists what is allowed"
+
+static const struct refusal refusals[] = {
+	{"zsfs -o size= /m", "option size: bad value \"\"; " SIZE_TEXT},
+	{"zsfs -o size=-1 /m", "option size: bad value \"-1\"; " SIZE_TEXT},
+	{"zsfs -o size=1Gx /m", "option size: bad value \"1Gx\"; " SIZE_TEXT},
+	{"zsfs -o size=99999999T /m",
+	 "option size: bad value \"99999999T\"; " SIZE_TEXT},
+	{"zsfs -o size=9223372036854775807 /m",
+	 "option size: bad value \"9223372036854775807\"; " SIZE_TEXT},
+	{"zsfs -o size=a\nb /m", "option size: bad value \"a?b\"; " SIZE_TEXT},
+	{"zsfs -o size /m", "option size needs a value: size=.."},
+	{"zsfs -o mem_limit=101% /m",
+	 "option mem_limit: bad value \"101%\"; " MEM_TEXT},
+	{"zsfs -o mem_limit=half /m",
+	 "option mem_limit: bad value \"half\"; " MEM_TEXT},
+	{"zsfs -o nr_inodes=5% /m",
+	 "option nr_inodes: bad value \"5%\"; " COUNT_TEXT},
+	{"zsfs -o nr_inodes=1T /m",
+	 "option nr_inodes: bad value \"1T\"; " COUNT_TEXT},
+	{"zsfs -o mode=8 /m", "option mode: bad value \"8\"; allowed: an octal "
+			      "number from 0 to 7777"},
+	{"zsfs -o mode=17777 /m", "option mode: bad value \"17777\"; allowed: "
+				  "an octal number from 0 to 7777"},
+	{"zsfs -o mode= /m", "option mode: bad value \"\"; allowed: an octal "
+			     "number from 0 to 7777"},
+	{"zsfs -o uid=no-such-user /m", "option uid: bad value "
+					"\"no-such-user\"; allowed: a user's "
+					"number or name"},
+	{"zsfs -o uid=4294967295 /m", "option uid: bad value \"4294967295\"; "
+				      "allowed: a user's number or name"},
+	{"zsfs -o uid= /m",
+	 "option uid: bad value \"\"; allowed: a user's number or name"},
+	{"zsfs -o gid=-1 /m",
+	 "option gid: bad value \"-1\"; allowed: a group's number or name"},
+	{"zsfs -o chain_size=3 /m",
+	 "option chain_size: bad value \"3\"; allowed: 4 to 16"},
+	{"zsfs -o chain_size=17 /m",
+	 "option chain_size: bad value \"17\"; allowed: 4 to 16"},
+	{"zsfs -o chain_size=8x /m",
+	 "option chain_size: bad value \"8x\"; allowed: 4 to 16"},
+	{"zsfs -o ro=1 /m", "option ro: bad value \"1\"; allowed: no value"},
+	{"zsfs -o bogus /m", "unknown option \"bogus\"" SEE_HELP},
+	{"zsfs -o bogus=1 /m", "unknown option \"bogus=1\"" SEE_HELP},
+	{"zsfs -o =1 /m", "unknown option \"=1\"" SEE_HELP},
+	{"zsfs -o siz=1 /m", "unknown option \"siz=1\"" SEE_HELP},
+	{"zsfs -o sizes=1 /m", "unknown option \"sizes=1\"" SEE_HELP},
+	{"zsfs -o SIZE=1 /m", "unknown option \"SIZE=1\"" SEE_HELP},
+	{"zsfs -x /m", "unknown option \"-x\"" SEE_HELP},
+	{"zsfs --bogus /m", "unknown option \"--bogus\"" SEE_HELP},
+	{"zsfs --help=1 /m", "unknown option \"--help=1\"" SEE_HELP},
+	{"zsfs /m -o", "option -o needs a value"},
+	{"zsfs -o remount,size=1G /m", "option remount: not supported, write "
+				       "the new value to a file in .zsctl "
+				       "instead"},
+};
+
+static void test_refused(void)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const struct refusal *r = &refusals[i];
+		int err = parse(r->line);
+
+		if (err != -EINVAL || strcmp(msg, r->msg))
+			CHECK_FAILED("%s: %d: %s", r->line, err, msg);
+	}
+}
+
+/* Refused for a reason, and the reason is said. */
+static void test_not_supported(void)
+{
+	static const char *const names[] = {"strictatime", "norelatime",
+					    "nodiratime", "auto_unmount",
+					    "allow_root"};
+	char line[64], begin[64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(line, sizeof(line), "zsfs -o %s /mnt", names[i]);
+		snprintf(begin, sizeof(begin),
+			 "option %s: not supported, because ", names[i]);
+		CHECK_EQ(parse(line), -EINVAL);
+		CHECK(strncmp(msg, begin, strlen(begin)) == 0);
+	}
+}
+
+static void test_comp_refused(void)
+{
+	CHECK_EQ(parse("zsfs -o comp=gzip /mnt"), -EINVAL);
+	CHECK(strstr(msg, "option comp: bad value \"gzip\"; allowed: "));
+	CHECK(strstr(msg, zcomp_usage()));
+	CHECK_EQ(parse("zsfs -o comp=zstd:20 /mnt"), -EINVAL);
+	CHECK_EQ(parse("zsfs -o comp= /mnt"), -EINVAL);
+}
+
+static void test_long_values(void)
+{
+	char line[1500], big[1200];
+
+	memset(big, 'n', sizeof(big));
+	big[255] = '\0';
+	snprintf(line, sizeof(line), "zsfs -o fsname=%s /mnt", big);
+	CHECK_EQ(parse(line), 0);
+	big[255] = 'n';
+	big[256] = '\0';
+	snprintf(line, sizeof(line), "zsfs -o fsname=%s /mnt", big);
+	CHECK_EQ(parse(line), -EINVAL);
+	CHECK(strstr(msg, "nnn..\"; allowed: at most 255 bytes"));
+	snprintf(line, sizeof(line), "zsfs %s /mnt", big);
+	CHECK_EQ(parse(line), -EINVAL);
+	CHECK(strstr(msg, "option SOURCE: bad value \"nnn"));
+	big[256] = 'n';
+	big[1100] = '\0';
+	snprintf(line, sizeof(line), "zsfs -o subtype=%s /mnt", big);
+	CHECK_EQ(parse(line), -EINVAL);
+	CHECK(strstr(msg, "too long an option \"subtype=nnn"));
+	CHECK(strlen(msg) < 200);
+}
+
+/* ---- for libfuse ---- */
+
+static void check_mount_string(const char *line, bool privileged,
+			       const char *want)
+{
+	char *got;
+
+	REQUIRE(parse_as(privileged ? &root_env : &user_env, line) == 0);
+	got = options_mount_string(&o, privileged);
+	if (!is(got, want))
+		CHECK_FAILED("%s: %s", line, got);
+	free(got);
+}
+
+static void test_mount_string(void)
+{
+	check_mount_string("zsfs /mnt", true,
+			   "fsname=zsfs,subtype=zsfs,default_permissions,"
+			   "allow_other,suid,dev");
+	check_mount_string("zsfs /mnt", false,
+			   "fsname=zsfs,subtype=zsfs,default_permissions");
+	check_mount_string("zsfs none /mnt -o subtype=,nosuid,nodev,"
+			   "noallow_other",
+			   true, "fsname=none,default_permissions");
+	check_mount_string("zsfs /mnt -o fsname=", true,
+			   "fsname=none,subtype=zsfs,default_permissions,"
+			   "allow_other,suid,dev");
+	check_mount_string("zsfs /mnt -o ro,noexec,sync,dirsync,noatime,suid,"
+			   "dev,allow_other",
+			   false,
+			   "fsname=zsfs,subtype=zsfs,default_permissions,"
+			   "allow_other,noexec,ro,sync,dirsync,noatime");
+	check_mount_string("zsfs a,b\\c /mnt", false,
+			   "fsname=a\\,b\\\\c,subtype=zsfs,"
+			   "default_permissions");
+}
+
+/* The longest names, all of it escaped, are not cut. */
+static void test_mount_string_room(void)
+{
+	char line[600], name[256], *got;
+
+	memset(name, '\\', 255);
+	name[255] = '\0';
+	snprintf(line, sizeof(line), "zsfs %s /mnt -o subtype=%s,ro", name,
+		 name);
+	OK(line);
+	got = options_mount_string(&o, true);
+	CHECK(got && strlen(got) > 4 * 255);
+	CHECK(got && is(got + strlen(got) - 3, ",ro"));
+	free(got);
+}
+
+static void test_help(void)
+{
+	static const char *const words[] = {
+		"size=",   "mem_limit=",  "nr_inodes=", "mode=",
+		"uid=",	   "gid=",	  "comp=",	"chain_size=",
+		"noatime", "allow_other", "fsname=",	"subtype=",
+		"nosuid",  "--help",	  "--version",	"-f",
+		"-d"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		CHECK(strstr(options_help, words[i]));
+	for (const char *p = options_help; *p; p += strcspn(p, "\n") + 1)
+		CHECK(strcspn(p, "\n") <= 80);
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_defaults_root),
+	CHECK_CASE(test_defaults_user),
+	CHECK_CASE(test_many_cpus),
+	CHECK_CASE(test_cgroup_default),
+	CHECK_CASE(test_limits),
+	CHECK_CASE(test_mem_limit_least),
+	CHECK_CASE(test_root_directory),
+	CHECK_CASE(test_comp),
+	CHECK_CASE(test_flags),
+	CHECK_CASE(test_ignored),
+	CHECK_CASE(test_operands),
+	CHECK_CASE(test_letters),
+	CHECK_CASE(test_mount_helper),
+	CHECK_CASE(test_refused),
+	CHECK_CASE(test_not_supported),
+	CHECK_CASE(test_comp_refused),
+	CHECK_CASE(test_long_values),
+	CHECK_CASE(test_mount_string),
+	CHECK_CASE(test_mount_string_room),
+	CHECK_CASE(test_help),
+};
+
+int main(int argc, char **argv)
+{
+	int status = CHECK_MAIN(cases, argc, argv);
+
+	options_free(&o);
+	return status;
+}
