@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# test.sh: install what tests need, build, run all tests, count them.
+set -uo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+	cat <<-EOF
+	usage: scripts/test.sh [--quick] [SUITE...]
+
+	Runs all tests and ends with the line "N passed, N failed".
+	Suites (all of them unless some are named):
+
+	  check    layers, sizes of files and functions, option lists
+	  release  release build: unit, model, recovery, stress, fuzz regression
+	  bats     release build: real mounts and real programs
+	  asan     AddressSanitizer and UBSan: the same as release, and a short
+	           mount test
+	  tsan     ThreadSanitizer: likewise
+	  clang    builds with clang, warnings are errors
+
+	--quick    check, release and bats only
+	EOF
+}
+
+TEST_PACKAGES=("${BUILD_PACKAGES[@]}" bats jq python3 fio stress-ng sqlite3 rsync
+	git make tar attr acl xxd e2fsprogs xfsprogs procps util-linux libasan8
+	libubsan1 libtsan2 clang)
+# Seconds that one bats file may take before it is ended.
+BATS_SECONDS=900
+
+passed=0 failed=0 skipped=0
+
+add() {
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+	skipped=$((skipped + $3))
+}
+
+result() {
+	say "== $1: $2 passed, $3 failed, $4 skipped"
+	add "$2" "$3" "$4"
+}
+
+# one NAME COMMAND...: a step that is itself one test
+one() {
+	local name=$1 log
+
+	shift
+	if log=$("$@" 2>&1); then
+		result "$name" 1 0 0
+	else
+		say "$log"
+		result "$name" 0 1 0
+	fi
+}
+
+# build DIR MESON_OPTION...: configured anew, warnings are errors
+build() {
+	local dir=$1
+
+	shift
+	if [ -e "$dir/build.ninja" ]; then
+		meson configure "$dir" "$@"
+	else
+		meson setup "$dir" "$TOP" "$@"
+	fi && ninja -C "$dir"
+}
+
+# meson_suite NAME DIR SUITE_OPTION...
+meson_suite() {
+	local name=$1 dir=$2 log
+
+	shift 2
+	say "== $name: running"
+	meson test -C "$dir" --no-rebuild --print-errorlogs "$@" >&2
+	log=$dir/meson-logs/testlog.json
+	[ -s "$log" ] || { result "$name" 0 1 0; return; }
+	result "$name" \
+		"$(grep -c '"result": "OK"' "$log")" \
+		"$(grep -cE '"result": "(FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS)"' "$log")" \
+		"$(grep -c '"result": "SKIP"' "$log")"
+}
+
+# bats_suite NAME BUILD_DIR FILE...
+bats_suite() {
+	local name=$1 dir=$2 file out
+
+	shift 2
+	out=$(mktemp)
+	for file; do
+		say "== $name: $(basename "$file")"
+		ZSFS=$dir/fs/zsfs ZSFS_TOOLS=$dir/tests/bats/tools \
+			timeout -k 10 "$BATS_SECONDS" bats --tap "$file" </dev/null >"$out" 2>&1
+		count_tap "$name $(basename "$file")" "$out" $?
+	done
+	rm -f "$out"
+}
+
+# A file that ends before its last test has failed in what is missing.
+count_tap() {
+	local planned ok bad skips
+
+	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$2" | head -n 1)
+	bad=$(grep -c '^not ok ' "$2")
+	skips=$(grep -cE '^ok .* # skip' "$2")
+	ok=$(($(grep -c '^ok ' "$2") - skips))
+	bad=$((bad + ${planned:-0} - ok - skips - bad))
+	[ "${planned:-0}" -gt 0 ] || bad=1
+	[ "$bad" = 0 ] || grep -vE '^ok ' "$2" >&2
+	[ "$skips" = 0 ] || grep -E '^ok .* # skip' "$2" >&2
+	result "$1" "$ok" "$bad" "$skips"
+}
+
+suite_check() {
+	local script
+
+	for script in "$TOP"/scripts/check-*.sh; do
+		one "$(basename "$script")" "$script"
+	done
+}
+
+suite_release() {
+	meson_suite release "$TOP/build"
+}
+
+suite_bats() {
+	bats_suite bats "$TOP/build" "$TOP"/tests/bats/*.bats
+}
+
+suite_asan() {
+	local dir=$TOP/build-asan
+
+	one "asan: build" build "$dir" --buildtype=debugoptimized \
+		-Db_sanitize=address,undefined -Ddebug_level=2 || return
+	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0
+	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	meson_suite asan "$dir"
+	bats_suite asan "$dir" "$TOP/tests/bats/smoke.bats"
+}
+
+suite_tsan() {
+	local dir=$TOP/build-tsan
+
+	one "tsan: build" build "$dir" --buildtype=debugoptimized \
+		-Db_sanitize=thread -Ddebug_level=1 || return
+	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+	meson_suite tsan "$dir"
+	bats_suite tsan "$dir" "$TOP/tests/bats/smoke.bats"
+}
+
+suite_clang() {
+	CC=clang one "clang: build" build "$TOP/build-clang" \
+		--buildtype=release --werror
+}
+
+suites=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	--quick) suites+=(check release bats) ;;
+	check | release | bats | asan | tsan | clang) suites+=("$1") ;;
+	*)
+		usage >&2
+		exit 1
+		;;
+	esac
+	shift
+done
+[ ${#suites[@]} -gt 0 ] || suites=(check release bats asan tsan clang)
+
+install_packages "${TEST_PACKAGES[@]}"
+one "release: build" build "$TOP/build" --buildtype=release --werror -Dtests=true
+for suite in "${suites[@]}"; do
+	"suite_$suite"
+done
+
+line="$passed passed, $failed failed"
+[ "$skipped" = 0 ] || line+=", $skipped skipped"
+echo "$line"
+[ "$failed" = 0 ]
