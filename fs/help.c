@@ -2,6 +2,7 @@
 /* The text of zsfs --help. */
 #include "options.h"
 
+/* clang-format off */
 const char options_help[] =
 "Usage: zsfs [options] [SOURCE] MOUNTPOINT\n"
 "\n"
@@ -45,3 +46,4 @@ const char options_help[] =
 "\n"
 "Statistics are in MOUNTPOINT/.zsstats, controls in MOUNTPOINT/.zsctl.\n"
 "See zsfs(1).\n";
+/* clang-format on */

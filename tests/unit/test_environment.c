@@ -122,7 +122,7 @@ static void test_v1_joined(void)
 	new_root();
 	put("/proc/self/mountinfo",
 	    "32 30 0:27 / /cg/all rw - cgroup cgroup rw,cpu,memory,freezer\n");
-	put("/proc/self/cgroup", "4:cpu,memory,freezer:/g\n1:memoryx:/bad\n");
+	put("/proc/self/cgroup", "1:memoryx:/bad\n4:cpu,memory,freezer:/g\n");
 	put("/cg/all/g/memory.limit_in_bytes", "1048576\n");
 	CHECK_EQ(environment_cgroup_limit(root), MIB(1));
 }
@@ -155,6 +155,8 @@ static void test_container(void)
 	CHECK_EQ(environment_cgroup_limit(root), MIB(2));
 	/* A group whose name only begins the same is another one. */
 	put("/proc/self/cgroup", "4:memory:/docker/abcd/sub\n");
+	CHECK_EQ(environment_cgroup_limit(root), MIB(4));
+	put("/proc/self/cgroup", "4:memory:/others/abc/sub\n");
 	CHECK_EQ(environment_cgroup_limit(root), MIB(4));
 	/* Outside of the name space. */
 	put("/proc/self/cgroup", "4:memory:/../other\n");
