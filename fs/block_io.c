@@ -13,6 +13,12 @@
 /* Free pages below which a full pool is not worth compacting for a write. */
 #define WORTH_COMPACTING 32
 
+/*
+ * How far late writes may go beyond mem_limit: the kernel took them before
+ * anybody could say no.
+ */
+#define LATE_RESERVE (UINT64_C(16) << 20)
+
 /* ---- to stored form ---- */
 
 static void stage_raw(const void *src, struct staged_block *out)
@@ -82,7 +88,9 @@ static int alloc_when_full(struct tx *tx, const struct staged_block *b,
 		err = alloc_object(tx, b, ref);
 	if (err == -ENOSPC && (late || no_larger(fs, b, old))) {
 		tx->th->at->use_reserve = true;
+		tx->th->at->over_limit = late ? LATE_RESERVE : 0;
 		err = alloc_object(tx, b, ref);
+		tx->th->at->over_limit = 0;
 		tx->th->at->use_reserve = false;
 	}
 	return err;

@@ -28,7 +28,7 @@
 #include "zsmalloc.h"
 
 #define NR_LOCK_STRIPES  1024u
-#define NR_COUNT_STRIPES 64u
+#define NR_COUNT_STRIPES 16u
 
 struct crew;
 

@@ -308,15 +308,15 @@ void arena_set_reserve(struct arena *a, uint64_t bytes)
 	__atomic_store_n(&a->hdr->reserve, bytes, __ATOMIC_RELAXED);
 }
 
-uint64_t arena_bound(const struct arena *a, bool use_reserve)
+uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
 {
 	uint64_t limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
 	uint64_t reserve = __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
 
 	if (!limit)
 		return UINT64_MAX;
-	if (use_reserve)
-		return limit;
+	if (t && t->use_reserve)
+		return limit + t->over_limit;
 	return limit > reserve ? limit - reserve : 0;
 }
 
@@ -376,7 +376,7 @@ void arena_get_stats(struct arena *a, struct arena_stats *out)
 uint64_t arena_available(struct arena *a)
 {
 	const struct arena_header *h = a->hdr;
-	uint64_t bound = arena_bound(a, false);
+	uint64_t bound = arena_bound(a, NULL);
 	uint64_t held, room, backed;
 
 	if (bound == UINT64_MAX)

@@ -127,6 +127,11 @@ struct arena_thread {
 	 * arena is full. Private to the thread.
 	 */
 	bool use_reserve;
+	/*
+	 * With use_reserve: bytes it may even go beyond the limit, for data
+	 * that was accepted before it was counted. Private to the thread.
+	 */
+	uint64_t over_limit;
 };
 
 struct arena_params {

@@ -364,7 +364,7 @@ void arena_populate(uint64_t off, uint64_t len);
 
 /* arena.c */
 /* Bytes of the limit that a thread may fill; UINT64_MAX = no limit. */
-uint64_t arena_bound(const struct arena *a, bool use_reserve);
+uint64_t arena_bound(const struct arena *a, const struct arena_thread *t);
 /* Bytes that are neither in runs nor free pages. */
 uint64_t arena_fixed_bytes_locked(const struct arena *a);
 
@@ -416,6 +416,8 @@ bool seg_is_holed(unsigned nr_free, unsigned nr_present);
 /* run_map.c; a map is MAP_WORDS words, a bit per page of a segment. */
 /* First run of at least @n set bits; its first bit, or -1. */
 int map_find(const uint64_t *map, unsigned n);
+/* The last bit that is set, -1 = none. */
+int map_find_last(const uint64_t *map);
 /* Longest run of set bits, at most ARENA_MAX_RUN. */
 unsigned map_longest(const uint64_t *map);
 /* First set (@val) or clear bit at or behind @from, or ARENA_SEG_PAGES. */

@@ -154,7 +154,7 @@ uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
 
 bool arena_make_room(struct arena *a, struct arena_thread *t, uint64_t bytes)
 {
-	uint64_t bound = arena_bound(a, t->use_reserve);
+	uint64_t bound = arena_bound(a, t);
 	uint32_t link;
 
 	if (bytes > bound)
@@ -255,7 +255,7 @@ static uint32_t find_hole_locked(const struct arena *a, uint64_t max,
  */
 static int fill_hole(struct arena *a, struct arena_thread *t)
 {
-	uint64_t bound = arena_bound(a, t->use_reserve);
+	uint64_t bound = arena_bound(a, t);
 	uint64_t used = a->hdr->used;
 	uint64_t room = bound > used ? (bound - used) / ARENA_PAGE_SIZE : 0;
 	unsigned first, nr;

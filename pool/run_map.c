@@ -40,6 +40,15 @@ int map_find(const uint64_t *map, unsigned n)
 	return -1;
 }
 
+int map_find_last(const uint64_t *map)
+{
+	for (unsigned i = MAP_WORDS; i-- > 0;) {
+		if (map[i])
+			return (int)(i * 64) + 63 - __builtin_clzll(map[i]);
+	}
+	return -1;
+}
+
 /* The starts of runs of 1, 2, 4, 8, 16 in starts[0 .. result]; map not empty. */
 static unsigned double_starts(const uint64_t *map,
 			      uint64_t starts[5][MAP_WORDS])

@@ -205,7 +205,7 @@ static bool within_bound_locked(const struct arena *a,
 	uint64_t runs = (a->hdr->in_use + pages) * ARENA_PAGE_SIZE;
 
 	return arena_fixed_bytes_locked(a) + runs <=
-	       arena_bound(a, t->use_reserve);
+	       arena_bound(a, t);
 }
 
 static void set_type(struct undo_log *u, struct page_desc *d, unsigned pages,
@@ -246,7 +246,13 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 	if (!link)
 		return -EAGAIN;
 	s = segment_of(link - 1);
-	first = map_find(s->free, pages);
+	/*
+	 * Slabs, which cannot be moved, come from the other end of a segment
+	 * than zspages, so that compaction leaves long free runs.
+	 */
+	first = type == ARENA_PAGE_SLAB && pages == 1 ?
+			map_find_last(s->free) :
+			map_find(s->free, pages);
 	assert(first >= 0);
 
 	u = undo_begin(t);

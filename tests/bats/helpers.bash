@@ -228,6 +228,7 @@ quiet() {
 }
 
 unmount_all() {
+	cp /proc/self/mountinfo /tmp/bt.mi1; set -x; exec 2>/tmp/bt.trace
 	local at rc=0
 
 	while read -r at _; do

@@ -194,7 +194,10 @@ static void test_inode_valid(void)
 			{(void *)(uintptr_t)(ARENA_BASE + ARENA_SIZE - 4096),
 			 false},
 			{pfn_to_addr(seg_pfn(1)), false},
-			{pfn_to_addr(seg_pfn(0)) , true},
+			/* The page's first object is the one in use. */
+			{(void *)((uintptr_t)slab_addr(inode) &
+				  ~(uintptr_t)(ARENA_PAGE_SIZE - 1)),
+			 true},
 			{&inode, false},
 		};
 
