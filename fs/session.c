@@ -259,6 +259,15 @@ static void spawn_fusermount(const char *mountpoint)
  */
 static void detach_mount(struct session *s)
 {
+	char dev[32];
+
+	/* A path names the mount on top, which may be somebody else's. */
+	if (s->dev[0] && find_device(s->mountpoint, dev, sizeof(dev)) &&
+	    strcmp(dev, s->dev)) {
+		zsfs_log(LOG_NOTICE, "not unmounted: %s has another mount on top",
+			 s->mountpoint);
+		return;
+	}
 	if (umount2(s->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) &&
 	    errno == EPERM)
 		spawn_fusermount(s->mountpoint);

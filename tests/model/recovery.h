@@ -60,16 +60,27 @@ struct trial {
 
 #define NR_CONTEXTS 3u
 
+/* Where a worker kills itself. */
+struct crash_plan {
+	uint64_t countdown; /* of crash points; 0 = only the caller kills */
+	/* Count only those in steps of this kind, or while something is to be
+	 * reaped, or all. */
+	unsigned in; /* enum step_op, CRASH_REAPING, CRASH_ANYWHERE */
+};
+
+#define CRASH_ANYWHERE (STEP_NR + 0u)
+#define CRASH_REAPING  (STEP_NR + 1u)
+
 /* ---- recovery_worker.c ---- */
 
 /*
- * Fork a process that takes up the arena and runs steps until it is killed at
- * the @countdown'th crash point (0: by the caller), or has done them all.
+ * Fork a process that takes up the arena and runs steps until it is killed or
+ * has done them all.
  */
-pid_t worker_start(struct trial *t, uint64_t countdown);
+pid_t worker_start(struct trial *t, struct crash_plan plan);
 
 /* The same, but recovers only. */
-pid_t worker_recover(struct trial *t, uint64_t countdown);
+pid_t worker_recover(struct trial *t, struct crash_plan plan);
 
 /* The context that step number @k of actor @a runs in. */
 unsigned worker_context(const struct trial *t, unsigned a, uint64_t k);

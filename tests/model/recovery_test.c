@@ -176,13 +176,34 @@ static void wait_ready(struct trial *t)
 	}
 }
 
+/* Steps that have something to lose in the middle. */
+static const enum step_op worth_killing[] = {
+	STEP_LOOKUP,  STEP_FORGET,  STEP_MAKE,     STEP_LINK,
+	STEP_UNLINK,  STEP_RMDIR,   STEP_RENAME,   STEP_WRITE,
+	STEP_CHANGE,  STEP_VLOOKUP, STEP_TRUNCATE, STEP_VFORGET,
+	STEP_COMPACT, STEP_TRIM,
+};
+
+#define NR_WORTH_KILLING (sizeof(worth_killing) / sizeof(worth_killing[0]))
+
+static struct crash_plan draw_plan(struct rng *r)
+{
+	unsigned in = (unsigned)rng_below(r, 2 * NR_WORTH_KILLING);
+
+	if (in < NR_WORTH_KILLING)
+		return (struct crash_plan){rng_log(r, 300), worth_killing[in]};
+	if (in < NR_WORTH_KILLING + 2)
+		return (struct crash_plan){rng_log(r, 2000), CRASH_REAPING};
+	return (struct crash_plan){rng_log(r, 30000), CRASH_ANYWHERE};
+}
+
 static int kill_worker(struct trial *t, struct rng *r)
 {
 	pid_t pid;
 
 	if (HAVE_HOOKS)
-		return reap_child(t, worker_start(t, rng_log(r, 30000)));
-	pid = worker_start(t, 0);
+		return reap_child(t, worker_start(t, draw_plan(r)));
+	pid = worker_start(t, (struct crash_plan){0});
 	if (pid > 0) {
 		wait_ready(t);
 		usleep((useconds_t)rng_log(r, 20000));
@@ -193,12 +214,13 @@ static int kill_worker(struct trial *t, struct rng *r)
 
 static int kill_recovery(struct trial *t, struct rng *r)
 {
-	pid_t pid;
+	struct crash_plan plan = {
+		.countdown = HAVE_HOOKS ? rng_log(r, 2000) : 0,
+		.in = CRASH_ANYWHERE,
+	};
+	pid_t pid = worker_recover(t, plan);
 
-	if (HAVE_HOOKS)
-		return reap_child(t, worker_recover(t, rng_log(r, 2000)));
-	pid = worker_recover(t, 0);
-	if (pid > 0) {
+	if (pid > 0 && !HAVE_HOOKS) {
 		usleep((useconds_t)rng_log(r, 10000));
 		kill(pid, SIGKILL);
 	}
@@ -387,19 +409,10 @@ static int run_variant(const struct variant *v, const struct args *a,
 	return err;
 }
 
-/* Steps that have something to lose in the middle. */
-static const enum step_op must_be_hit[] = {
-	STEP_LOOKUP, STEP_FORGET, STEP_MAKE,     STEP_LINK,   STEP_UNLINK,
-	STEP_RMDIR,  STEP_RENAME, STEP_WRITE,    STEP_CHANGE, STEP_TRUNCATE,
-	STEP_VLOOKUP, STEP_COMPACT, STEP_TRIM,
-};
-
 static int check_coverage(const struct tally *y)
 {
-	size_t n = sizeof(must_be_hit) / sizeof(must_be_hit[0]);
-
-	for (size_t k = 0; k < n; k++) {
-		enum step_op op = must_be_hit[k];
+	for (size_t k = 0; k < NR_WORTH_KILLING; k++) {
+		enum step_op op = worth_killing[k];
 
 		if (y->before[op] + y->after[op] == 0)
 			return failed("never killed in", step_op_name(op));

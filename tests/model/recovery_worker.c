@@ -24,9 +24,12 @@ unsigned worker_context(const struct trial *t, unsigned a, uint64_t k)
 
 /* ---- dying ---- */
 
+/* The kind of step the thread is in. */
+static _Thread_local unsigned current_op = CRASH_ANYWHERE;
+
 #if HAVE_HOOKS
 
-static uint64_t crash_countdown; /* atomic */
+static struct crash_plan plan;   /* countdown: atomic */
 static struct zsfs *crash_fs;    /* NULL while it is being opened */
 static struct shared *crash_shared;
 
@@ -41,31 +44,37 @@ static void note_state(void)
 	crash_shared->reaping = crash_fs->super->reap_head != 0;
 }
 
-/* Other threads look at what they change: only their death is wanted. */
+static bool counts(void)
+{
+	if (plan.in == CRASH_REAPING)
+		return crash_fs->super->reap_head != 0;
+	return plan.in == CRASH_ANYWHERE || plan.in == current_op;
+}
+
+/* Looks at what other threads are changing: only their death is wanted. */
 __attribute__((no_sanitize("thread"))) static void crash(void)
 {
-	if (__atomic_fetch_sub(&crash_countdown, 1, __ATOMIC_RELAXED) != 1)
+	if (!counts() ||
+	    __atomic_fetch_sub(&plan.countdown, 1, __ATOMIC_RELAXED) != 1)
 		return;
 	if (crash_fs)
 		note_state();
 	kill(getpid(), SIGKILL);
 }
 
-static void arm(uint64_t countdown, struct zsfs *fs, struct shared *sh)
+static void arm(struct crash_plan p, struct zsfs *fs, struct shared *sh)
 {
-	if (!countdown)
-		return;
-	crash_countdown = countdown;
+	plan = p;
 	crash_fs = fs;
 	crash_shared = sh;
-	zs_crash_hook = crash;
+	zs_crash_hook = p.countdown ? crash : NULL;
 }
 
 #else
 
-static void arm(uint64_t countdown, struct zsfs *fs, struct shared *sh)
+static void arm(struct crash_plan p, struct zsfs *fs, struct shared *sh)
 {
-	(void)countdown;
+	(void)p;
 	(void)fs;
 	(void)sh;
 }
@@ -103,7 +112,9 @@ static void *run_actor(void *p)
 		step_draw(&a->draw, a->m, &s);
 		out.res = &pr->log[k];
 		__atomic_store_n(&pr->started, k + 1, __ATOMIC_SEQ_CST);
+		current_op = s.op;
 		step_run(a->m, &arg->fs->threads[nr], &s, &out);
+		current_op = CRASH_ANYWHERE;
 		__atomic_store_n(&pr->done, k + 1, __ATOMIC_SEQ_CST);
 		if (step_follow(a->m, &s, &out, t->allow, msg, sizeof(msg)))
 			give_up(t, &s, msg);
@@ -151,7 +162,7 @@ static void prepare(struct shared *sh)
 	sh->reaping = false;
 }
 
-pid_t worker_start(struct trial *t, uint64_t countdown)
+pid_t worker_start(struct trial *t, struct crash_plan p)
 {
 	struct zsfs *fs;
 	pid_t pid;
@@ -162,13 +173,13 @@ pid_t worker_start(struct trial *t, uint64_t countdown)
 	if (pid)
 		return pid;
 	fs = take_up(t);
-	arm(countdown, fs, t->shared);
+	arm(p, fs, t->shared);
 	__atomic_store_n(&t->shared->ready, 1, __ATOMIC_SEQ_CST);
 	run_actors(t, fs);
 	_exit(0);
 }
 
-pid_t worker_recover(struct trial *t, uint64_t countdown)
+pid_t worker_recover(struct trial *t, struct crash_plan p)
 {
 	pid_t pid;
 
@@ -176,7 +187,7 @@ pid_t worker_recover(struct trial *t, uint64_t countdown)
 	pid = fork();
 	if (pid)
 		return pid;
-	arm(countdown, NULL, t->shared);
+	arm(p, NULL, t->shared);
 	take_up(t);
 	_exit(0);
 }
