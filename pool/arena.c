@@ -98,9 +98,10 @@ static int plan_arena(const struct arena_params *p, bool huge,
 	h->step = huge ? ARENA_HUGE_STEP : ARENA_STEP;
 	h->nr_threads = p->nr_threads;
 	h->threads_off = ARENA_PAGE_SIZE;
-	h->root_off = round_up(h->threads_off + (uint64_t)p->nr_threads *
-					sizeof(struct arena_thread_shared),
-			       ARENA_PAGE_SIZE);
+	h->root_off = round_up(
+		h->threads_off + (uint64_t)p->nr_threads *
+					 sizeof(struct arena_thread_shared),
+		ARENA_PAGE_SIZE);
 	h->root_size = p->root_size;
 	h->root_bytes = round_up(h->root_off + p->root_size, h->step);
 	h->limit = p->limit;
@@ -193,8 +194,8 @@ static bool same_layout(const struct arena_header *h)
 /* Do the fixed fields make sense together, so that they can be used? */
 static bool sound_header(const struct arena_header *h)
 {
-	uint64_t threads_end = h->threads_off +
-			       (uint64_t)h->nr_threads * h->thread_size;
+	uint64_t threads_end =
+		h->threads_off + (uint64_t)h->nr_threads * h->thread_size;
 
 	return h->nr_threads && h->nr_threads <= ARENA_MAX_THREADS &&
 	       h->huge <= 1 && h->threads_off == ARENA_PAGE_SIZE &&

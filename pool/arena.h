@@ -278,7 +278,7 @@ int slab_for_each_inode(struct arena *a, int (*fn)(void *obj, void *arg),
 /*
  * Give RAM back to the kernel: all whole free segments when @all, else those
  * above the level that is kept (max(32 MiB, 3 % of use)); and, when
- * @punch, free runs of 64 KiB and more inside segments in use.
+ * @punch, free runs of 16 KiB and more inside segments in use.
  * Returns the pages given back. Locks: takes run and growth locks.
  */
 uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,

@@ -39,7 +39,7 @@
 #define ARENA_MAX_SEG ((uint32_t)((ARENA_SIZE - ARENA_DATA) / ARENA_SEG_SIZE))
 #define ARENA_MAX_ROOT (UINT64_C(1) << 30)
 #define ARENA_MAX_THREADS 512u
-#define ARENA_MIN_HOLE 16u
+#define ARENA_MIN_HOLE 4u
 
 /* Steps in which root area and windows are backed. */
 #define ARENA_STEP      (UINT64_C(64) << 10)

@@ -97,9 +97,10 @@ static int verify_page(struct verify *v, uint32_t seg, unsigned page)
 
 	if (map_test(s->free, page) || !map_test(s->present, page)) {
 		if (d->word)
-			return BROKEN(v, "segment %u page %u: not in use, "
-				      "descriptor %#llx", seg, page,
-				      (unsigned long long)d->word);
+			return BROKEN(v,
+				      "segment %u page %u: not in use, "
+				      "descriptor %#llx",
+				      seg, page, (unsigned long long)d->word);
 		return 0;
 	}
 	if (d->type == ARENA_PAGE_NONE || d->type >= ARENA_NR_PAGE_TYPES)
@@ -108,8 +109,8 @@ static int verify_page(struct verify *v, uint32_t seg, unsigned page)
 	if (d->run_off >= ARENA_MAX_RUN || d->run_off > page)
 		return BROKEN(v, "segment %u page %u: run offset %u", seg, page,
 			      d->run_off);
-	if (d->run_off && (d[-1].type != d->type ||
-			   d[-1].run_off + 1 != d->run_off))
+	if (d->run_off &&
+	    (d[-1].type != d->type || d[-1].run_off + 1 != d->run_off))
 		return BROKEN(v, "segment %u page %u: run is torn", seg, page);
 	v->pages[d->type]++;
 	v->in_use++;
@@ -208,8 +209,8 @@ static int verify_counter(struct verify *v, const char *name, uint64_t have,
 static int verify_counters(struct verify *v)
 {
 	const struct arena_header *h = v->a->hdr;
-	uint64_t used = arena_fixed_bytes_locked(v->a) +
-			v->present * ARENA_PAGE_SIZE;
+	uint64_t used =
+		arena_fixed_bytes_locked(v->a) + v->present * ARENA_PAGE_SIZE;
 	const struct {
 		const char *name;
 		uint64_t have, want;

@@ -36,20 +36,18 @@ static void count_compacted(struct undo_log *u, uint64_t *counter, uint64_t n)
 }
 
 /*
- * Move the object at @chunk from @src to @dst. With the last one @src ceases
- * to be a zspage and becomes the thread's pending run.
+ * Move the object at @chunk, of cell @cell, from @src to @dst. With the last
+ * one @src ceases to be a zspage and becomes the thread's pending run.
  */
 static void move_object_locked(struct zs_pool *pool, struct arena_thread *t,
 			       const struct size_class *class,
 			       struct zspage src, struct zspage dst,
-			       void *chunk)
+			       void *chunk, uint64_t cell)
 {
 	void *to = zspage_chunk(class, dst, dst.desc->freeobj);
 	uint64_t head = *chunk_head(class, chunk);
-	uint64_t cell = cell_load(head_handle(head));
 	struct undo_log *u;
 
-	assert(cell_live(cell) && cell_chunk(cell) == chunk);
 	memcpy(chunk_payload(class, to), chunk_payload(class, chunk),
 	       cell_size(cell));
 	zs_crash_point();
@@ -75,14 +73,16 @@ static void empty_zspage_locked(struct zs_pool *pool, struct arena_thread *t,
 {
 	for (unsigned i = 0; src.desc->inuse; i++) {
 		void *chunk = zspage_chunk(class, src, i);
+		uint64_t cell = chunk_cell(pool, class, chunk);
 		uint32_t dst;
 
 		assert(i < class->objs);
-		if (!(*chunk_head(class, chunk) & 1))
+		if (!cell)
 			continue;
 		dst = zspage_find_fullest(class, src.pfn);
 		assert(dst);
-		move_object_locked(pool, t, class, src, zspage_at(dst), chunk);
+		move_object_locked(pool, t, class, src, zspage_at(dst), chunk,
+				   cell);
 	}
 }
 

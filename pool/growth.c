@@ -50,7 +50,8 @@ static uint64_t drop_segment(struct arena *a, struct arena_thread *t,
 	struct undo_log *u = undo_begin(t);
 
 	seg_remove_all_locked(a, u, seg);
-	undo_set(u, &a->hdr->intent, INTENT_MAKE(INTENT_DROP, seg, 0, ARENA_SEG_PAGES));
+	undo_set(u, &a->hdr->intent,
+		 INTENT_MAKE(INTENT_DROP, seg, 0, ARENA_SEG_PAGES));
 	undo_commit(u);
 	pthread_mutex_unlock(&a->run_lock);
 

@@ -11,11 +11,6 @@
 
 #include <errno.h>
 
-static uint32_t next_free(uint32_t handle)
-{
-	return (uint32_t)*arena_handle_cell(handle);
-}
-
 static void set_free_list(struct undo_log *u, struct zs_pool_root *root,
 			  uint32_t first, uint32_t count)
 {
@@ -40,7 +35,7 @@ static void refill_from_list_locked(struct zs_pool *pool,
 
 	while (handle && n < ZS_MAGAZINE_BATCH) {
 		t->shared->handles[n++] = handle;
-		handle = next_free(handle);
+		handle = (uint32_t)cell_load(handle);
 	}
 	u = undo_begin(t);
 	set_free_list(u, root, handle, root->handles_free - n);
@@ -60,7 +55,7 @@ static void refill_from_new_locked(struct zs_pool *pool, struct arena_thread *t)
 		uint32_t handle = (uint32_t)(next + i);
 
 		/* An earlier life of the window may have left something. */
-		*arena_handle_cell(handle) = 0;
+		cell_set_free(handle, 0);
 		t->shared->handles[n - 1 - i] = handle;
 	}
 	u = undo_begin(t);
@@ -112,7 +107,7 @@ static void drain_locked(struct zs_pool *pool, struct arena_thread *t,
 	for (uint64_t i = 0; i < n; i++) {
 		uint32_t handle = from->shared->handles[left + i];
 
-		*arena_handle_cell(handle) = first;
+		cell_set_free(handle, first);
 		first = handle;
 		zs_crash_point();
 	}

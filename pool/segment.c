@@ -104,9 +104,9 @@ static void add_to(struct undo_log *u, uint64_t *w, int64_t delta)
 
 static int64_t pages_in_holes(unsigned nr_free, unsigned nr_present)
 {
-	return seg_is_holed(nr_free, nr_present) ?
-		       (int64_t)(ARENA_SEG_PAGES - nr_present) :
-		       0;
+	return seg_is_holed(nr_free, nr_present)
+		       ? (int64_t)(ARENA_SEG_PAGES - nr_present)
+		       : 0;
 }
 
 /* What follows from a change of the number of present pages. */
@@ -141,8 +141,9 @@ static void settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 		unlink_seg(u, &h->hole_head, seg, true);
 	if (holed && !was_holed)
 		link_seg(u, &h->hole_head, seg, true);
-	add_to(u, &h->hole_pages, pages_in_holes(nr_free, nr_present) -
-					  pages_in_holes(old_free, old_present));
+	add_to(u, &h->hole_pages,
+	       pages_in_holes(nr_free, nr_present) -
+		       pages_in_holes(old_free, old_present));
 
 	if (nr_present != old_present)
 		settle_present_locked(a, u, old_present, nr_present);
@@ -204,8 +205,7 @@ static bool within_bound_locked(const struct arena *a,
 {
 	uint64_t runs = (a->hdr->in_use + pages) * ARENA_PAGE_SIZE;
 
-	return arena_fixed_bytes_locked(a) + runs <=
-	       arena_bound(a, t);
+	return arena_fixed_bytes_locked(a) + runs <= arena_bound(a, t);
 }
 
 static void set_type(struct undo_log *u, struct page_desc *d, unsigned pages,
@@ -250,9 +250,9 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 	 * Slabs, which cannot be moved, come from the other end of a segment
 	 * than zspages, so that compaction leaves long free runs.
 	 */
-	first = type == ARENA_PAGE_SLAB && pages == 1 ?
-			map_find_last(s->free) :
-			map_find(s->free, pages);
+	first = type == ARENA_PAGE_SLAB && pages == 1
+			? map_find_last(s->free)
+			: map_find(s->free, pages);
 	assert(first >= 0);
 
 	u = undo_begin(t);

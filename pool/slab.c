@@ -26,7 +26,10 @@ struct slab_size {
 	uint32_t recip;
 };
 
-#define SLAB_OF(n) {(n), ARENA_PAGE_SIZE / (n), (1u << 24) / (n) + 1}
+#define SLAB_OF(n)                                                             \
+	{                                                                      \
+		(n), ARENA_PAGE_SIZE / (n), (1u << 24) / (n) + 1               \
+	}
 
 static const struct slab_size sizes[SLAB_NR_CACHES] = {
 	[SLAB_INODE] = SLAB_OF(SLAB_INODE_SIZE),
@@ -327,8 +330,7 @@ void slab_drop_spares(struct arena *a, struct arena_thread *t)
 
 static bool is_inode_slab(uint64_t pfn)
 {
-	return map_test(segment_of(pfn_seg(pfn))->inode,
-			pfn % ARENA_SEG_PAGES);
+	return map_test(segment_of(pfn_seg(pfn))->inode, pfn % ARENA_SEG_PAGES);
 }
 
 /* The owner keeps the first word odd, whatever else it stores there. */
@@ -360,9 +362,8 @@ static int for_each_in_slab(uint64_t pfn, int (*fn)(void *obj, void *arg),
 	int err = 0;
 
 	/* @fn may free the object it is given, and with it the slab. */
-	for (unsigned i = 0; !err && i < sizes[SLAB_INODE].objs &&
-			     is_inode_slab(pfn);
-	     i++) {
+	for (unsigned i = 0;
+	     !err && i < sizes[SLAB_INODE].objs && is_inode_slab(pfn); i++) {
 		uint64_t *obj = object_at(pfn, SLAB_INODE, i);
 
 		if (inode_in_use(obj))

@@ -26,7 +26,8 @@ static int walk_free_list(struct verify *v, uint64_t pfn, bool *is_free)
 				      (unsigned long long)pfn);
 		word = *object_word(pfn, d->class, idx);
 		if (word & 1 || word > 2 * UINT64_C(0xffff))
-			return BROKEN(v, "slab %llu: free object %u holds %#llx",
+			return BROKEN(v,
+				      "slab %llu: free object %u holds %#llx",
 				      (unsigned long long)pfn, idx,
 				      (unsigned long long)word);
 		is_free[idx] = true;
@@ -43,9 +44,10 @@ static int verify_inodes(struct verify *v, uint64_t pfn, const bool *is_free)
 {
 	for (unsigned i = 0; i < slab_objs_per_page(SLAB_INODE); i++) {
 		if (is_free[i] == (*object_word(pfn, SLAB_INODE, i) & 1))
-			return BROKEN(v, "slab %llu: inode %u is neither "
-				      "free nor used", (unsigned long long)pfn,
-				      i);
+			return BROKEN(v,
+				      "slab %llu: inode %u is neither "
+				      "free nor used",
+				      (unsigned long long)pfn, i);
 	}
 	return 0;
 }
@@ -62,8 +64,10 @@ int verify_slab(struct verify *v, uint64_t pfn)
 		return BROKEN(v, "slab %llu: cache %u, page %u of its run",
 			      (unsigned long long)pfn, cache, d->run_off);
 	if (map_test(s->inode, pfn % ARENA_SEG_PAGES) != (cache == SLAB_INODE))
-		return BROKEN(v, "slab %llu: cache %u, but map of inodes says "
-			      "otherwise", (unsigned long long)pfn, cache);
+		return BROKEN(v,
+			      "slab %llu: cache %u, but map of inodes says "
+			      "otherwise",
+			      (unsigned long long)pfn, cache);
 	if (!d->inuse && v->a->hdr->slab[cache].spare != pfn)
 		return BROKEN(v, "slab %llu is empty and not the spare",
 			      (unsigned long long)pfn);
@@ -116,14 +120,15 @@ static int verify_cache(struct verify *v, unsigned cache)
 	const struct slab_head *h = &v->a->hdr->slab[cache];
 
 	if (h->slabs != v->slabs[cache] || h->objs != v->slab_objs[cache])
-		return BROKEN(v, "cache %u: %llu objects in %llu slabs, "
-			      "not %llu in %llu", cache,
-			      (unsigned long long)v->slab_objs[cache],
+		return BROKEN(v,
+			      "cache %u: %llu objects in %llu slabs, "
+			      "not %llu in %llu",
+			      cache, (unsigned long long)v->slab_objs[cache],
 			      (unsigned long long)v->slabs[cache],
 			      (unsigned long long)h->objs,
 			      (unsigned long long)h->slabs);
-	if (h->spare && (!is_slab_of(v, cache, h->spare) ||
-			 page_desc_of(h->spare)->inuse))
+	if (h->spare &&
+	    (!is_slab_of(v, cache, h->spare) || page_desc_of(h->spare)->inuse))
 		return BROKEN(v, "cache %u: spare %u is no empty slab", cache,
 			      h->spare);
 	return verify_partial_list(v, cache);

@@ -39,12 +39,13 @@ struct verifier {
 
 /* Zspages. */
 
+/* Mark the free chunks; the last one's link is not looked at. */
 static int check_free_list(const struct size_class *class, struct zspage zp,
 			   bool *is_free, char *msg, size_t size)
 {
-	unsigned obj = zp.desc->freeobj, n = 0;
+	unsigned obj = zp.desc->freeobj, n = class->objs - zp.desc->inuse;
 
-	while (obj != NO_FREE_OBJ) {
+	for (; n; n--) {
 		uint64_t link;
 
 		if (obj >= class->objs || is_free[obj])
@@ -52,7 +53,8 @@ static int check_free_list(const struct size_class *class, struct zspage zp,
 					    "zspage %u: bad free chunk %u",
 					    zp.pfn, obj);
 		is_free[obj] = true;
-		n++;
+		if (n == 1)
+			return 0;
 		link = *chunk_head(class, zspage_chunk(class, zp, obj));
 		if (link & 1 || link >> 1 > class->objs)
 			return arena_broken(msg, size,
@@ -61,10 +63,10 @@ static int check_free_list(const struct size_class *class, struct zspage zp,
 					    zp.pfn, obj, link);
 		obj = link_next(link);
 	}
-	if (n + zp.desc->inuse != class->objs)
+	if (obj != NO_FREE_OBJ)
 		return arena_broken(msg, size,
-				    "zspage %u: %u free and %u in use of %u",
-				    zp.pfn, n, zp.desc->inuse, class->objs);
+				    "zspage %u: full with free chunk %u",
+				    zp.pfn, obj);
 	return 0;
 }
 
@@ -72,18 +74,17 @@ static int check_live_chunk(struct zs_pool *pool,
 			    const struct size_class *class, void *chunk,
 			    char *msg, size_t size)
 {
-	uint64_t head = *chunk_head(class, chunk), cell;
-	uint32_t handle = head_handle(head);
+	uint64_t head = *chunk_head(class, chunk);
+	uint64_t cell = chunk_cell(pool, class, chunk);
 
-	if (!(head & 1) || !handle_valid(pool, handle))
+	if (!(head & 1) || !handle_valid(pool, head_handle(head)))
 		return arena_broken(msg, size,
 				    "object at %p: bad head %#" PRIx64, chunk,
 				    head);
-	cell = cell_load(handle);
-	if (!cell_live(cell) || cell_chunk(cell) != chunk)
+	if (!cell)
 		return arena_broken(msg, size,
 				    "object at %p: cell %u does not point back",
-				    chunk, handle);
+				    chunk, head_handle(head));
 	if (cell_class(pool, cell) != class)
 		return arena_broken(msg, size,
 				    "object at %p: size %u in class %u", chunk,

@@ -44,8 +44,8 @@ int arena_grow_window(struct arena *a, struct arena_thread *t,
 		      enum arena_intent op)
 {
 	struct arena_header *h = a->hdr;
-	uint64_t off = op == INTENT_WINDOW_LOW ? h->window_low - h->step :
-						 h->window_high;
+	uint64_t off = op == INTENT_WINDOW_LOW ? h->window_low - h->step
+					       : h->window_high;
 	int err;
 
 	arena_set_intent(a, INTENT_MAKE(op, 0, 0, 0));
@@ -63,8 +63,8 @@ int arena_grow_window(struct arena *a, struct arena_thread *t,
 uint64_t arena_window_need(const struct arena *a, uint64_t segs)
 {
 	const struct arena_header *h = a->hdr;
-	uint64_t low = ARENA_WINDOW -
-		       (h->nr_segs + segs) * sizeof(struct segment);
+	uint64_t low =
+		ARENA_WINDOW - (h->nr_segs + segs) * sizeof(struct segment);
 
 	if (low >= h->window_low)
 		return 0;

@@ -9,10 +9,15 @@
  *             (struct page_desc): objects in use, first free object, class,
  *             fullness group, links. The other pages know by run_off how far
  *             the first one is.
- *   chunk     class->size bytes. Its first word, the head, tells by bit 0
- *             whether it is in use:
- *               live  word << 32 | handle << 1 | 1
- *               free  (index of the next free chunk + 1) << 1, 0 = last
+ *   chunk     class->size bytes. The first word of one in use is its head,
+ *               word << 32 | handle << 1 | 1
+ *             and that of a free one the link to the next free chunk,
+ *               (index of that chunk + 1) << 1
+ *             but the last free chunk of a zspage has no link: how many there
+ *             are is known, so nobody looks for one. It may still hold the
+ *             head of the object it was, which is dead because no cell points
+ *             at it. So a full zspage gets a free chunk, and loses it again,
+ *             without a look at memory that is most likely not in the cache.
  *             In the huge class the head is in the descriptor (instead of the
  *             links, since a zspage of that class is always full and full
  *             zspages are on no list), and the chunk is all payload.
@@ -207,6 +212,12 @@ static inline uint64_t cell_load(uint32_t handle)
 	return __atomic_load_n(arena_handle_cell(handle), __ATOMIC_RELAXED);
 }
 
+/* Of a free handle, whose cell only the dead may still name. */
+static inline void cell_set_free(uint32_t handle, uint32_t next)
+{
+	__atomic_store_n(arena_handle_cell(handle), next, __ATOMIC_RELAXED);
+}
+
 /* Under the class lock, in the critical section of @u. */
 static inline void cell_store(struct undo_log *u, uint32_t handle, uint64_t val)
 {
@@ -239,7 +250,7 @@ static inline uint32_t head_word(uint64_t head)
 	return (uint32_t)(head >> 32);
 }
 
-/* What a free chunk holds; @next may be NO_FREE_OBJ. */
+/* What a free chunk holds that is not the last one. */
 static inline uint64_t link_make(uint16_t next)
 {
 	return (uint64_t)(uint16_t)(next + 1) << 1;
@@ -328,6 +339,18 @@ static inline unsigned zspage_obj_index(const struct size_class *class,
 			      (const char *)pfn_to_addr(zp.pfn));
 
 	return recip_div((unsigned)(off / ZS_CHUNK_UNIT), class->unit_recip);
+}
+
+/* The cell of the live object at @chunk; 0 if there is none. */
+static inline uint64_t chunk_cell(const struct zs_pool *pool,
+				  const struct size_class *class, void *chunk)
+{
+	uint64_t head = *chunk_head(class, chunk), cell;
+
+	if (!(head & 1) || !handle_valid(pool, head_handle(head)))
+		return 0;
+	cell = cell_load(head_handle(head));
+	return cell_live(cell) && cell_chunk(cell) == chunk ? cell : 0;
 }
 
 static inline unsigned fullness_group(const struct size_class *class,

@@ -92,12 +92,9 @@ static void set_inuse(struct undo_log *u, const struct size_class *class,
 
 void zspage_init(const struct size_class *class, struct zspage zp)
 {
-	for (unsigned i = 0; i < class->objs; i++) {
-		unsigned next = i + 1 < class->objs ? i + 1 : NO_FREE_OBJ;
-
+	for (unsigned i = 0; i + 1 < class->objs; i++)
 		*chunk_head(class, zspage_chunk(class, zp, i)) =
-			link_make((uint16_t)next);
-	}
+			link_make((uint16_t)(i + 1));
 	for (unsigned i = 0; i < class->pages; i++)
 		zp.desc[i].class = class->slot;
 	zp.desc->freeobj = 0;
@@ -160,11 +157,17 @@ void *obj_take(struct undo_log *u, const struct size_class *class,
 	void *chunk = zspage_chunk(class, zp, desc->freeobj);
 	uint64_t *place = chunk_head(class, chunk);
 
-	assert(desc->freeobj < class->objs && !(*place & 1));
+	assert(desc->inuse < class->objs && desc->freeobj < class->objs);
 	undo_save(u, &desc->word);
-	desc->freeobj = link_next(*place);
+	if (desc->inuse + 1u == class->objs) {
+		/* The last one holds nothing that would have to come back. */
+		desc->freeobj = NO_FREE_OBJ;
+	} else {
+		undo_save(u, place);
+		desc->freeobj = link_next(*place);
+	}
+	*place = head;
 	undo_set(u, &class->root->objs_used, class->root->objs_used + 1);
-	undo_set(u, place, head);
 	set_inuse(u, class, zp, desc->inuse + 1u);
 	return chunk;
 }
@@ -176,10 +179,9 @@ void obj_put(struct undo_log *u, const struct size_class *class,
 
 	assert(desc->inuse > 0);
 	undo_save(u, &desc->word);
-	if (desc->inuse > 1) {
+	if (desc->inuse < class->objs && desc->inuse > 1)
 		undo_set(u, chunk_head(class, chunk), link_make(desc->freeobj));
-		desc->freeobj = (uint16_t)zspage_obj_index(class, zp, chunk);
-	}
+	desc->freeobj = (uint16_t)zspage_obj_index(class, zp, chunk);
 	undo_set(u, &class->root->objs_used, class->root->objs_used - 1);
 	set_inuse(u, class, zp, desc->inuse - 1u);
 }

@@ -62,6 +62,10 @@ The data are this machine's own files (libraries, programs, text of
 /usr/include and /usr/share), put together once in RAM before the clock
 starts, so that no writer waits for a disk.
 
+Before each turn as much RAM as the data file has is used and given back: a
+virtual machine's free memory may have gone to the host, and to get it back
+can take longer than to compress what is put there.
+
 How to read it
   Each system gets its turn in each round, and the order of the turns rotates,
   so that a slow minute of the machine hits all of them. Single numbers can

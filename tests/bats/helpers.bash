@@ -228,11 +228,11 @@ quiet() {
 }
 
 unmount_all() {
-	cp /proc/self/mountinfo /tmp/bt.mi1; set -x; exec 2>/tmp/bt.trace
+	mounts_below "$T" >/tmp/bt.mb; cp /proc/self/mountinfo /tmp/bt.mi1
 	local at rc=0
 
 	while read -r at _; do
-		zsfs_umount "$at" && continue
+		zsfs_umount "$at" && { cp /proc/self/mountinfo /tmp/bt.mi2; continue; }
 		rc=1
 		umount -l "$at" || { abort_mounts; umount -l "$at" || true; }
 	done < <(mounts_below "$T" | tac)

@@ -234,6 +234,26 @@ static struct result do_seqread(const struct params *p)
 	return r;
 }
 
+/*
+ * Use RAM and give it back. A virtual machine may have handed its free pages to
+ * the host, and whoever takes them first waits until they are there again.
+ */
+static struct result do_touch(const struct params *p)
+{
+	struct result r = {.ops = 1, .bytes = p->size};
+	uint64_t start = now();
+	void *ram = mmap(NULL, p->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (ram == MAP_FAILED)
+		die("%llu bytes", (unsigned long long)p->size);
+	madvise(ram, p->size, MADV_HUGEPAGE);
+	memset(ram, 1, p->size);
+	munmap(ram, p->size);
+	r.nsec = now() - start;
+	return r;
+}
+
 struct random_job {
 	const struct params *p;
 	const struct source *src; /* NULL: read */
@@ -444,15 +464,17 @@ static const struct command {
 	{"randread", do_randread}, {"randwrite", do_randwrite},
 	{"create", do_create},	   {"stat", do_stat},
 	{"openread", do_openread}, {"rename", do_rename},
-	{"unlink", do_unlink},
+	{"unlink", do_unlink},	   {"touch", do_touch},
 };
 
 static const char usage[] =
 	"usage: fsbench COMMAND [options] PATH\n"
 	"commands on a file:       seqwrite seqread randread randwrite\n"
 	"commands in a directory:  create stat openread rename unlink\n"
+	"command on RAM:           touch (PATH is any word)\n"
 	"  --src FILE    data to write (seqwrite, randwrite)\n"
-	"  --size N      bytes to write, or of each file (openread reads "
+	"  --size N      bytes to write or touch, or of each file (openread "
+	"reads "
 	"them)\n"
 	"  --offset N    where seqwrite begins\n"
 	"  --bs N        bytes per sequential read or write (1048576)\n"

@@ -2,12 +2,14 @@
 /*
  * The pool on its own: a store of text lines that survives its process.
  *
- *   pool_example < FILE
+ *   pool_example FILE
  *
- * A child keeps every line of its input as an object, drops every second one,
- * packs the rest, and ends without any farewell. The parent takes up the same
- * memory and prints what is left. Nothing but zsmalloc.h is needed for that.
+ * A child keeps every line of FILE as an object, drops every second one, packs
+ * the rest, and is killed. The parent takes up the same memory, prints what is
+ * left and compares it with the file. Nothing but zsmalloc.h is needed for
+ * that.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,53 +48,61 @@ static void store_line(struct zs_pool *pool, struct arena_thread *t,
 	zs_obj_write(pool, t, (uint32_t)REF_VALUE(*ref), line, len);
 }
 
-static void print_line(struct zs_pool *pool, struct arena_thread *t,
-		       uint64_t ref)
-{
-	struct zs_obj_info info;
-	const void *p = zs_obj_read_begin(pool, t, (uint32_t)REF_VALUE(ref),
-					  &info);
-
-	if (!p) {
-		fprintf(stderr, "pool_example: a line is lost\n");
-		exit(1);
-	}
-	fwrite(p, 1, info.size, stdout);
-	zs_obj_read_end(pool, t);
-}
-
-static void fill(struct arena *a, struct zs_pool *pool)
+static void fill(struct arena *a, struct zs_pool *pool, FILE *in)
 {
 	struct arena_thread *t = arena_thread(a, 0);
 	uint64_t *lines = lines_of(a);
 	char buf[ZS_MAX_ALLOC_SIZE];
 	unsigned n = 0;
 
-	while (n < MAX_LINES && fgets(buf, sizeof(buf), stdin))
+	while (n < MAX_LINES && fgets(buf, sizeof(buf), in))
 		store_line(pool, t, &lines[n++], buf);
 	for (unsigned i = 1; i < n; i += 2)
 		zs_free(pool, t, &lines[i]);
 	zs_compact(pool, t);
-	_exit(0);
+	kill(getpid(), SIGKILL);
 }
 
-static void print_all(struct arena *a, struct zs_pool *pool)
+/* Print the line that @ref owns; is it this one? */
+static bool print_line(struct zs_pool *pool, struct arena_thread *t,
+		       uint64_t ref, const char *line)
+{
+	struct zs_obj_info info;
+	const void *p = zs_obj_read_begin(pool, t, (uint32_t)REF_VALUE(ref),
+					  &info);
+	bool same;
+
+	if (!p)
+		return false;
+	fwrite(p, 1, info.size, stdout);
+	same = info.size == strlen(line) && !memcmp(p, line, info.size);
+	zs_obj_read_end(pool, t);
+	return same;
+}
+
+static int print_all(struct arena *a, struct zs_pool *pool, FILE *in)
 {
 	struct arena_thread *t = arena_thread(a, 0);
 	const uint64_t *lines = lines_of(a);
+	char buf[ZS_MAX_ALLOC_SIZE];
 	struct zs_pool_stats stats;
+	unsigned n = 0, wrong = 0;
 
-	for (unsigned i = 0; i < MAX_LINES; i++) {
-		if (lines[i])
-			print_line(pool, t, lines[i]);
+	for (; n < MAX_LINES && fgets(buf, sizeof(buf), in); n++) {
+		if (n % 2)
+			wrong += lines[n] != REF_NONE;
+		else
+			wrong += !print_line(pool, t, lines[n], buf);
 	}
 	zs_pool_get_stats(pool, &stats);
-	fprintf(stderr, "%llu lines in %llu pages\n",
-		(unsigned long long)stats.objs_used,
-		(unsigned long long)stats.pages_used);
+	fprintf(stderr, "%llu of %u lines in %llu pages, %u wrong\n",
+		(unsigned long long)stats.objs_used, n,
+		(unsigned long long)stats.pages_used, wrong);
+	return wrong || !n || stats.objs_used != (n + 1) / 2;
 }
 
-int main(void)
+/* Make the memory and let a child fill it; returns what names the memory. */
+static int fill_in_child(FILE *in)
 {
 	struct arena_params params = {
 		.limit = 64 << 20,
@@ -111,19 +121,37 @@ int main(void)
 		fail("zs_create_pool", err);
 	fd = dup(arena_fd(a));
 	if (fork() == 0)
-		fill(a, pool);
+		fill(a, pool, in);
 	wait(NULL);
-
 	zs_close_pool(pool);
 	arena_close(a);
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct zs_pool *pool;
+	struct arena *a;
+	int err, fd, ret;
+	FILE *in;
+
+	in = argc == 2 ? fopen(argv[1], "re") : NULL;
+	if (!in) {
+		fprintf(stderr, "usage: pool_example FILE\n");
+		return 2;
+	}
+	fd = fill_in_child(in);
 	err = arena_open(fd, &a);
 	if (err)
 		fail("arena_open", err);
 	err = zs_open_pool(a, arena_root(a), &pool);
 	if (err)
 		fail("zs_open_pool", err);
-	print_all(a, pool);
+	rewind(in);
+	ret = print_all(a, pool, in);
 	zs_destroy_pool(pool, arena_thread(a, 0));
 	arena_close(a);
-	return 0;
+	close(fd);
+	fclose(in);
+	return ret;
 }

@@ -61,7 +61,8 @@ static void test_root_and_threads(void)
 
 static void test_address_taken(void)
 {
-	static const uint64_t where[] = {ARENA_BASE, ARENA_BASE + ARENA_SIZE / 2,
+	static const uint64_t where[] = {ARENA_BASE,
+					 ARENA_BASE + ARENA_SIZE / 2,
 					 ARENA_BASE + ARENA_SIZE - 4096};
 	struct arena *a = new_arena(0, true), *b = NULL;
 	struct arena_params p = {.nr_threads = 1};
@@ -71,10 +72,10 @@ static void test_address_taken(void)
 	CHECK_EQ(arena_open(fd, &b), -EEXIST);
 	arena_close(a);
 	for (unsigned i = 0; i < 3; i++) {
-		void *m = mmap((void *)(uintptr_t)where[i], 4096, PROT_NONE,
-			       MAP_PRIVATE | MAP_ANONYMOUS |
-				       MAP_FIXED_NOREPLACE,
-			       -1, 0);
+		void *m =
+			mmap((void *)(uintptr_t)where[i], 4096, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			     -1, 0);
 
 		REQUIRE(m == (void *)(uintptr_t)where[i]);
 		CHECK_EQ(arena_create(&p, &b), -EEXIST);
@@ -111,9 +112,9 @@ enum order { FIFO, LIFO, RANDOM };
 static void shuffle(uint64_t *r, unsigned n, enum order order, uint64_t seed)
 {
 	for (unsigned i = n; i-- > 1;) {
-		unsigned j = order == RANDOM ? xorshift(&seed) % (i + 1) :
-			     order == LIFO   ? n - 1 - i :
-					       i;
+		unsigned j = order == RANDOM ? xorshift(&seed) % (i + 1)
+			     : order == LIFO ? n - 1 - i
+					     : i;
 		uint64_t tmp = r[i];
 
 		if (order == LIFO && j >= i)
@@ -123,8 +124,8 @@ static void shuffle(uint64_t *r, unsigned n, enum order order, uint64_t seed)
 	}
 }
 
-static void run_pattern(struct arena *a, unsigned min, unsigned max,
-			unsigned n, enum order order)
+static void run_pattern(struct arena *a, unsigned min, unsigned max, unsigned n,
+			enum order order)
 {
 	struct arena_thread *t = arena_thread(a, 0);
 	uint64_t seed = 88172645463325252u, pages = 0;
@@ -158,8 +159,9 @@ static void test_patterns(void)
 		unsigned min, max, n;
 		enum order order;
 	} cases[] = {
-		{1, 1, 3000, FIFO},  {1, 1, 3000, RANDOM}, {16, 16, 400, LIFO},
-		{7, 7, 900, RANDOM}, {1, 16, 2000, LIFO},  {1, 16, 2000, RANDOM},
+		{1, 1, 3000, FIFO},  {1, 1, 3000, RANDOM},
+		{16, 16, 400, LIFO}, {7, 7, 900, RANDOM},
+		{1, 16, 2000, LIFO}, {1, 16, 2000, RANDOM},
 		{3, 5, 2000, FIFO},
 	};
 
@@ -249,8 +251,8 @@ static void test_reopen(void)
 		int fd = dup(arena_fd(a)), err = 0;
 
 		for (unsigned i = 0; i < 3000 && !err; i++) {
-			err = arena_run_alloc(a, t, 1 + i % 16,
-					      ARENA_PAGE_DATA, &root[i]);
+			err = arena_run_alloc(a, t, 1 + i % 16, ARENA_PAGE_DATA,
+					      &root[i]);
 			stamp_run(root[i], false);
 		}
 		CHECK_EQ(err, 0);
@@ -325,14 +327,10 @@ static void test_open_refuses(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_parameters),
-	CHECK_CASE(test_root_and_threads),
-	CHECK_CASE(test_address_taken),
-	CHECK_CASE(test_file_size_limit),
-	CHECK_CASE(test_run_map),
-	CHECK_CASE(test_patterns),
-	CHECK_CASE(test_fullest_first),
-	CHECK_CASE(test_reopen),
+	CHECK_CASE(test_parameters),	CHECK_CASE(test_root_and_threads),
+	CHECK_CASE(test_address_taken), CHECK_CASE(test_file_size_limit),
+	CHECK_CASE(test_run_map),	CHECK_CASE(test_patterns),
+	CHECK_CASE(test_fullest_first), CHECK_CASE(test_reopen),
 	CHECK_CASE(test_open_refuses),
 };
 

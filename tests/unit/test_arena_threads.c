@@ -7,7 +7,7 @@
 #include "arena_test.h"
 
 #define THREADS 4
-#define REFS    300
+#define REFS	300
 
 struct worker {
 	pthread_t id;
@@ -32,9 +32,9 @@ static int take(struct worker *w, uint64_t *ref)
 
 	if (r % 2)
 		err = arena_run_alloc(w->a, w->t, 1 + r / 2 % 16,
-				      1 + r / 64 % 3 == ARENA_PAGE_SLAB ?
-					      ARENA_PAGE_DATA :
-					      ARENA_PAGE_ZSPAGE,
+				      1 + r / 64 % 3 == ARENA_PAGE_SLAB
+					      ? ARENA_PAGE_DATA
+					      : ARENA_PAGE_ZSPAGE,
 				      ref);
 	else
 		err = slab_alloc(w->a, w->t, r / 2 % SLAB_NR_CACHES, ref);
@@ -79,8 +79,8 @@ static void other_things(struct worker *w)
 		w->t->use_reserve = r / 8 % 2;
 		break;
 	default:
-		slab_inode_valid(w->a, pfn_to_addr(seg_pfn(r / 8 % 40) +
-						   r / 512 % 512));
+		slab_inode_valid(
+			w->a, pfn_to_addr(seg_pfn(r / 8 % 40) + r / 512 % 512));
 	}
 }
 

@@ -234,6 +234,7 @@ static void test_no_such_object(void)
 	struct zs_obj_info info;
 	uint32_t handle, bad[6];
 	unsigned n = 0;
+	uint64_t cell;
 
 	open_fixture(0, 0);
 	REQUIRE(!put_object(&fx, fx.t, &fx.ref[0], 1000, 1));
@@ -254,9 +255,12 @@ static void test_no_such_object(void)
 	/* A cell that points at a page of somebody else. */
 	REQUIRE(!put_object(&fx, fx.t, &fx.ref[0], 1000, 1));
 	handle = ref_handle(fx.ref[0]);
+	cell = *arena_handle_cell(handle);
 	*arena_handle_cell(handle) = cell_make(1, 1000, 1);
 	CHECK(!zs_obj_read_begin(fx.pool, fx.t, handle, &info));
 	CHECK(!zs_obj_info(fx.pool, handle, &info));
+	*arena_handle_cell(handle) = cell;
+	CHECK(zs_obj_info(fx.pool, handle, &info));
 
 	for (size_t i = 1; i < 6; i++)
 		REQUIRE(!put_object(&fx, fx.t, &fx.ref[i], 1000, 1));
