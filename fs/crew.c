@@ -62,8 +62,9 @@ static void *helper_main(void *arg)
 		pthread_mutex_unlock(&c->lock);
 		do_pieces(j, h->at, h->zc);
 		pthread_mutex_lock(&c->lock);
+		/* The owners of several jobs may be waiting. */
 		if (--j->inside == 0)
-			pthread_cond_signal(&c->left);
+			pthread_cond_broadcast(&c->left);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;

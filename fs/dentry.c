@@ -200,8 +200,10 @@ void dentry_remove(struct tx *tx, struct zinode *dir, struct dentry *d)
 	table_clear(tx, &dir->dir.entries, d->cookie);
 	tx_free(tx, slab_ref(d));
 	set_nr_entries(tx, dir, dir->dir.nr_entries - 1);
-	if (dir->dir.nr_buckets > 1 &&
-	    dir->dir.nr_entries < dir->dir.nr_buckets / 2)
+	/* Two at a time: one would not keep pace with the removals. */
+	for (unsigned i = 0; i < 2 && dir->dir.nr_buckets > 1 &&
+			     dir->dir.nr_entries < dir->dir.nr_buckets / 2;
+	     i++)
 		merge_bucket(tx, dir);
 }
 

@@ -52,7 +52,7 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 		return err;
 	i = p;
 	memset(&i->nlookup, 0, sizeof(*i) - sizeof(i->magic));
-	i->magic = INODE_MAGIC;
+	__atomic_store_n(&i->magic, INODE_MAGIC, __ATOMIC_RELAXED);
 	i->mode = mode;
 	i->uid = uid;
 	i->gid = gid;

@@ -76,24 +76,37 @@ static struct zinode *resolve_dir(struct tx *tx, uint64_t nodeid, int *err)
 
 /* ---- lookup ---- */
 
-/* "." and "..", as a file server asks for them. */
+/*
+ * "." and "..", as a file server asks for them. The kernel may hold no count on
+ * a handle's inode, so what it is can only be believed once it is locked.
+ */
 static int lookup_dot(struct tx *tx, struct zinode *dir, bool up,
 		      struct zinode **out)
 {
-	struct zinode *i = dir;
+	struct zinode *i = dir, *to = dir;
 
-	tx_lock(tx, &(struct lock_want){dir, LOCK_SHARED}, 1);
-	if (up) {
-		int err = check_dir(dir);
+	for (;;) {
+		struct lock_want want[] = {{dir, LOCK_SHARED},
+					   {i, LOCK_SHARED}};
 
-		if (err)
-			return err;
-		i = inode_at(dir->dir.parent);
+		tx_lock(tx, want, 2);
+		if (!slab_inode_valid(tx->fs->arena, dir) ||
+		    dir->magic != INODE_MAGIC)
+			return -ESTALE;
+		if (up) {
+			int err = check_dir(dir);
+
+			if (err)
+				return err;
+			to = inode_at(dir->dir.parent);
+		} else if (!dir->nlink) {
+			return -ESTALE;
+		}
+		if (to == i)
+			break;
+		i = to;
 		tx_unlock(tx);
-		tx_lock(tx, &(struct lock_want){i, LOCK_SHARED}, 1);
 	}
-	if (!i->nlink)
-		return -ESTALE;
 	tx_count_lock(tx, i);
 	inode_add_nlookup(tx, i, 1);
 	*out = i;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/fuse.h>
-#include <sched.h>
 #include <string.h>
 
 #include "reap.h"
@@ -116,30 +115,12 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	tx_commit(tx);
 }
 
-/*
- * What was deleted before statfs(2) was called counts as free: wait for the
- * FORGETs that other threads are at. The kernel hands them out first.
- */
-static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
-{
-	for (unsigned k = 0; k < fs->nr_threads; k++) {
-		unsigned *at = &fs->threads[k].forgetting;
-		unsigned seen = __atomic_load_n(at, __ATOMIC_SEQ_CST);
-
-		if (&fs->threads[k] == self || !(seen & 1))
-			continue;
-		while (__atomic_load_n(at, __ATOMIC_SEQ_CST) == seen)
-			sched_yield();
-	}
-}
-
 void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct zsfs_thread *th = request_thread();
 	struct statvfs st;
 
 	(void)ino;
-	wait_for_forgets(th->fs, th);
 	zsfs_statfs(th->fs, &st);
 	fuse_reply_statfs(req, &st);
 }

@@ -178,7 +178,7 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first)
 		return err;
 	ghost = p;
 	memset(&ghost->nlookup, 0, sizeof(*ghost) - sizeof(ghost->magic));
-	ghost->magic = INODE_MAGIC;
+	__atomic_store_n(&ghost->magic, INODE_MAGIC, __ATOMIC_RELAXED);
 	ghost->mode = S_IFREG;
 	if (first == 0) {
 		ghost->file.blocks = i->file.blocks;
@@ -202,11 +202,17 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first)
 int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 {
 	uint64_t n = count_from(&i->file.blocks, first, STEP_BLOCKS + 1);
+	/* Where blocks lie far apart each may take a node of each level along. */
+	unsigned nodes = i->file.blocks.level + 1;
 	int err = 0;
 
-	if (n <= STEP_BLOCKS && tx_has_room(tx, (unsigned)n * 2 + 64,
-					    (unsigned)n * 2 + 32)) {
-		free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
+	if (n <= STEP_BLOCKS && tx_has_room(tx, (unsigned)n * (nodes + 1) + 64,
+					    (unsigned)n * nodes + 32)) {
+		bool all = free_tail(tx, &i->file.blocks, first,
+				     STEP_BLOCKS + 1);
+
+		assert(all);
+		(void)all;
 	} else {
 		n = first ? count_from(&i->file.blocks, first, UINT64_MAX) :
 			    i->blocks;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
+#include <sched.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -202,10 +203,30 @@ static bool is_forget(uint32_t opcode)
 	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
 }
 
+/*
+ * What was deleted before statfs(2) was called counts as free: wait for the
+ * FORGETs that other threads are at. The kernel hands them out first. Outside
+ * the gate, because a live check may keep them out until it has this thread's.
+ */
+static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
+{
+	for (unsigned k = 0; k < fs->nr_threads; k++) {
+		unsigned *at = &fs->threads[k].forgetting;
+		unsigned seen = __atomic_load_n(at, __ATOMIC_SEQ_CST);
+
+		if (&fs->threads[k] == self || !(seen & 1))
+			continue;
+		while (__atomic_load_n(at, __ATOMIC_SEQ_CST) == seen)
+			sched_yield();
+	}
+}
+
 static void execute(struct zsfs_slot *slot)
 {
 	struct fuse_buf buf = {.mem = slot->req, .size = slot->req_len};
 
+	if (slot->opcode == FUSE_STATFS)
+		wait_for_forgets(cur.th->fs, cur.th);
 	zsfs_enter(cur.th);
 	count_request(slot);
 	if (is_forget(slot->opcode)) {

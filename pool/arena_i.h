@@ -369,7 +369,7 @@ uint64_t arena_bound(const struct arena *a, const struct arena_thread *t);
 uint64_t arena_fixed_bytes_locked(const struct arena *a);
 
 /* growth.c */
-/* Back more pages, so that a run of @pages is free somewhere. */
+/* Back more pages, on the way to a free run of @pages; called until one is. */
 int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages);
 /*
  * Give back whole free segments: those above the level that is kept, or all.

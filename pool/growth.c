@@ -232,18 +232,36 @@ static int grow_segment(struct arena *a, struct arena_thread *t)
 	return err;
 }
 
-/* Find a hole of at most @max pages. Its segment as a link, 0 = none. */
-static uint32_t find_hole_locked(const struct arena *a, uint64_t max,
-				 unsigned *first, unsigned *nr)
+/* The first hole on the way to a free run of @pages in @s. Its length or 0. */
+static unsigned hole_for_run(const struct segment *s, unsigned pages,
+			     unsigned *first)
+{
+	uint64_t may_be_free[MAP_WORDS];
+	int run;
+
+	for (unsigned i = 0; i < MAP_WORDS; i++)
+		may_be_free[i] = s->free[i] | ~s->present[i];
+	run = map_find(may_be_free, pages);
+	if (run < 0)
+		return 0;
+	*first = map_next(s->present, (unsigned)run, false);
+	return map_next(s->present, *first, true) - *first;
+}
+
+/*
+ * Find a hole of at most @max pages where filling it, and perhaps the next ones
+ * behind it, makes a run of @pages. Its segment as a link, 0 = none.
+ */
+static uint32_t find_hole_locked(const struct arena *a, unsigned pages,
+				 uint64_t max, unsigned *first, unsigned *nr)
 {
 	uint32_t link = a->hdr->hole_head;
 
 	for (unsigned i = 0; link && i < MAX_HOLE_TRIES; i++) {
 		const struct segment *s = segment_of(link - 1);
 
-		*first = map_next(s->present, 0, false);
-		*nr = map_next(s->present, *first, true) - *first;
-		if (*nr <= max)
+		*nr = hole_for_run(s, pages, first);
+		if (*nr && *nr <= max)
 			return link;
 		link = s->hole_next;
 	}
@@ -252,9 +270,9 @@ static uint32_t find_hole_locked(const struct arena *a, uint64_t max,
 
 /*
  * Fill a hole of a segment in use: a cheaper way to grow than a new segment.
- * -EAGAIN when there is none any more.
+ * -EAGAIN when there is none that would help.
  */
-static int fill_hole(struct arena *a, struct arena_thread *t)
+static int fill_hole(struct arena *a, struct arena_thread *t, unsigned pages)
 {
 	uint64_t bound = arena_bound(a, t);
 	uint64_t used = a->hdr->used;
@@ -264,11 +282,10 @@ static int fill_hole(struct arena *a, struct arena_thread *t)
 	int err;
 
 	pthread_mutex_lock(&a->run_lock);
-	err = a->hdr->hole_head ? -ENOSPC : -EAGAIN;
-	link = find_hole_locked(a, room, &first, &nr);
+	link = find_hole_locked(a, pages, room, &first, &nr);
 	pthread_mutex_unlock(&a->run_lock);
 	if (!link)
-		return err;
+		return -EAGAIN;
 	err = back_pages(a, INTENT_FILL, link - 1, first, nr);
 	if (!err)
 		attach_pages(a, t, link - 1, first, nr);
@@ -287,7 +304,7 @@ int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 	/* Somebody may have grown it while we waited. */
 	done = run_available_locked(a, pages);
 	pthread_mutex_unlock(&a->run_lock);
-	err = done ? 0 : fill_hole(a, t);
+	err = done ? 0 : fill_hole(a, t, pages);
 	if (err == -EAGAIN)
 		err = grow_segment(a, t);
 	pthread_mutex_unlock(&a->grow_lock);

@@ -34,8 +34,11 @@ has_package() {
 install_packages() {
 	local missing=() p
 
-	command -v dpkg-query >/dev/null ||
-		die "this is no Debian or Ubuntu: install the equivalents of $* and run again"
+	if ! command -v dpkg-query >/dev/null; then
+		say "this is no Debian or Ubuntu: if something is missing," \
+			"install the equivalents of: $*"
+		return 0
+	fi
 	for p; do
 		has_package "$p" || missing+=("$p")
 	done
@@ -53,6 +56,7 @@ apt_install() {
 		apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" >&2
 }
 
+# shellcheck disable=SC2034 # for those who include this file
 BUILD_PACKAGES=(gcc libc6-dev linux-libc-dev meson ninja-build pkg-config
 	libfuse3-dev fuse3 liblz4-dev libzstd-dev libxxhash-dev)
 
@@ -60,6 +64,13 @@ BUILD_PACKAGES=(gcc libc6-dev linux-libc-dev meson ninja-build pkg-config
 build_release() {
 	local log
 
+	# root's build serves ordinary users, too.
+	if [ -e "$TOP/build" ] && [ ! -w "$TOP/build" ]; then
+		[ -x "$TOP/build/fs/zsfs" ] ||
+			die "you may not write to $TOP/build: remove it, or run this as its owner"
+		say "$TOP/build is not yours: using what is built there"
+		return 0
+	fi
 	if [ ! -e "$TOP/build/build.ninja" ]; then
 		log=$(meson setup "$TOP/build" "$TOP" --buildtype=release 2>&1) ||
 			{ say "$log"; die "configuring the build failed"; }

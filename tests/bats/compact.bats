@@ -65,7 +65,7 @@ objs_are() { same "$(class_total obj_used)" "$1"; }
 	random_file "$M/random" 50000000
 	text_file "$M/text" 20000000
 	full=$(mm_stat 3)
-	rm -rf "$M"/*
+	rm -rf "${M:?}"/*
 	poll 10 quiet objs_are 0
 	same "$(class_total pages_used)" 0
 	same "$(class_total obj_allocated)" 0

@@ -70,6 +70,7 @@ expect_log() {
 zsfs_teardown() {
 	local rc=0
 
+	[ -n "${T:-}" ] || return 0 # skipped before there was anything
 	tac "$T/cleanup" >"$T/cleanup.sh"
 	bash "$T/cleanup.sh" || true
 	if [ -n "${BATS_TEST_COMPLETED:-}" ] && [ -z "${BATS_TEST_SKIPPED:-}" ]
@@ -228,15 +229,18 @@ quiet() {
 }
 
 unmount_all() {
-	mounts_below "$T" >/tmp/bt.mb; cp /proc/self/mountinfo /tmp/bt.mi1
-	local at rc=0
+	local at rc=0 round
 
-	while read -r at _; do
-		zsfs_umount "$at" && { cp /proc/self/mountinfo /tmp/bt.mi2; continue; }
-		rc=1
-		umount -l "$at" || { abort_mounts; umount -l "$at" || true; }
-	done < <(mounts_below "$T" | tac)
-	return $rc
+	for round in 1 2 3; do
+		while read -r at _; do
+			zsfs_umount "$at" && continue
+			rc=1
+			umount -l "$at" || { abort_mounts; umount -l "$at" || true; }
+		done < <(mounts_below "$T" | tac)
+		mountpoint -q "$M" || return $rc
+		echo "round $round: $M is still mounted"
+	done
+	return 1
 }
 
 daemon_gone() {

@@ -200,7 +200,7 @@ fill_up() {
 	expect ok symlink x "$M/s"
 	expect ok create "$M/d/f" 644
 	same "$(stat -f -c %d "$M")" 7
-	rm -rf "$M"/*
+	rm -rf "${M:?}"/*
 	all_back() { [ "$(stat -f -c %d "$M")" = "$free" ]; }
 	poll 5 all_back
 }
@@ -215,7 +215,7 @@ fill_up() {
 	drop_cache
 	expect ok check "$M/d/f0" 0 3000 1
 	expect ok check "$M/d/f$((n - 2))" 0 3000 1
-	rm -rf "$M/d"
+	rm -rf "${M:?}/d"
 	none_used() { [ "$(class_total obj_used)" = 0 ]; }
 	poll 10 none_used
 	expect ok put "$M/f" 60000000
@@ -242,7 +242,7 @@ fill_up() {
 	expect ok -n 500 put "$M/a/c/e/f%d" 6000
 	expect ok -n 500 put "$M/b/d/f/f%d" 6000
 	fill_up "$M/big"
-	rm -rf "$M/a" "$M/b"
+	rm -rf "${M:?}/a" "$M/b"
 	same "$(ls "$M")" big
 	expect ok put "$M/f" 3000000
 }

@@ -108,7 +108,7 @@ teardown() { zsfs_teardown; }
 	same "$(cat file)" deep
 	cd "$T"
 	same "$(find "$M" -type f | wc -l)" 1
-	rm -rf "$M/$N255"
+	rm -rf "${M:?}/$N255"
 	same "$(ls -A "$M")" ""
 }
 

@@ -36,7 +36,7 @@ teardown() { zsfs_teardown; }
 	diff -r "$T/tree" "$M/tree"
 	mv "$M/tree" "$M/moved"
 	diff -r "$T/tree" "$M/moved"
-	rm -rf "$M/moved"
+	rm -rf "${M:?}/moved"
 	same "$(ls -A "$M")" ""
 }
 

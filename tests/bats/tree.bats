@@ -71,7 +71,7 @@ inventory() {
 
 @test "tree: rm -rf leaves nothing" {
 	tar -C "$M" -xf "$BATS_FILE_TMPDIR/src.tar"
-	rm -rf "$M/usr"
+	rm -rf "${M:?}/usr"
 	same "$(ls -A "$M")" ""
 	same "$(stat -c %h "$M")" 2
 	[ -z "${ZSFS_DRYRUN:-}" ] || return 0

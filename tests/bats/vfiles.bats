@@ -49,7 +49,7 @@ fill() {
 	touch "$M/d/f" "$M/g"
 	cp -a "$M/." "$T/copy"
 	same "$(ls -A "$T/copy" | xargs)" "d g"
-	rm -rf "$M"/* "$M"/.[!.]* || true
+	rm -rf "${M:?}"/* "$M"/.[!.]* || true
 	same "$(ls -A "$M")" ""
 	same "$(cat "$C/size")" 0
 }

@@ -473,20 +473,16 @@ static const char usage[] =
 	"commands in a directory:  create stat openread rename unlink\n"
 	"command on RAM:           touch (PATH is any word)\n"
 	"  --src FILE    data to write (seqwrite, randwrite)\n"
-	"  --size N      bytes to write or touch, or of each file (openread "
-	"reads "
-	"them)\n"
+	"  --size N      bytes to write or touch, or of each file\n"
 	"  --offset N    where seqwrite begins\n"
 	"  --bs N        bytes per sequential read or write (1048576)\n"
-	"  --cold        seqread: drop caches first; else read once to warm "
-	"up\n"
+	"  --cold        seqread: drop caches first; else read once before\n"
 	"  --count N     files in the directory (1000)\n"
 	"  --passes N    how often stat and openread go over them (1)\n"
 	"  --msecs N     time of random I/O (1000)\n"
 	"  --threads N   of random I/O (1)\n"
-	"stat and openread do one more pass first, untimed. rename makes "
-	"fNNNNNNN\n"
-	"gNNNNNNN, unlink removes gNNNNNNN.\n";
+	"stat and openread do one more pass first, untimed; rename makes\n"
+	"fNNNNNNN gNNNNNNN, unlink removes gNNNNNNN.\n";
 
 static void bad_usage(void) __attribute__((noreturn));
 

@@ -191,7 +191,7 @@ static struct crash_plan draw_plan(struct rng *r)
 	unsigned in = (unsigned)rng_below(r, 2 * NR_WORTH_KILLING);
 
 	if (in < NR_WORTH_KILLING)
-		return (struct crash_plan){rng_log(r, 300), worth_killing[in]};
+		return (struct crash_plan){rng_log(r, 1500), worth_killing[in]};
 	if (in < NR_WORTH_KILLING + 2)
 		return (struct crash_plan){rng_log(r, 2000), CRASH_REAPING};
 	return (struct crash_plan){rng_log(r, 30000), CRASH_ANYWHERE};

@@ -235,13 +235,37 @@ static void draw_write(struct draw *d, const struct model *m, struct step *s)
 	s->noise = rng_chance(&d->rng, d->noise);
 }
 
+static unsigned largest_file(const struct model *m)
+{
+	const struct minode *best = model_get(m, MODEL_ROOT);
+
+	for (unsigned id = 0; id < m->nr_ids; id++)
+		if (m->inodes[id] && is_known_file(m->inodes[id]) &&
+		    m->inodes[id]->nr_blocks >= best->nr_blocks)
+			best = m->inodes[id];
+	return best->id;
+}
+
+/* A size somewhere in the middle of what a file holds. */
+static uint64_t middle_of(struct draw *d, const struct minode *i)
+{
+	const struct mblock *b = &i->blocks[rng_below(&d->rng, i->nr_blocks)];
+
+	return b->index * MODEL_BLOCK + rng_below(&d->rng, 3) * 2000;
+}
+
 static void draw_truncate(struct draw *d, const struct model *m, struct step *s)
 {
-	const struct minode *i = model_get(m, s->id = draw_file(d, m));
-	unsigned n = (unsigned)rng_below(&d->rng, 100);
+	unsigned n = (unsigned)rng_below(&d->rng, 125);
+	const struct minode *i;
 
+	/* Much to cut at once is a case of its own. */
+	s->id = n < 100 ? draw_file(d, m) : largest_file(m);
 	s->attr.set = MSET_SIZE;
-	if (n < 20)
+	i = model_get(m, s->id);
+	if (n >= 100 && i->nr_blocks)
+		s->attr.size = middle_of(d, i);
+	else if (n < 20)
 		s->attr.size = 0;
 	else if (n < 50)
 		s->attr.size = rng_below(&d->rng, i->size + 1);

@@ -203,6 +203,37 @@ static void test_punch(void)
 	}
 }
 
+/* Holes that cannot make a run long enough stay. */
+static void test_useless_holes(void)
+{
+	FOR_EACH_BACKING(no_huge) {
+		struct arena *a = new_arena(0, no_huge);
+		struct arena_thread *t = arena_thread(a, 0);
+		uint64_t holes, segments;
+
+		CHECK(make_holes(a, 4, 8) >= 4 * 62 * 7);
+		holes = a->hdr->hole_pages;
+		segments = stats_of(a).segments;
+		for (unsigned i = 0; i < 32; i++)
+			CHECK_EQ(arena_run_alloc(a, t, 16, ARENA_PAGE_DATA,
+						 &refs[4 * 512 + i]),
+				 0);
+		CHECK_EQ(a->hdr->hole_pages, holes);
+		CHECK_EQ(stats_of(a).segments, segments + 1);
+
+		/* With one used page less, a run goes over two holes. */
+		arena_run_free(a, t, &refs[8]);
+		CHECK_EQ(arena_run_alloc(a, t, 15, ARENA_PAGE_DATA, &refs[8]),
+			 0);
+		CHECK_EQ(run_ref_pfn(refs[8]), seg_pfn(0) + 1);
+		CHECK_EQ(a->hdr->hole_pages, holes - 14);
+		CHECK_EQ(file_bytes(a), stats_of(a).used);
+		check_verify(a);
+		free_refs(a, t, MAX_REFS);
+		arena_close(a);
+	}
+}
+
 /* Under a limit, holes are filled as far as it goes, and no further. */
 static void test_punch_limit(void)
 {
@@ -338,6 +369,7 @@ static void test_fail_each(void)
 static const struct check_case cases[] = {
 	CHECK_CASE(test_limit),	      CHECK_CASE(test_reserve),
 	CHECK_CASE(test_give_back),   CHECK_CASE(test_punch),
+	CHECK_CASE(test_useless_holes),
 	CHECK_CASE(test_punch_limit), CHECK_CASE(test_handles),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_fail_each),

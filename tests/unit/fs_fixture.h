@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A small file system in an arena of its own, and allocations that fail on
+ * purpose: for tests of what lies between transactions and files.
+ */
+#ifndef TESTS_UNIT_FS_FIXTURE_H
+#define TESTS_UNIT_FS_FIXTURE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject.h"
+#include "zsfs_i.h"
+
+static inline struct zsfs *fixture_fs(void)
+{
+	struct zsfs_params p = {
+		.comp = {ZCOMP_LZ4, 1},
+		.chain_size = ZS_DEFAULT_CHAIN_SIZE,
+		.nr_threads = 1,
+		.mode = 0755,
+		.no_huge = true,
+	};
+	struct zsfs *fs;
+	int err = zsfs_create(&p, &fs);
+
+	if (!err)
+		return fs;
+	fprintf(stderr, "zsfs_create: %s\n", strerror(-err));
+	exit(2);
+}
+
+/* Slab objects in use, inodes aside. */
+static inline uint64_t fixture_objects(struct zsfs *fs)
+{
+	struct arena_stats st;
+	uint64_t n = 0;
+
+	arena_get_stats(fs->arena, &st);
+	for (unsigned k = SLAB_INODE + 1; k < SLAB_NR_CACHES; k++)
+		n += st.slab_objs[k];
+	return n;
+}
+
+#if ZS_DEBUG_LEVEL >= 1
+
+static unsigned fixture_countdown;
+
+static inline bool fixture_fail(void)
+{
+	return fixture_countdown && --fixture_countdown == 0;
+}
+
+/* The @n'th allocation from now on fails; 0: none. */
+static inline void fixture_fail_at(unsigned n)
+{
+	fixture_countdown = n;
+	zs_fail_hook = n ? fixture_fail : NULL;
+}
+
+/* Has it failed? */
+static inline bool fixture_has_failed(void)
+{
+	return fixture_countdown == 0;
+}
+
+#endif
+
+#endif

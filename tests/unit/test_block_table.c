@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tests of the block table: shapes, searches, growth that fails. */
+#include "check.h"
+
+#include <errno.h>
+
+#include "block_table.h"
+#include "fs_fixture.h"
+
+#define MAX_KEYS 400u
+
+static struct zsfs *fs;
+static struct ztable table;
+
+/* The plain model: pairs in no order. */
+static struct {
+	uint64_t idx, val;
+} keys[MAX_KEYS];
+static unsigned nr_keys;
+
+static uint64_t seed = 12345;
+
+static uint64_t rnd(uint64_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed % n;
+}
+
+/* ---- the model ---- */
+
+static int model_at(uint64_t idx)
+{
+	for (unsigned k = 0; k < nr_keys; k++)
+		if (keys[k].idx == idx)
+			return (int)k;
+	return -1;
+}
+
+static uint64_t model_get(uint64_t idx)
+{
+	int k = model_at(idx);
+
+	return k < 0 ? 0 : keys[k].val;
+}
+
+static void model_set(uint64_t idx, uint64_t val)
+{
+	int k = model_at(idx);
+
+	if (k < 0)
+		k = (int)nr_keys++;
+	keys[k].idx = idx;
+	keys[k].val = val;
+}
+
+static void model_clear(uint64_t idx)
+{
+	int k = model_at(idx);
+
+	if (k >= 0)
+		keys[k] = keys[--nr_keys];
+}
+
+/* The smallest index >= @from, or UINT64_MAX. */
+static uint64_t model_next(uint64_t from)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (unsigned k = 0; k < nr_keys; k++)
+		if (keys[k].idx >= from && keys[k].idx < best)
+			best = keys[k].idx;
+	return best;
+}
+
+static uint64_t model_last(void)
+{
+	uint64_t best = 0;
+
+	for (unsigned k = 0; k < nr_keys; k++)
+		if (keys[k].idx > best)
+			best = keys[k].idx;
+	return best;
+}
+
+/* ---- the table ---- */
+
+static int set_in(struct tx *tx, uint64_t idx, uint64_t val)
+{
+	uint64_t *slot = NULL;
+	int err = table_prepare(tx, &table, idx, &slot);
+
+	if (!err)
+		tx_set(tx, slot, val);
+	return err;
+}
+
+static int set(uint64_t idx, uint64_t val)
+{
+	struct tx *tx = tx_begin(fs->threads);
+	int err = set_in(tx, idx, val);
+
+	if (err)
+		return tx_abort(tx, err);
+	tx_commit(tx);
+	return 0;
+}
+
+static void clear(uint64_t idx)
+{
+	struct tx *tx = tx_begin(fs->threads);
+
+	table_clear(tx, &table, idx);
+	tx_commit(tx);
+}
+
+static int count_node(uint64_t node, unsigned order, void *arg)
+{
+	const uint64_t *slots = (const uint64_t *)(uintptr_t)node;
+	bool empty = true;
+
+	for (unsigned k = 0; k < 1u << order; k++)
+		empty &= slots[k] == 0;
+	CHECK(!empty);
+	(*(uint64_t *)arg)++;
+	return 0;
+}
+
+static uint64_t count_nodes(void)
+{
+	uint64_t n = 0;
+
+	CHECK_EQ(table_for_each_node(&table, count_node, &n), 0);
+	return n;
+}
+
+/* Every node holds something and belongs to the table. */
+static void check_nodes(void)
+{
+	CHECK_EQ(count_nodes(), fixture_objects(fs));
+	if (nr_keys == 0) {
+		CHECK_EQ(table.root, 0);
+		CHECK_EQ(table.level, 0);
+		CHECK_EQ(table.order, 0);
+	}
+}
+
+static void check_content(void)
+{
+	uint64_t idx = 0, val, n = 0;
+
+	for (; table_next(&table, &idx, &val); idx++, n++) {
+		CHECK_EQ(idx, model_next(idx));
+		CHECK_EQ(val, model_get(idx));
+		CHECK_EQ(table_get(&table, idx), val);
+	}
+	CHECK_EQ(n, nr_keys);
+	CHECK(table_last(&table, &idx, &val) == (nr_keys > 0));
+	if (nr_keys) {
+		CHECK_EQ(idx, model_last());
+		CHECK_EQ(val, model_get(idx));
+	}
+	check_nodes();
+}
+
+static void put(uint64_t idx, uint64_t val)
+{
+	CHECK_EQ(set(idx, val), 0);
+	model_set(idx, val);
+}
+
+static void drop(uint64_t idx)
+{
+	clear(idx);
+	model_clear(idx);
+}
+
+static void drop_all(void)
+{
+	while (nr_keys)
+		drop(keys[rnd(nr_keys)].idx);
+	check_content();
+}
+
+/* ---- tests ---- */
+
+static void test_shapes(void)
+{
+	static const struct {
+		uint64_t idx;
+		unsigned level, order, nodes;
+	} t[] = {
+		{0, 0, 0, 0},
+		{1, 1, 2, 1},
+		{3, 1, 2, 1},
+		{4, 1, 4, 1},
+		{15, 1, 4, 1},
+		{16, 1, 6, 1},
+		{63, 1, 6, 1},
+		{64, 2, 6, 2},
+		{4095, 2, 6, 2},
+		{4096, 3, 6, 3},
+		{262143, 3, 6, 3},
+		{262144, 4, 6, 4},
+		{UINT64_C(1) << 50, 9, 6, 9},
+		{(UINT64_C(1) << 51) - 1, 9, 6, 9},
+		{UINT64_C(1) << 62, 11, 6, 11},
+		{UINT64_MAX, 11, 6, 11},
+	};
+
+	for (unsigned k = 0; k < sizeof(t) / sizeof(t[0]); k++) {
+		put(t[k].idx, 7);
+		CHECK_EQ(table.level, t[k].level);
+		CHECK_EQ(table.order, t[k].order);
+		CHECK_EQ(count_nodes(), t[k].nodes);
+		CHECK_EQ(table_get(&table, t[k].idx), 7);
+		CHECK_EQ(table_get(&table, t[k].idx ^ 1), 0);
+		check_nodes();
+		drop(t[k].idx);
+		check_content();
+	}
+}
+
+/* From each shape to each other one, with all values kept. */
+static void test_growing(void)
+{
+	static const uint64_t at[] = {
+		0, 1, 3, 4, 15, 16, 63, 64, 4095, 4096, 262144,
+		UINT64_C(1) << 40, UINT64_C(1) << 62,
+	};
+	unsigned n = sizeof(at) / sizeof(at[0]);
+
+	for (unsigned a = 0; a < n; a++)
+		for (unsigned b = a + 1; b < n; b++) {
+			for (unsigned k = 0; k <= a; k++)
+				put(at[k], 100 + k);
+			put(at[b], 99);
+			check_content();
+			drop_all();
+		}
+}
+
+static void test_overwriting(void)
+{
+	for (unsigned k = 0; k < 3; k++)
+		for (uint64_t idx = 0; idx < 200; idx += 7)
+			put(idx, k + 1);
+	check_content();
+	/* What is not there may be cleared, too. */
+	clear(1);
+	clear(4096);
+	clear(UINT64_C(1) << 60);
+	check_content();
+	drop_all();
+}
+
+static void check_hole(uint64_t from, uint64_t want)
+{
+	CHECK_EQ(table_next_hole(&table, from), want);
+}
+
+static void test_holes(void)
+{
+	check_hole(0, 0);
+	check_hole(77, 77);
+	for (uint64_t idx = 0; idx < 200; idx++) {
+		put(idx, 5);
+		check_hole(0, idx + 1);
+		check_hole(idx, idx + 1);
+		check_hole(idx + 1, idx + 1);
+		check_hole(idx + 1000, idx + 1000);
+	}
+	drop(64);
+	check_hole(0, 64);
+	check_hole(64, 64);
+	check_hole(65, 200);
+	drop(10);
+	check_hole(0, 10);
+	check_hole(11, 64);
+	put((UINT64_C(1) << 51) - 1, 5);
+	check_hole((UINT64_C(1) << 51) - 1, UINT64_C(1) << 51);
+	drop_all();
+}
+
+/* Indices that are near each other, and near where shapes change. */
+static uint64_t draw_index(void)
+{
+	static const uint64_t base[] = {
+		0, 0, 0, 60, 4000, 4096, 262100, UINT64_C(1) << 36,
+		(UINT64_C(1) << 51) - 70,
+	};
+
+	return base[rnd(sizeof(base) / sizeof(base[0]))] + rnd(70);
+}
+
+static void random_change(unsigned percent_clear)
+{
+	struct ztable before = table;
+	uint64_t idx = draw_index(), val = 1 + rnd(1000);
+	bool take_back = rnd(4) == 0;
+	struct tx *tx = tx_begin(fs->threads);
+
+	if (rnd(100) < percent_clear || nr_keys == MAX_KEYS) {
+		if (nr_keys && rnd(2))
+			idx = keys[rnd(nr_keys)].idx;
+		table_clear(tx, &table, idx);
+		if (!take_back)
+			model_clear(idx);
+	} else {
+		CHECK_EQ(set_in(tx, idx, val), 0);
+		if (!take_back)
+			model_set(idx, val);
+	}
+	if (take_back) {
+		tx_abort(tx, -EINTR);
+		CHECK(!memcmp(&table, &before, sizeof(table)));
+	} else {
+		tx_commit(tx);
+	}
+}
+
+static void test_random(void)
+{
+	for (unsigned k = 0; k < 20000; k++) {
+		uint64_t idx = draw_index(), at = idx, val = 0;
+		bool found;
+
+		random_change(k / 2500 % 2 ? 70 : 30);
+		CHECK_EQ(table_get(&table, idx), model_get(idx));
+		found = table_next(&table, &at, &val);
+		CHECK_EQ(found ? at : UINT64_MAX, model_next(idx));
+		at = table_next_hole(&table, idx);
+		CHECK(at >= idx && !model_get(at));
+		while (idx < at)
+			CHECK(model_get(idx++) != 0);
+		if (k % 50 == 0)
+			check_content();
+	}
+	drop_all();
+}
+
+#if ZS_DEBUG_LEVEL >= 1
+
+/* Prepare @idx with the n'th allocation failing, for every n. */
+static void try_failing(uint64_t idx)
+{
+	for (unsigned n = 1; n < 100; n++) {
+		struct tx *tx = tx_begin(fs->threads);
+		uint64_t *slot;
+		int err;
+
+		fixture_fail_at(n);
+		err = table_prepare(tx, &table, idx, &slot);
+		if (!err)
+			tx_set(tx, slot, 1);
+		/* A write that got shorter commits what it has. */
+		tx_commit(tx);
+		if (!fixture_has_failed()) {
+			fixture_fail_at(0);
+			CHECK_EQ(err, 0);
+			model_set(idx, 1);
+			check_content();
+			drop(idx);
+			return;
+		}
+		fixture_fail_at(0);
+		CHECK_EQ(err, -ENOSPC);
+		check_content();
+	}
+	CHECK(!"never succeeded");
+}
+
+static void test_failing(void)
+{
+	static const uint64_t at[] = {
+		1, 5, 20, 64, 130, 4096, 300000, UINT64_C(1) << 50,
+	};
+	/* What is there before: nothing, one, small leaves, taller tables. */
+	static const uint64_t there[][3] = {
+		{0, 0, 0},   {1, 2, 3},    {6, 6, 6},
+		{40, 40, 0}, {64, 64, 64}, {5000, 64, 0},
+	};
+
+	for (unsigned t = 0; t <= sizeof(there) / sizeof(there[0]); t++) {
+		for (unsigned k = 0; t > 0 && k < 3; k++)
+			put(there[t - 1][k], 77);
+		for (unsigned k = 0; k < sizeof(at) / sizeof(at[0]); k++)
+			if (model_at(at[k]) < 0)
+				try_failing(at[k]);
+		drop_all();
+	}
+}
+
+#endif
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_shapes),
+	CHECK_CASE(test_growing),
+	CHECK_CASE(test_overwriting),
+	CHECK_CASE(test_holes),
+	CHECK_CASE(test_random),
+#if ZS_DEBUG_LEVEL >= 1
+	CHECK_CASE(test_failing),
+#endif
+};
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	fs = fixture_fs();
+	ret = CHECK_MAIN(cases, argc, argv);
+	zsfs_close(fs);
+	return ret;
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tests of directory entries: the hash, cookies, colliding names. */
+#include "check.h"
+
+#include <errno.h>
+
+#include <xxhash.h>
+
+#include "dentry.h"
+#include "fs_fixture.h"
+
+static struct zsfs *fs;
+static struct zinode *dir;
+
+/* The hash that dentry.c uses. */
+static uint32_t hash_of(const char *name)
+{
+	return (uint32_t)XXH3_64bits_withSeed(name, strlen(name),
+					      fs->super->seed);
+}
+
+static int add(const char *name, uint64_t ino)
+{
+	struct tx *tx = tx_begin(fs->threads);
+	int err = dentry_add(tx, dir, name, strlen(name), ino, S_IFREG);
+
+	if (err)
+		return tx_abort(tx, err);
+	tx_commit(tx);
+	return 0;
+}
+
+static struct dentry *find(const char *name)
+{
+	return dentry_find(fs, dir, name, strlen(name));
+}
+
+static uint64_t ino_of(const char *name)
+{
+	struct dentry *d = find(name);
+
+	return d ? d->ino : 0;
+}
+
+static void del(const char *name)
+{
+	struct dentry *d = find(name);
+	struct tx *tx;
+
+	if (!d) {
+		CHECK_FAILED("%s is not there", name);
+		return;
+	}
+	tx = tx_begin(fs->threads);
+	dentry_remove(tx, dir, d);
+	tx_commit(tx);
+}
+
+static void verify(void)
+{
+	char msg[256];
+
+	if (dentry_verify(fs, dir, msg, sizeof(msg)))
+		CHECK_FAILED("%s", msg);
+}
+
+/* Nothing may be left of an empty directory's tables. */
+static void check_empty(void)
+{
+	verify();
+	CHECK_EQ(dir->dir.nr_entries, 0);
+	CHECK_EQ(dir->dir.entries.root, 0);
+	CHECK_EQ(dir->dir.buckets.root, 0);
+	CHECK_EQ(dir->size, 0);
+	CHECK_EQ(fixture_objects(fs), 0);
+	CHECK(!dentry_next(dir, 0));
+}
+
+static void name_of(char *name, unsigned k)
+{
+	snprintf(name, 32, "entry %u", k);
+}
+
+/* ---- tests ---- */
+
+static void test_basics(void)
+{
+	struct dentry *d;
+	struct tx *tx;
+
+	check_empty();
+	CHECK_EQ(add("a", 10), 0);
+	CHECK_EQ(add("b", 11), 0);
+	CHECK_EQ(ino_of("a"), 10);
+	CHECK_EQ(ino_of("b"), 11);
+	CHECK_EQ(ino_of("ab"), 0);
+	CHECK_EQ(ino_of(""), 0);
+	CHECK_EQ(dir->dir.nr_entries, 2);
+	CHECK_EQ(dir->size, 2 * DIRENT_SIZE);
+	d = find("a");
+	CHECK_EQ(d->type, S_IFREG >> 12);
+	tx = tx_begin(fs->threads);
+	dentry_set_ino(tx, d, 77, S_IFDIR);
+	tx_commit(tx);
+	CHECK_EQ(find("a")->ino, 77);
+	CHECK_EQ(find("a")->type, S_IFDIR >> 12);
+	verify();
+	del("a");
+	CHECK(!find("a"));
+	CHECK_EQ(ino_of("b"), 11);
+	del("b");
+	check_empty();
+}
+
+static void test_names(void)
+{
+	char name[ZSFS_NAME_MAX + 1] = "";
+
+	/* One inside the other, of every length. */
+	for (unsigned n = 1; n <= ZSFS_NAME_MAX; n++) {
+		name[n - 1] = (char)(n % 255 + 1);
+		name[n] = '\0';
+		CHECK_EQ(add(name, n), 0);
+	}
+	verify();
+	for (unsigned n = ZSFS_NAME_MAX; n >= 1; n--) {
+		name[n] = '\0';
+		CHECK_EQ(ino_of(name), n);
+		del(name);
+		CHECK(!find(name));
+	}
+	check_empty();
+}
+
+/* Buckets follow the number of entries, up and down, one at a time. */
+static void test_linear_hash(void)
+{
+	const unsigned n = 3000;
+	char name[32];
+
+	for (unsigned k = 0; k < n; k++) {
+		name_of(name, k);
+		CHECK_EQ(add(name, k + 1), 0);
+		CHECK(dir->dir.nr_entries <= dir->dir.nr_buckets * 2);
+		if (k < 300 || k % 100 == 0)
+			verify();
+	}
+	CHECK(dir->dir.nr_buckets >= n / 2);
+	CHECK(dir->dir.nr_buckets <= n);
+	for (unsigned k = 0; k < n; k++) {
+		name_of(name, k);
+		CHECK_EQ(ino_of(name), k + 1);
+	}
+	for (unsigned k = 0; k < n; k++) {
+		name_of(name, k * 7 % n); /* 7 and n have no common factor */
+		del(name);
+		if (k + 300 > n || k % 100 == 0)
+			verify();
+		CHECK(dir->dir.nr_buckets <= 2 * dir->dir.nr_entries + 2);
+	}
+	CHECK_EQ(dir->dir.nr_buckets, 1);
+	check_empty();
+}
+
+static void test_abort(void)
+{
+	char name[32];
+	struct zinode before;
+
+	for (unsigned k = 0; k < 500; k++) {
+		struct tx *tx;
+
+		name_of(name, k);
+		before = *dir;
+		tx = tx_begin(fs->threads);
+		CHECK_EQ(dentry_add(tx, dir, name, strlen(name), 5, S_IFREG),
+			 0);
+		tx_abort(tx, 0);
+		CHECK(!memcmp(&before, dir, sizeof(before)));
+		CHECK(!find(name));
+		CHECK_EQ(add(name, 5), 0);
+		before = *dir;
+		tx = tx_begin(fs->threads);
+		dentry_remove(tx, dir, find(name));
+		tx_abort(tx, 0);
+		CHECK(!memcmp(&before, dir, sizeof(before)));
+		CHECK_EQ(ino_of(name), 5);
+	}
+	verify();
+	for (unsigned k = 500; k-- > 0;) {
+		name_of(name, k);
+		del(name);
+	}
+	check_empty();
+}
+
+/* A reader that stopped goes on right there, whatever happened since. */
+static void test_cookies(void)
+{
+	enum { N = 1000 };
+	bool seen[2 * N] = {false}, gone[2 * N] = {false};
+	uint64_t cookie = 0;
+	struct dentry *d;
+	unsigned added = N;
+	char name[32];
+
+	for (unsigned k = 0; k < N; k++) {
+		name_of(name, k);
+		CHECK_EQ(add(name, k + 1), 0);
+	}
+	for (unsigned k = 0; (d = dentry_next(dir, cookie)); k++) {
+		unsigned nr = (unsigned)d->ino - 1, victim = nr * 13 % N;
+
+		CHECK(d->cookie >= cookie && d->cookie >= FIRST_COOKIE);
+		CHECK(!seen[nr]);
+		seen[nr] = true;
+		cookie = d->cookie + 1;
+		if (k % 3 == 0 && added < 2 * N) {
+			name_of(name, added);
+			CHECK_EQ(add(name, added + 1), 0);
+			added++;
+		}
+		name_of(name, victim);
+		if (k % 2 && find(name)) {
+			gone[victim] = true;
+			del(name);
+		}
+		if (k % 100 == 0)
+			verify();
+	}
+	for (unsigned k = 0; k < added; k++) {
+		CHECK(seen[k] || gone[k]);
+		name_of(name, k);
+		CHECK_EQ(ino_of(name), gone[k] ? 0 : k + 1);
+		if (!gone[k])
+			del(name);
+	}
+	check_empty();
+}
+
+static void test_many(void)
+{
+	const unsigned n = 100000;
+	uint64_t cookie = 0, count = 0;
+	struct dentry *d;
+	char name[32];
+
+	for (unsigned k = 0; k < n; k++) {
+		name_of(name, k);
+		REQUIRE(add(name, k + 1) == 0);
+	}
+	verify();
+	for (; (d = dentry_next(dir, cookie)); cookie = d->cookie + 1)
+		CHECK_EQ(d->ino, ++count);
+	CHECK_EQ(count, n);
+	for (unsigned k = 0; k < n; k += 10) {
+		name_of(name, k);
+		CHECK_EQ(ino_of(name), k + 1);
+	}
+	for (unsigned k = 0; k < n; k++) {
+		name_of(name, k);
+		del(name);
+		if (k == n / 2)
+			verify();
+	}
+	check_empty();
+}
+
+/* ---- collisions ---- */
+
+struct hashed {
+	uint32_t hash;
+	unsigned k;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+	uint32_t x = ((const struct hashed *)a)->hash;
+	uint32_t y = ((const struct hashed *)b)->hash;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Names whose 32 bits of hash are the same. */
+static void test_same_hash(void)
+{
+	const unsigned n = 400000;
+	struct hashed *h = calloc(n, sizeof(*h));
+	unsigned pairs = 0;
+	char a[32], b[32];
+
+	REQUIRE(h);
+	for (unsigned k = 0; k < n; k++) {
+		name_of(a, k);
+		h[k] = (struct hashed){hash_of(a), k};
+	}
+	qsort(h, n, sizeof(*h), by_hash);
+	for (unsigned k = 1; k < n; k++) {
+		if (h[k].hash != h[k - 1].hash)
+			continue;
+		pairs++;
+		name_of(a, h[k - 1].k);
+		name_of(b, h[k].k);
+		CHECK_EQ(add(a, 1), 0);
+		CHECK(!find(b));
+		CHECK_EQ(add(b, 2), 0);
+		CHECK_EQ(find(a)->hash, find(b)->hash);
+		CHECK_EQ(ino_of(a), 1);
+		CHECK_EQ(ino_of(b), 2);
+		verify();
+		del(pairs % 2 ? a : b);
+		CHECK_EQ(ino_of(pairs % 2 ? b : a), pairs % 2 ? 2 : 1);
+		del(pairs % 2 ? b : a);
+	}
+	free(h);
+	/* 18 are to be expected. */
+	CHECK(pairs > 0);
+	check_empty();
+}
+
+/* A chain longer than one transaction could split. */
+static void test_one_bucket(void)
+{
+	const unsigned n = 2300;
+	unsigned *which = calloc(n, sizeof(*which)), found = 0;
+	char name[32];
+
+	REQUIRE(which);
+	for (unsigned k = 0; found < n; k++) {
+		name_of(name, k);
+		if (hash_of(name) % 4096 != 77)
+			continue;
+		which[found++] = k;
+		REQUIRE(add(name, k + 1) == 0);
+	}
+	verify();
+	for (unsigned k = 0; k < n; k++) {
+		name_of(name, which[k]);
+		CHECK_EQ(ino_of(name), which[k] + 1);
+	}
+	for (unsigned k = 0; k < n; k++) {
+		name_of(name, which[k * 7 % n]);
+		del(name);
+		if (k % 200 == 0)
+			verify();
+	}
+	free(which);
+	check_empty();
+}
+
+#if ZS_DEBUG_LEVEL >= 1
+
+/* Adding with the n'th allocation failing, at many sizes. */
+static void test_failing(void)
+{
+	char name[32];
+
+	for (unsigned k = 0; k < 400; k++) {
+		unsigned n = 0;
+		int err;
+
+		name_of(name, k);
+		do {
+			struct zinode before = *dir;
+
+			fixture_fail_at(++n);
+			err = add(name, k + 1);
+			if (err) {
+				CHECK_EQ(err, -ENOSPC);
+				CHECK(!memcmp(&before, dir, sizeof(before)));
+				CHECK(!find(name));
+			}
+		} while (err && n < 100);
+		fixture_fail_at(0);
+		CHECK_EQ(err, 0);
+		verify();
+	}
+	for (unsigned k = 0; k < 400; k++) {
+		name_of(name, k);
+		/* Removing needs no memory. */
+		fixture_fail_at(1);
+		del(name);
+		fixture_fail_at(0);
+		verify();
+	}
+	check_empty();
+}
+
+#endif
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_basics),
+	CHECK_CASE(test_names),
+	CHECK_CASE(test_linear_hash),
+	CHECK_CASE(test_abort),
+	CHECK_CASE(test_cookies),
+	CHECK_CASE(test_many),
+	CHECK_CASE(test_same_hash),
+	CHECK_CASE(test_one_bucket),
+#if ZS_DEBUG_LEVEL >= 1
+	CHECK_CASE(test_failing),
+#endif
+};
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	fs = fixture_fs();
+	dir = inode_resolve(fs, ROOT_NODEID);
+	ret = CHECK_MAIN(cases, argc, argv);
+	zsfs_close(fs);
+	return ret;
+}
