@@ -33,7 +33,7 @@ static struct crash_plan plan;   /* countdown: atomic */
 static struct zsfs *crash_fs;    /* NULL while it is being opened */
 static struct shared *crash_shared;
 
-static void note_state(void)
+__attribute__((no_sanitize("thread"))) static void note_state(void)
 {
 	for (unsigned k = 0; k < crash_fs->nr_threads; k++) {
 		uint64_t state = crash_fs->threads[k].slot->state;
@@ -44,7 +44,7 @@ static void note_state(void)
 	crash_shared->reaping = crash_fs->super->reap_head != 0;
 }
 
-static bool counts(void)
+__attribute__((no_sanitize("thread"))) static bool counts(void)
 {
 	if (plan.in == CRASH_REAPING)
 		return crash_fs->super->reap_head != 0;
