@@ -33,7 +33,10 @@ static struct crash_plan plan;   /* countdown: atomic */
 static struct zsfs *crash_fs;    /* NULL while it is being opened */
 static struct shared *crash_shared;
 
-__attribute__((no_sanitize("thread"))) static void note_state(void)
+/* These look at what others are changing: only their death is wanted. */
+#define RACY __attribute__((no_sanitize("thread"), noinline))
+
+RACY static void note_state(void)
 {
 	for (unsigned k = 0; k < crash_fs->nr_threads; k++) {
 		uint64_t state = crash_fs->threads[k].slot->state;
@@ -44,15 +47,14 @@ __attribute__((no_sanitize("thread"))) static void note_state(void)
 	crash_shared->reaping = crash_fs->super->reap_head != 0;
 }
 
-__attribute__((no_sanitize("thread"))) static bool counts(void)
+RACY static bool counts(void)
 {
 	if (plan.in == CRASH_REAPING)
 		return crash_fs->super->reap_head != 0;
 	return plan.in == CRASH_ANYWHERE || plan.in == current_op;
 }
 
-/* Looks at what other threads are changing: only their death is wanted. */
-__attribute__((no_sanitize("thread"))) static void crash(void)
+RACY static void crash(void)
 {
 	if (!counts() ||
 	    __atomic_fetch_sub(&plan.countdown, 1, __ATOMIC_RELAXED) != 1)
