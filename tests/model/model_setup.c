@@ -28,6 +28,7 @@ const struct setup setups[] = {
 	{.name = "none", .comp = {ZCOMP_RAW, 0}, .chain_size = 16, DRAW},
 	{.name = "chain16", .comp = {ZCOMP_LZ4, 1}, .chain_size = 16, DRAW},
 	{.name = "crew", .comp = {ZCOMP_LZ4, 1}, .helpers = 2, DRAW},
+	{.name = "huge", .comp = {ZCOMP_LZ4, 1}, .huge = true, DRAW},
 	{.name = "small", .comp = {ZCOMP_LZ4, 1}, DRAW_SMALL},
 	{
 		.name = "full",
@@ -44,6 +45,16 @@ const struct setup setups[] = {
 		DRAW_FULL,
 		.limited = true,
 		.mem_over = 2 << 20,
+		.promise = true,
+		.must_fail = true,
+		.allow = FOLLOW_FULL,
+	},
+	{
+		.name = "full-huge",
+		.comp = {ZCOMP_LZ4, 1},
+		DRAW_FULL,
+		.limited = true,
+		.huge = true,
 		.promise = true,
 		.must_fail = true,
 		.allow = FOLLOW_FULL,
@@ -101,7 +112,7 @@ int setup_create(const struct setup *s, struct zsfs **out)
 		.nr_threads = NR_THREADS,
 		.nr_helpers = s->helpers,
 		.mode = 0755,
-		.no_huge = true,
+		.no_huge = !s->huge,
 	};
 
 	if (s->limited)

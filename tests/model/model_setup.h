@@ -13,6 +13,7 @@ struct setup {
 	unsigned helpers;
 	uint64_t mem_over;   /* bytes of mem_limit above the least; 0 = none */
 	bool limited;        /* has a mem_limit */
+	bool huge;           /* on huge pages where that is permitted */
 	bool promise;        /* check what a full file system promises */
 	bool must_fail;      /* some steps must have been refused */
 	uint64_t max_blocks; /* size= */

@@ -113,7 +113,7 @@ static int make_trial(struct trial *t, const struct variant *v, uint64_t seed,
 		.chain_size = ZS_DEFAULT_CHAIN_SIZE,
 		.nr_threads = NR_CONTEXTS,
 		.mode = 0755,
-		.no_huge = true,
+		.no_huge = seed % 2, /* where they are permitted */
 	};
 	struct zsfs *fs;
 	int err;
@@ -250,11 +250,14 @@ static int replay_done(struct trial *t, unsigned nr)
 static int check_consumed(struct trial *t, struct zsfs *fs, unsigned nr,
 			  const struct step *s, bool after)
 {
-	uint64_t k = t->shared->actor[nr].started - 1;
-	unsigned ctx = worker_context(t, nr, k);
+	const struct progress *pr = &t->shared->actor[nr];
+	unsigned ctx = worker_context(t, nr, pr->done);
 
-	if ((s->op != STEP_FORGET && s->op != STEP_VFORGET) || !HAVE_HOOKS ||
+	if ((s->op != STEP_FORGET && s->op != STEP_VFORGET) ||
 	    (s->op == STEP_FORGET && s->id == MODEL_ROOT))
+		return 0;
+	/* It may have been killed before it wrote the word. */
+	if (!after && pr->log[pr->done].err)
 		return 0;
 	if ((*step_consumed(&fs->threads[ctx]) == 0) == after)
 		return 0;

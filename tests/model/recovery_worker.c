@@ -113,6 +113,7 @@ static void *run_actor(void *p)
 
 		step_draw(&a->draw, a->m, &s);
 		out.res = &pr->log[k];
+		out.res->err = -EINPROGRESS;
 		__atomic_store_n(&pr->started, k + 1, __ATOMIC_SEQ_CST);
 		current_op = s.op;
 		step_run(a->m, &arg->fs->threads[nr], &s, &out);

@@ -244,6 +244,7 @@ static void run_forget(struct run *r)
 	uint64_t *consumed = step_consumed(r->th);
 
 	*consumed = r->s->size;
+	undo_barrier();
 	r->out->res->err = 0;
 	zsfs_forget(r->th, r->nodeid, r->s->size, consumed);
 	if (*consumed)
@@ -272,6 +273,7 @@ static void run_vforget(struct run *r)
 	uint64_t *consumed = step_consumed(r->th);
 
 	*consumed = 1;
+	undo_barrier();
 	r->out->res->err = 0;
 	vfile_forget(r->th, r->m->snaps[r->s->seed % r->m->nr_snaps], 1,
 		     consumed);
