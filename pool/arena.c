@@ -227,7 +227,7 @@ static int check_file(int fd, unsigned *nr_threads)
 }
 
 /* Takes @fd over when it succeeds. */
-static int open_in(int fd, unsigned nr_threads, struct arena **out)
+static int attach_in(int fd, unsigned nr_threads, struct arena **out)
 {
 	struct arena *a;
 	int err = arena_map(fd);
@@ -241,18 +241,11 @@ static int open_in(int fd, unsigned nr_threads, struct arena **out)
 	}
 	arena_populate(0, a->hdr->root_bytes);
 	bind_threads(a);
-	err = arena_recover(a);
-	if (err) {
-		a->fd = -1; /* stays the caller's */
-		arena_unmap();
-		destroy_private(a);
-		return err;
-	}
 	*out = a;
 	return 0;
 }
 
-int arena_open(int fd, struct arena **out)
+int arena_attach(int fd, struct arena **out)
 {
 	unsigned nr_threads;
 	int own, err = check_file(fd, &nr_threads);
@@ -262,9 +255,29 @@ int arena_open(int fd, struct arena **out)
 	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (own < 0)
 		return -errno;
-	err = open_in(own, nr_threads, out);
+	err = attach_in(own, nr_threads, out);
 	if (err)
 		close(own);
+	return err;
+}
+
+int arena_recover(struct arena *a)
+{
+	/* It may have been damaged since it was attached. */
+	if (!same_layout(a->hdr) || !sound_header(a->hdr))
+		return -EPROTO;
+	return arena_repair(a);
+}
+
+int arena_open(int fd, struct arena **out)
+{
+	int err = arena_attach(fd, out);
+
+	if (err)
+		return err;
+	err = arena_recover(*out);
+	if (err)
+		arena_close(*out);
 	return err;
 }
 

@@ -28,7 +28,7 @@
  * keeps its refs where a successor finds them never leaks and never frees
  * twice.
  *
- * Order of recovery: arena_open() rolls back every thread's open undo log and
+ * Order of recovery: arena_recover() rolls back every thread's open undo log and
  * finishes what its pending words name; then the owner of the refs decides
  * about them.
  *
@@ -168,14 +168,24 @@ int arena_create(const struct arena_params *params, struct arena **out);
 
 /*
  * Map the arena behind @fd (which stays the caller's; it is duplicated) and
- * bring it into a consistent state: rolls back open undo logs, finishes or
- * undoes growth and give-back, gives back pending runs. No other process may
- * be changing it. Safe to be killed in and to be called again.
+ * change nothing: another process may be using it. Until arena_recover() only
+ * arena_root(), arena_thread() and the like may be called.
  *
  * Returns 0, -EEXIST as above, -EPROTO when the header is not one this build
  * understands (magic, layout version, struct sizes), or -errno from the
  * system. The caller owns *out.
  */
+int arena_attach(int fd, struct arena **out);
+
+/*
+ * Bring an arena whose process died into a consistent state: rolls back open
+ * undo logs, finishes or undoes growth and give-back, gives back pending runs.
+ * No other process may be using it any more. Safe to be killed in and to be
+ * called again. 0, or -EPROTO when header or logs do not make sense.
+ */
+int arena_recover(struct arena *a);
+
+/* Both: arena_attach() and arena_recover(). */
 int arena_open(int fd, struct arena **out);
 
 /* Unmap and close. The memory is gone with the last descriptor of the file. */

@@ -396,8 +396,8 @@ uint64_t arena_window_need(const struct arena *a, uint64_t segs);
 void arena_drop_handles(struct arena *a, struct arena_thread *t);
 
 /* arena_recover.c */
-/* Bring the arena of a dead process into a consistent state. */
-int arena_recover(struct arena *a);
+/* Bring the arena of a dead process into a consistent state; sound header. */
+int arena_repair(struct arena *a);
 
 /* segment.c; all under run_lock, inside the critical section of @u. */
 bool run_available_locked(const struct arena *a, unsigned pages);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Recovery: what arena_open() does to the arena of a dead process.
+ * Recovery: what arena_recover() does to the arena of a dead process.
  *
  * First every open undo log is rolled back, so each critical section is done
  * wholly or not at all; then the one change of backing that was under way is
@@ -64,7 +64,7 @@ static int finish_intent(struct arena *a)
 	}
 }
 
-int arena_recover(struct arena *a)
+int arena_repair(struct arena *a)
 {
 	int err = roll_back(a);
 

@@ -33,7 +33,17 @@ struct verifier {
 	uint64_t *seen;       /* bitmap of free handles found */
 	uint64_t objs;
 	uint64_t pages;
+	zs_stop_fn *stop; /* NULL = go on to the end */
+	const void *stop_arg;
 };
+
+/* Between two looks at whether to stop. */
+#define HANDLES_AT_ONCE 1024
+
+static int stopped(const struct verifier *v)
+{
+	return v->stop ? v->stop(v->stop_arg) : 0;
+}
 
 #define BROKEN(v, ...) arena_broken((v)->msg, (v)->size, __VA_ARGS__)
 
@@ -193,6 +203,8 @@ static int verify_zspages(struct verifier *v)
 		if (page_desc_of(pfn)->run_off)
 			continue;
 		err = verify_zspage(v, (uint32_t)pfn);
+		if (!err)
+			err = stopped(v);
 		if (err)
 			return err;
 	}
@@ -347,6 +359,8 @@ static int verify_handles(const struct verifier *v)
 		bool is_free = v->seen[h / 64] >> h % 64 & 1;
 		struct zs_obj_info info;
 
+		if (h % HANDLES_AT_ONCE == 0 && stopped(v))
+			return stopped(v);
 		if (is_free)
 			continue;
 		if (!cell_live(cell))
@@ -400,7 +414,19 @@ static int verify_root(const struct zs_pool *pool, char *msg, size_t size)
 
 int zs_pool_verify(struct zs_pool *pool, char *msg, size_t size)
 {
-	struct verifier v = {.pool = pool, .msg = msg, .size = size};
+	return zs_pool_verify_until(pool, NULL, NULL, msg, size);
+}
+
+int zs_pool_verify_until(struct zs_pool *pool, zs_stop_fn *stop,
+			 const void *arg, char *msg, size_t size)
+{
+	struct verifier v = {
+		.pool = pool,
+		.msg = msg,
+		.size = size,
+		.stop = stop,
+		.stop_arg = arg,
+	};
 	int err = verify_root(pool, msg, size);
 
 	if (err)

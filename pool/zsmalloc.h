@@ -208,6 +208,16 @@ unsigned zs_class_stats(struct zs_pool *pool,
  */
 int zs_pool_verify(struct zs_pool *pool, char *msg, size_t size);
 
+/* Shall the caller's check stop? 0, or the -errno that it then returns. */
+typedef int zs_stop_fn(const void *arg);
+
+/*
+ * The same, asking @stop every few microseconds whether to go on. @stop may be
+ * NULL.
+ */
+int zs_pool_verify_until(struct zs_pool *pool, zs_stop_fn *stop,
+			 const void *arg, char *msg, size_t size);
+
 /*
  * Call @fn for every live handle until it returns non-zero, which is then
  * returned. At rest only; for verification by the owner of the handles.
