@@ -29,7 +29,6 @@ typedef unsigned long long ull;
 static struct {
 	pthread_mutex_t lock; /* held while long work is done */
 	pthread_mutex_t text_lock;
-	char verify_text[512]; /* text_lock; "" = never run */
 } work = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.text_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -54,11 +53,12 @@ static ull last_compacted(struct zsfs *fs)
 	return st.last_compacted;
 }
 
-static void add_verify(struct textbuf *t)
+static void add_verify(struct zsfs *fs, struct textbuf *t)
 {
+	const char *text = fs->super->verify_text;
+
 	pthread_mutex_lock(&work.text_lock);
-	textbuf_add(t, "%s\n",
-		    work.verify_text[0] ? work.verify_text : "never run");
+	textbuf_add(t, "%s\n", *text ? text : "never run");
 	pthread_mutex_unlock(&work.text_lock);
 }
 
@@ -96,7 +96,7 @@ int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
 		textbuf_add(&t, "%llu\n", (ull)mem.used_max);
 		break;
 	case VF_VERIFY:
-		add_verify(&t);
+		add_verify(fs, &t);
 		break;
 	default:
 		return -ENOENT;
@@ -215,21 +215,26 @@ static int do_compact(struct zsfs *fs, struct zsfs_thread *th)
 	return freed < 0 ? (int)freed : 0;
 }
 
-static int do_verify(struct zsfs *fs)
+static int verify(struct zsfs *fs, bool gently)
 {
-	char msg[sizeof(work.verify_text)];
+	char msg[sizeof(fs->super->verify_text)];
 	int err;
 
 	strcpy(msg, "unknown");
-	err = zsfs_verify_live(fs, msg, sizeof(msg));
-	if (err == -EBUSY)
+	err = zsfs_verify_live(fs, gently, msg, sizeof(msg));
+	if (err == -EBUSY || err == -EAGAIN)
 		return err;
 	if (err)
 		zsfs_log(LOG_ERR, "verify: %s", msg);
 	pthread_mutex_lock(&work.text_lock);
-	strcpy(work.verify_text, err ? msg : "clean");
+	strcpy(fs->super->verify_text, err ? msg : "clean");
 	pthread_mutex_unlock(&work.text_lock);
 	return err;
+}
+
+int control_verify_gently(struct zsfs *fs)
+{
+	return verify(fs, true);
 }
 
 static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id)
@@ -238,7 +243,7 @@ static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id)
 
 	if (pthread_mutex_trylock(&work.lock))
 		return -EBUSY;
-	err = id == VF_COMPACT ? do_compact(fs, th) : do_verify(fs);
+	err = id == VF_COMPACT ? do_compact(fs, th) : verify(fs, false);
 	pthread_mutex_unlock(&work.lock);
 	return err;
 }

@@ -19,6 +19,7 @@ struct job {
 
 struct helper {
 	struct crew *crew;
+	struct zsfs *fs;
 	pthread_t thread;
 	struct arena_thread *at;
 	struct zcomp_ctx *zc;
@@ -49,6 +50,7 @@ static void *helper_main(void *arg)
 	struct helper *h = arg;
 	struct crew *c = h->crew;
 
+	zsfs_thread_lives(h->fs, h->at->nr);
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
 		struct job *j = c->job;
@@ -108,6 +110,7 @@ int crew_start(struct zsfs *fs, unsigned n, unsigned first_at,
 		struct helper *h = &c->helpers[i];
 
 		h->crew = c;
+		h->fs = fs;
 		h->at = arena_thread(fs->arena, first_at + i);
 		h->zc = zcomp_ctx_create();
 		if (!h->zc)

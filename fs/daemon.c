@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -72,6 +74,7 @@ int daemon_fork(struct daemon *d)
 		await_verdict(pid, ends[0]);
 	}
 	d->verdict = keep_only(ends[1]);
+	setsid(); /* cannot fail in a process just forked */
 	return 0;
 
 err_close:
@@ -80,7 +83,7 @@ err_close:
 	return err;
 }
 
-static int leave_terminal(void)
+static int let_go_of_files(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -95,6 +98,14 @@ static int leave_terminal(void)
 	return 0;
 }
 
+int daemon_leave_terminal(void)
+{
+	if (chdir("/"))
+		return -errno;
+	zsfs_log_to_syslog();
+	return let_go_of_files();
+}
+
 int daemon_ready(struct daemon *d)
 {
 	ssize_t n;
@@ -102,11 +113,7 @@ int daemon_ready(struct daemon *d)
 
 	if (d->verdict < 0)
 		return 0;
-	setsid(); /* cannot fail in a process just forked */
-	if (chdir("/"))
-		return -errno;
-	zsfs_log_to_syslog();
-	err = leave_terminal();
+	err = daemon_leave_terminal();
 	if (err)
 		return err;
 	do {
@@ -116,6 +123,26 @@ int daemon_ready(struct daemon *d)
 	close(d->verdict);
 	d->verdict = -1;
 	return 0;
+}
+
+void daemon_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR2);
+}
+
+void daemon_block_signals(void)
+{
+	sigset_t set;
+
+	daemon_signals(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
 }
 
 /* ---- protection ---- */

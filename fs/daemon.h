@@ -9,6 +9,7 @@
 #ifndef FS_DAEMON_H
 #define FS_DAEMON_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 struct daemon {
@@ -23,10 +24,20 @@ struct daemon {
 int daemon_fork(struct daemon *d);
 
 /*
- * In the child, when it works: leave the terminal, log to syslog, let the
- * parent go. Does nothing in the foreground. 0 or -errno.
+ * In the child, when it works: leave the terminal, let the parent go. Does
+ * nothing in the foreground. 0 or -errno.
  */
 int daemon_ready(struct daemon *d);
+
+/* Go to the root directory, log to syslog, let go of the standard files. */
+int daemon_leave_terminal(void);
+
+/*
+ * The signals that tell a process of the daemon to do something: to end, and
+ * SIGUSR2. They are blocked everywhere and read by one thread of each process.
+ */
+void daemon_signals(sigset_t *set);
+void daemon_block_signals(void);
 
 /*
  * Make the process a bad choice for the kernel to kill or to wait for: as far

@@ -94,9 +94,24 @@ static uint64_t read_limit(const char *root, const char *dir, const char *name)
 	return val >= UINT64_C(1) << 62 ? 0 : val;
 }
 
-/* Smallest limit of @mnt + @group and its parents down to @mnt. */
+/* What of a group's limit is left, at least 1; 0 = no limit. */
+static uint64_t read_room(const char *root, const char *dir, const char *name,
+			  const char *used_name)
+{
+	uint64_t limit = read_limit(root, dir, name);
+	uint64_t used = limit ? read_limit(root, dir, used_name) : 0;
+
+	if (!limit)
+		return 0;
+	return limit > used ? limit - used : 1;
+}
+
+/*
+ * Smallest limit of @mnt + @group and its parents down to @mnt, or with
+ * @used_name the least that is left of one.
+ */
 static uint64_t walk_up(const char *root, const char *mnt, const char *group,
-			const char *name)
+			const char *name, const char *used_name)
 {
 	char dir[PATH_MAX];
 	size_t base = strlen(mnt);
@@ -108,7 +123,10 @@ static uint64_t walk_up(const char *root, const char *mnt, const char *group,
 	for (;;) {
 		char *slash;
 
-		limit = smaller_limit(limit, read_limit(root, dir, name));
+		limit = smaller_limit(
+			limit, used_name ?
+				       read_room(root, dir, name, used_name) :
+				       read_limit(root, dir, name));
 		slash = strrchr(dir + base, '/');
 		if (!slash)
 			return limit;
@@ -239,25 +257,36 @@ static const char *group_below(const struct hierarchy *h)
 	return rest;
 }
 
-static uint64_t hierarchy_limit(const char *root, bool v2)
+/* The limit of the process's groups, or what is left of it. */
+static uint64_t hierarchy_limit(const char *root, bool v2, bool left)
 {
 	struct hierarchy h = {.v2 = v2};
-	const char *below;
+	const char *below, *used;
 
 	if (!find_mount(root, &h) || !find_group(root, &h))
 		return 0;
 	below = group_below(&h);
+	used = !left ? NULL : v2 ? "memory.current" : "memory.usage_in_bytes";
 	if (!v2)
-		return walk_up(root, h.mnt, below, "memory.limit_in_bytes");
+		return walk_up(root, h.mnt, below, "memory.limit_in_bytes",
+			       used);
 	/* Above memory.high a process is slowed down until it hardly runs. */
-	return smaller_limit(walk_up(root, h.mnt, below, "memory.max"),
-			     walk_up(root, h.mnt, below, "memory.high"));
+	return smaller_limit(walk_up(root, h.mnt, below, "memory.max", used),
+			     walk_up(root, h.mnt, below, "memory.high", used));
 }
 
 uint64_t environment_cgroup_limit(const char *root)
 {
-	return smaller_limit(hierarchy_limit(root, true),
-			     hierarchy_limit(root, false));
+	return smaller_limit(hierarchy_limit(root, true, false),
+			     hierarchy_limit(root, false, false));
+}
+
+uint64_t environment_room(const char *root)
+{
+	uint64_t group = smaller_limit(hierarchy_limit(root, true, true),
+				       hierarchy_limit(root, false, true));
+
+	return smaller_limit(environment_ram_available(root), group);
 }
 
 /* ---- all ---- */

@@ -32,6 +32,12 @@ uint64_t environment_ram_available(const char *root);
 /* The limit of all control groups the process is in, as above. */
 uint64_t environment_cgroup_limit(const char *root);
 
+/*
+ * Bytes that could be had now: of the RAM and of every limit above. What the
+ * page cache holds of a group's limit does not count as free. 0 = unknown.
+ */
+uint64_t environment_room(const char *root);
+
 /* Half of the smaller of RAM and control group limit: mem_limit's default. */
 uint64_t environment_default_mem_limit(const struct environment *env);
 

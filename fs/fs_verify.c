@@ -22,11 +22,28 @@ struct check {
 	size_t size;
 	struct numbers links;   /* ino of each entry's inode */
 	struct numbers subdirs; /* ino of the directory, one per subdirectory */
-	struct numbers handles; /* each handle a slot names */
+	uint8_t *handles;  /* bitmap: each handle a slot names */
+	size_t handle_max; /* bytes of it */
+	uint64_t nr_handles;
 	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
 	int64_t stat[ST_NR];
 	uint64_t reaping; /* inodes on the reap list */
+	bool gently; /* give up when a request waits */
 };
+
+static int gone_on_long_enough(const struct check *c)
+{
+	return c->gently && __atomic_load_n(&c->fs->kept_waiting,
+					    __ATOMIC_RELAXED) ?
+		       -EAGAIN :
+		       0;
+}
+
+/* The same for the pool's check. */
+static int asked_to_stop(const void *check)
+{
+	return gone_on_long_enough(check);
+}
 
 static int fail(struct check *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -102,6 +119,27 @@ static int count_node(uint64_t node, unsigned order, void *arg)
 	return 0;
 }
 
+static int name_handle(struct check *c, uint32_t handle)
+{
+	uint8_t bit = (uint8_t)(1u << handle % 8);
+
+	if (handle / 8 >= c->handle_max) {
+		size_t room = handle / 8 * 2 + 1024;
+		uint8_t *map = realloc(c->handles, room);
+
+		if (!map)
+			return -ENOMEM;
+		memset(map + c->handle_max, 0, room - c->handle_max);
+		c->handles = map;
+		c->handle_max = room;
+	}
+	if (c->handles[handle / 8] & bit)
+		return fail(c, "handle %u is named twice", handle);
+	c->handles[handle / 8] |= bit;
+	c->nr_handles++;
+	return 0;
+}
+
 static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 		      uint64_t slot)
 {
@@ -120,7 +158,7 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 	c->stat[ST_OBJS]++;
 	c->stat[ST_COMPR_BYTES] += info.size;
 	c->stat[ST_HUGE] += info.tag == ZCOMP_RAW;
-	return add_number(&c->handles, slot_handle(slot));
+	return name_handle(c, slot_handle(slot));
 }
 
 static int check_file(struct check *c, const struct zinode *i, bool reaping)
@@ -132,6 +170,8 @@ static int check_file(struct check *c, const struct zinode *i, bool reaping)
 	for (; table_next(&i->file.blocks, &idx, &slot); idx++, n++) {
 		int err = check_slot(c, i, idx, slot);
 
+		if (!err && n % 64 == 0)
+			err = gone_on_long_enough(c);
 		if (err)
 			return err;
 		if (!reaping && idx >= end)
@@ -199,6 +239,8 @@ static int check_inode(void *obj, void *arg)
 	bool reaping = i->nlink == 0 && i->nlookup == 0;
 
 	c->slabs[SLAB_INODE]++;
+	if (gone_on_long_enough(c))
+		return -EAGAIN;
 	if (i->magic != INODE_MAGIC)
 		return fail(c, "inode %lu: bad magic", inode_ino(i));
 	if (reaping && !on_reap_list(c->fs, i))
@@ -258,14 +300,10 @@ static int check_handles(struct check *c)
 {
 	struct zs_pool_stats ps;
 
-	for (size_t k = 1; k < c->handles.n; k++)
-		if (c->handles.v[k] == c->handles.v[k - 1])
-			return fail(c, "handle %lu is named twice",
-				    c->handles.v[k]);
 	zs_pool_get_stats(c->fs->pool, &ps);
-	if (ps.objs_used != c->handles.n)
-		return fail(c, "pool has %lu objects, files name %zu",
-			    ps.objs_used, c->handles.n);
+	if (ps.objs_used != c->nr_handles)
+		return fail(c, "pool has %lu objects, files name %lu",
+			    ps.objs_used, c->nr_handles);
 	return 0;
 }
 
@@ -335,7 +373,6 @@ static int check_all(struct check *c)
 		err = slab_for_each_inode(a, check_inode, c);
 	sort_numbers(&c->links);
 	sort_numbers(&c->subdirs);
-	sort_numbers(&c->handles);
 	if (!err)
 		err = slab_for_each_inode(a, check_links, c);
 	if (!err)
@@ -349,9 +386,22 @@ static int check_all(struct check *c)
 	if (!err)
 		err = check_snapshots(c);
 	if (!err)
-		err = zs_pool_verify(c->fs->pool, c->msg, c->size);
+		err = zs_pool_verify_until(c->fs->pool, asked_to_stop, c,
+					   c->msg, c->size);
 	if (!err)
 		err = arena_verify(a, c->msg, c->size);
+	return err;
+}
+
+static int check_and_free(struct check *c)
+{
+	int err = check_all(c);
+
+	if (err == -ENOMEM)
+		snprintf(c->msg, c->size, "no memory for the check");
+	free(c->links.v);
+	free(c->subdirs.v);
+	free(c->handles);
 	return err;
 }
 
@@ -361,7 +411,11 @@ static _Thread_local struct zsfs_thread *inside;
 
 void zsfs_enter(struct zsfs_thread *th)
 {
-	pthread_mutex_lock(&th->gate);
+	if (pthread_mutex_trylock(&th->gate)) {
+		__atomic_add_fetch(&th->fs->kept_waiting, 1, __ATOMIC_RELAXED);
+		pthread_mutex_lock(&th->gate);
+		__atomic_sub_fetch(&th->fs->kept_waiting, 1, __ATOMIC_RELAXED);
+	}
 	inside = th;
 }
 
@@ -371,9 +425,11 @@ void zsfs_leave(struct zsfs_thread *th)
 	pthread_mutex_unlock(&th->gate);
 }
 
-int zsfs_verify_live(struct zsfs *fs, char *msg, size_t size)
+int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 {
 	struct zsfs_thread *self = inside;
+	struct check c = {
+		.fs = fs, .msg = msg, .size = size, .gently = gently};
 	int err;
 
 	if (pthread_mutex_trylock(&fs->verify_lock))
@@ -381,7 +437,7 @@ int zsfs_verify_live(struct zsfs *fs, char *msg, size_t size)
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		if (&fs->threads[k] != self)
 			pthread_mutex_lock(&fs->threads[k].gate);
-	err = zsfs_verify(fs, msg, size);
+	err = check_and_free(&c);
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		if (&fs->threads[k] != self)
 			pthread_mutex_unlock(&fs->threads[k].gate);
@@ -392,12 +448,6 @@ int zsfs_verify_live(struct zsfs *fs, char *msg, size_t size)
 int zsfs_verify(struct zsfs *fs, char *msg, size_t size)
 {
 	struct check c = {.fs = fs, .msg = msg, .size = size};
-	int err = check_all(&c);
 
-	if (err == -ENOMEM)
-		snprintf(msg, size, "no memory for the check");
-	free(c.links.v);
-	free(c.subdirs.v);
-	free(c.handles.v);
-	return err;
+	return check_and_free(&c);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "environment.h"
+#include "pressure.h"
 #include "zsfs_i.h"
 
 /*
@@ -117,7 +118,8 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
 	/* The background thread is not one of those that count there. */
 	if (bytes && bytes < zsfs_min_mem_limit(fs->nr_threads - 1))
 		return -EINVAL;
-	arena_set_limit(fs->arena, bytes);
+	fs->super->mem_limit = bytes;
+	pressure_apply(fs);
 	zsfs_apply_reserve(fs, bytes);
 	return 0;
 }

@@ -1,83 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The zsfs daemon: reads the options, mounts, serves until unmounted. */
+/*
+ * The zsfs daemon: reads the options, mounts, and becomes the keeper of the
+ * mount (keeper.h) or, with nosurvive, serves it alone (alone.h).
+ */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
+#include "alone.h"
 #include "daemon.h"
 #include "environment.h"
+#include "keep.h"
+#include "keeper.h"
 #include "log.h"
+#include "mount.h"
 #include "options.h"
 #include "preflight.h"
-#include "session.h"
-
-/* ---- signals ---- */
-
-/*
- * Signals that end the daemon are blocked everywhere and taken by one thread,
- * which may call whatever it likes.
- */
-struct signal_thread {
-	pthread_t thread;
-	sigset_t signals;
-	struct session *session;
-	bool over; /* atomic: the mount is gone, the thread shall end */
-};
-
-static void ending_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
-}
-
-static void prepare_signals(void)
-{
-	sigset_t set;
-
-	ending_signals(&set);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void *signal_main(void *arg)
-{
-	struct signal_thread *t = arg;
-	int sig;
-
-	for (;;) {
-		if (sigwait(&t->signals, &sig))
-			continue;
-		if (__atomic_load_n(&t->over, __ATOMIC_ACQUIRE))
-			return NULL;
-		zsfs_log(LOG_INFO, "signal %d (%s): unmounting", sig,
-			 strsignal(sig));
-		session_unmount(t->session);
-	}
-}
-
-static int start_signal_thread(struct signal_thread *t, struct session *s)
-{
-	ending_signals(&t->signals);
-	t->session = s;
-	t->over = false;
-	return -pthread_create(&t->thread, NULL, signal_main, t);
-}
-
-static void stop_signal_thread(struct signal_thread *t)
-{
-	__atomic_store_n(&t->over, true, __ATOMIC_RELEASE);
-	pthread_kill(t->thread, SIGTERM);
-	pthread_join(t->thread, NULL);
-}
-
-/* ---- serving ---- */
+#include "replace.h"
+#include "worker.h"
 
 static char *check_environment(const struct zsfs_options *o, bool privileged)
 {
@@ -124,85 +70,146 @@ static int create(const struct zsfs_options *o, struct zsfs **out)
 	return err;
 }
 
+/* The descriptor of the connection, or -errno. */
 static int mount_it(const struct zsfs_options *o, bool privileged,
-		    struct zsfs *fs, const char *mountpoint,
-		    struct session **out)
+		    const char *mountpoint)
 {
 	char *opts = options_mount_string(o, privileged);
-	struct session_params sp = {
-		.mountpoint = mountpoint,
-		.mount_opts = opts,
-		.debug = o->debug,
-	};
-	int err = opts ? session_start(fs, &sp, out) : -ENOMEM;
+	int fd = opts ? mount_make(mountpoint, opts) : -ENOMEM;
 
-	if (err)
+	if (fd < 0)
 		zsfs_log(LOG_ERR, "mounting on %s failed: %s%s", mountpoint,
-			 strerror(-err),
-			 err == -EPERM && privileged
+			 strerror(-fd),
+			 fd == -EPERM && privileged
 				 ? "; a container needs --cap-add SYS_ADMIN"
 				 : "");
 	free(opts);
-	return err;
+	return fd;
 }
 
-/* From the mount to its end. */
-static int serve(struct session *s, struct daemon *d, const char *mountpoint)
+/* What keeper and workers have to know; the arena is theirs to map. */
+static int make_keep(const struct zsfs_options *o, bool privileged,
+		     struct zsfs *fs, const char *mountpoint, struct keep **out)
 {
-	struct signal_thread sig;
-	int err = start_signal_thread(&sig, s);
+	int ends[2], err = keep_create(1 + arena_nr_threads(fs->arena), out);
+	struct keep *k = *out;
+	ssize_t n;
 
-	if (err) {
-		zsfs_log(LOG_ERR, "a thread cannot be started: %s",
-			 strerror(-err));
-		session_unmount(s);
-		session_wait(s);
+	if (err)
 		return err;
-	}
-	err = daemon_ready(d);
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	k->alive_fd = ends[0];
+	k->alive_keeper_fd = ends[1];
+	k->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	k->arena_fd = fcntl(arena_fd(fs->arena), F_DUPFD_CLOEXEC, 0);
+	if (k->wake_fd < 0 || k->arena_fd < 0)
+		return -errno;
+	k->nr_helpers = o->fs.nr_helpers;
+	k->debug = o->debug;
+	k->foreground = o->foreground;
+	k->hide_memory = !privileged && !o->debug && !ZS_ARENA_SANITIZED;
+	k->notes = process_notes;
+	snprintf(k->mountpoint, sizeof(k->mountpoint), "%s", mountpoint);
+	n = readlink("/proc/self/exe", k->binary, sizeof(k->binary) - 1);
+	if (n < 0)
+		k->binary[0] = '\0';
+	return 0;
+}
+
+/* Make the mount and keep it. The exit code. */
+static int keep_mount(const struct zsfs_options *o, bool privileged,
+		      struct zsfs *fs, const char *mountpoint,
+		      struct daemon *d)
+{
+	struct mount_place place = {.mountpoint = mountpoint};
+	struct keep *k;
+	int err = make_keep(o, privileged, fs, mountpoint, &k);
+
+	zsfs_close(fs);
 	if (err) {
-		zsfs_log(LOG_ERR, "going to the background failed: %s",
+		zsfs_log(LOG_ERR, "not enough to start with: %s",
 			 strerror(-err));
-		session_unmount(s);
-	} else {
-		zsfs_log(LOG_INFO, "mounted on %s", mountpoint);
+		return 1;
 	}
-	session_wait(s);
-	stop_signal_thread(&sig);
-	zsfs_log(LOG_INFO, "unmounted from %s", mountpoint);
-	return err;
+	k->fuse_fd = mount_it(o, privileged, mountpoint);
+	if (k->fuse_fd < 0)
+		return 1;
+	mount_find(&place);
+	memcpy(k->dev, place.dev, sizeof(k->dev));
+	return keeper_run(k, d);
+}
+
+/* Make the mount and serve it in this one process. The exit code. */
+static int serve_alone(const struct zsfs_options *o, bool privileged,
+		       struct zsfs *fs, const char *mountpoint,
+		       struct daemon *d)
+{
+	int fd = mount_it(o, privileged, mountpoint), ret;
+
+	if (fd < 0)
+		return 1;
+	if (!privileged && !o->debug && !ZS_ARENA_SANITIZED)
+		daemon_hide_memory();
+	ret = alone_serve(fs, fd, mountpoint, o->debug, d);
+	zsfs_close(fs);
+	return ret;
 }
 
 static int run(const struct zsfs_options *o, bool privileged)
 {
 	struct daemon d = {.verdict = -1};
-	struct session *s = NULL;
 	struct zsfs *fs = NULL;
 	char *mountpoint;
-	int err = o->foreground ? 0 : daemon_fork(&d);
+	int ret, err = o->foreground ? 0 : daemon_fork(&d);
 
 	if (err) {
 		zsfs_log(LOG_ERR, "fork: %s", strerror(-err));
-		return err;
+		return 1;
 	}
-	prepare_signals();
+	daemon_block_signals();
 	umask(0);
 	mountpoint = check_environment(o, privileged);
 	if (!mountpoint)
-		return -EINVAL;
+		return 1;
 	daemon_protect();
 	err = create(o, &fs);
-	if (!err)
-		err = mount_it(o, privileged, fs, mountpoint, &s);
-	if (!err) {
-		if (!privileged && !o->debug && !ZS_ARENA_SANITIZED)
-			daemon_hide_memory();
-		err = serve(s, &d, mountpoint);
-		session_end(s);
-	}
-	zsfs_close(fs);
+	if (err)
+		ret = 1;
+	else if (o->survive)
+		ret = keep_mount(o, privileged, fs, mountpoint, &d);
+	else
+		ret = serve_alone(o, privileged, fs, mountpoint, &d);
 	free(mountpoint);
-	return err;
+	return ret;
+}
+
+/*
+ * How a keeper starts the program that replaces it (replace.h): its role, the
+ * keep page's descriptor and a bank; the mountpoint is only for those who look
+ * at the list of processes.
+ */
+static int run_role(char **argv, bool keeper)
+{
+	struct keep *k;
+	int err = keep_open(atoi(argv[2]), &k);
+
+	daemon_block_signals();
+	umask(0);
+	if (err) {
+		zsfs_log_to_syslog();
+		zsfs_log(LOG_ERR, "no keep page that this program knows: %s",
+			 strerror(-err));
+		return err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED;
+	}
+	keep_claim_descriptors(k);
+	if (!k->foreground)
+		zsfs_log_to_syslog();
+	zsfs_log_debug(k->debug);
+	process_notes = k->notes;
+	if (keeper)
+		return keeper_resume(k);
+	worker_main(k, argv[3][0] == '1', false);
 }
 
 int main(int argc, char **argv)
@@ -212,6 +219,10 @@ int main(int argc, char **argv)
 	char msg[OPTIONS_MSG_SIZE];
 	int err;
 
+	if (argc == 5 && !strcmp(argv[1], "--worker"))
+		return run_role(argv, false);
+	if (argc == 5 && !strcmp(argv[1], "--keeper"))
+		return run_role(argv, true);
 	environment_read("", &env);
 	err = options_parse(argc, argv, &env, &o, msg, sizeof(msg));
 	zsfs_log_debug(o.debug);
@@ -221,6 +232,8 @@ int main(int argc, char **argv)
 		fputs(options_help, stdout);
 	else if (o.version)
 		puts("zsfs " ZSFS_VERSION);
+	else if (o.replace)
+		err = replace_command(o.mountpoint);
 	else if (!o.fake)
 		err = run(&o, env.privileged);
 	options_free(&o);

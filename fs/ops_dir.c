@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "crash_test.h"
 #include "reap.h"
 #include "request.h"
 #include "vfile.h"
@@ -28,6 +29,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct tx *tx;
 	int err;
 
+	crash_test_lookup(name);
 	if (vfile_reserved(parent, name)) {
 		err = vfile_lookup(th, parent, name, reply_vfile, req);
 		if (err)

@@ -249,6 +249,8 @@ static const struct option_def options[] = {
 	FLAG("dirsync", dirsync, true),
 	FLAG("allow_other", allow_other, true),
 	FLAG("noallow_other", allow_other, false),
+	FLAG("nosurvive", survive, false),
+	FLAG("survive", survive, true),
 	/* What mount(8) and fstab say to each other. */
 	IGNORED("defaults"),
 	IGNORED("auto"),

@@ -16,11 +16,12 @@
 /* ---- the command line ---- */
 
 /* Apart from the letters, so that messages can tell which was used. */
-enum { LONG_HELP = 256, LONG_VERSION };
+enum { LONG_HELP = 256, LONG_VERSION, LONG_REPLACE };
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, LONG_HELP},
 	{"version", no_argument, NULL, LONG_VERSION},
+	{"replace", no_argument, NULL, LONG_REPLACE},
 	{NULL, 0, NULL, 0},
 };
 
@@ -53,6 +54,9 @@ static int parse_flag(struct parser *p, int c, char **argv)
 	case 'V':
 	case LONG_VERSION:
 		o->version = true;
+		return 0;
+	case LONG_REPLACE:
+		o->replace = true;
 		return 0;
 	case 's':
 	case 'n':
@@ -125,6 +129,7 @@ static int set_defaults(struct parser *p)
 	fs->uid = fs->owner_uid = geteuid();
 	fs->gid = fs->owner_gid = getegid();
 	o->allow_other = p->env->privileged;
+	o->survive = true;
 	o->subtype = strdup("zsfs");
 	return o->subtype ? 0 : -ENOMEM;
 }

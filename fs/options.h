@@ -20,6 +20,7 @@ struct zsfs_options {
 	char *subtype;
 	bool help;    /* -h: print the help and end */
 	bool version; /* -V */
+	bool replace; /* --replace: have this program take a mount over */
 	bool foreground;
 	bool debug;
 	bool fake; /* -f as mount(8) means it: check everything, do nothing */
@@ -31,6 +32,7 @@ struct zsfs_options {
 	bool sync;
 	bool dirsync;
 	bool allow_other;
+	bool survive; /* a keeper, and workers that can follow each other */
 };
 
 /* Room that is enough for every message of options_parse(). */

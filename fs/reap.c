@@ -283,5 +283,4 @@ void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 			reap_inode(tx, i);
 	}
 	tx_commit(tx);
-	reap_all(th);
 }

@@ -11,7 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "keep.h"
 #include "reap.h"
 #include "vfile.h"
 #include "zsfs_i.h"
@@ -21,15 +21,18 @@
 
 struct current {
 	struct zsfs_thread *th;
-	struct fuse_session *se;
-	int fd;
-	request_init_fn *on_init;
-	void *arg;
+	const struct request_env *env;
 	const uint8_t *reply; /* captured, NULL = none */
 	size_t reply_len;
 };
 
 static _Thread_local struct current cur;
+
+/* The stored exchange that a successor plays to itself. */
+static _Thread_local struct {
+	const struct zsfs_super *super; /* NULL: not doing that */
+	bool same; /* the answer was the one that was given then */
+} prime;
 
 struct zsfs_thread *request_thread(void)
 {
@@ -41,10 +44,24 @@ const struct fuse_in_header *request_header(void)
 	return (const struct fuse_in_header *)cur.th->slot->req;
 }
 
+void request_notify_attr(int fd, uint64_t nodeid)
+{
+	struct {
+		struct fuse_out_header head;
+		struct fuse_notify_inval_inode_out body;
+	} out = {
+		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
+		/* A negative offset: attributes only. */
+		.body = {.ino = nodeid, .off = -1},
+	};
+	ssize_t n = write(fd, &out, sizeof(out));
+
+	(void)n; /* ENOENT: the kernel does not know it, so all is well */
+}
+
 void request_invalidate_attr(uint64_t nodeid)
 {
-	/* A negative offset: attributes only. */
-	fuse_lowlevel_notify_inval_inode(cur.se, nodeid, -1, 0);
+	request_notify_attr(cur.env->fd, nodeid);
 }
 
 /* ---- replies ---- */
@@ -58,29 +75,30 @@ static size_t iov_total(const struct iovec *iov, int count)
 	return n;
 }
 
-/*
- * Add to the INIT reply what this libfuse cannot ask for, and keep the exchange
- * for a successor.
- */
-static void patch_init(uint8_t *reply, size_t len)
+/* Add to the INIT reply what this libfuse cannot ask for. */
+static void patch_init(const uint8_t *req, uint8_t *reply, size_t len)
 {
-	struct zsfs_super *super = cur.th->fs->super;
-	const struct zsfs_slot *slot = cur.th->slot;
 	const struct fuse_init_in *in =
-		(const void *)(slot->req + sizeof(struct fuse_in_header));
+		(const void *)(req + sizeof(struct fuse_in_header));
 	struct fuse_init_out *out =
 		(void *)(reply + sizeof(struct fuse_out_header));
 
-	if (len < sizeof(struct fuse_out_header) + 24)
+	if (len >= sizeof(struct fuse_out_header) + 24)
+		out->flags |= in->flags & WANTED_FLAGS;
+}
+
+/* Keep the exchange for a successor. */
+static void keep_init(struct zsfs_super *super, const struct zsfs_slot *slot,
+		      const uint8_t *reply, size_t len)
+{
+	if (slot->req_len > sizeof(super->init_req) ||
+	    len > sizeof(super->init_reply))
 		return;
-	out->flags |= in->flags & WANTED_FLAGS;
-	if (slot->req_len <= sizeof(super->init_req) &&
-	    len <= sizeof(super->init_reply)) {
-		memcpy(super->init_req, slot->req, slot->req_len);
-		memcpy(super->init_reply, reply, len);
-		super->init_req_len = slot->req_len;
-		super->init_reply_len = (uint32_t)len;
-	}
+	memcpy(super->init_req, slot->req, slot->req_len);
+	memcpy(super->init_reply, reply, len);
+	super->init_reply_len = (uint32_t)len;
+	undo_barrier();
+	super->init_req_len = slot->req_len;
 }
 
 /* Content read: put the header right in front of it. */
@@ -107,12 +125,31 @@ static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
 		memcpy(p, iov[i].iov_base, iov[i].iov_len);
 		p += iov[i].iov_len;
 	}
-	if (slot->opcode == FUSE_INIT)
-		patch_init(slot->reply, total);
+	if (slot->opcode == FUSE_INIT) {
+		patch_init(slot->req, slot->reply, total);
+		keep_init(cur.th->fs->super, slot, slot->reply, total);
+	}
 	slot->reply_len = (uint32_t)total;
+	cur.th->tx.replied = true;
 	cur.reply = slot->reply;
 	cur.reply_len = total;
 	return (ssize_t)total;
+}
+
+/* The answer that this program gives to the stored INIT. */
+static void compare_init(const struct iovec *iov, int count, size_t total)
+{
+	const struct zsfs_super *super = prime.super;
+	uint8_t reply[sizeof(super->init_reply)], *p = reply;
+
+	if (total != super->init_reply_len)
+		return;
+	for (int i = 0; i < count; i++) {
+		memcpy(p, iov[i].iov_base, iov[i].iov_len);
+		p += iov[i].iov_len;
+	}
+	patch_init(super->init_req, reply, total);
+	prime.same = !memcmp(reply, super->init_reply, total);
 }
 
 ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
@@ -121,6 +158,10 @@ ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
 	size_t total = iov_total(iov, count);
 
 	(void)userdata;
+	if (prime.super) {
+		compare_init(iov, count, total);
+		return (ssize_t)total;
+	}
 	/* Notifications, and answers to interrupts of earlier requests. */
 	if (!cur.th || out->unique != cur.th->slot->unique)
 		return writev(fd, iov, count);
@@ -137,55 +178,95 @@ ssize_t request_read(int fd, void *buf, size_t len, void *userdata)
 	return read(fd, buf, len);
 }
 
-static int send_reply(void)
+int request_prime(struct zsfs *fs, struct fuse_session *se)
 {
+	const struct zsfs_super *super = fs->super;
+	uint8_t req[sizeof(super->init_req)];
+	struct fuse_buf buf = {.mem = req, .size = super->init_req_len};
+
+	if (buf.size < sizeof(struct fuse_in_header) || buf.size > sizeof(req))
+		return -EPROTO;
+	memcpy(req, super->init_req, buf.size);
+	prime.super = super;
+	prime.same = false;
+	fuse_session_process_buf(se, &buf);
+	prime.super = NULL;
+	return prime.same ? 0 : -EPROTO;
+}
+
+static int send_reply(struct zsfs_slot *slot)
+{
+	ssize_t n;
+
 	if (!cur.reply)
 		return 0;
-	if (write(cur.fd, cur.reply, cur.reply_len) >= 0)
-		return 0;
+	slot->sending = 1;
+	undo_barrier();
+	zs_crash_point();
+	n = write(cur.env->fd, cur.reply, cur.reply_len);
+	zs_crash_point();
 	/* ENOENT: the request was interrupted and nobody waits any more. */
-	if (errno == ENOENT || errno == EINTR)
-		return 0;
-	return -errno;
+	if (n < 0 && errno != ENOENT && errno != EINTR)
+		return -errno;
+	__atomic_store_n(&slot->replies, slot->replies + 1, __ATOMIC_RELAXED);
+	keep_note_progress(cur.th->fs->keep);
+	return 0;
 }
 
 /* ---- forgetting ---- */
 
-static void forget_one(uint64_t nodeid, uint64_t *nlookup)
+static void forget_one(struct zsfs_thread *th, uint64_t nodeid,
+		       uint64_t *nlookup)
 {
 	if (*nlookup == 0)
 		return;
 	if (vfile_is(nodeid))
-		vfile_forget(cur.th, nodeid, *nlookup, nlookup);
+		vfile_forget(th, nodeid, *nlookup, nlookup);
 	else
-		zsfs_forget(cur.th, nodeid, *nlookup, nlookup);
+		zsfs_forget(th, nodeid, *nlookup, nlookup);
+}
+
+static bool is_forget(uint32_t opcode)
+{
+	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
+}
+
+static const struct fuse_in_header *header_of(const struct zsfs_slot *slot)
+{
+	return (const struct fuse_in_header *)slot->req;
+}
+
+bool request_is_forget(const struct zsfs_slot *slot)
+{
+	return header_of(slot)->len >= sizeof(struct fuse_in_header) &&
+	       is_forget(header_of(slot)->opcode);
 }
 
 /*
  * FORGETs have no reply and are never sent again: what is done is marked in
  * the request itself, by the transaction that does it.
  */
-static void do_forget(struct zsfs_slot *slot)
+void request_forget(struct zsfs_thread *th)
 {
-	uint8_t *body = slot->req + sizeof(struct fuse_in_header);
-	const uint8_t *end = slot->req + slot->req_len;
+	const struct fuse_in_header *in = header_of(th->slot);
+	uint8_t *body = th->slot->req + sizeof(*in);
+	const uint8_t *end = th->slot->req +
+			     (in->len < ZSFS_REQ_SIZE ? in->len : ZSFS_REQ_SIZE);
 
-	if (slot->opcode == FUSE_FORGET) {
-		struct fuse_forget_in *in = (void *)body;
+	if (in->opcode == FUSE_FORGET) {
+		struct fuse_forget_in *one = (void *)body;
 
-		forget_one(request_header()->nodeid, &in->nlookup);
+		forget_one(th, in->nodeid, &one->nlookup);
 	} else {
-		struct fuse_batch_forget_in *in = (void *)body;
-		struct fuse_forget_one *one = (void *)(in + 1);
+		struct fuse_batch_forget_in *batch = (void *)body;
+		struct fuse_forget_one *one = (void *)(batch + 1);
 
-		for (uint32_t i = 0; i < in->count; i++, one++) {
+		for (uint32_t i = 0; i < batch->count; i++, one++) {
 			if ((const uint8_t *)(one + 1) > end)
 				break;
-			forget_one(one->nodeid, &one->nlookup);
+			forget_one(th, one->nodeid, &one->nlookup);
 		}
 	}
-	/* Nothing that deletes should leave the rest to others. */
-	reap_all(cur.th);
 }
 
 /* ---- the loop ---- */
@@ -196,11 +277,6 @@ static void count_request(struct zsfs_slot *slot)
 		__atomic_store_n(&slot->requests[slot->opcode],
 				 slot->requests[slot->opcode] + 1,
 				 __ATOMIC_RELAXED);
-}
-
-static bool is_forget(uint32_t opcode)
-{
-	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
 }
 
 /*
@@ -221,48 +297,77 @@ static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
 	}
 }
 
-static void execute(struct zsfs_slot *slot)
+static void execute_forget(struct zsfs_thread *th)
 {
+	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
+	zsfs_enter(th);
+	count_request(th->slot);
+	request_forget(th);
+	/* Nothing that deletes should leave the rest to others. */
+	reap_all(th);
+	zsfs_leave(th);
+	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
+}
+
+static void execute(struct zsfs_thread *th)
+{
+	struct zsfs_slot *slot = th->slot;
 	struct fuse_buf buf = {.mem = slot->req, .size = slot->req_len};
 
 	if (slot->opcode == FUSE_STATFS)
-		wait_for_forgets(cur.th->fs, cur.th);
-	zsfs_enter(cur.th);
+		wait_for_forgets(th->fs, th);
+	zsfs_enter(th);
 	count_request(slot);
-	if (is_forget(slot->opcode)) {
-		do_forget(slot);
-	} else {
-		fuse_session_process_buf(cur.se, &buf);
-	}
-	zsfs_leave(cur.th);
+	/* Nothing here waits for others, so there is nothing to interrupt. */
+	if (slot->opcode != FUSE_INTERRUPT)
+		fuse_session_process_buf(cur.env->se, &buf);
+	zsfs_leave(th);
 }
 
-/* 0, or -errno when no more requests will come. */
-static int receive(struct zsfs_slot *slot)
+/* A request is in the buffer: whatever happens now is about it. */
+static int accept_request(struct zsfs_slot *slot, size_t len)
 {
-	ssize_t n;
-
-	/* From here on a successor finds no request in the buffer. */
-	slot->req_len = 0;
-	slot->reply_len = 0;
-	undo_barrier();
-	n = read(cur.fd, slot->req, ZSFS_REQ_SIZE);
-	if (n < 0)
-		return -errno;
-	if ((size_t)n < sizeof(struct fuse_in_header))
+	if (len < sizeof(struct fuse_in_header))
 		return -EIO;
 	slot->unique = request_header()->unique;
 	slot->opcode = request_header()->opcode;
+	slot->req_len = (uint32_t)len;
 	undo_barrier();
-	slot->req_len = (uint32_t)n;
+	slot->executing = 1;
+	undo_barrier();
+	zs_crash_point();
 	return 0;
 }
 
-static int serve_one(void)
+/* 0, or -errno when no more requests will come. */
+static int receive(struct zsfs_thread *th)
 {
-	struct zsfs_slot *slot = cur.th->slot;
-	int err = receive(slot);
-	bool init;
+	struct zsfs_slot *slot = th->slot;
+	ssize_t n;
+
+	slot->executing = 0;
+	if (th->parked) {
+		th->parked = false;
+		return accept_request(slot, request_header()->len);
+	}
+	/* The last request is over, and no other has come yet. */
+	slot->done = 0;
+	slot->sending = 0;
+	slot->req_len = 0;
+	slot->reply_len = 0;
+	((struct fuse_in_header *)slot->req)->len = 0;
+	undo_barrier();
+	zs_crash_point();
+	n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);
+	if (n < 0)
+		return -errno;
+	zs_crash_point();
+	return accept_request(slot, (size_t)n);
+}
+
+static int serve_one(struct zsfs_thread *th)
+{
+	int err = receive(th);
 
 	/* The request was interrupted, or a signal came in. */
 	if (err == -ENOENT || err == -EINTR || err == -EAGAIN)
@@ -270,32 +375,26 @@ static int serve_one(void)
 	if (err)
 		return err;
 	cur.reply = NULL;
-	init = slot->opcode == FUSE_INIT;
-	if (is_forget(slot->opcode))
-		__atomic_add_fetch(&cur.th->forgetting, 1, __ATOMIC_SEQ_CST);
-	execute(slot);
-	if (is_forget(slot->opcode))
-		__atomic_add_fetch(&cur.th->forgetting, 1, __ATOMIC_SEQ_CST);
-	err = send_reply();
-	if (init && !err)
-		cur.on_init(cur.arg);
+	if (is_forget(th->slot->opcode)) {
+		execute_forget(th);
+		return 0;
+	}
+	execute(th);
+	err = send_reply(th->slot);
+	if (!err && th->slot->opcode == FUSE_INIT)
+		cur.env->on_init(cur.env->arg);
 	return err;
 }
 
-int request_loop(struct zsfs_thread *th, struct fuse_session *se, int fd,
-		 request_init_fn *on_init, void *arg)
+int request_loop(struct zsfs_thread *th, const struct request_env *env)
 {
 	int err = 0;
 
-	cur = (struct current){
-		.th = th,
-		.se = se,
-		.fd = fd,
-		.on_init = on_init,
-		.arg = arg,
-	};
-	while (!err && !fuse_session_exited(se))
-		err = serve_one();
+	cur = (struct current){.th = th, .env = env};
+	while (!err && !fuse_session_exited(env->se) &&
+	       !env->leaving(env->arg))
+		err = serve_one(th);
+	th->slot->executing = 0;
 	cur.th = NULL;
 	/* ENODEV: unmounted. */
 	return err == -ENODEV ? 0 : err;

@@ -8,6 +8,15 @@
  * captured: small replies are recorded in the slot, so that the operation can
  * commit with its reply on record, and content read stays in the thread's read
  * buffer. The reply is sent when the operation has returned.
+ *
+ * The slot tells a successor how far a request came (struct zsfs_slot):
+ *
+ *   in the slot             means
+ *   header length 0         no request was read
+ *   request, done != unique not done: the kernel sends it again, or it is a
+ *                           FORGET, whose rest has to be done
+ *   done == unique          done; reply[] is the answer
+ *   and sending             the kernel may have had the answer already
  */
 #ifndef FS_REQUEST_H
 #define FS_REQUEST_H
@@ -20,6 +29,8 @@
 
 struct fuse_in_header;
 struct fuse_session;
+struct zsfs;
+struct zsfs_slot;
 struct zsfs_thread;
 
 /* Space in front of the content in zsfs_thread.read_buf for the header. */
@@ -36,16 +47,44 @@ const struct fuse_in_header *request_header(void);
  * so a request may do it while it is being executed.
  */
 void request_invalidate_attr(uint64_t nodeid);
+/* The same from outside of a request. */
+void request_notify_attr(int fd, uint64_t nodeid);
 
-/* Called once the answer to FUSE_INIT is about to be sent. */
-typedef void request_init_fn(void *arg);
+/* What a request thread works with. */
+struct request_env {
+	struct fuse_session *se;
+	int fd; /* the connection */
+	/* Called once the answer to FUSE_INIT was sent. */
+	void (*on_init)(void *arg);
+	/* Shall the thread leave, when it is between two requests? */
+	bool (*leaving)(void *arg);
+	void *arg;
+};
 
 /*
- * Read and execute requests from @fd until the file system is unmounted or the
- * connection is gone. Returns 0 or -errno.
+ * Read and execute requests until the file system is unmounted, the connection
+ * is gone, or env->leaving() says so: then 0, else -errno. A request that is
+ * parked in the thread's slot comes first. A signal that interrupts read(2)
+ * makes it ask env->leaving().
  */
-int request_loop(struct zsfs_thread *th, struct fuse_session *se, int fd,
-		 request_init_fn *on_init, void *arg);
+int request_loop(struct zsfs_thread *th, const struct request_env *env);
+
+/*
+ * Bring @se, of a process that takes a mount over, into the state after the
+ * exchange of FUSE_INIT that the super has kept, without sending anything. Only
+ * reads the arena. 0, or -EPROTO when this program would have answered
+ * otherwise, so that it cannot go on with what was agreed.
+ */
+int request_prime(struct zsfs *fs, struct fuse_session *se);
+
+/* Is the request in the slot's buffer a FORGET or BATCH_FORGET? */
+bool request_is_forget(const struct zsfs_slot *slot);
+
+/*
+ * Execute the FORGET in the slot's buffer as far as it is not marked as done
+ * there, and mark the rest. No transaction may be open in @th.
+ */
+void request_forget(struct zsfs_thread *th);
 
 /* libfuse's way out: captures the reply (fuse_session_custom_io()). */
 ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata);

@@ -4,9 +4,11 @@
  * never changed or taken away.
  */
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "environment.h"
+#include "keep.h"
 #include "stats_i.h"
 #include "zsfs_i.h"
 
@@ -55,6 +57,20 @@ static ull word(const uint64_t *w)
 	return __atomic_load_n(w, __ATOMIC_RELAXED);
 }
 
+static bool survives(const struct zsfs *fs)
+{
+	return fs->keep && fs->keep->can_resend &&
+	       keep_get(&fs->keep->keeper_pid);
+}
+
+/* 0: there is none, or it is not ready yet. */
+static uint32_t standby_of(const struct keep *k)
+{
+	uint32_t pid = keep_get(&k->primed_pid);
+
+	return pid == keep_get(&k->active_pid) ? 0 : pid;
+}
+
 static void add_head(struct zsfs *fs, struct textbuf *t)
 {
 	struct zcomp_params comp = zsfs_get_comp(fs);
@@ -67,8 +83,71 @@ static void add_head(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "\"created\":%lld", (long long)fs->super->created);
 	string(t, "comp", name);
 	number(t, "chain_size", zs_chain_size(fs->pool));
-	/* Whether another daemon takes the mount over when this one dies. */
-	truth(t, "survive", false);
+	/* Whether another worker takes the mount over when this one dies. */
+	truth(t, "survive", survives(fs));
+}
+
+/* ---- survival ---- */
+
+static void add_cause(struct textbuf *t, const struct keep *k)
+{
+	char cause[64] = "none";
+	int status = k->last_status;
+
+	if (k->deaths && WIFSIGNALED(status))
+		snprintf(cause, sizeof(cause), "signal %d (%s)",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (k->deaths)
+		snprintf(cause, sizeof(cause), "exit status %d",
+			 WEXITSTATUS(status));
+	string(t, "last_cause", cause);
+}
+
+static const char *replace_word(const struct keep *k)
+{
+	static const char *const words[] = {
+		[REPLACE_NONE] = "none",
+		[REPLACE_UNDER_WAY] = "under way",
+		[REPLACE_DONE] = "done",
+		[REPLACE_REFUSED] = "refused",
+	};
+	uint32_t state = keep_get(&k->replace);
+
+	return state <= REPLACE_REFUSED ? words[state] : "unknown";
+}
+
+static const char *why_not(const struct zsfs *fs)
+{
+	if (!fs->keep)
+		return "nosurvive";
+	if (!fs->keep->can_resend)
+		return "the kernel is older than 6.9";
+	return keep_get(&fs->keep->keeper_pid) ? "" : "the keeper has died";
+}
+
+static void add_survival(struct zsfs *fs, struct textbuf *t)
+{
+	const struct keep *k = fs->keep;
+
+	open_object(t, "survival");
+	string(t, "why_not", why_not(fs));
+	if (k) {
+		number(t, "keeper", keep_get(&k->keeper_pid));
+		number(t, "worker", keep_get(&k->active_pid));
+		number(t, "standby", standby_of(k));
+		number(t, "takeovers", keep_get(&k->takeovers));
+		number(t, "deaths", keep_get(&k->deaths));
+		add_cause(t, k);
+		number(t, "last_takeover_us", k->last_takeover_us);
+		number(t, "worst_takeover_us", k->worst_takeover_us);
+		number(t, "oom_takeovers", k->oom_takeovers);
+		number(t, "poisoned", k->poisoned);
+		number(t, "replacements", keep_get(&k->replacements));
+		number(t, "replace_attempts", keep_get(&k->replace_attempts));
+		string(t, "replace", replace_word(k));
+		string(t, "replace_text", k->replace_text);
+	}
+	textbuf_add(t, "}");
 }
 
 static void add_limits(struct zsfs *fs, struct textbuf *t,
@@ -259,15 +338,19 @@ static void add_requests(struct zsfs *fs, struct textbuf *t)
 static void add_environment(struct zsfs *fs, struct textbuf *t)
 {
 	unsigned helpers = arena_nr_threads(fs->arena) - fs->nr_threads;
+	ull keeper = fs->keep ? keep_get(&fs->keep->keeper_pid) : 0;
 
 	open_object(t, "environment");
-	number(t, "pid", (ull)getpid());
+	/* The process that users started: the keeper if there is one. */
+	number(t, "pid", keeper ? keeper : (ull)getpid());
 	truth(t, "privileged", geteuid() == 0);
 	truth(t, "oom_protected", process_notes.oom_protected);
 	truth(t, "io_flusher", process_notes.io_flusher);
 	/* 0: could not be raised from the kernel's default. */
 	number(t, "read_ahead_kb",
-	       __atomic_load_n(&fs->read_ahead_kb, __ATOMIC_RELAXED));
+	       fs->keep ? fs->keep->read_ahead_kb :
+			  __atomic_load_n(&fs->read_ahead_kb,
+					  __ATOMIC_RELAXED));
 	number(t, "threads", fs->nr_threads - 1);
 	number(t, "helpers", fs->crew ? helpers : 0);
 	textbuf_add(t, "}");
@@ -306,6 +389,7 @@ static void render(struct zsfs *fs, struct textbuf *t, bool classes)
 	arena_get_stats(fs->arena, &mem);
 	textbuf_add(t, "{");
 	add_head(fs, t);
+	add_survival(fs, t);
 	add_limits(fs, t, &mem);
 	add_content(fs, t);
 	add_memory(fs, t, &mem);

@@ -3,12 +3,14 @@
 #include "super.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
 #include "crew.h"
+#include "keep.h"
 #include "reap.h"
 #include "vfile.h"
 #include "zsfs_i.h"
@@ -151,6 +153,7 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 
 	fs->nr_threads = fs->super->nr_slots;
 	fs->huge_size = zs_huge_class_size(fs->pool);
+	fs->noatime = fs->super->noatime;
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
 	if (!fs->threads)
 		return -ENOMEM;
@@ -194,6 +197,8 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->mount_uid = p->owner_uid;
 	s->mount_gid = p->owner_gid;
 	s->created = ztime_now().sec;
+	s->noatime = p->noatime;
+	s->mem_limit = p->mem_limit;
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
 		s->seed = (uint64_t)(uintptr_t)fs ^ (uint64_t)s->created;
 	for (unsigned i = 0; i < s->nr_slots; i++)
@@ -247,7 +252,6 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
 	if (err)
 		goto err_close;
 	fs->super = arena_root(fs->arena);
-	fs->noatime = p->noatime;
 	err = zs_create_pool(fs->arena, root_at(fs, pool_offset()),
 			     p->chain_size, &fs->pool);
 	if (err)
@@ -267,11 +271,6 @@ err_close:
 	return err;
 }
 
-struct zsfs_thread *zsfs_background(struct zsfs *fs)
-{
-	return &fs->threads[fs->nr_threads - 1];
-}
-
 /* ---- taking up ---- */
 
 static int check_super(const struct zsfs *fs, unsigned nr_helpers)
@@ -286,24 +285,33 @@ static int check_super(const struct zsfs *fs, unsigned nr_helpers)
 	return 0;
 }
 
-void zsfs_recover(struct zsfs *fs)
+int zsfs_recover(struct zsfs *fs)
 {
+	int err = arena_recover(fs->arena);
+
+	if (!err)
+		err = check_super(fs, 0);
+	if (err)
+		return err;
 	for (unsigned i = 0; i < fs->nr_threads; i++)
 		tx_recover(fs, &fs->threads[i]);
 	fs->used_blocks = zsfs_stat_sum(fs, ST_BLOCKS);
 	fs->used_inodes = zsfs_stat_sum(fs, ST_INODES);
 	vfile_recover(fs);
-	reap_all(zsfs_background(fs));
+	return 0;
 }
 
-int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out)
+int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
+		struct zsfs **out)
 {
 	struct zsfs *fs = calloc(1, sizeof(*fs));
 	int err;
 
 	if (!fs)
 		return -ENOMEM;
-	err = arena_open(fd, &fs->arena);
+	fs->keep = keep;
+	fs->bank = bank;
+	err = arena_attach(fd, &fs->arena);
 	if (err)
 		goto err_close;
 	fs->super = arena_root(fs->arena);
@@ -315,11 +323,39 @@ int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out)
 		err = init_private(fs, nr_helpers);
 	if (err)
 		goto err_close;
-	zsfs_recover(fs);
 	*out = fs;
 	return 0;
 
 err_close:
 	zsfs_close(fs);
 	return err;
+}
+
+int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out)
+{
+	int err = zsfs_attach(fd, nr_helpers, NULL, 0, out);
+
+	if (err)
+		return err;
+	err = zsfs_recover(*out);
+	if (err)
+		zsfs_close(*out);
+	else
+		reap_all(zsfs_background(*out));
+	return err;
+}
+
+void zsfs_thread_lives(struct zsfs *fs, unsigned nr)
+{
+	/* Number 0 is the process's main thread. */
+	if (fs->keep)
+		keep_live(fs->keep, fs->bank, nr + 1);
+	__atomic_add_fetch(&fs->alive, 1, __ATOMIC_RELEASE);
+}
+
+void zsfs_await_threads(struct zsfs *fs)
+{
+	while (__atomic_load_n(&fs->alive, __ATOMIC_ACQUIRE) <
+	       arena_nr_threads(fs->arena))
+		sched_yield();
 }

@@ -16,7 +16,10 @@
 #include "undo.h"
 
 #define ZSFS_MAGIC  UINT64_C(0x31303073667a735a)
-#define ZSFS_LAYOUT 1u
+/* A build can be given another one, to test that it is refused. */
+#ifndef ZSFS_LAYOUT
+#define ZSFS_LAYOUT 2u
+#endif
 
 #define ZSFS_BLOCK_SIZE  4096u
 #define ZSFS_BLOCK_SHIFT 12
@@ -54,6 +57,19 @@ enum zsfs_stat {
 
 #define ZSFS_NR_OPCODES 64
 
+/*
+ * A request that was being executed when a worker died of something that may
+ * be the request's fault (takeover.h). Only changed in a takeover.
+ */
+struct zsfs_suspect {
+	uint64_t unique; /* 0 = free */
+	uint64_t life;	 /* zsfs_super.life that was counted last */
+	uint32_t crashes; /* deaths by its own fault, as far as one can tell */
+	uint32_t kills;	  /* deaths without a cause, and without progress */
+};
+
+#define ZSFS_NR_SUSPECTS 16u
+
 struct zsfs_super {
 	uint64_t magic;
 	uint32_t layout;
@@ -70,10 +86,24 @@ struct zsfs_super {
 	uint64_t size_limit;  /* bytes of file content, 0 = none */
 	uint64_t inode_limit; /* inodes, 0 = none */
 	uint64_t comp;        /* enum zcomp_alg | level << 8 */
+	/*
+	 * Most memory while the system is short of it (pressure.h), 0 = no
+	 * such limit. The arena's own limit is the smaller of both.
+	 */
+	uint64_t pressure_limit;
+	uint64_t mem_limit; /* bytes, as asked for; 0 = none */
 	/* Fixed by the mount. */
 	uint32_t mount_uid; /* owner of the root and of control files */
 	uint32_t mount_gid;
 	int64_t created; /* seconds since the epoch */
+	uint64_t noatime;
+	/* Deaths and what they were about; only changed in a takeover. */
+	uint64_t life; /* of how many workers */
+	uint64_t replies_seen; /* replies sent when the last one took over */
+	uint64_t crashed; /* a thread without a request of its own did */
+	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
+	/* What the last verification said; "" = never run. */
+	char verify_text[512];
 	/* The FUSE_INIT exchange, as sent, for a successor. */
 	uint32_t init_req_len;
 	uint32_t init_reply_len;
@@ -86,6 +116,8 @@ enum tx_state {
 	TX_IDLE = 0,
 	TX_ACTIVE = 1,    /* undo log open: a successor rolls back */
 	TX_COMMITTED = 2, /* changes are permanent, frees not yet all done */
+	/* The same, and reply[] answers the request: never execute it again. */
+	TX_ANSWERED = 3,
 };
 
 #define TX_MAX_ALLOC 400u
@@ -94,12 +126,24 @@ enum tx_state {
 
 struct zsfs_slot {
 	uint64_t state; /* enum tx_state; the store of it is the commit */
-	/* The request being executed, for recorded replies. */
+	/*
+	 * The request being executed. That one is in req[] at all is told by
+	 * the length in its own header, which read(2) itself sets.
+	 */
 	uint64_t unique;
 	uint32_t opcode;
-	uint32_t req_len; /* bytes in req[], 0 = none read */
-	uint32_t reply_len; /* recorded reply, 0 = none */
-	uint32_t pad;
+	uint32_t req_len;   /* bytes in req[], 0 = none */
+	uint32_t reply_len; /* bytes in reply[], 0 = none */
+	uint32_t executing; /* from the request's arrival to its answer */
+	/*
+	 * unique of the request that is done and that reply[] answers, 0 =
+	 * none. Set with the commit, so a successor sends the answer instead
+	 * of executing the request again.
+	 */
+	uint64_t done;
+	uint32_t sending; /* the kernel may have had the answer already */
+	uint32_t crashed; /* this thread made the process die */
+	uint64_t replies; /* answers sent */
 	uint64_t nr_alloc; /* entries of alloc[] that may be in use */
 	uint64_t nr_free;
 	uint64_t alloc[TX_MAX_ALLOC]; /* refs taken, freed by rollback */

@@ -30,6 +30,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->count_all = false;
 	tx->count_stripe = -1;
 	tx->mode_changed = false;
+	tx->replied = false;
 	tx->reserved_blocks = 0;
 	tx->reserved_inodes = 0;
 	for (unsigned i = 0; i < ST_NR; i++)
@@ -303,6 +304,13 @@ static void finish_frees(struct zsfs *fs, struct zsfs_thread *th)
 		free_ref(fs, th, &s->free[i]);
 }
 
+/* The answer stays on record when the transaction is at rest. */
+static void keep_answer(struct zsfs_slot *s)
+{
+	s->done = s->unique;
+	undo_barrier();
+}
+
 static void finish_slot(struct zsfs_slot *s)
 {
 	undo_barrier();
@@ -351,10 +359,12 @@ void tx_commit(struct tx *tx)
 	fold_stats(tx);
 	undo_barrier();
 	zs_crash_point();
-	s->state = TX_COMMITTED;
+	s->state = tx->replied ? TX_ANSWERED : TX_COMMITTED;
 	undo_barrier();
 	zs_crash_point();
 	drop_locks(tx);
+	if (tx->replied)
+		keep_answer(s);
 	finish_frees(tx->fs, tx->th);
 	finish_slot(s);
 }
@@ -380,7 +390,9 @@ void tx_recover(struct zsfs *fs, struct zsfs_thread *th)
 
 	if (s->state == TX_ACTIVE)
 		roll_back(fs, th);
-	else if (s->state == TX_COMMITTED)
+	else if (s->state == TX_ANSWERED)
+		keep_answer(s);
+	if (s->state == TX_COMMITTED || s->state == TX_ANSWERED)
 		finish_frees(fs, th);
 	finish_slot(s);
 }

@@ -14,7 +14,8 @@
  *
  * If the process dies before the store, a successor rolls the log back and
  * frees alloc[]; the request is executed again. If it dies after, the successor
- * works off what is left of free[] and answers the request from the record. An
+ * works off what is left of free[] and answers the request from the record: the
+ * store that commits also says that the reply in the slot is the answer. An
  * operation that fails does the same rollback through tx_abort().
  *
  * Because words are changed in place under their locks and the locks are held
@@ -66,6 +67,8 @@ struct tx {
 	 * not know whether it happened and must be told.
 	 */
 	bool mode_changed;
+	/* The reply was recorded: it is valid from the commit on. */
+	bool replied;
 	/* Reserved from the limits, given back on abort. */
 	int64_t reserved_blocks;
 	int64_t reserved_inodes;

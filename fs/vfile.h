@@ -103,4 +103,10 @@ int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
 int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
 		  const char *buf, size_t len);
 
+/*
+ * As a write to .zsctl/verify: check, log what is wrong, keep the result for
+ * readers; but -EAGAIN, and nothing kept, when requests come meanwhile.
+ */
+int control_verify_gently(struct zsfs *fs);
+
 #endif

@@ -31,6 +31,7 @@
 #define NR_COUNT_STRIPES 16u
 
 struct crew;
+struct keep;
 
 struct inode_lock {
 	pthread_rwlock_t lock;
@@ -53,6 +54,7 @@ struct zsfs_thread {
 	struct arena_thread *at;
 	struct zcomp_ctx *zc;
 	struct tx tx;
+	bool parked; /* a request waits in the slot (takeover.h) */
 	uint8_t *read_buf;  /* FUSE header page + ZSFS_MAX_WRITE, prefaulted */
 	uint8_t *stage_buf; /* (ZSFS_MAX_BLOCKS + 1) * ZSFS_BLOCK_SIZE */
 	struct staged_block staged[ZSFS_MAX_BLOCKS + 1];
@@ -77,6 +79,7 @@ struct zsfs {
 	pthread_mutex_t reap_lock;
 	pthread_mutex_t snap_lock;
 	pthread_mutex_t verify_lock; /* one live check at a time */
+	unsigned kept_waiting; /* threads at a gate that a check holds; atomic */
 	unsigned nr_snaps;	     /* snapshots of virtual files; snap_lock */
 	struct crew *crew; /* NULL: no helpers */
 	/* Use plus what transactions have reserved; atomic. */
@@ -84,6 +87,10 @@ struct zsfs {
 	int64_t used_inodes;
 	size_t huge_size; /* zs_huge_class_size() */
 	bool noatime;
+	/* Shared with the keeper and other workers; NULL: there are none. */
+	struct keep *keep;
+	unsigned bank; /* this worker's, in the keep page */
+	unsigned alive; /* threads that have said so there; atomic */
 	/* What the environment allowed; for stats.json. */
 	unsigned read_ahead_kb; /* 0 = could not be set */
 };
@@ -112,17 +119,36 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out);
 uint64_t zsfs_min_mem_limit(unsigned nr_threads);
 
 /*
- * Take up the file system in the arena behind @fd after its process died:
- * arena and pool are repaired, every slot is brought to rest, reaping is
- * finished (zsfs_recover()). 0; -EPROTO for a layout this build does not know;
- * -errno.
+ * Map the file system in the arena behind @fd and make this process's half of
+ * it ready, while another process may still be using it: nothing is changed.
+ * With @keep its threads are alive in @bank of it. 0; -EPROTO for a layout this
+ * build does not know; -errno. The caller owns *out.
  */
+int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
+		struct zsfs **out);
+
+/*
+ * The process that used it has died: repair arena and pool, bring every slot to
+ * rest, count what is there. What is to be reaped stays on its list, requests
+ * and replies in the slots. Safe to be killed in and to be called again. 0, or
+ * -EPROTO when something makes no sense.
+ */
+int zsfs_recover(struct zsfs *fs);
+
+/* Both, and what was to be reaped is reaped. */
 int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out);
-void zsfs_recover(struct zsfs *fs);
 void zsfs_close(struct zsfs *fs);
 
+/* The calling thread has arena thread @nr from now on: say that it lives. */
+void zsfs_thread_lives(struct zsfs *fs, unsigned nr);
+/* Wait until all threads of the arena have said so. */
+void zsfs_await_threads(struct zsfs *fs);
+
 /* The background thread's context. */
-struct zsfs_thread *zsfs_background(struct zsfs *fs);
+static inline struct zsfs_thread *zsfs_background(struct zsfs *fs)
+{
+	return &fs->threads[fs->nr_threads - 1];
+}
 
 /*
  * Check the whole tree: link counts, tables, entries, handles, counters, then
@@ -134,9 +160,10 @@ int zsfs_verify(struct zsfs *fs, char *msg, size_t size);
 /*
  * The same on a live file system: keeps all requests out meanwhile. For a
  * request thread with no transaction open, which holds its own gate. -EBUSY
- * while another check runs.
+ * while another check runs. @gently: -EAGAIN as soon as a request has to wait
+ * for it.
  */
-int zsfs_verify_live(struct zsfs *fs, char *msg, size_t size);
+int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size);
 
 /* Enter and leave the gate of the calling thread's context. */
 void zsfs_enter(struct zsfs_thread *th);
@@ -216,7 +243,8 @@ int zsfs_seek(struct tx *tx, uint64_t nodeid, uint64_t off, bool hole,
  * Take @n from the nlookup of @nodeid and free the inode when nothing holds it
  * any more; a complete transaction by itself. If @consumed is not NULL, that
  * word of the arena is cleared in the same transaction (a FORGET is never sent
- * again, so what was executed must be marked with the execution).
+ * again, so what was executed must be marked with the execution). What is to
+ * be reaped then is left to reap_all().
  */
 void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		 uint64_t *consumed);

@@ -59,7 +59,7 @@ same 'README.md' "$(in_readme)"
 [ "$(parser | wc -l)" -ge 20 ] || { echo "no options found in fs/option_list.c"; rc=1; }
 
 # The flags of the command line itself.
-for flag in -o -f -d -h -V --help --version; do
+for flag in -o -f -d -h -V --help --version --replace; do
 	help_text | grep -qE -- "(^| |,)$flag( |,)" ||
 		{ echo "the help text lacks $flag"; rc=1; }
 	sed 's/\\-/-/g' man/zsfs.1 | grep -qE -- "(^| |\")$flag( |\"|$)" ||

@@ -265,7 +265,7 @@ wait_daemon() {
 	if ! poll 30 daemon_gone; then
 		echo "the daemon stays after the unmount"
 		show_threads "$DAEMON"
-		kill -9 "$DAEMON" 2>/dev/null
+		kill -9 "$DAEMON" $(processes_of "$M") 2>/dev/null
 		rc=1
 	fi
 	wait "$DAEMON" 2>/dev/null || { echo "the daemon's exit code: $?"; rc=1; }
@@ -273,8 +273,8 @@ wait_daemon() {
 	return $rc
 }
 
-# Process ids of daemons whose last argument is this mountpoint.
-daemons_of() {
+# Process ids of what serves this mountpoint: keepers, workers, standbys.
+processes_of() {
 	local exe arg
 
 	while read -r exe; do
@@ -282,6 +282,28 @@ daemons_of() {
 		exe=${exe#/proc/}
 		[ "${arg[-1]}" != "$1" ] || echo "${exe%/exe}"
 	done < <(find /proc/[0-9]*/exe -maxdepth 0 -lname "$(realpath "$ZSFS")" 2>/dev/null)
+}
+
+# The same without workers and standbys.
+daemons_of() {
+	local pid
+
+	for pid in $(processes_of "$1"); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != zsfs ] || echo "$pid"
+	done
+}
+
+# The worker that serves $M, and the standby (0: none is ready).
+worker() {
+	json .survival.worker
+}
+
+standby() {
+	json .survival.standby
+}
+
+has_standby() {
+	[ "$(standby)" != 0 ]
 }
 
 # ---- looking at files -----------------------------------------------------

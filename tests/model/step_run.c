@@ -247,6 +247,7 @@ static void run_forget(struct run *r)
 	undo_barrier();
 	r->out->res->err = 0;
 	zsfs_forget(r->th, r->nodeid, r->s->size, consumed);
+	reap_all(r->th);
 	if (*consumed)
 		r->out->res->err = -EUCLEAN;
 }

@@ -254,13 +254,19 @@ static uint64_t draw_dir(struct worker *w)
 	return dirs[rng_below(&w->rng, NR_DIRS)];
 }
 
+static void forget(struct worker *w, uint64_t nodeid)
+{
+	zsfs_forget(w->th, nodeid, 1, NULL);
+	reap_all(w->th);
+}
+
 /* Keep a lookup that was just made, instead of another one. */
 static void hold(struct worker *w, uint64_t nodeid)
 {
 	uint64_t *slot = &w->held[rng_below(&w->rng, NR_HELD)];
 
 	if (*slot)
-		zsfs_forget(w->th, *slot, 1, NULL);
+		forget(w, *slot);
 	*slot = nodeid;
 }
 
@@ -493,7 +499,8 @@ static void *watch(void *arg)
 		zsfs_enter(th);
 		look_at(th, names[k % 5]);
 		zsfs_statfs(fs, &st);
-		if (k % 16 == 0 && zsfs_verify_live(fs, msg, sizeof(msg)))
+		if (k % 16 == 0 && zsfs_verify_live(fs, false, msg,
+						     sizeof(msg)))
 			complain(msg, k);
 		zsfs_leave(th);
 		usleep(1000);
@@ -582,7 +589,7 @@ static void let_go(void)
 				check_stripe(w, f, s);
 		for (unsigned h = 0; h < NR_HELD; h++)
 			if (w->held[h])
-				zsfs_forget(w->th, w->held[h], 1, NULL);
+				forget(w, w->held[h]);
 		for (unsigned f = 0; f < NR_STRIPED; f++)
 			free(w->own[f]);
 		free(w->buf);

@@ -142,7 +142,7 @@ void zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
 	fake.reserve_for = mem_limit;
 }
 
-int zsfs_verify_live(struct zsfs *fs, char *msg, size_t size)
+int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 {
 	if (fake.in_work)
 		fake.in_work();

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The background thread (see background.h). */
+#include "background.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "log.h"
+#include "pressure.h"
+#include "reap.h"
+#include "suspect.h"
+#include "vfile.h"
+#include "zsfs_i.h"
+
+/* Between looks at a file system that is busy, or short of memory. */
+#define LOOK_MSECS 200
+
+struct background {
+	struct zsfs *fs;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool stop;    /* lock */
+	bool look;    /* lock: there was a takeover */
+	bool verify;  /* of the thread: still to be done */
+	uint64_t seen; /* of the thread: requests when it last looked */
+};
+
+static uint64_t requests_begun(const struct zsfs *fs)
+{
+	uint64_t n = 0;
+
+	for (unsigned k = 0; k + 1 < fs->nr_threads; k++)
+		for (unsigned op = 0; op < ZSFS_NR_OPCODES; op++)
+			n += __atomic_load_n(&fs->threads[k].slot->requests[op],
+					     __ATOMIC_RELAXED);
+	return n;
+}
+
+static void reap_the_rest(struct zsfs *fs)
+{
+	struct zsfs_thread *th = zsfs_background(fs);
+
+	zsfs_enter(th);
+	reap_all(th);
+	zsfs_leave(th);
+}
+
+/* Only while nothing else goes on: a check keeps all requests waiting. */
+static void try_verify(struct background *b)
+{
+	uint64_t now = requests_begun(b->fs);
+	bool idle = now == b->seen;
+	int err;
+
+	b->seen = now;
+	if (!idle)
+		return;
+	err = control_verify_gently(b->fs);
+	b->verify = err == -EAGAIN || err == -EBUSY;
+	if (!err)
+		zsfs_log(LOG_INFO, "verified after the takeover: clean");
+}
+
+/* One round; true when there is more to do, after a while. */
+static bool work(struct background *b)
+{
+	bool more = pressure_check(b->fs);
+
+	reap_the_rest(b->fs);
+	if (b->verify)
+		try_verify(b);
+	return more || b->verify;
+}
+
+static void wait_a_while(struct background *b)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += LOOK_MSECS * 1000000L;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_cond_timedwait(&b->changed, &b->lock, &until);
+}
+
+static void *background_main(void *arg)
+{
+	struct background *b = arg;
+	bool more = false;
+
+	zsfs_thread_lives(b->fs, b->fs->nr_threads - 1);
+	/* Nobody's request is to blame for what happens here. */
+	suspect_this_thread(zsfs_background(b->fs)->slot);
+	pthread_mutex_lock(&b->lock);
+	while (!b->stop) {
+		if (more && !b->look)
+			wait_a_while(b);
+		while (!more && !b->look && !b->stop)
+			pthread_cond_wait(&b->changed, &b->lock);
+		if (b->stop)
+			break;
+		b->verify |= b->look;
+		b->look = false;
+		pthread_mutex_unlock(&b->lock);
+		more = work(b);
+		pthread_mutex_lock(&b->lock);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return NULL;
+}
+
+int background_start(struct zsfs *fs, struct background **out)
+{
+	struct background *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return -ENOMEM;
+	b->fs = fs;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->changed, NULL);
+	err = pthread_create(&b->thread, NULL, background_main, b);
+	if (err) {
+		free(b);
+		return -err;
+	}
+	*out = b;
+	return 0;
+}
+
+void background_look_after(struct background *b)
+{
+	pthread_mutex_lock(&b->lock);
+	b->look = true;
+	pthread_cond_signal(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void background_stop(struct background *b)
+{
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->stop = true;
+	pthread_cond_signal(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+	pthread_join(b->thread, NULL);
+	pthread_cond_destroy(&b->changed);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}

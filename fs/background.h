@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Background thread: what has to be done without a request that asks for it.
+ *
+ * After a takeover it goes on reaping what the dead worker was reaping, verifies
+ * the file system when no requests come (giving way to those that do), and
+ * lifts the limit that shortage of memory made necessary (pressure.h). It
+ * sleeps when there is nothing of that kind.
+ */
+#ifndef FS_BACKGROUND_H
+#define FS_BACKGROUND_H
+
+struct background;
+struct zsfs;
+
+/* Start the thread, which waits. 0 or -errno; ended by background_stop(). */
+int background_start(struct zsfs *fs, struct background **out);
+
+/* There was a takeover: see what has to be done. */
+void background_look_after(struct background *b);
+
+/* NULL does nothing. May wait for a step to end. */
+void background_stop(struct background *b);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Crashes on purpose (see crash_test.h). */
+#include "crash_test.h"
+
+#include "inject.h"
+
+#if ZS_DEBUG_LEVEL >= 1
+
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t one_in;
+static uint64_t state; /* atomic */
+static const char *poison;
+
+static void perhaps_die(void)
+{
+	uint64_t x = __atomic_add_fetch(&state, UINT64_C(0x9e3779b97f4a7c15),
+					__ATOMIC_RELAXED);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	if ((x ^ x >> 31) % one_in == 0)
+		kill(getpid(), SIGKILL);
+}
+
+void crash_test_arm(struct zsfs *fs)
+{
+	const char *text = getenv("ZSFS_TEST_KILL");
+	struct timespec t;
+
+	(void)fs;
+	poison = getenv("ZSFS_TEST_POISON");
+	one_in = text ? strtoull(text, NULL, 10) : 0;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	state = (uint64_t)t.tv_nsec << 20 ^ (uint64_t)getpid();
+	if (one_in)
+		zs_crash_hook = perhaps_die;
+}
+
+void crash_test_lookup(const char *name)
+{
+	if (poison && !strcmp(poison, name))
+		abort();
+}
+
+#else
+
+void crash_test_arm(struct zsfs *fs)
+{
+	(void)fs;
+}
+
+void crash_test_lookup(const char *name)
+{
+	(void)name;
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Crashes on purpose, in builds with debug_level >= 1, for tests of survival:
+ *
+ *   ZSFS_TEST_KILL=N     the worker sends itself SIGKILL at one of N crash
+ *                        points (inject.h), at random
+ *   ZSFS_TEST_POISON=S   looking up the name S in the root crashes the worker
+ *
+ * Release builds ignore both.
+ */
+#ifndef FS_CRASH_TEST_H
+#define FS_CRASH_TEST_H
+
+struct zsfs;
+
+/* Read the environment and set the hooks, in a worker that begins to work. */
+void crash_test_arm(struct zsfs *fs);
+
+/* A look-up of @name: crash if it is the one. */
+void crash_test_lookup(const char *name);
+
+#endif

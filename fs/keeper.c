@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The process that holds the mount and lets workers serve it (see keeper.h). */
+#include "keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "keep.h"
+#include "log.h"
+#include "mount.h"
+#include "replace.h"
+#include "worker.h"
+
+/* What open files may delay the end after an unmount that was asked for. */
+#define END_MSECS 2500
+/* Between tries to start a standby when standbys keep dying. */
+#define RETRY_MSECS 1000
+#define STANDBY_TRIES 10u
+/* For workers to let go of the starter's terminal. */
+#define DETACH_MSECS 1000
+
+struct keeper {
+	struct keep *k;
+	struct mount_place place;
+	int signals;	   /* signalfd */
+	pid_t active;	   /* 0 = it has died */
+	pid_t standby;	   /* 0 = none */
+	pid_t teacher;	   /* 0 = not running */
+	bool taught;	   /* the mount was seen to work */
+	bool settled;	   /* started, and gone to the background */
+	unsigned failures; /* deaths of workers in a row, without progress */
+	unsigned standby_failures;
+	unsigned attached; /* workers started with the terminal */
+	bool ending; /* the end was asked for */
+	bool over;   /* leave the loop */
+	int status;  /* exit code then */
+	struct replace replace;
+};
+
+/* ---- starting processes ---- */
+
+static pid_t start_worker(struct keeper *kp, bool first)
+{
+	unsigned bank = first ? 0 : !kp->k->active_bank;
+	pid_t pid = fork();
+
+	kp->attached += !keep_get(&kp->k->detach);
+	if (pid == 0) {
+		close(kp->signals);
+		/* Else its own copy would hide the keeper's death from it. */
+		close(kp->k->alive_keeper_fd);
+		worker_main(kp->k, bank, first);
+	}
+	if (pid < 0)
+		zsfs_log(LOG_ERR, "no worker can be started: %s",
+			 strerror(errno));
+	return pid < 0 ? 0 : pid;
+}
+
+/* There shall always be one, if there is any use for it. */
+static void need_standby(struct keeper *kp)
+{
+	if (!kp->standby && !kp->over && !keep_get(&kp->k->over) &&
+	    keep_get(&kp->k->can_resend) && !replace_under_way(&kp->replace) &&
+	    kp->standby_failures < STANDBY_TRIES)
+		kp->standby = start_worker(kp, false);
+}
+
+/* It touches the mount, which the keeper must never wait for. */
+static void start_teacher(struct keeper *kp)
+{
+	kp->teacher = fork();
+	if (kp->teacher)
+		return;
+	mount_teach_kernel(&kp->place);
+	_exit(0);
+}
+
+/* ---- endings ---- */
+
+static void stop_child(pid_t *pid)
+{
+	if (*pid > 0) {
+		kill(*pid, SIGKILL);
+		waitpid(*pid, NULL, 0);
+	}
+	*pid = 0;
+}
+
+static void end(struct keeper *kp, int status)
+{
+	keep_set(&kp->k->over, 1);
+	kp->over = true;
+	kp->status = status;
+}
+
+static void give_up(struct keeper *kp, const char *why)
+{
+	zsfs_log(LOG_ERR,
+		 "%s: giving up. Every access to %s fails from now on; what was "
+		 "in it is lost; unmount it",
+		 why, kp->place.mountpoint);
+	end(kp, 1);
+}
+
+static void begin_end(struct keeper *kp, int sig)
+{
+	if (kp->ending)
+		return;
+	zsfs_log(LOG_INFO, "signal %d (%s): unmounting", sig, strsignal(sig));
+	kp->ending = true;
+	keep_set(&kp->k->over, 1);
+	mount_detach(&kp->place);
+}
+
+/* ---- deaths ---- */
+
+static void describe_status(int status, char *text, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(text, size, "was killed by signal %d (%s)",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(text, size, "ended with status %d",
+			 WEXITSTATUS(status));
+}
+
+static void count_death(struct keeper *kp, pid_t pid, int status)
+{
+	struct keep *k = kp->k;
+	char text[128];
+
+	describe_status(status, text, sizeof(text));
+	zsfs_log(LOG_NOTICE, "worker %d %s", (int)pid, text);
+	k->last_status = status;
+	k->deaths++;
+	kp->failures++;
+	if (keep_get(&k->progress))
+		kp->failures = 0;
+	keep_set(&k->progress, 0);
+}
+
+static void on_worker_death(struct keeper *kp, pid_t pid, int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_UNMOUNTED) {
+		end(kp, 0);
+		return;
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DRAINED)
+		return;
+	if (kp->ending || !kp->k->ready) {
+		end(kp, !kp->k->ready);
+		return;
+	}
+	count_death(kp, pid, status);
+	if (!kp->k->can_resend)
+		give_up(kp, "this kernel (before 6.9) gives no successor the "
+			    "requests of a dead worker");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_REFUSED)
+		give_up(kp, "no worker can use what the last one left");
+	else if (kp->failures >= KEEPER_GIVE_UP)
+		give_up(kp, "too many workers died without achieving anything");
+}
+
+static void on_standby_death(struct keeper *kp, int status)
+{
+	kp->standby = 0;
+	if (keep_get(&kp->k->over))
+		return;
+	/* With nobody serving, its death is that of the worker. */
+	if (!kp->active && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == WORKER_REFUSED) {
+		on_worker_death(kp, 0, status);
+		return;
+	}
+	if (!kp->active && ++kp->failures >= KEEPER_GIVE_UP)
+		give_up(kp, "no worker can take over");
+	if (kp->active)
+		kp->standby_failures++;
+}
+
+/* A successor may have become the active one since. */
+static void look_who_is_active(struct keeper *kp)
+{
+	pid_t pid = (pid_t)keep_get(&kp->k->active_pid);
+
+	if (pid == kp->active || (pid != kp->standby && pid != kp->replace.pid))
+		return;
+	kp->active = pid;
+	if (pid == kp->standby)
+		kp->standby = 0;
+	kp->standby_failures = 0;
+}
+
+static void on_child(struct keeper *kp, pid_t pid, int status)
+{
+	look_who_is_active(kp);
+	if (pid == kp->teacher) {
+		kp->teacher = 0;
+		kp->taught = true;
+	} else if (pid == kp->standby) {
+		on_standby_death(kp, status);
+	} else if (replace_child_died(&kp->replace, pid, status)) {
+		return;
+	} else {
+		if (pid == kp->active)
+			kp->active = 0;
+		on_worker_death(kp, pid, status);
+	}
+}
+
+static void reap_children(struct keeper *kp)
+{
+	int status;
+	pid_t pid;
+
+	while (!kp->over && (pid = waitpid(-1, &status, WNOHANG)) > 0)
+		on_child(kp, pid, status);
+}
+
+/* ---- the loop ---- */
+
+static void read_signals(struct keeper *kp)
+{
+	struct signalfd_siginfo info;
+
+	while (read(kp->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR2) {
+			if (kp->taught && !kp->ending)
+				stop_child(&kp->standby);
+			look_who_is_active(kp);
+			if (kp->taught && !kp->ending)
+				replace_begin(&kp->replace, &info);
+		} else if (info.ssi_signo != SIGCHLD) {
+			begin_end(kp, (int)info.ssi_signo);
+		}
+	}
+}
+
+static void wait_for_news(struct keeper *kp, int msecs)
+{
+	struct pollfd fds[2] = {
+		{kp->signals, POLLIN, 0},
+		{kp->k->wake_fd, POLLIN, 0},
+	};
+	uint64_t n;
+
+	if (poll(fds, 2, msecs) > 0 && fds[1].revents)
+		n = (uint64_t)read(kp->k->wake_fd, &n, sizeof(n));
+	read_signals(kp);
+}
+
+static int timeout_of(const struct keeper *kp)
+{
+	if (kp->ending)
+		return END_MSECS;
+	if (replace_under_way(&kp->replace) || !kp->taught)
+		return 10;
+	if (keep_get(&kp->k->detached) < kp->attached && !kp->k->foreground &&
+	    !kp->settled)
+		return 10;
+	return kp->standby_failures >= STANDBY_TRIES ? RETRY_MSECS : -1;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* One round; returns when something happened, or time is up. */
+static void look_around(struct keeper *kp)
+{
+	uint64_t start = now_ms();
+	int wait = timeout_of(kp);
+
+	wait_for_news(kp, wait);
+	if (kp->standby_failures >= STANDBY_TRIES &&
+	    now_ms() - start >= RETRY_MSECS)
+		kp->standby_failures = STANDBY_TRIES - 1;
+	look_who_is_active(kp);
+	reap_children(kp);
+	if (replace_step(&kp->replace))
+		kp->standby_failures = 0;
+	need_standby(kp);
+}
+
+/* Unmounted on demand: files that are open keep the worker for a while. */
+static void wait_for_end(struct keeper *kp)
+{
+	uint64_t until = now_ms() + END_MSECS;
+
+	while (!kp->over) {
+		uint64_t now = now_ms();
+
+		if (now >= until) {
+			zsfs_log(LOG_NOTICE,
+				 "files are still open on %s: they end now",
+				 kp->place.mountpoint);
+			end(kp, 0);
+			return;
+		}
+		wait_for_news(kp, (int)(until - now));
+		look_who_is_active(kp);
+		reap_children(kp);
+	}
+}
+
+static int keep_going(struct keeper *kp)
+{
+	kp->settled = true;
+	need_standby(kp);
+	while (!kp->over && !kp->ending)
+		look_around(kp);
+	if (!kp->over)
+		wait_for_end(kp);
+	stop_child(&kp->teacher);
+	stop_child(&kp->standby);
+	stop_child(&kp->replace.pid);
+	stop_child(&kp->active);
+	close(kp->k->fuse_fd);
+	if (kp->status == 0)
+		mount_detach_dead(&kp->place);
+	if (kp->taught)
+		zsfs_log(LOG_INFO, "unmounted from %s", kp->place.mountpoint);
+	return kp->status;
+}
+
+/* ---- beginning ---- */
+
+static void init_keeper(struct keeper *kp, struct keep *k)
+{
+	sigset_t set;
+
+	prctl(PR_SET_NAME, "zsfs");
+	*kp = (struct keeper){.k = k, .place.mountpoint = k->mountpoint};
+	memcpy(kp->place.dev, k->dev, sizeof(kp->place.dev));
+	replace_init(&kp->replace, k);
+	daemon_signals(&set);
+	sigaddset(&set, SIGCHLD);
+	kp->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	keep_set(&k->keeper_pid, (uint32_t)getpid());
+}
+
+static void until_ready(struct keeper *kp)
+{
+	while (!kp->over && !kp->ending && !keep_get(&kp->k->ready)) {
+		wait_for_news(kp, -1);
+		reap_children(kp);
+	}
+}
+
+static void until_taught(struct keeper *kp)
+{
+	start_teacher(kp);
+	while (!kp->over && !kp->ending && !kp->taught)
+		look_around(kp);
+}
+
+/* The first workers have the starter's files, too. */
+static void until_detached(struct keeper *kp)
+{
+	uint64_t until = now_ms() + DETACH_MSECS;
+
+	keep_set(&kp->k->detach, 1);
+	while (!kp->k->foreground && !kp->over && !kp->ending &&
+	       now_ms() < until && keep_get(&kp->k->detached) < kp->attached)
+		look_around(kp);
+}
+
+static void say_what_survives(const struct keep *k)
+{
+	if (k->can_resend)
+		return;
+	zsfs_log(LOG_NOTICE,
+		 "this kernel cannot send requests again (that came with 6.9): "
+		 "the content will not survive the death of the daemon");
+}
+
+int keeper_run(struct keep *k, struct daemon *d)
+{
+	struct keeper kp;
+	int err;
+
+	init_keeper(&kp, k);
+	kp.active = start_worker(&kp, true);
+	if (!kp.active)
+		return 1;
+	until_ready(&kp);
+	if (!kp.over && !kp.ending) {
+		k->read_ahead_kb = mount_raise_read_ahead(&kp.place);
+		say_what_survives(k);
+		need_standby(&kp);
+		until_taught(&kp);
+		until_detached(&kp);
+	}
+	err = kp.over || kp.ending ? 0 : daemon_ready(d);
+	if (err) {
+		zsfs_log(LOG_ERR, "going to the background failed: %s",
+			 strerror(-err));
+		end(&kp, 1);
+	}
+	if (!kp.over && !kp.ending)
+		zsfs_log(LOG_INFO, "mounted on %s", k->mountpoint);
+	return keep_going(&kp);
+}
+
+int keeper_resume(struct keep *k)
+{
+	struct keeper kp;
+
+	fcntl(k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
+	init_keeper(&kp, k);
+	kp.active = (pid_t)keep_get(&k->active_pid);
+	kp.taught = true;
+	keep_set(&k->replace, REPLACE_DONE);
+	zsfs_log(LOG_NOTICE, "%s is now served by version " ZSFS_VERSION,
+		 k->mountpoint);
+	return keep_going(&kp);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making the mount and taking it away (see mount.h). */
+#define FUSE_USE_VERSION 35
+#include "mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define READ_AHEAD_KB 1024
+
+/* ---- making ---- */
+
+/*
+ * libfuse mounts, with fusermount3 where that is needed. Of its session only
+ * the descriptor is wanted; it is not destroyed, since that would close it.
+ */
+int mount_make(const char *mountpoint, const char *opts)
+{
+	static const struct fuse_lowlevel_ops none;
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *se = NULL;
+	int err = 0;
+
+	if (fuse_opt_add_arg(&args, "zsfs") ||
+	    (opts[0] && (fuse_opt_add_arg(&args, "-o") ||
+			 fuse_opt_add_arg(&args, opts))))
+		err = -ENOMEM;
+	if (!err)
+		se = fuse_session_new(&args, &none, sizeof(none), NULL);
+	fuse_opt_free_args(&args);
+	if (err || !se)
+		return err ? err : -EINVAL;
+	errno = 0;
+	if (!fuse_session_mount(se, mountpoint))
+		return fuse_session_fd(se);
+	err = errno ? -errno : -EIO;
+	fuse_session_destroy(se);
+	return err;
+}
+
+/* ---- finding ---- */
+
+/* mountinfo writes blanks and backslashes in octal. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++, to++) {
+		*to = *s;
+		if (s[0] != '\\' || !s[1] || !s[2] || !s[3])
+			continue;
+		*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
+			     (s[3] - '0'));
+		s += 3;
+	}
+	*to = '\0';
+}
+
+/* Find "major:minor" of the newest mount at @path, without touching it. */
+static bool find_device(const char *path, char *dev, size_t size)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[8192], at[4096], id[32];
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*d %*d %31s %*s %4095s", id, at) != 2)
+			continue;
+		unescape(at);
+		if (strcmp(at, path))
+			continue;
+		snprintf(dev, size, "%s", id);
+		found = true;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+void mount_find(struct mount_place *p)
+{
+	if (!find_device(p->mountpoint, p->dev, sizeof(p->dev)))
+		p->dev[0] = '\0';
+}
+
+/* Is our mount the one that its path leads to? */
+static bool is_on_top(const struct mount_place *p, bool *other)
+{
+	char dev[MOUNT_DEV_SIZE];
+	bool found = find_device(p->mountpoint, dev, sizeof(dev));
+
+	*other = p->dev[0] && found && strcmp(dev, p->dev);
+	return p->dev[0] && found && !*other;
+}
+
+/* ---- telling the kernel ---- */
+
+/* The default of 128 KiB makes cold reads slow; to change it needs root. */
+unsigned mount_raise_read_ahead(const struct mount_place *p)
+{
+	char path[96], value[16];
+	int fd, len;
+	bool ok;
+
+	snprintf(path, sizeof(path), "/sys/class/bdi/%s/read_ahead_kb", p->dev);
+	fd = p->dev[0] ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return 0;
+	len = snprintf(value, sizeof(value), "%d", READ_AHEAD_KB);
+	ok = write(fd, value, (size_t)len) == len;
+	close(fd);
+	return ok ? READ_AHEAD_KB : 0;
+}
+
+/*
+ * The kernel learns that OPEN, OPENDIR and FLUSH are not answered from the
+ * first of each; until then every file that is created costs a RELEASE. So
+ * have one of each right away.
+ */
+void mount_teach_kernel(const struct mount_place *p)
+{
+	char path[PATH_MAX];
+	int dir = open(p->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (dir >= 0)
+		close(dir);
+	snprintf(path, sizeof(path), "%s/.zsstats/mm_stat", p->mountpoint);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* ---- taking away ---- */
+
+static void spawn_fusermount(const char *mountpoint)
+{
+	char *const argv[] = {(char *)"fusermount3", (char *)"-u",
+			      (char *)"-q", (char *)"-z", (char *)"--",
+			      (char *)(uintptr_t)mountpoint, NULL};
+	pid_t pid;
+
+	if (!posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ))
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+}
+
+void mount_detach(const struct mount_place *p)
+{
+	bool other;
+
+	/* A path names the mount on top, which may be somebody else's. */
+	if (!is_on_top(p, &other) && other) {
+		zsfs_log(LOG_NOTICE,
+			 "not unmounted: %s has another mount on top",
+			 p->mountpoint);
+		return;
+	}
+	if (umount2(p->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) &&
+	    errno == EPERM)
+		spawn_fusermount(p->mountpoint);
+}
+
+void mount_detach_dead(const struct mount_place *p)
+{
+	bool other;
+
+	if (is_on_top(p, &other))
+		mount_detach(p);
+}

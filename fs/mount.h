@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Mount: making the mount and taking it away, and what the kernel is told about
+ * it from outside. No request is served here.
+ */
+#ifndef FS_MOUNT_H
+#define FS_MOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MOUNT_DEV_SIZE 32u
+
+/* Where a mount is: enough to unmount it. */
+struct mount_place {
+	const char *mountpoint;	  /* absolute */
+	char dev[MOUNT_DEV_SIZE]; /* "major:minor", "" = unknown */
+};
+
+/*
+ * Mount on @mountpoint with @opts for libfuse (comma separated, may be "").
+ * Returns the descriptor of the connection, close-on-exec, or -errno.
+ */
+int mount_make(const char *mountpoint, const char *opts);
+
+/* Fill in p->dev of the mount just made, from p->mountpoint. */
+void mount_find(struct mount_place *p);
+
+/* Raise the kernel's read-ahead; KiB that it is now, 0 = not permitted. */
+unsigned mount_raise_read_ahead(const struct mount_place *p);
+
+/*
+ * Have the kernel learn that opening and closing are not answered. Waits for
+ * the mount to answer, so whoever serves it cannot call this.
+ */
+void mount_teach_kernel(const struct mount_place *p);
+
+/*
+ * Take the mount out of the tree, unless another mount lies on it (which is
+ * logged). Files that are still open keep the connection.
+ */
+void mount_detach(const struct mount_place *p);
+
+/* After an abort of the connection: do not leave a dead mount behind. */
+void mount_detach_dead(const struct mount_place *p);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The keeper's side of a replacement of the program (see replace.h). */
+#include "replace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keep.h"
+#include "log.h"
+#include "worker.h"
+
+#define PRIME_MSECS 20000
+#define DRAIN_MSECS 3000
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void replace_init(struct replace *r, struct keep *k)
+{
+	*r = (struct replace){.k = k};
+}
+
+static void refuse(struct replace *r, const char *why)
+{
+	zsfs_log(LOG_ERR, "not replaced by %s: %s", r->k->binary, why);
+	snprintf(r->k->replace_text, sizeof(r->k->replace_text), "%s", why);
+	keep_set(&r->k->drain, 0);
+	keep_set(&r->k->replace, REPLACE_REFUSED);
+	r->pid = 0;
+	r->draining = false;
+}
+
+/* ---- the new program ---- */
+
+/* Where it is: of the process that asked, or where ours was. */
+static void find_program(struct replace *r, const struct signalfd_siginfo *info)
+{
+	static const char gone[] = " (deleted)";
+	char link[64], path[KEEP_PATH_SIZE];
+	ssize_t n;
+
+	if (info->ssi_code != SI_QUEUE)
+		return;
+	snprintf(link, sizeof(link), "/proc/%u/exe", info->ssi_pid);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	if ((size_t)n > sizeof(gone) &&
+	    !strcmp(path + n - (sizeof(gone) - 1), gone))
+		return;
+	strcpy(r->k->binary, path);
+}
+
+static void inherit(int fd)
+{
+	fcntl(fd, F_SETFD, 0);
+}
+
+static void start_program(const struct keep *k, const char *role,
+			  const char *bank)
+{
+	char fd[16];
+
+	inherit(k->keep_fd);
+	inherit(k->fuse_fd);
+	inherit(k->arena_fd);
+	inherit(k->wake_fd);
+	inherit(k->alive_fd);
+	snprintf(fd, sizeof(fd), "%d", k->keep_fd);
+	execl(k->binary, "zsfs", role, fd, bank, k->mountpoint, (char *)NULL);
+}
+
+static pid_t start_successor(struct replace *r)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	/* The end that only the keeper has is closed by exec. */
+	start_program(r->k, "--worker", r->k->active_bank ? "0" : "1");
+	zsfs_log(LOG_ERR, "%s cannot be run: %s", r->k->binary,
+		 strerror(errno));
+	_exit(WORKER_FAILED);
+}
+
+void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
+{
+	if (replace_under_way(r))
+		return;
+	find_program(r, info);
+	r->k->replace_text[0] = '\0';
+	keep_set(&r->k->primed_pid, 0);
+	keep_set(&r->k->replace, REPLACE_UNDER_WAY);
+	keep_set(&r->k->replace_attempts, r->k->replace_attempts + 1);
+	r->deadline = now_ms() + PRIME_MSECS;
+	r->pid = start_successor(r);
+	if (r->pid < 0)
+		refuse(r, strerror(errno));
+}
+
+bool replace_child_died(struct replace *r, pid_t pid, int status)
+{
+	if (!r->pid || pid != r->pid)
+		return false;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_REFUSED)
+		refuse(r, "it has another layout of the arena; unmount to "
+			  "change to it");
+	else
+		refuse(r, "it did not start; the log may say why");
+	return true;
+}
+
+/* The last step. On failure the old keeper goes on with new workers. */
+static void become_program(struct replace *r)
+{
+	inherit(r->k->alive_keeper_fd);
+	start_program(r->k, "--keeper", "0");
+	fcntl(r->k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
+	zsfs_log(LOG_ERR, "%s cannot be run as keeper: %s", r->k->binary,
+		 strerror(errno));
+}
+
+static bool taken_over(struct replace *r)
+{
+	r->k->replacements++;
+	keep_set(&r->k->drain, 0);
+	r->pid = 0;
+	r->draining = false;
+	become_program(r);
+	keep_set(&r->k->replace, REPLACE_DONE);
+	return true;
+}
+
+static void begin_drain(struct replace *r)
+{
+	r->draining = true;
+	r->deadline = now_ms() + DRAIN_MSECS;
+	keep_set(&r->k->drain, 1);
+	kill((pid_t)keep_get(&r->k->active_pid), SIGUSR2);
+}
+
+bool replace_step(struct replace *r)
+{
+	struct keep *k = r->k;
+
+	if (!r->pid)
+		return false;
+	if (keep_get(&k->active_pid) == (uint32_t)r->pid)
+		return taken_over(r);
+	if (!r->draining && keep_get(&k->primed_pid) == (uint32_t)r->pid)
+		begin_drain(r);
+	if (now_ms() < r->deadline)
+		return false;
+	/* A request that does not end: its worker's death ends it, too. */
+	if (r->draining)
+		kill((pid_t)keep_get(&k->active_pid), SIGKILL);
+	else
+		kill(r->pid, SIGKILL);
+	r->deadline = now_ms() + PRIME_MSECS;
+	return false;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* zsfs --replace: the side that asks (see replace.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "replace.h"
+
+#define FUSE_MAGIC  0x65735546
+#define STATS_SIZE  (64u << 10)
+#define LOOKS	    3000 /* of 10 ms */
+#define LOOK_USECS  10000
+
+/* Read stats.json of the mount; false when there is none. */
+static bool read_stats(const char *mountpoint, char *text)
+{
+	char path[PATH_MAX];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/.zsstats/stats.json", mountpoint);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	n = fread(text, 1, STATS_SIZE - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return n > 0;
+}
+
+/* A number or word behind "key": in our own text; "" when it is not there. */
+static const char *value_of(const char *text, const char *key, char room[256])
+{
+	char want[64];
+	const char *at;
+	size_t n;
+
+	snprintf(want, sizeof(want), "\"%s\":", key);
+	at = strstr(text, want);
+	room[0] = '\0';
+	if (!at)
+		return room;
+	at += strlen(want);
+	at += *at == '"';
+	n = strcspn(at, "\",}");
+	n = n < 255 ? n : 255;
+	memcpy(room, at, n);
+	room[n] = '\0';
+	return room;
+}
+
+static int complain(const char *mountpoint, const char *what)
+{
+	zsfs_log(LOG_ERR, "%s: %s", mountpoint, what);
+	return 1;
+}
+
+/*
+ * Who wrote stats.json decides whom the signal goes to, so look whether that is
+ * a process that waits for it: it would kill any other.
+ */
+static bool takes_the_signal(pid_t pid)
+{
+	char path[64], line[256];
+	unsigned long long blocked = 0;
+	bool named = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		named |= !strcmp(line, "Name:\tzsfs\n");
+		sscanf(line, "SigBlk: %llx", &blocked);
+	}
+	if (f)
+		fclose(f);
+	return named && blocked >> (SIGUSR2 - 1) & 1;
+}
+
+static int await_result(const char *mountpoint, char *text, int attempts)
+{
+	char room[256];
+
+	for (int i = 0; i < LOOKS; i++) {
+		usleep(LOOK_USECS);
+		if (!read_stats(mountpoint, text))
+			continue;
+		if (atoi(value_of(text, "replace_attempts", room)) <= attempts)
+			continue;
+		value_of(text, "replace", room);
+		if (!strcmp(room, "done")) {
+			value_of(text, "version", room);
+			printf("%s is now served by zsfs %s\n", mountpoint,
+			       room);
+			return 0;
+		}
+		if (!strcmp(room, "refused"))
+			return complain(mountpoint,
+					value_of(text, "replace_text", room));
+	}
+	return complain(mountpoint, "the keeper does not say what came of it");
+}
+
+int replace_command(const char *mountpoint)
+{
+	char *text = malloc(STATS_SIZE), room[256];
+	struct statfs st;
+	int ret, attempts;
+	pid_t pid;
+
+	if (!text)
+		return complain(mountpoint, strerror(ENOMEM));
+	if (statfs(mountpoint, &st) || st.f_type != FUSE_MAGIC ||
+	    !read_stats(mountpoint, text)) {
+		free(text);
+		return complain(mountpoint, "no zsfs is mounted there");
+	}
+	pid = (pid_t)atoi(value_of(text, "keeper", room));
+	attempts = atoi(value_of(text, "replace_attempts", room));
+	if (pid <= 1 || !takes_the_signal(pid))
+		ret = complain(mountpoint,
+			       "it has no keeper that could replace the program "
+			       "(mounted with nosurvive, by an older kernel, or "
+			       "the keeper has died)");
+	else if (sigqueue(pid, SIGUSR2, (union sigval){0}))
+		ret = complain(mountpoint, strerror(errno));
+	else
+		ret = await_result(mountpoint, text, attempts);
+	free(text);
+	return ret;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From the death of a worker to the first request of the next (takeover.h). */
+#include "takeover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "inject.h"
+#include "log.h"
+#include "reap.h"
+#include "request.h"
+#include "suspect.h"
+#include "vfile.h"
+#include "zsfs_i.h"
+
+/* Of the kernel's protocol since 7.40; older headers lack them. */
+#define NOTIFY_RESEND	 7
+#define RESEND_MINOR	 40
+#define INIT_EXT	 (1u << 30)
+#define HAS_RESEND_FLAG2 (1u << 7)
+#define UNIQUE_RESEND	 (UINT64_C(1) << 63)
+
+struct init_in {
+	uint32_t major, minor, max_readahead, flags, flags2;
+};
+
+static unsigned nr_servers(const struct zsfs *fs)
+{
+	return fs->nr_threads - 1; /* the last is the background thread */
+}
+
+static struct zsfs_slot *slot_of(const struct zsfs *fs, unsigned nr)
+{
+	return fs->threads[nr].slot;
+}
+
+static struct fuse_in_header *header_of(struct zsfs_slot *slot)
+{
+	return (struct fuse_in_header *)slot->req;
+}
+
+bool takeover_possible(const struct zsfs *fs)
+{
+	const struct zsfs_super *s = fs->super;
+	const struct init_in *in = (const void *)(s->init_req +
+						  sizeof(struct fuse_in_header));
+
+	return s->init_req_len >=
+		       sizeof(struct fuse_in_header) + sizeof(*in) &&
+	       in->minor >= RESEND_MINOR && in->flags & INIT_EXT &&
+	       in->flags2 & HAS_RESEND_FLAG2;
+}
+
+/* ---- steps 1 to 3 ---- */
+
+static int recover(struct takeover *t)
+{
+	for (unsigned k = 0; k < t->fs->nr_threads; k++) {
+		uint64_t state = slot_of(t->fs, k)->state;
+
+		t->rolled_back += state == TX_ACTIVE;
+		t->finished += state == TX_COMMITTED || state == TX_ANSWERED;
+	}
+	return zsfs_recover(t->fs);
+}
+
+static void finish_forgets(struct takeover *t)
+{
+	for (unsigned k = 0; k < nr_servers(t->fs); k++) {
+		struct zsfs_slot *slot = slot_of(t->fs, k);
+
+		if (!request_is_forget(slot))
+			continue;
+		if (suspect_is_poison(t->fs, header_of(slot)->unique)) {
+			zsfs_log(LOG_ERR, "inode %lu: forgetting it kills the "
+				 "worker, left alone",
+				 (unsigned long)header_of(slot)->nodeid);
+			t->poisoned++;
+		} else {
+			slot->unique = header_of(slot)->unique;
+			slot->executing = 1;
+			request_forget(&t->fs->threads[k]);
+			slot->executing = 0;
+		}
+		header_of(slot)->len = 0;
+		t->forgets++;
+	}
+}
+
+/*
+ * A write that takes set-uid away tells the kernel so, behind the commit and
+ * before the answer. It does no harm to say it again.
+ */
+static void repeat_invalidations(struct takeover *t)
+{
+	for (unsigned k = 0; k < nr_servers(t->fs); k++) {
+		struct zsfs_slot *slot = slot_of(t->fs, k);
+		const struct fuse_write_in *in =
+			(const void *)(header_of(slot) + 1);
+
+		if (slot->done && slot->opcode == FUSE_WRITE &&
+		    header_of(slot)->opcode == FUSE_WRITE &&
+		    in->write_flags & FUSE_WRITE_KILL_SUIDGID)
+			request_notify_attr(t->fd, header_of(slot)->nodeid);
+	}
+}
+
+/* ---- steps 4 and 5 ---- */
+
+static int ask_again(const struct takeover *t)
+{
+	struct fuse_out_header out = {.len = sizeof(out),
+				      .error = NOTIFY_RESEND};
+
+	if (write(t->fd, &out, sizeof(out)) == (ssize_t)sizeof(out))
+		return 0;
+	/* ENODEV, EPERM: not connected any more. */
+	return errno == EPERM ? -ENODEV : -errno;
+}
+
+static int send_bytes(const struct takeover *t, const void *p, size_t len)
+{
+	if (write(t->fd, p, len) >= 0 || errno == ENOENT || errno == EINTR)
+		return 0;
+	return -errno;
+}
+
+static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
+{
+	struct fuse_out_header out = {
+		.len = sizeof(out), .error = -EIO, .unique = in->unique};
+
+	zsfs_log(LOG_ERR,
+		 "request %u on inode %lu killed %u workers: it gets EIO",
+		 in->opcode, (unsigned long)in->nodeid, POISON_CRASHES);
+	t->poisoned++;
+	return send_bytes(t, &out, sizeof(out));
+}
+
+/* The slot that holds the answer to @unique, or NULL. */
+static struct zsfs_slot *find_answer(const struct takeover *t, uint64_t unique)
+{
+	for (unsigned k = 0; k < nr_servers(t->fs); k++) {
+		struct zsfs_slot *slot = slot_of(t->fs, k);
+
+		if (slot->done && !((slot->done ^ unique) & ~UNIQUE_RESEND))
+			return slot;
+	}
+	return NULL;
+}
+
+static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
+{
+	struct fuse_out_header *out = (void *)slot->reply;
+	int err;
+
+	out->unique = unique;
+	slot->sending = 1;
+	undo_barrier();
+	zs_crash_point();
+	err = send_bytes(t, slot->reply, slot->reply_len);
+	zs_crash_point();
+	slot->done = 0;
+	t->replayed++;
+	return err;
+}
+
+/* What was read into the buffer of thread @nr: 0 goes on, 1 ends the drain. */
+static int sort_request(struct takeover *t, unsigned nr)
+{
+	struct zsfs_thread *th = &t->fs->threads[nr];
+	struct fuse_in_header *in = header_of(th->slot);
+	struct zsfs_slot *answer;
+	int err = 0;
+
+	if (request_is_forget(th->slot)) {
+		request_forget(th);
+		in->len = 0;
+		return 0;
+	}
+	if (in->opcode == FUSE_INTERRUPT)
+		return 0;
+	if (!(in->unique & UNIQUE_RESEND)) {
+		th->parked = true;
+		t->parked++;
+		return 1;
+	}
+	t->again++;
+	answer = find_answer(t, in->unique);
+	if (answer) {
+		err = replay(t, answer, in->unique);
+	} else if (suspect_is_poison(t->fs, in->unique)) {
+		err = answer_poison(t, in);
+	} else {
+		suspect_keep(t->fs, in->unique);
+		th->parked = true;
+		t->parked++;
+	}
+	return err;
+}
+
+/* A thread whose buffer is free, or -1. */
+static int free_thread(const struct takeover *t)
+{
+	for (unsigned k = 0; k < nr_servers(t->fs); k++)
+		if (!t->fs->threads[k].parked)
+			return (int)k;
+	return -1;
+}
+
+static int drain_one(struct takeover *t, unsigned nr)
+{
+	struct zsfs_slot *slot = slot_of(t->fs, nr);
+	ssize_t n;
+
+	header_of(slot)->len = 0;
+	undo_barrier();
+	n = read(t->fd, slot->req, ZSFS_REQ_SIZE);
+	if (n < 0 && (errno == ENOENT || errno == EINTR))
+		return 0;
+	if (n < 0)
+		return errno == EAGAIN ? 1 : -errno;
+	zs_crash_point();
+	return n < (ssize_t)sizeof(struct fuse_in_header) ?
+		       -EIO :
+		       sort_request(t, nr);
+}
+
+static int set_nonblocking(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+static int drain(struct takeover *t)
+{
+	int err = set_nonblocking(t->fd, true), nr, back;
+
+	while (!err && t->again < nr_servers(t->fs) &&
+	       (nr = free_thread(t)) >= 0)
+		err = drain_one(t, (unsigned)nr);
+	back = set_nonblocking(t->fd, false);
+	return err < 0 ? err : back;
+}
+
+/* ---- step 6 ---- */
+
+/* The kernel never got this answer: take back what it says of an inode. */
+static void take_back(struct zsfs_thread *th, uint64_t *nodeid)
+{
+	if (!*nodeid)
+		return;
+	if (vfile_is(*nodeid))
+		vfile_forget(th, *nodeid, 1, nodeid);
+	else
+		zsfs_forget(th, *nodeid, 1, nodeid);
+}
+
+static void take_back_listing(struct zsfs_thread *th, uint8_t *p, uint8_t *end)
+{
+	while (p + sizeof(struct fuse_direntplus) <= end) {
+		struct fuse_direntplus *d = (void *)p;
+
+		take_back(th, &d->entry_out.nodeid);
+		p += FUSE_DIRENTPLUS_SIZE(d);
+	}
+}
+
+/*
+ * An answer that was not sent and that nobody asks for again: its client was
+ * killed. The nodeids are zeroed with what they stood for.
+ */
+static void take_back_answer(struct zsfs_thread *th)
+{
+	struct zsfs_slot *slot = th->slot;
+	const struct fuse_out_header *out = (const void *)slot->reply;
+	uint8_t *body = slot->reply + sizeof(*out);
+	uint8_t *end = slot->reply + slot->reply_len;
+
+	if (out->error)
+		return;
+	switch (slot->opcode) {
+	case FUSE_LOOKUP:
+	case FUSE_CREATE:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+		if (body + sizeof(struct fuse_entry_out) <= end)
+			take_back(th, &((struct fuse_entry_out *)body)->nodeid);
+		break;
+	case FUSE_READDIRPLUS:
+		take_back_listing(th, body, end);
+		break;
+	default:
+		break;
+	}
+}
+
+static void purge(struct takeover *t)
+{
+	for (unsigned k = 0; k < nr_servers(t->fs); k++) {
+		struct zsfs_thread *th = &t->fs->threads[k];
+
+		/* When it may have been sent, the kernel may well know it. */
+		if (th->slot->done && !th->slot->sending)
+			take_back_answer(th);
+		th->slot->done = 0;
+		undo_barrier();
+		th->slot->sending = 0;
+		th->slot->reply_len = 0;
+	}
+	suspect_purge(t->fs);
+}
+
+int takeover_run(struct takeover *t)
+{
+	int err;
+
+	for (unsigned k = 0; k < t->fs->nr_threads; k++)
+		t->fs->threads[k].parked = false;
+	err = recover(t);
+	if (err)
+		return err;
+	zs_crash_point();
+	suspect_blame(t->fs);
+	repeat_invalidations(t);
+	finish_forgets(t);
+	zs_crash_point();
+	err = ask_again(t);
+	if (!err)
+		err = drain(t);
+	if (err < 0)
+		return err;
+	zs_crash_point();
+	purge(t);
+	return 0;
+}

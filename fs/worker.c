@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A process that serves the mount, or stands by to (see worker.h). */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crash_test.h"
+#include "daemon.h"
+#include "keep.h"
+#include "log.h"
+#include "mount.h"
+#include "pressure.h"
+#include "server.h"
+#include "suspect.h"
+#include "takeover.h"
+#include "zsfs_i.h"
+
+/* How often a worker that still has the starter's terminal looks around. */
+#define DETACH_LOOK_MSECS 5
+
+struct worker {
+	struct keep *k;
+	unsigned bank;
+	struct zsfs *fs;
+	struct server *server;
+	struct mount_place place;
+	bool attached; /* started while the keeper had its terminal */
+};
+
+static void name_process(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+}
+
+/* ---- the keeper and its signals ---- */
+
+/* With the keeper gone, whoever serves does what is left of its work. */
+static void on_signal(struct worker *w, int sig)
+{
+	pid_t keeper = (pid_t)keep_get(&w->k->keeper_pid);
+
+	if (sig == SIGUSR2) {
+		if (keep_get(&w->k->drain))
+			server_drain(w->server);
+	} else if (keeper) {
+		kill(keeper, sig);
+	} else {
+		keep_set(&w->k->over, 1);
+		mount_detach(&w->place);
+		server_unmounting(w->server);
+	}
+}
+
+static void on_keeper_death(struct worker *w)
+{
+	uint32_t pid = __atomic_exchange_n(&w->k->keeper_pid, 0,
+					   __ATOMIC_ACQ_REL);
+
+	if (pid)
+		zsfs_log(LOG_WARNING,
+			 "the keeper (process %u) has died: serving %s goes on, "
+			 "but not through the death of one more worker",
+			 pid, w->k->mountpoint);
+}
+
+static void *watch_main(void *arg)
+{
+	struct worker *w = arg;
+	struct signalfd_siginfo info;
+	struct pollfd fds[2];
+	bool attached = w->attached;
+	sigset_t set;
+
+	daemon_signals(&set);
+	fds[0] = (struct pollfd){signalfd(-1, &set, SFD_CLOEXEC), POLLIN, 0};
+	fds[1] = (struct pollfd){w->k->alive_fd, POLLIN, 0};
+	for (;;) {
+		poll(fds, 2, attached ? DETACH_LOOK_MSECS : -1);
+		if (attached && keep_get(&w->k->detach)) {
+			daemon_leave_terminal();
+			attached = false;
+			__atomic_add_fetch(&w->k->detached, 1, __ATOMIC_RELEASE);
+			keep_wake(w->k);
+		}
+		if (fds[1].fd >= 0 && fds[1].revents) {
+			on_keeper_death(w);
+			fds[1].fd = -1;
+		}
+		if (fds[0].revents &&
+		    read(fds[0].fd, &info, sizeof(info)) == sizeof(info))
+			on_signal(w, (int)info.ssi_signo);
+	}
+	return NULL;
+}
+
+static void start_watching(struct worker *w)
+{
+	pthread_t thread;
+	int err = pthread_create(&thread, NULL, watch_main, w);
+
+	if (!err)
+		return;
+	zsfs_log(LOG_ERR, "a thread cannot be started: %s", strerror(err));
+	_exit(WORKER_FAILED);
+}
+
+/* ---- taking over ---- */
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void check_after(struct worker *w)
+{
+	char msg[512] = "";
+
+	/* Elsewhere the background thread does it. */
+	if (ZS_DEBUG_LEVEL < 1 || !zsfs_verify(w->fs, msg, sizeof(msg)))
+		return;
+	zsfs_log(LOG_ERR, "broken invariant after a takeover: %s", msg);
+	strcpy(w->fs->super->verify_text, msg);
+}
+
+static void end_takeover(const struct worker *w, int err)
+{
+	if (err == -ENODEV) {
+		keep_set(&w->k->over, 1);
+		_exit(WORKER_UNMOUNTED);
+	}
+	if (err == -EPROTO)
+		zsfs_log(LOG_ERR, "what the dead worker left makes no sense: "
+				  "not serving it");
+	else
+		zsfs_log(LOG_ERR, "taking over failed: %s", strerror(-err));
+	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
+}
+
+static void look_for_oom(struct worker *w)
+{
+	uint64_t kills = pressure_oom_kills();
+
+	if (kills > w->k->oom_kills) {
+		w->k->oom_takeovers++;
+		pressure_begin(w->fs);
+	}
+	w->k->oom_kills = kills;
+}
+
+/* From here on it is the active one; the dead one's lives are free again. */
+static void become_active(struct worker *w, bool first)
+{
+	struct keep *k = w->k;
+
+	name_process("zsfs-worker");
+	k->active_bank = w->bank;
+	keep_set(&k->active_pid, (uint32_t)getpid());
+	if (!first)
+		keep_release(k, !w->bank);
+}
+
+static void count_takeover(struct keep *k, uint64_t us,
+			   const struct takeover *t)
+{
+	k->last_takeover_us = (uint32_t)us;
+	if (us > k->worst_takeover_us)
+		k->worst_takeover_us = (uint32_t)us;
+	k->poisoned += t->poisoned;
+	keep_set(&k->takeovers, k->takeovers + 1);
+	/* With nothing owed to anybody, serving is all there is to achieve. */
+	if (!t->parked)
+		keep_note_progress(k);
+}
+
+static void take_over(struct worker *w)
+{
+	struct keep *k = w->k;
+	struct takeover t = {.fs = w->fs, .fd = k->fuse_fd};
+	uint64_t start;
+	int err;
+
+	keep_await_deaths(k, !w->bank);
+	start = now_us();
+	if (keep_get(&k->over))
+		_exit(WORKER_UNMOUNTED);
+	if (k->active_bank == w->bank)
+		_exit(WORKER_FAILED); /* somebody else was faster */
+	crash_test_arm(w->fs);
+	err = takeover_run(&t);
+	if (err)
+		end_takeover(w, err);
+	look_for_oom(w);
+	check_after(w);
+	become_active(w, false);
+	server_go(w->server, true);
+	count_takeover(k, now_us() - start, &t);
+	keep_wake(k);
+	zsfs_log(LOG_NOTICE,
+		 "took over in %u us: %u transactions undone, %u finished, %u "
+		 "forgets, %u requests again, %u answered from the record",
+		 k->last_takeover_us, t.rolled_back, t.finished, t.forgets,
+		 t.again, t.replayed);
+}
+
+/* ---- life ---- */
+
+static void on_ready(void *arg)
+{
+	struct worker *w = arg;
+
+	keep_set(&w->k->can_resend, takeover_possible(w->fs));
+	keep_set(&w->k->ready, 1);
+	keep_wake(w->k);
+	crash_test_arm(w->fs);
+}
+
+static void refuse(const char *what, int err)
+{
+	if (err == -EPROTO)
+		zsfs_log(LOG_ERR,
+			 "%s: of another layout than this program's (version "
+			 ZSFS_VERSION ", layout %u)", what, ZSFS_LAYOUT);
+	else
+		zsfs_log(LOG_ERR, "%s: %s", what, strerror(-err));
+	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
+}
+
+static void prepare(struct worker *w, bool first)
+{
+	struct keep *k = w->k;
+	struct server_params sp = {
+		.fd = k->fuse_fd,
+		.debug = k->debug,
+		.on_ready = on_ready,
+		.arg = w,
+	};
+	int err;
+
+	process_notes = k->notes;
+	w->place.mountpoint = k->mountpoint;
+	memcpy(w->place.dev, k->dev, sizeof(w->place.dev));
+	keep_live(k, w->bank, 0);
+	err = zsfs_attach(k->arena_fd, k->nr_helpers, k, w->bank, &w->fs);
+	if (err)
+		refuse("the arena cannot be mapped", err);
+	err = server_new(w->fs, &sp, &w->server);
+	if (!err && !first)
+		err = server_prime(w->server);
+	if (err)
+		refuse("serving cannot begin", err);
+	zsfs_await_threads(w->fs);
+	suspect_watch(w->fs);
+	if (k->hide_memory)
+		daemon_hide_memory();
+}
+
+static void leave(struct worker *w, enum server_end end)
+{
+	switch (end) {
+	case SERVER_UNMOUNTED:
+		keep_set(&w->k->over, 1);
+		if (!keep_get(&w->k->keeper_pid))
+			mount_detach_dead(&w->place);
+		server_free(w->server);
+		zsfs_close(w->fs);
+		exit(WORKER_UNMOUNTED);
+	case SERVER_DRAINED:
+		_exit(WORKER_DRAINED);
+	case SERVER_STUCK:
+		_exit(WORKER_STUCK);
+	case SERVER_FAILED:
+		break;
+	}
+	_exit(WORKER_FAILED);
+}
+
+void worker_main(struct keep *k, unsigned bank, bool first)
+{
+	struct worker w = {
+		.k = k,
+		.bank = bank,
+		.attached = !k->foreground && !keep_get(&k->detach),
+	};
+
+	name_process(first ? "zsfs-worker" : "zsfs-standby");
+	prepare(&w, first);
+	start_watching(&w);
+	if (first) {
+		int err = zsfs_recover(w.fs); /* counts what the maker made */
+
+		if (err)
+			end_takeover(&w, err);
+		k->oom_kills = pressure_oom_kills();
+		become_active(&w, true);
+		server_go(w.server, false);
+	} else {
+		keep_set(&k->primed_pid, (uint32_t)getpid());
+		keep_wake(k);
+		take_over(&w);
+	}
+	leave(&w, server_wait(w.server));
+	_exit(WORKER_FAILED);
+}
