@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* killclient: expendable processes, which are killed in the middle of calls. */
+#ifndef KILLCLIENT_VICTIM_H
+#define KILLCLIENT_VICTIM_H
+
+#include <stdbool.h>
+
+/* Victims 0 to @nr - 1, the first of which has slot @slot. */
+void victims_make(const char *root, unsigned nr, unsigned first_slot);
+/* Start and kill them as it is time to; how many are there after @stop. */
+unsigned victims_tend(bool stop);
+/* Remove what they have left. */
+void victims_unmake(void);
+
+#endif
