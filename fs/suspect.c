@@ -37,8 +37,6 @@ static void on_crash(int sig)
 	for (size_t i = 0; i < NR_CRASH_SIGNALS; i++)
 		if (crash_signals[i] == sig)
 			sigaction(sig, &earlier[i], NULL);
-	if (sig == SIGABRT)
-		return; /* abort() goes on by itself */
 	raise(sig);
 }
 

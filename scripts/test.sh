@@ -16,8 +16,8 @@ usage() {
 	  check    layers, sizes of files and functions, option lists
 	  release  release build: unit, model, recovery, stress, fuzz regression
 	  bats     release build: real mounts and real programs
-	  asan     AddressSanitizer and UBSan: the same as release, and a short
-	           mount test
+	  asan     AddressSanitizer and UBSan: the same as release, a short mount
+	           test, and workers that crash by themselves
 	  tsan     ThreadSanitizer: likewise
 	  clang    builds with clang, warnings are errors
 
@@ -144,7 +144,7 @@ suite_asan() {
 	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	meson_suite asan "$dir"
-	bats_suite asan "$dir" "$TOP/tests/bats/smoke.bats"
+	ZSFS_HOOKS=1 bats_suite asan "$dir" "$TOP"/tests/bats/{smoke,crash}.bats
 }
 
 suite_tsan() {

@@ -298,12 +298,84 @@ worker() {
 	json .survival.worker
 }
 
+# Pids below a mountpoint's keeper by name: zsfs-worker, zsfs-standby.
+processes_named() {
+	local pid
+
+	for pid in $(processes_of "$2"); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
+	done
+}
+
 standby() {
 	json .survival.standby
 }
 
 has_standby() {
 	[ "$(standby)" != 0 ]
+}
+
+# ---- memory control groups ------------------------------------------------
+
+# make_group BYTES: a control group with this limit in $GROUP.
+make_group() {
+	local top
+
+	root_only
+	if [ -f /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
+		GROUP=/sys/fs/cgroup/memory/zsfs-bats-$$
+		mkdir "$GROUP" 2>/dev/null || skip "no control groups may be made"
+		echo "$1" >"$GROUP/memory.limit_in_bytes"
+	elif [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+		top=/sys/fs/cgroup
+		grep -qw memory $top/cgroup.subtree_control ||
+			echo +memory >$top/cgroup.subtree_control 2>/dev/null ||
+			skip "no memory control group may be made"
+		GROUP=$top/zsfs-bats-$$
+		mkdir "$GROUP" 2>/dev/null || skip "no control groups may be made"
+		[ -f "$GROUP/memory.max" ] || { rmdir "$GROUP"; skip "no memory controller"; }
+		echo "$1" >"$GROUP/memory.max"
+		echo 0 >"$GROUP/memory.swap.max" 2>/dev/null || true
+	else
+		skip "no memory control groups"
+	fi
+	on_teardown "for i in \$(seq 100); do rmdir $GROUP && break; sleep 0.1; done"
+}
+
+oom_kills() {
+	cat "$GROUP/memory.events" "$GROUP/memory.oom_control" 2>/dev/null |
+		awk '$1 == "oom_kill" { print $2 }'
+}
+
+in_group() {
+	bash -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$GROUP" "$@"
+}
+
+start_in_group() {
+	local real=$ZSFS
+
+	printf '#!/bin/bash\necho $$ >%s/cgroup.procs\nexec %s "$@"\n' "$1" "$ZSFS" >"$T/zsfs"
+	chmod +x "$T/zsfs"
+	ZSFS=$T/zsfs
+	zsfs_mount
+	ZSFS=$real
+}
+
+# as_nobody SCRIPT: in a mount namespace with a /dev/fuse that everybody may
+# open (as distributions set it up), with the daemon where nobody may run it.
+as_nobody() {
+	root_only
+	need unshare setpriv fusermount3
+	cp "$ZSFS" "$T/daemon"
+	chown $NOBODY "$M"
+	timeout 60 unshare -m bash -c '
+		set -e
+		cp -a /dev/fuse "$T/fuse"
+		chmod 666 "$T/fuse"
+		mount --bind "$T/fuse" /dev/fuse
+		cd /
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "$0"' \
+		"set -eu; PATH=/usr/bin:/bin; ZSFS=$T/daemon; $1" 3>&- 4>&-
 }
 
 # ---- looking at files -----------------------------------------------------

@@ -311,50 +311,6 @@ fill_up() {
 
 # ---- memory control groups --------------------------------------------------
 
-# make_group BYTES: a control group with this limit in $GROUP.
-make_group() {
-	local top
-
-	root_only
-	if [ -f /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
-		GROUP=/sys/fs/cgroup/memory/zsfs-bats-$$
-		mkdir "$GROUP" 2>/dev/null || skip "no control groups may be made"
-		echo "$1" >"$GROUP/memory.limit_in_bytes"
-	elif [ -f /sys/fs/cgroup/cgroup.controllers ]; then
-		top=/sys/fs/cgroup
-		grep -qw memory $top/cgroup.subtree_control ||
-			echo +memory >$top/cgroup.subtree_control 2>/dev/null ||
-			skip "no memory control group may be made"
-		GROUP=$top/zsfs-bats-$$
-		mkdir "$GROUP" 2>/dev/null || skip "no control groups may be made"
-		[ -f "$GROUP/memory.max" ] || { rmdir "$GROUP"; skip "no memory controller"; }
-		echo "$1" >"$GROUP/memory.max"
-		echo 0 >"$GROUP/memory.swap.max" 2>/dev/null || true
-	else
-		skip "no memory control groups"
-	fi
-	on_teardown "for i in \$(seq 100); do rmdir $GROUP && break; sleep 0.1; done"
-}
-
-oom_kills() {
-	cat "$GROUP/memory.events" "$GROUP/memory.oom_control" 2>/dev/null |
-		awk '$1 == "oom_kill" { print $2 }'
-}
-
-in_group() {
-	bash -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$GROUP" "$@"
-}
-
-start_in_group() {
-	local real=$ZSFS
-
-	printf '#!/bin/bash\necho $$ >%s/cgroup.procs\nexec %s "$@"\n' "$1" "$ZSFS" >"$T/zsfs"
-	chmod +x "$T/zsfs"
-	ZSFS=$T/zsfs
-	zsfs_mount
-	ZSFS=$real
-}
-
 @test "limits: the default respects a 1 GiB control group, no oom-kill" {
 	zsfs_only
 	make_group $((1 << 30))

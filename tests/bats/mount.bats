@@ -214,7 +214,7 @@ no_daemon() { [ -z "$(daemons_of "$M")" ]; }
 @test "mount: over the remains of a daemon that was killed" {
 	zsfs_mount
 	expect_log . # a killed daemon may say anything
-	kill -9 $DAEMON
+	kill -9 $(processes_of "$M")
 	wait $DAEMON || true
 	DAEMON=
 	expect ENOTCONN create "$M/f" 644
@@ -282,23 +282,6 @@ no_daemon() { [ -z "$(daemons_of "$M")" ]; }
 		umount "$1"' "$ZSFS" "$M"
 	poll 10 no_daemon
 	fails is_mounted "$M"
-}
-
-# as_nobody SCRIPT: in a mount namespace with a /dev/fuse that everybody may
-# open (as distributions set it up), with the daemon where nobody may run it.
-as_nobody() {
-	root_only
-	need unshare setpriv fusermount3
-	cp "$ZSFS" "$T/daemon"
-	chown $NOBODY "$M"
-	timeout 60 unshare -m bash -c '
-		set -e
-		cp -a /dev/fuse "$T/fuse"
-		chmod 666 "$T/fuse"
-		mount --bind "$T/fuse" /dev/fuse
-		cd /
-		exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "$0"' \
-		"set -eu; PATH=/usr/bin:/bin; ZSFS=$T/daemon; $1" 3>&- 4>&-
 }
 
 @test "mount: an ordinary user, with fusermount3" {

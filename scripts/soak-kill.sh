@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# soak-kill.sh: kill workers thousands of times under clients that check
+# everything. What is measured goes to the standard output.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+	cat <<-EOF
+	usage: scripts/soak-kill.sh [--short] [PART...]
+
+	  external     SIGKILL from outside at random times, 2000 times
+	  injected     the worker kills itself at random points of every step that
+	               changes the arena, 5000 times (a build with crash points)
+	  interrupted  external kills, clients get signals all the time, 500 times
+	  killed       external kills, clients are killed, too, 500 times
+	  takeover     kill to first reply with 4 GiB stored, 200 times, on huge
+	               pages where the machine gives them
+	  replace      the program is replaced under load, 100 times
+
+	All parts unless some are named. --short: a twentieth of each.
+	After each part the file system is verified, and nothing may be left of
+	what clients made.
+	EOF
+}
+
+share=1
+parts=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	--short) share=20 ;;
+	external | injected | interrupted | killed | takeover | replace)
+		parts+=("$1")
+		;;
+	*)
+		usage >&2
+		exit 1
+		;;
+	esac
+	shift
+done
+[ ${#parts[@]} -gt 0 ] || parts=(external injected interrupted killed takeover replace)
+
+install_packages "${BUILD_PACKAGES[@]}" jq
+RELEASE=$TOP/build CRASHING=$TOP/build-debug
+M=
+KEEPER=
+CLIENT=
+
+end_mount() {
+	[ -z "$CLIENT" ] || kill "$CLIENT" 2>/dev/null || true
+	[ -z "$M" ] || umount "$M" 2>/dev/null || umount -l "$M" 2>/dev/null || true
+	[ -z "$M" ] || rmdir "$M" 2>/dev/null || true
+	M=
+}
+trap end_mount EXIT
+
+# make_mount BUILD [ENVIRONMENT]: sets M and KEEPER
+make_mount() {
+	M=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-soak.XXXXXX")
+	env ${2:+"$2"} "$1/fs/zsfs" "$M"
+	KEEPER=$(survival keeper)
+}
+
+survival() {
+	jq -r ".survival.$1" "$M/.zsstats/stats.json"
+}
+
+# The worker by the keeper's children: the mount itself need not be asked.
+kill_worker() {
+	local pid
+
+	for pid in $(cat "/proc/$KEEPER/task/$KEEPER/children"); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = zsfs-worker ] || continue
+		kill -9 "$pid" 2>/dev/null && return
+	done
+	return 1
+}
+
+start_client() {
+	"$1/tests/kill/killclient" -q -t 0 "${@:2}" "$M" &
+	CLIENT=$!
+}
+
+stop_client() {
+	kill -TERM "$CLIENT"
+	wait "$CLIENT" || { CLIENT= ; die "the client found something wrong"; }
+	CLIENT=
+}
+
+# What has to hold when the clients have gone.
+check_end() {
+	echo 1 >"$M/.zsctl/verify"
+	[ "$(cat "$M/.zsctl/verify")" = clean ] || die "verify: $(cat "$M/.zsctl/verify")"
+	for _ in $(seq 50); do
+		left=$(jq -c '[.content.inodes, .content.blocks]' "$M/.zsstats/stats.json")
+		[ "$left" != '[1,0]' ] || break
+		sleep 0.1
+	done
+	[ "$left" = '[1,0]' ] || die "inodes and blocks left behind: $left"
+	jq -r '.survival | "  \(.deaths) deaths, \(.takeovers) takeovers, worst \(.worst_takeover_us) us, verify clean, nothing left behind"' \
+		"$M/.zsstats/stats.json"
+	end_mount
+}
+
+external() {
+	local kills=$1
+
+	make_mount "$RELEASE"
+	start_client "$RELEASE" "${@:2}"
+	while [ "$kills" -gt 0 ]; do
+		sleep "0.0$((RANDOM % 7 + 1))$((RANDOM % 10))"
+		kill -0 "$CLIENT" 2>/dev/null || die "the client has ended"
+		! kill_worker || kills=$((kills - 1))
+	done
+	stop_client
+	check_end
+}
+
+injected() {
+	make_mount "$CRASHING" ZSFS_TEST_KILL=20000
+	start_client "$CRASHING" -v "$M"
+	until [ "$(survival deaths)" -ge "$1" ]; do
+		kill -0 "$CLIENT" 2>/dev/null || die "the client has ended"
+		sleep 1
+	done
+	stop_client
+	check_end
+}
+
+# Real content, four GiB of it, and one reader that asks without a pause.
+takeover() {
+	make_mount "$RELEASE"
+	echo 0 >"$M/.zsctl/mem_limit"
+	python3 "$TOP/tests/kill/takeover_times.py" "$M" "$1" "$KEEPER"
+	end_mount
+}
+
+replace() {
+	make_mount "$RELEASE"
+	start_client "$RELEASE"
+	for _ in $(seq "$1"); do
+		"$RELEASE/fs/zsfs" --replace "$M" >/dev/null
+	done
+	echo "  $(survival replacements) replacements"
+	stop_client
+	check_end
+}
+
+build_release
+[ -e "$CRASHING/build.ninja" ] ||
+	meson setup "$CRASHING" "$TOP" --buildtype=debugoptimized -Ddebug_level=1 >/dev/null
+ninja -C "$CRASHING" fs/zsfs tests/kill/killclient >/dev/null
+
+for part in "${parts[@]}"; do
+	echo "$part"
+	case $part in
+	external) external $((2000 / share)) ;;
+	injected) injected $((5000 / share)) ;;
+	interrupted) external $((500 / share)) -i 500 ;;
+	killed) external $((500 / share)) -k ;;
+	takeover) takeover $((200 / share)) ;;
+	replace) replace $((100 / share)) ;;
+	esac
+done
+echo "all of it passed"

@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Workers that crash by themselves: needs a build with crash points
+# (debug_level >= 1, and ZSFS_HOOKS=1 to say so).
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_only
+	[ "${ZSFS_HOOKS:-0}" = 1 ] || skip "needs a build with debug_level >= 1"
+	KILLCLIENT=$(dirname "$(dirname "$ZSFS")")/tests/kill/killclient
+}
+teardown() { zsfs_teardown; }
+
+@test "crash: a request that kills every worker gets EIO, others do not notice" {
+	expect_log 'killed [0-9]+ workers|killed by signal 6'
+	export ZSFS_TEST_POISON=poison
+	zsfs_mount
+	unset ZSFS_TEST_POISON
+	expect ok put "$M/f" 300000
+	expect EIO stat "$M/poison"
+	same "$(json .survival.deaths)" 3
+	same "$(json .survival.poisoned)" 1
+	same "$(json .survival.last_cause)" "signal 6 (Aborted)"
+	grep -q 'gets EIO' "$LOG"
+	drop_cache
+	expect ok check "$M/f" 0 300000 1
+	# It is known again only by dying of it again.
+	(for i in 1 2 3 4 5 6; do expect ok put "$M/g$i" 5000 || exit 1; done) 3>&- &
+	other=$!
+	expect EIO stat "$M/poison"
+	wait $other
+	same "$(json .survival.poisoned)" 2
+}
+
+@test "crash: workers that kill themselves at every kind of step" {
+	export ZSFS_TEST_KILL=20000
+	zsfs_mount
+	unset ZSFS_TEST_KILL
+	timeout 200 "$KILLCLIENT" -q -t 10 -v "$M" "$M"
+	[ "$(json .survival.deaths)" -ge 10 ]
+	same "$(ls -A "$M")" ""
+	echo 1 >"$M/.zsctl/verify"
+	same "$(control verify)" clean
+	same "$(json .content.inodes)" 1
+	same "$(json .content.objects)" 0
+}
+
+@test "crash: at the smallest limit, so that everything is full all the time" {
+	export ZSFS_TEST_KILL=20000
+	zsfs_mount -o mem_limit=40M
+	unset ZSFS_TEST_KILL
+	expect ok put "$M/keep" 1000000
+	for i in $(seq 12); do
+		head -c 60M /dev/urandom >"$M/fill$((i % 3))" 2>/dev/null || true
+		expect ok check "$M/keep" 0 1000000 1
+	done
+	rm "$M"/fill*
+	drop_cache
+	expect ok check "$M/keep" 0 1000000 1
+	[ "$(json .survival.deaths)" -ge 2 ]
+}

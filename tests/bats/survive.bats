@@ -1,0 +1,335 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Nothing is lost when a worker dies, and the program can be replaced.
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_only
+	KILLCLIENT=$(dirname "$(dirname "$ZSFS")")/tests/kill/killclient
+	OTHER_LAYOUT=$(dirname "$KILLCLIENT")/zsfs-other-layout
+	expect_log 'the keeper .* has died|killed by signal 7 .Bus error'
+}
+teardown() { zsfs_teardown; }
+
+ready() {
+	poll 10 has_standby
+}
+
+takeovers() {
+	json .survival.takeovers
+}
+
+# Kill the worker by a signal, and see that the mount answers.
+kill_worker() {
+	kill "-$1" "$(worker)"
+	stat -f "$M" >/dev/null
+}
+
+verify_clean() {
+	echo 1 >"$M/.zsctl/verify"
+	same "$(control verify)" clean
+}
+
+@test "survive: files, settings and open files outlive kill -9" {
+	zsfs_mount -o size=1G,mem_limit=512M,nr_inodes=1000
+	text_file "$T/text" 3000000
+	cp "$T/text" "$M/text"
+	echo zstd:7 >"$M/.zsctl/comp_algorithm"
+	echo 800M >"$M/.zsctl/size"
+	echo 900 >"$M/.zsctl/nr_inodes"
+	echo 1 >"$M/.zsctl/verify"
+	exec 7<>"$M/unlinked"
+	echo kept >&7
+	rm "$M/unlinked"
+	before=$(stat -f -c '%b %f %c %d' "$M")
+	for i in 1 2 3; do
+		ready
+		kill_worker 9
+		same "$(takeovers)" $i
+	done
+	drop_cache
+	cmp "$T/text" "$M/text"
+	same "$(cat /proc/self/fd/7)" kept
+	echo more >&7
+	same "$(stat -f -c '%b %f %c %d' "$M")" "$before" || true
+	[[ $(control comp_algorithm) == *"[zstd:7]"* ]]
+	same "$(control size)" $((800 << 20))
+	same "$(control nr_inodes)" 900
+	same "$(control mem_limit)" $((512 << 20))
+	same "$(control verify)" clean
+	same "$(json .survival.last_cause)" "signal 9 (Killed)"
+	exec 7>&-
+	verify_clean
+}
+
+@test "survive: kills at random times under a client that checks everything" {
+	zsfs_mount
+	timeout 200 "$KILLCLIENT" -q -t 8 -v "$M" "$M" &
+	client=$!
+	kills=0
+	while kill -0 $client 2>/dev/null; do
+		sleep 0.0$((RANDOM % 6 + 2))
+		for pid in $(processes_named zsfs-worker "$M"); do
+			kill -9 "$pid" 2>/dev/null && kills=$((kills + 1))
+		done
+	done
+	wait $client
+	[ $kills -gt 15 ]
+	[ "$(takeovers)" -gt 15 ]
+	same "$(ls -A "$M")" ""
+	verify_clean
+	same "$(json .content.inodes)" 1
+	same "$(json .content.objects)" 0
+}
+
+@test "survive: clients that are interrupted and killed, too" {
+	zsfs_mount
+	timeout 200 "$KILLCLIENT" -q -t 5 -i 700 -k "$M" &
+	client=$!
+	while kill -0 $client 2>/dev/null; do
+		sleep 0.0$((RANDOM % 6 + 2))
+		for pid in $(processes_named zsfs-worker "$M"); do
+			kill -9 "$pid" 2>/dev/null || true
+		done
+	done
+	wait $client
+	verify_clean
+	# What clients knew is forgotten with them: nothing may be left behind.
+	nothing_left() { [ "$(json .content.inodes) $(json .content.blocks)" = "1 0" ]; }
+	poll 10 nothing_left
+}
+
+@test "survive: SIGSEGV, SIGABRT, SIGBUS and SIGTERM of the worker" {
+	zsfs_mount
+	expect ok put "$M/f" 500000
+	for sig in SEGV ABRT BUS; do
+		ready
+		before=$(takeovers)
+		kill_worker $sig
+		same "$(takeovers)" $((before + 1))
+	done
+	expect ok check "$M/f" 0 500000 1
+	# A worker told to end is a mount told to end.
+	kill -TERM "$(worker)"
+	gone() { ! is_mounted "$M"; }
+	poll 10 gone
+	wait_daemon
+}
+
+@test "survive: an idle mount can be killed any number of times" {
+	zsfs_mount
+	expect ok put "$M/f" 100000
+	for _ in $(seq 130); do
+		for pid in $(processes_named zsfs-worker "$M"); do
+			kill -9 "$pid" 2>/dev/null || true
+		done
+	done
+	drop_cache
+	expect ok check "$M/f" 0 100000 1
+	verify_clean
+}
+
+@test "survive: worker and standby killed together" {
+	zsfs_mount
+	expect ok put "$M/f" 300000
+	for _ in 1 2 3 4 5; do
+		ready
+		kill -9 "$(worker)" "$(standby)"
+		drop_cache
+		expect ok check "$M/f" 0 300000 1
+	done
+	verify_clean
+}
+
+@test "survive: a stopped worker is not a dead one" {
+	zsfs_mount
+	ready
+	pid=$(worker)
+	kill -STOP "$pid"
+	sleep 0.5
+	kill -CONT "$pid"
+	same "$(worker)" "$pid"
+	same "$(takeovers)" 0
+}
+
+@test "survive: the keeper's death is said, and survived" {
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 300000
+	kill -9 $DAEMON
+	wait $DAEMON || true
+	DAEMON=
+	said() { [ "$(json .survive)" = false ]; }
+	poll 5 said
+	grep -q 'the keeper .* has died' "$LOG"
+	# The standby is still there for one more death.
+	kill_worker 9
+	drop_cache
+	expect ok check "$M/f" 0 300000 1
+	verify_clean
+	zsfs_umount
+	nobody() { [ -z "$(processes_of "$M")" ]; }
+	poll 10 nobody
+}
+
+@test "survive: nobody takes over after a wanted end" {
+	root_only
+	mkdir "$T/ctl"
+	mount -t fusectl none "$T/ctl"
+	on_teardown "umount $T/ctl"
+	for how in term umount lazy abort; do
+		zsfs_mount
+		ready
+		pid=$(worker)
+		device=$(mount_field "$M" device)
+		kill -9 "$pid"
+		case $how in
+		term) kill -TERM $DAEMON ;;
+		umount) zsfs_umount ;;
+		lazy) umount -l "$M" ;;
+		abort) echo 1 >"$T/ctl/${device#*:}/abort" ;;
+		esac
+		poll 10 daemon_gone
+		wait_daemon
+		fails is_mounted "$M"
+		same "$(processes_of "$M")" ""
+	done
+}
+
+@test "survive: an ordinary user's mount" {
+	as_nobody '
+		pid() { jq .survival.$1 $M/.zsstats/stats.json; }
+		$ZSFS $M
+		echo text >$M/f
+		kill -9 $(pid worker)
+		[ "$(cat $M/f)" = text ]
+		[ "$(pid takeovers)" = 1 ]
+		$ZSFS --replace $M
+		kill -9 $(pid worker)
+		[ "$(cat $M/f)" = text ]
+		echo 1 >$M/.zsctl/verify
+		fusermount3 -u $M'
+	nobody() { [ -z "$(processes_of "$M")" ]; }
+	poll 10 nobody
+}
+
+@test "survive: two mounts side by side" {
+	mkdir "$T/n"
+	zsfs_start "$T/n"
+	other=$DAEMON
+	zsfs_mount
+	echo one >"$M/f"
+	echo two >"$T/n/f"
+	ready
+	kill_worker 9
+	same "$(jq .survival.takeovers "$T/n/.zsstats/stats.json")" 0
+	same "$(cat "$M/f" "$T/n/f" | xargs)" "one two"
+	zsfs_umount "$T/n"
+	gone() { ! kill -0 "$other" 2>/dev/null; }
+	poll 10 gone
+}
+
+@test "survive: a damaged header is refused, and nothing hangs" {
+	expect_log 'makes no sense|not serving|giving up|of another layout'
+	zsfs_mount
+	ready
+	echo text >"$M/f"
+	for fd in /proc/$DAEMON/fd/*; do
+		[[ $(readlink "$fd") == *zsfs-arena* || $(stat -L -c %s "$fd") -gt 100000000000 ]] || continue
+		printf 'garbage!' | dd of="$fd" bs=8 conv=notrunc status=none
+		break
+	done
+	kill -9 "$(worker)"
+	poll 10 daemon_gone
+	wait $DAEMON && return 1
+	DAEMON=
+	grep -q 'makes no sense' "$LOG"
+	fails timeout 5 cat "$M/f"
+	umount -l "$M"
+}
+
+@test "survive: nosurvive is one process, whose death is the end" {
+	zsfs_mount -o nosurvive
+	same "$(processes_of "$M")" "$DAEMON"
+	same "$(json .survive)" false
+	same "$(json .survival.why_not)" nosurvive
+	fails "$ZSFS" --replace "$M"
+	grep -q nosurvive "$T/fails.out"
+	expect ok put "$M/f" 100000
+	kill -9 $DAEMON
+	wait $DAEMON || true
+	DAEMON=
+	fails timeout 5 stat "$M/f"
+	umount -l "$M"
+}
+
+@test "survive: the program is replaced under load" {
+	zsfs_mount
+	ready
+	"$KILLCLIENT" -q -t 8 "$M" &
+	client=$!
+	for i in 1 2 3 4 5 6; do
+		"$ZSFS" --replace "$M"
+		same "$(json .survival.replacements)" $i
+	done
+	kill -USR2 "$(json .survival.keeper)"
+	seventh() { [ "$(json .survival.replacements)" = 7 ]; }
+	poll 10 seventh
+	same "$(json .survival.keeper)" "$DAEMON"
+	wait $client
+	ready
+	kill_worker 9
+	verify_clean
+}
+
+@test "survive: a program of another layout is refused, the old one goes on" {
+	expect_log 'another layout|not replaced'
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 100000
+	pid=$(worker)
+	fails "$OTHER_LAYOUT" --replace "$M"
+	grep -q layout "$T/fails.out"
+	same "$(json .survival.replace)" refused
+	same "$(worker)" "$pid"
+	ready
+	kill_worker 9
+	drop_cache
+	expect ok check "$M/f" 0 100000 1
+	"$ZSFS" --replace "$M"
+	same "$(json .survival.replace)" done
+}
+
+@test "survive: --replace of what is no zsfs mount" {
+	for dir in "$T" /proc /nonexistent; do
+		fails "$ZSFS" --replace "$dir"
+		grep -q 'no zsfs' "$T/fails.out"
+	done
+}
+
+@test "survive: an OOM kill of the worker" {
+	root_only
+	expect_log 'want of memory|no worker can be started'
+	make_group $((160 << 20))
+	start_in_group "$GROUP"
+	ready
+	echo 0 >"$M/.zsctl/mem_limit"
+	echo 1000 >"/proc/$(worker)/oom_score_adj"
+	echo 1000 >"/proc/$(standby)/oom_score_adj"
+	text_file "$T/text" 3000000
+	cp "$T/text" "$M/text"
+	# The writer is outside: only the arena fills the group.
+	run timeout 60 dd if=/dev/urandom of="$M/f" bs=1M count=400
+	[ "$status" != 0 ]
+	[[ $output == *"No space left"* || $output == *"annot allocate"* ]] || { echo "$output"; return 1; }
+	drop_cache
+	cmp "$T/text" "$M/text"
+	rm "$M/f"
+	if [ "$(oom_kills)" != 0 ]; then
+		[ "$(json .survival.oom_takeovers)" -gt 0 ]
+	fi
+	again() { quiet expect ok put "$M/g" 1000000; }
+	poll 20 again
+	verify_clean
+}
