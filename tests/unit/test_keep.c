@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The keep page: whose it is, and that deaths are noticed. */
+#include "check.h"
+#include "keep.h"
+#include "suspect.h"
+#include "takeover.h"
+#include "zsfs_i.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NR_LIVES 4u
+
+static void test_of_another_kind(void)
+{
+	struct keep *k, *again;
+	int other = memfd_create("other", 0);
+
+	CHECK_EQ(keep_create(0, &k), -EINVAL);
+	CHECK_EQ(keep_create(KEEP_MAX_LIVES + 1, &k), -EINVAL);
+	REQUIRE(!keep_create(NR_LIVES, &k));
+	CHECK_EQ(keep_open(k->keep_fd, &again), 0);
+	CHECK_EQ(again->nr_lives, NR_LIVES);
+	CHECK_EQ(keep_open(other, &again), -EPROTO);
+	CHECK_EQ(ftruncate(other, sizeof(*k)), 0);
+	CHECK_EQ(keep_open(other, &again), -EPROTO);
+	k->version++;
+	CHECK_EQ(keep_open(k->keep_fd, &again), -EPROTO);
+	k->version--;
+	k->size--;
+	CHECK_EQ(keep_open(k->keep_fd, &again), -EPROTO);
+	CHECK_EQ(keep_open(-1, &again), -EBADF);
+	close(other);
+}
+
+struct life {
+	struct keep *k;
+	unsigned nr;
+	int ready;
+};
+
+static void *live(void *arg)
+{
+	struct life *l = arg;
+
+	keep_live(l->k, 0, l->nr);
+	CHECK_EQ(write(l->ready, "", 1), 1);
+	pause();
+	return NULL;
+}
+
+/* A process with a thread for each life. */
+static pid_t start_process(struct keep *k)
+{
+	int ends[2];
+	char c;
+	pid_t pid;
+
+	REQUIRE(!pipe(ends));
+	pid = fork();
+	if (pid == 0) {
+		struct life l[NR_LIVES];
+		pthread_t thread;
+
+		for (unsigned i = 1; i < NR_LIVES; i++) {
+			l[i] = (struct life){k, i, ends[1]};
+			pthread_create(&thread, NULL, live, &l[i]);
+		}
+		l[0] = (struct life){k, 0, ends[1]};
+		live(&l[0]);
+	}
+	for (unsigned i = 0; i < NR_LIVES; i++)
+		REQUIRE(read(ends[0], &c, 1) == 1);
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+static void *await(void *arg)
+{
+	struct keep *k = arg;
+
+	keep_await_deaths(k, 0);
+	keep_set(&k->takeovers, 1);
+	keep_release(k, 0);
+	return NULL;
+}
+
+/* Nobody comes early, and the lives can be had again. */
+static void test_deaths(void)
+{
+	struct keep *k;
+
+	REQUIRE(!keep_create(NR_LIVES, &k));
+	for (int round = 0; round < 3; round++) {
+		pid_t pid = start_process(k);
+		pthread_t waiter;
+
+		keep_set(&k->takeovers, 0);
+		REQUIRE(!pthread_create(&waiter, NULL, await, k));
+		usleep(50000);
+		CHECK_EQ(keep_get(&k->takeovers), 0);
+		kill(pid, SIGKILL);
+		pthread_join(waiter, NULL);
+		CHECK_EQ(keep_get(&k->takeovers), 1);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* ---- suspects ---- */
+
+static struct zsfs *new_fs(void)
+{
+	struct zsfs_params p = {
+		.nr_threads = 2,
+		.mode = 0755,
+		.comp = {ZCOMP_LZ4, 1},
+		.chain_size = ZS_DEFAULT_CHAIN_SIZE,
+		.no_huge = true,
+	};
+	struct zsfs *fs;
+
+	return zsfs_create(&p, &fs) ? NULL : fs;
+}
+
+/* One life in which request @unique was executed, and its end. */
+static void die(struct zsfs *fs, uint64_t unique, bool crashed, bool progress)
+{
+	struct zsfs_slot *slot = fs->threads[0].slot;
+
+	slot->unique = unique;
+	slot->executing = 1;
+	slot->crashed = crashed;
+	slot->replies += progress;
+	suspect_blame(fs);
+	/* Blaming again, after a kill in recovery, counts nothing. */
+	suspect_blame(fs);
+	suspect_keep(fs, unique);
+	suspect_purge(fs);
+}
+
+static void test_crashes_are_counted(void)
+{
+	struct zsfs *fs = new_fs();
+
+	REQUIRE(fs);
+	for (unsigned i = 0; i < POISON_CRASHES; i++) {
+		CHECK(!suspect_is_poison(fs, 1000));
+		die(fs, 1000, true, true);
+	}
+	CHECK(suspect_is_poison(fs, 1000));
+	CHECK(suspect_is_poison(fs, 1000 | UINT64_C(1) << 63));
+	CHECK(!suspect_is_poison(fs, 1002));
+	/* Answered: not kept, and forgotten. */
+	suspect_purge(fs);
+	CHECK(!suspect_is_poison(fs, 1000));
+	zsfs_close(fs);
+}
+
+static void test_kills_are_nobodys_fault(void)
+{
+	struct zsfs *fs = new_fs();
+
+	REQUIRE(fs);
+	for (unsigned i = 0; i < 3 * POISON_KILLS; i++)
+		die(fs, 1000, false, true);
+	CHECK(!suspect_is_poison(fs, 1000));
+	for (unsigned i = 0; i < POISON_KILLS; i++) {
+		CHECK(!suspect_is_poison(fs, 1000));
+		die(fs, 1000, false, false);
+	}
+	CHECK(suspect_is_poison(fs, 1000));
+	zsfs_close(fs);
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_of_another_kind),
+	CHECK_CASE(test_deaths),
+	CHECK_CASE(test_crashes_are_counted),
+	CHECK_CASE(test_kills_are_nobodys_fault),
+};
+
+int main(int argc, char **argv)
+{
+	return CHECK_MAIN(cases, argc, argv);
+}
