@@ -40,6 +40,7 @@ struct keeper {
 	pid_t teacher;	   /* 0 = not running */
 	bool taught;	   /* the mount was seen to work */
 	bool settled;	   /* started, and gone to the background */
+	bool worked;	   /* whoever started it was told that it works */
 	unsigned failures; /* deaths of workers in a row, without progress */
 	unsigned standby_failures;
 	unsigned attached; /* workers started with the terminal */
@@ -54,14 +55,15 @@ struct keeper {
 static pid_t start_worker(struct keeper *kp, bool first)
 {
 	unsigned bank = first ? 0 : !kp->k->active_bank;
+	bool attached = !kp->k->foreground && !keep_get(&kp->k->detach);
 	pid_t pid = fork();
 
-	kp->attached += !keep_get(&kp->k->detach);
+	kp->attached += attached;
 	if (pid == 0) {
 		close(kp->signals);
 		/* Else its own copy would hide the keeper's death from it. */
 		close(kp->k->alive_keeper_fd);
-		worker_main(kp->k, bank, first);
+		worker_main(kp->k, bank, first, attached);
 	}
 	if (pid < 0)
 		zsfs_log(LOG_ERR, "no worker can be started: %s",
@@ -84,6 +86,9 @@ static void start_teacher(struct keeper *kp)
 	kp->teacher = fork();
 	if (kp->teacher)
 		return;
+	close(kp->signals);
+	close(kp->k->alive_keeper_fd);
+	close(kp->k->fuse_fd);
 	mount_teach_kernel(&kp->place);
 	_exit(0);
 }
@@ -160,7 +165,8 @@ static void on_worker_death(struct keeper *kp, pid_t pid, int status)
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DRAINED)
 		return;
-	if (kp->ending || !kp->k->ready) {
+	/* It may have been killed on its way out. */
+	if (kp->ending || keep_get(&kp->k->over) || !kp->k->ready) {
 		end(kp, !kp->k->ready);
 		return;
 	}
@@ -232,17 +238,25 @@ static void reap_children(struct keeper *kp)
 
 /* ---- the loop ---- */
 
+/* The new program's worker takes the place of the standby. */
+static void begin_replacement(struct keeper *kp,
+			      const struct signalfd_siginfo *info)
+{
+	if (!kp->settled || kp->ending || replace_under_way(&kp->replace))
+		return;
+	look_who_is_active(kp);
+	stop_child(&kp->standby);
+	look_who_is_active(kp);
+	replace_begin(&kp->replace, info);
+}
+
 static void read_signals(struct keeper *kp)
 {
 	struct signalfd_siginfo info;
 
 	while (read(kp->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR2) {
-			if (kp->taught && !kp->ending)
-				stop_child(&kp->standby);
-			look_who_is_active(kp);
-			if (kp->taught && !kp->ending)
-				replace_begin(&kp->replace, &info);
+			begin_replacement(kp, &info);
 		} else if (info.ssi_signo != SIGCHLD) {
 			begin_end(kp, (int)info.ssi_signo);
 		}
@@ -268,8 +282,7 @@ static int timeout_of(const struct keeper *kp)
 		return END_MSECS;
 	if (replace_under_way(&kp->replace) || !kp->taught)
 		return 10;
-	if (keep_get(&kp->k->detached) < kp->attached && !kp->k->foreground &&
-	    !kp->settled)
+	if (keep_get(&kp->k->detached) < kp->attached && !kp->settled)
 		return 10;
 	return kp->standby_failures >= STANDBY_TRIES ? RETRY_MSECS : -1;
 }
@@ -280,6 +293,17 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/*
+ * Unmounted while nobody was the active one: a standby that found the mount
+ * gone has said so and left.
+ */
+static void end_without_workers(struct keeper *kp)
+{
+	if (keep_get(&kp->k->over) && !kp->over && !kp->active &&
+	    !kp->standby && !kp->replace.pid)
+		end(kp, 0);
 }
 
 /* One round; returns when something happened, or time is up. */
@@ -294,8 +318,9 @@ static void look_around(struct keeper *kp)
 		kp->standby_failures = STANDBY_TRIES - 1;
 	look_who_is_active(kp);
 	reap_children(kp);
-	if (replace_step(&kp->replace))
+	if (!kp->ending && replace_step(&kp->replace, kp->active))
 		kp->standby_failures = 0;
+	end_without_workers(kp);
 	need_standby(kp);
 }
 
@@ -317,6 +342,7 @@ static void wait_for_end(struct keeper *kp)
 		wait_for_news(kp, (int)(until - now));
 		look_who_is_active(kp);
 		reap_children(kp);
+		end_without_workers(kp);
 	}
 }
 
@@ -333,7 +359,8 @@ static int keep_going(struct keeper *kp)
 	stop_child(&kp->replace.pid);
 	stop_child(&kp->active);
 	close(kp->k->fuse_fd);
-	if (kp->status == 0)
+	/* What worked and ended badly stays, so that nobody writes below it. */
+	if (kp->status == 0 || !kp->worked)
 		mount_detach_dead(&kp->place);
 	if (kp->taught)
 		zsfs_log(LOG_INFO, "unmounted from %s", kp->place.mountpoint);
@@ -377,8 +404,8 @@ static void until_detached(struct keeper *kp)
 	uint64_t until = now_ms() + DETACH_MSECS;
 
 	keep_set(&kp->k->detach, 1);
-	while (!kp->k->foreground && !kp->over && !kp->ending &&
-	       now_ms() < until && keep_get(&kp->k->detached) < kp->attached)
+	while (!kp->over && !kp->ending && now_ms() < until &&
+	       keep_get(&kp->k->detached) < kp->attached)
 		look_around(kp);
 }
 
@@ -399,7 +426,7 @@ int keeper_run(struct keep *k, struct daemon *d)
 	init_keeper(&kp, k);
 	kp.active = start_worker(&kp, true);
 	if (!kp.active)
-		return 1;
+		end(&kp, 1);
 	until_ready(&kp);
 	if (!kp.over && !kp.ending) {
 		k->read_ahead_kb = mount_raise_read_ahead(&kp.place);
@@ -414,8 +441,10 @@ int keeper_run(struct keep *k, struct daemon *d)
 			 strerror(-err));
 		end(&kp, 1);
 	}
-	if (!kp.over && !kp.ending)
+	if (!kp.over && !kp.ending) {
 		zsfs_log(LOG_INFO, "mounted on %s", k->mountpoint);
+		kp.worked = true;
+	}
 	return keep_going(&kp);
 }
 
@@ -426,7 +455,8 @@ int keeper_resume(struct keep *k)
 	fcntl(k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
 	init_keeper(&kp, k);
 	kp.active = (pid_t)keep_get(&k->active_pid);
-	kp.taught = true;
+	kp.taught = kp.worked = true;
+	kp.ending = keep_get(&k->over);
 	keep_set(&k->replace, REPLACE_DONE);
 	zsfs_log(LOG_NOTICE, "%s is now served by version " ZSFS_VERSION,
 		 k->mountpoint);

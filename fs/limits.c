@@ -118,8 +118,7 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
 	/* The background thread is not one of those that count there. */
 	if (bytes && bytes < zsfs_min_mem_limit(fs->nr_threads - 1))
 		return -EINVAL;
-	fs->super->mem_limit = bytes;
-	pressure_apply(fs);
+	pressure_set_limit(fs, bytes);
 	zsfs_apply_reserve(fs, bytes);
 	return 0;
 }

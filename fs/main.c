@@ -209,7 +209,7 @@ static int run_role(char **argv, bool keeper)
 	process_notes = k->notes;
 	if (keeper)
 		return keeper_resume(k);
-	worker_main(k, argv[3][0] == '1', false);
+	worker_main(k, argv[3][0] == '1', false, false);
 }
 
 int main(int argc, char **argv)

@@ -29,7 +29,8 @@ uint64_t pressure_oom_kills(void)
 	return n;
 }
 
-void pressure_apply(struct zsfs *fs)
+/* The arena's limit is the smaller one. */
+static void apply_locked(struct zsfs *fs)
 {
 	uint64_t limit = fs->super->mem_limit;
 	uint64_t pressure = fs->super->pressure_limit;
@@ -39,14 +40,30 @@ void pressure_apply(struct zsfs *fs)
 	arena_set_limit(fs->arena, limit);
 }
 
+void pressure_set_limit(struct zsfs *fs, uint64_t bytes)
+{
+	pthread_mutex_lock(&fs->limit_lock);
+	fs->super->mem_limit = bytes;
+	apply_locked(fs);
+	pthread_mutex_unlock(&fs->limit_lock);
+}
+
+/* @bytes: 0 lifts it. */
+static void set_pressure(struct zsfs *fs, uint64_t bytes)
+{
+	pthread_mutex_lock(&fs->limit_lock);
+	fs->super->pressure_limit = bytes;
+	apply_locked(fs);
+	pthread_mutex_unlock(&fs->limit_lock);
+}
+
 void pressure_begin(struct zsfs *fs)
 {
 	struct arena_stats st;
 
 	arena_trim(fs->arena, zsfs_background(fs)->at, true, true);
 	arena_get_stats(fs->arena, &st);
-	fs->super->pressure_limit = st.used;
-	pressure_apply(fs);
+	set_pressure(fs, st.used);
 	zsfs_log(LOG_WARNING,
 		 "the last worker was killed for want of memory: nothing new "
 		 "is stored until there are %llu MiB",
@@ -59,8 +76,7 @@ bool pressure_check(struct zsfs *fs)
 		return false;
 	if (environment_room("") < ROOM)
 		return true;
-	fs->super->pressure_limit = 0;
-	pressure_apply(fs);
+	set_pressure(fs, 0);
 	zsfs_log(LOG_NOTICE, "there is memory again: storing goes on");
 	return false;
 }

@@ -28,7 +28,7 @@ void pressure_begin(struct zsfs *fs);
 /* Lift it if there is room. True: still under pressure, look again. */
 bool pressure_check(struct zsfs *fs);
 
-/* The arena's limit is @mem_limit, or less under pressure. */
-void pressure_apply(struct zsfs *fs);
+/* mem_limit is @bytes from now on (0 = none), or less under pressure. */
+void pressure_set_limit(struct zsfs *fs, uint64_t bytes);
 
 #endif

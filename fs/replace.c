@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
@@ -52,9 +53,13 @@ static void find_program(struct replace *r, const struct signalfd_siginfo *info)
 {
 	static const char gone[] = " (deleted)";
 	char link[64], path[KEEP_PATH_SIZE];
+	struct stat st;
 	ssize_t n;
 
-	if (info->ssi_code != SI_QUEUE)
+	/* Its process id may be another process's by now: look whose it is. */
+	snprintf(link, sizeof(link), "/proc/%u", info->ssi_pid);
+	if (info->ssi_code != SI_QUEUE || stat(link, &st) ||
+	    (st.st_uid != 0 && st.st_uid != geteuid()))
 		return;
 	snprintf(link, sizeof(link), "/proc/%u/exe", info->ssi_pid);
 	n = readlink(link, path, sizeof(path) - 1);
@@ -147,15 +152,16 @@ static bool taken_over(struct replace *r)
 	return true;
 }
 
-static void begin_drain(struct replace *r)
+static void begin_drain(struct replace *r, pid_t active)
 {
 	r->draining = true;
 	r->deadline = now_ms() + DRAIN_MSECS;
 	keep_set(&r->k->drain, 1);
-	kill((pid_t)keep_get(&r->k->active_pid), SIGUSR2);
+	if (active)
+		kill(active, SIGUSR2);
 }
 
-bool replace_step(struct replace *r)
+bool replace_step(struct replace *r, pid_t active)
 {
 	struct keep *k = r->k;
 
@@ -164,14 +170,14 @@ bool replace_step(struct replace *r)
 	if (keep_get(&k->active_pid) == (uint32_t)r->pid)
 		return taken_over(r);
 	if (!r->draining && keep_get(&k->primed_pid) == (uint32_t)r->pid)
-		begin_drain(r);
+		begin_drain(r, active);
 	if (now_ms() < r->deadline)
 		return false;
 	/* A request that does not end: its worker's death ends it, too. */
-	if (r->draining)
-		kill((pid_t)keep_get(&k->active_pid), SIGKILL);
-	else
+	if (!r->draining)
 		kill(r->pid, SIGKILL);
+	else if (active)
+		kill(active, SIGKILL);
 	r->deadline = now_ms() + PRIME_MSECS;
 	return false;
 }

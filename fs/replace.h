@@ -44,10 +44,11 @@ static inline bool replace_under_way(const struct replace *r)
 void replace_begin(struct replace *r, const struct signalfd_siginfo *info);
 
 /*
+ * @active: the worker that serves, a child not waited for yet; 0 = it has died.
  * Look whether the next step can be taken. Does not return when the keeper
  * becomes the new program. True: it has ended, well or not.
  */
-bool replace_step(struct replace *r);
+bool replace_step(struct replace *r, pid_t active);
 
 /* Was that the new worker? Then the replacement has failed. */
 bool replace_child_died(struct replace *r, pid_t pid, int status);

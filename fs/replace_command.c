@@ -25,11 +25,16 @@ static bool read_stats(const char *mountpoint, char *text)
 	char path[PATH_MAX];
 	size_t n;
 	FILE *f;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/.zsstats/stats.json", mountpoint);
-	f = fopen(path, "re");
-	if (!f)
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (!f) {
+		if (fd >= 0)
+			close(fd);
 		return false;
+	}
 	n = fread(text, 1, STATS_SIZE - 1, f);
 	text[n] = '\0';
 	fclose(f);

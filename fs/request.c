@@ -111,6 +111,17 @@ static void capture_content(const struct iovec *iov)
 	cur.reply_len = iov[0].iov_len + iov[1].iov_len;
 }
 
+/*
+ * What changes nothing is better executed again than answered from the record,
+ * which may be older than what the kernel knows by now.
+ */
+static bool changes_something(uint32_t opcode)
+{
+	return opcode != FUSE_GETATTR && opcode != FUSE_READLINK &&
+	       opcode != FUSE_READ && opcode != FUSE_READDIR &&
+	       opcode != FUSE_LSEEK && opcode != FUSE_STATFS;
+}
+
 /* Anything else: record it in the slot. */
 static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
 {
@@ -130,7 +141,7 @@ static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
 		keep_init(cur.th->fs->super, slot, slot->reply, total);
 	}
 	slot->reply_len = (uint32_t)total;
-	cur.th->tx.replied = true;
+	cur.th->tx.replied = changes_something(slot->opcode);
 	cur.reply = slot->reply;
 	cur.reply_len = total;
 	return (ssize_t)total;
@@ -352,9 +363,11 @@ static int receive(struct zsfs_thread *th)
 	}
 	/* The last request is over, and no other has come yet. */
 	slot->done = 0;
+	undo_barrier(); /* else a delivered answer might be taken back */
 	slot->sending = 0;
 	slot->req_len = 0;
 	slot->reply_len = 0;
+	undo_barrier();
 	((struct fuse_in_header *)slot->req)->len = 0;
 	undo_barrier();
 	zs_crash_point();
@@ -396,6 +409,5 @@ int request_loop(struct zsfs_thread *th, const struct request_env *env)
 		err = serve_one(th);
 	th->slot->executing = 0;
 	cur.th = NULL;
-	/* ENODEV: unmounted. */
-	return err == -ENODEV ? 0 : err;
+	return err;
 }

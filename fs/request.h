@@ -62,8 +62,8 @@ struct request_env {
 };
 
 /*
- * Read and execute requests until the file system is unmounted, the connection
- * is gone, or env->leaving() says so: then 0, else -errno. A request that is
+ * Read and execute requests until env->leaving() says so: then 0; -ENODEV when
+ * the file system was unmounted; or -errno. A request that is
  * parked in the thread's slot comes first. A signal that interrupts read(2)
  * makes it ask env->leaving().
  */

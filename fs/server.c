@@ -12,6 +12,7 @@
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "background.h"
 #include "log.h"
@@ -41,6 +42,7 @@ struct server {
 	bool go;	  /* lock: serve, or end when `leave` is set, too */
 	bool ready;	  /* lock: INIT was answered */
 	bool unmounting;  /* lock */
+	bool gone;	  /* lock: there is no mount any more */
 	bool failed;	  /* lock: a thread's read(2) failed */
 	unsigned running; /* lock: threads that have not ended */
 	bool leave;	  /* atomic: end between two requests */
@@ -104,12 +106,17 @@ static void *thread_main(void *arg)
 	allow_kicks();
 	wait_for_go(s);
 	err = request_loop(t->th, &s->env);
-	if (err)
+	if (err && err != -ENODEV) {
 		zsfs_log(LOG_ERR, "reading requests failed: %s",
 			 strerror(-err));
+		/* What this thread owes is paid by a successor. */
+		if (s->fs->keep)
+			_exit(1);
+	}
 	pthread_mutex_lock(&s->lock);
 	s->running--;
-	s->failed |= err != 0;
+	s->gone |= err == -ENODEV;
+	s->failed |= err && err != -ENODEV;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -289,7 +296,7 @@ enum server_end server_wait(struct server *s)
 		end = SERVER_STUCK;
 	else if (s->failed)
 		end = SERVER_FAILED;
-	else if (leaving(s) && !fuse_session_exited(s->se))
+	else if (leaving(s) && !s->gone && !fuse_session_exited(s->se))
 		end = SERVER_DRAINED;
 	pthread_mutex_unlock(&s->lock);
 	return end;

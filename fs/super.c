@@ -127,6 +127,7 @@ static int init_locks(struct zsfs *fs)
 	pthread_mutex_init(&fs->rename_lock, NULL);
 	pthread_mutex_init(&fs->reap_lock, NULL);
 	pthread_mutex_init(&fs->snap_lock, NULL);
+	pthread_mutex_init(&fs->limit_lock, NULL);
 	pthread_mutex_init(&fs->verify_lock, NULL);
 	return 0;
 }
@@ -142,6 +143,7 @@ static void destroy_locks(struct zsfs *fs)
 	pthread_mutex_destroy(&fs->rename_lock);
 	pthread_mutex_destroy(&fs->reap_lock);
 	pthread_mutex_destroy(&fs->snap_lock);
+	pthread_mutex_destroy(&fs->limit_lock);
 	pthread_mutex_destroy(&fs->verify_lock);
 	free(fs->locks);
 }

@@ -111,6 +111,39 @@ static void repeat_invalidations(struct takeover *t)
 
 /* ---- steps 4 and 5 ---- */
 
+/* Call @fn for the nodeids that the answer in @slot makes known. */
+static void for_each_nodeid(struct zsfs_slot *slot,
+			    void (*fn)(void *arg, uint64_t *nodeid), void *arg)
+{
+	const struct fuse_out_header *out = (const void *)slot->reply;
+	uint8_t *p = slot->reply + sizeof(*out);
+	uint8_t *end = slot->reply + slot->reply_len;
+
+	if (out->error)
+		return;
+	switch (slot->opcode) {
+	case FUSE_LOOKUP:
+	case FUSE_CREATE:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+		if (p + sizeof(struct fuse_entry_out) <= end)
+			fn(arg, &((struct fuse_entry_out *)p)->nodeid);
+		break;
+	case FUSE_READDIRPLUS:
+		while (p + sizeof(struct fuse_direntplus) <= end) {
+			struct fuse_direntplus *d = (void *)p;
+
+			p += FUSE_DIRENTPLUS_SIZE(d);
+			fn(arg, &d->entry_out.nodeid);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
 static int ask_again(const struct takeover *t)
 {
 	struct fuse_out_header out = {.len = sizeof(out),
@@ -141,6 +174,18 @@ static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
 	return send_bytes(t, &out, sizeof(out));
 }
 
+/*
+ * The attributes in an answer to a look-up may be older than what others have
+ * changed since, and the kernel would keep them for ever.
+ */
+static void notify_attr(void *arg, uint64_t *nodeid)
+{
+	const struct takeover *t = arg;
+
+	if (*nodeid && !vfile_is(*nodeid))
+		request_notify_attr(t->fd, *nodeid);
+}
+
 /* The slot that holds the answer to @unique, or NULL. */
 static struct zsfs_slot *find_answer(const struct takeover *t, uint64_t unique)
 {
@@ -163,6 +208,7 @@ static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 	undo_barrier();
 	zs_crash_point();
 	err = send_bytes(t, slot->reply, slot->reply_len);
+	for_each_nodeid(slot, notify_attr, t);
 	zs_crash_point();
 	slot->done = 0;
 	t->replayed++;
@@ -264,45 +310,13 @@ static void take_back(struct zsfs_thread *th, uint64_t *nodeid)
 		zsfs_forget(th, *nodeid, 1, nodeid);
 }
 
-static void take_back_listing(struct zsfs_thread *th, uint8_t *p, uint8_t *end)
-{
-	while (p + sizeof(struct fuse_direntplus) <= end) {
-		struct fuse_direntplus *d = (void *)p;
-
-		take_back(th, &d->entry_out.nodeid);
-		p += FUSE_DIRENTPLUS_SIZE(d);
-	}
-}
-
 /*
  * An answer that was not sent and that nobody asks for again: its client was
  * killed. The nodeids are zeroed with what they stood for.
  */
-static void take_back_answer(struct zsfs_thread *th)
+static void take_back_one(void *th, uint64_t *nodeid)
 {
-	struct zsfs_slot *slot = th->slot;
-	const struct fuse_out_header *out = (const void *)slot->reply;
-	uint8_t *body = slot->reply + sizeof(*out);
-	uint8_t *end = slot->reply + slot->reply_len;
-
-	if (out->error)
-		return;
-	switch (slot->opcode) {
-	case FUSE_LOOKUP:
-	case FUSE_CREATE:
-	case FUSE_MKNOD:
-	case FUSE_MKDIR:
-	case FUSE_SYMLINK:
-	case FUSE_LINK:
-		if (body + sizeof(struct fuse_entry_out) <= end)
-			take_back(th, &((struct fuse_entry_out *)body)->nodeid);
-		break;
-	case FUSE_READDIRPLUS:
-		take_back_listing(th, body, end);
-		break;
-	default:
-		break;
-	}
+	take_back(th, nodeid);
 }
 
 static void purge(struct takeover *t)
@@ -312,7 +326,7 @@ static void purge(struct takeover *t)
 
 		/* When it may have been sent, the kernel may well know it. */
 		if (th->slot->done && !th->slot->sending)
-			take_back_answer(th);
+			for_each_nodeid(th->slot, take_back_one, th);
 		th->slot->done = 0;
 		undo_barrier();
 		th->slot->sending = 0;

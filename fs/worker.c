@@ -51,7 +51,8 @@ static void on_signal(struct worker *w, int sig)
 	pid_t keeper = (pid_t)keep_get(&w->k->keeper_pid);
 
 	if (sig == SIGUSR2) {
-		if (keep_get(&w->k->drain))
+		/* Without a keeper there is nobody to follow. */
+		if (keeper && keep_get(&w->k->drain))
 			server_drain(w->server);
 	} else if (keeper) {
 		kill(keeper, sig);
@@ -67,6 +68,7 @@ static void on_keeper_death(struct worker *w)
 	uint32_t pid = __atomic_exchange_n(&w->k->keeper_pid, 0,
 					   __ATOMIC_ACQ_REL);
 
+	keep_set(&w->k->drain, 0);
 	if (pid)
 		zsfs_log(LOG_WARNING,
 			 "the keeper (process %u) has died: serving %s goes on, "
@@ -288,12 +290,12 @@ static void leave(struct worker *w, enum server_end end)
 	_exit(WORKER_FAILED);
 }
 
-void worker_main(struct keep *k, unsigned bank, bool first)
+void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 {
 	struct worker w = {
 		.k = k,
 		.bank = bank,
-		.attached = !k->foreground && !keep_get(&k->detach),
+		.attached = attached,
 	};
 
 	name_process(first ? "zsfs-worker" : "zsfs-standby");

@@ -24,8 +24,11 @@ enum worker_exit {
 
 /*
  * The life of a worker, in a process of its own with one thread and the signals
- * of worker_signals() blocked. @first: there was none before, the mount is new.
+ * of daemon_block_signals() blocked. @first: there was none before, the mount is
+ * new. @attached: it has the files of whoever started the keeper, and leaves them
+ * when keep.detach says so.
  */
-_Noreturn void worker_main(struct keep *k, unsigned bank, bool first);
+_Noreturn void worker_main(struct keep *k, unsigned bank, bool first,
+			   bool attached);
 
 #endif

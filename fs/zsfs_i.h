@@ -78,6 +78,7 @@ struct zsfs {
 	pthread_mutex_t rename_lock;
 	pthread_mutex_t reap_lock;
 	pthread_mutex_t snap_lock;
+	pthread_mutex_t limit_lock; /* mem_limit and pressure (pressure.h) */
 	pthread_mutex_t verify_lock; /* one live check at a time */
 	unsigned kept_waiting; /* threads at a gate that a check holds; atomic */
 	unsigned nr_snaps;	     /* snapshots of virtual files; snap_lock */

@@ -82,7 +82,9 @@ static inline void undo_commit(struct undo_log *u)
 static inline void undo_rollback(struct undo_log *u)
 {
 	for (uint64_t i = u->n; i-- > 0;) {
-		*(uint64_t *)(uintptr_t)u->e[i].addr = u->e[i].old;
+		/* As in undo_set(). */
+		__atomic_store_n((uint64_t *)(uintptr_t)u->e[i].addr,
+				 u->e[i].old, __ATOMIC_RELAXED);
 		undo_barrier();
 		zs_crash_point();
 	}

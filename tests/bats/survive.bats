@@ -178,13 +178,16 @@ verify_clean() {
 	mkdir "$T/ctl"
 	mount -t fusectl none "$T/ctl"
 	on_teardown "umount $T/ctl"
-	for how in term umount lazy abort; do
+	for how in term umount lazy abort both both-term both; do
 		zsfs_mount
 		ready
-		pid=$(worker)
+		pids=$(worker)
+		[[ $how != both* ]] || pids+=" $(standby)"
 		device=$(mount_field "$M" device)
-		kill -9 "$pid"
+		kill -9 $pids
 		case $how in
+		both) umount -l "$M" ;;
+		both-term) kill -TERM $DAEMON ;;
 		term) kill -TERM $DAEMON ;;
 		umount) zsfs_umount ;;
 		lazy) umount -l "$M" ;;
