@@ -5,8 +5,9 @@
  *   ZSFS_TEST_KILL=N     the worker sends itself SIGKILL at one of N crash
  *                        points (inject.h), at random
  *   ZSFS_TEST_POISON=S   looking up the name S in the root crashes the worker
+ *   ZSFS_TEST_DOOM=FILE  while FILE exists, who takes over dies of it
  *
- * Release builds ignore both.
+ * Release builds ignore them.
  */
 #ifndef FS_CRASH_TEST_H
 #define FS_CRASH_TEST_H

@@ -60,3 +60,22 @@ teardown() { zsfs_teardown; }
 	expect ok check "$M/keep" 0 1000000 1
 	[ "$(json .survival.deaths)" -ge 2 ]
 }
+
+@test "crash: workers that achieve nothing are given up, and nothing hangs" {
+	expect_log 'giving up'
+	export ZSFS_TEST_DOOM=$T/doom
+	zsfs_mount
+	unset ZSFS_TEST_DOOM
+	expect ok put "$M/f" 100000
+	touch "$T/doom"
+	pid=$(worker)
+	timeout 20 bash -c 'kill -9 $0; ls "$1"' "$pid" "$M" && return 1
+	poll 30 daemon_gone
+	wait $DAEMON && return 1
+	DAEMON=
+	grep -q 'giving up' "$LOG"
+	same "$(processes_of "$M")" ""
+	# Not the folder below: nothing shall be written there by mistake.
+	expect ENOTCONN stat "$M/f"
+	umount -l "$M"
+}
