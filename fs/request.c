@@ -335,6 +335,50 @@ static void execute(struct zsfs_thread *th)
 	zsfs_leave(th);
 }
 
+/* Directories whose names it changes, and files that may lose set-uid. */
+static void note_touched(struct zsfs_slot *slot)
+{
+	const struct fuse_in_header *in = header_of(slot);
+	const void *body = in + 1;
+
+	slot->touched[0] = slot->touched[1] = 0;
+	switch (in->opcode) {
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		/* newdir is the first word of both. */
+		slot->touched[1] = ((const struct fuse_rename_in *)body)->newdir;
+		/* fall through */
+	case FUSE_CREATE:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+		slot->touched[0] = in->nodeid;
+		break;
+	case FUSE_WRITE:
+		if (((const struct fuse_write_in *)body)->write_flags &
+		    FUSE_WRITE_KILL_SUIDGID)
+			slot->touched[0] = in->nodeid;
+		break;
+	default:
+		break;
+	}
+}
+
+void request_tell_touched(int fd, const struct zsfs_slot *slot)
+{
+	const struct fuse_out_header *out = (const void *)slot->reply;
+
+	if (!slot->done || out->error)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (slot->touched[i] &&
+		    (i == 0 || slot->touched[1] != slot->touched[0]))
+			request_notify_attr(fd, slot->touched[i]);
+}
+
 /* A request is in the buffer: whatever happens now is about it. */
 static int accept_request(struct zsfs_slot *slot, size_t len)
 {
@@ -343,6 +387,7 @@ static int accept_request(struct zsfs_slot *slot, size_t len)
 	slot->unique = request_header()->unique;
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
+	note_touched(slot);
 	undo_barrier();
 	slot->executing = 1;
 	undo_barrier();
@@ -393,6 +438,9 @@ static int serve_one(struct zsfs_thread *th)
 		return 0;
 	}
 	execute(th);
+	/* A write says it by itself, where it is so. */
+	if (th->slot->opcode != FUSE_WRITE)
+		request_tell_touched(cur.env->fd, th->slot);
 	err = send_reply(th->slot);
 	if (!err && th->slot->opcode == FUSE_INIT)
 		cur.env->on_init(cur.env->arg);

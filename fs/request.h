@@ -50,6 +50,15 @@ void request_invalidate_attr(uint64_t nodeid);
 /* The same from outside of a request. */
 void request_notify_attr(int fd, uint64_t nodeid);
 
+/*
+ * Before a recorded answer is sent: have the kernel drop what it knows, or is
+ * about to learn from older answers, of the inodes that the request in @slot
+ * touched. For the directory of a name that was made or removed the kernel only
+ * notes that its attributes are old, and takes an answer given before that for
+ * new, for ever; the notification makes it refuse such answers.
+ */
+void request_tell_touched(int fd, const struct zsfs_slot *slot);
+
 /* What a request thread works with. */
 struct request_env {
 	struct fuse_session *se;

@@ -144,6 +144,8 @@ struct zsfs_slot {
 	uint32_t sending; /* the kernel may have had the answer already */
 	uint32_t crashed; /* this thread made the process die */
 	uint64_t replies; /* answers sent */
+	/* Nodeids whose attributes the request changes behind the kernel's back. */
+	uint64_t touched[2]; /* 0 = none */
 	uint64_t nr_alloc; /* entries of alloc[] that may be in use */
 	uint64_t nr_free;
 	uint64_t alloc[TX_MAX_ALLOC]; /* refs taken, freed by rollback */

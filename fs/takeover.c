@@ -91,24 +91,6 @@ static void finish_forgets(struct takeover *t)
 	}
 }
 
-/*
- * A write that takes set-uid away tells the kernel so, behind the commit and
- * before the answer. It does no harm to say it again.
- */
-static void repeat_invalidations(struct takeover *t)
-{
-	for (unsigned k = 0; k < nr_servers(t->fs); k++) {
-		struct zsfs_slot *slot = slot_of(t->fs, k);
-		const struct fuse_write_in *in =
-			(const void *)(header_of(slot) + 1);
-
-		if (slot->done && slot->opcode == FUSE_WRITE &&
-		    header_of(slot)->opcode == FUSE_WRITE &&
-		    in->write_flags & FUSE_WRITE_KILL_SUIDGID)
-			request_notify_attr(t->fd, header_of(slot)->nodeid);
-	}
-}
-
 /* ---- steps 4 and 5 ---- */
 
 /* Call @fn for the nodeids that the answer in @slot makes known. */
@@ -203,6 +185,7 @@ static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 	struct fuse_out_header *out = (void *)slot->reply;
 	int err;
 
+	request_tell_touched(t->fd, slot);
 	out->unique = unique;
 	slot->sending = 1;
 	undo_barrier();
@@ -346,7 +329,6 @@ int takeover_run(struct takeover *t)
 		return err;
 	zs_crash_point();
 	suspect_blame(t->fs);
-	repeat_invalidations(t);
 	finish_forgets(t);
 	zs_crash_point();
 	err = ask_again(t);

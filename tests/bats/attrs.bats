@@ -257,3 +257,40 @@ owner() { stat -c %u:%g "$1"; }
 	same "$(stat -c %d f)" "$(stat -c %d d)"
 	same "$(stat -f -c '%S %l' .)" "4096 255"
 }
+
+@test "attrs: a directory's link count is right while others look at it" {
+	timeout 60 "$PYTHON" - "$M" <<-'END'
+		import multiprocessing, os, sys, time
+		parent = sys.argv[1] + "/p"
+		d = parent + "/d"
+		os.makedirs(d)
+		end = time.time() + 4
+
+		def look(nr):
+		    while time.time() < end:
+		        if nr == 0:
+		            open(parent + "/z", "w").close()
+		            os.unlink(parent + "/z")
+		        for e in os.scandir(parent):
+		            try:
+		                e.stat(follow_symlinks=False)
+		            except FileNotFoundError:
+		                pass
+		        os.stat(d)
+
+		others = [multiprocessing.Process(target=look, args=(n,)) for n in (0, 1)]
+		for p in others:
+		    p.start()
+		bad = []
+		while time.time() < end:
+		    os.mkdir(d + "/x")
+		    if os.stat(d).st_nlink != 3:
+		        bad.append("after mkdir")
+		    os.rmdir(d + "/x")
+		    if os.stat(d).st_nlink != 2:
+		        bad.append("after rmdir")
+		for p in others:
+		    p.join()
+		raise SystemExit(f"{len(bad)} times: {bad[0]}" if bad else 0)
+	END
+}
