@@ -15,7 +15,7 @@
 
 static uint64_t one_in;
 static uint64_t state; /* atomic */
-static const char *poison;
+static const char *poison; /* atomic: set while threads serve */
 
 static void perhaps_die(void)
 {
@@ -34,7 +34,7 @@ void crash_test_arm(struct zsfs *fs)
 	struct timespec t;
 
 	(void)fs;
-	poison = getenv("ZSFS_TEST_POISON");
+	__atomic_store_n(&poison, getenv("ZSFS_TEST_POISON"), __ATOMIC_RELEASE);
 	one_in = text ? strtoull(text, NULL, 10) : 0;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	state = (uint64_t)t.tv_nsec << 20 ^ (uint64_t)getpid();
@@ -47,7 +47,9 @@ void crash_test_arm(struct zsfs *fs)
 
 void crash_test_lookup(const char *name)
 {
-	if (poison && !strcmp(poison, name))
+	const char *which = __atomic_load_n(&poison, __ATOMIC_ACQUIRE);
+
+	if (which && !strcmp(which, name))
 		abort();
 }
 
