@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <syslog.h>
-#include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "pressure.h"
 #include "reap.h"
@@ -79,14 +79,8 @@ static bool work(struct background *b)
 
 static void wait_a_while(struct background *b)
 {
-	struct timespec until;
+	struct timespec until = clock_in_ms(LOOK_MSECS);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += LOOK_MSECS * 1000000L;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	pthread_cond_timedwait(&b->changed, &b->lock, &until);
 }
 

@@ -142,8 +142,7 @@ struct hierarchy {
 	char group[PATH_MAX]; /* the process's group */
 };
 
-/* Undo the octal escapes of mountinfo in place. */
-static void unescape(char *s)
+void environment_unescape(char *s)
 {
 	char *to = s;
 
@@ -187,8 +186,8 @@ static bool parse_mount(char *line, struct hierarchy *h)
 	if (strlen(line) >= PATH_MAX ||
 	    sscanf(line, "%*s %*s %*s %s %s", h->top, h->mnt) != 2)
 		return false;
-	unescape(h->top);
-	unescape(h->mnt);
+	environment_unescape(h->top);
+	environment_unescape(h->mnt);
 	return true;
 }
 

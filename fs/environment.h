@@ -41,6 +41,9 @@ uint64_t environment_room(const char *root);
 /* Half of the smaller of RAM and control group limit: mem_limit's default. */
 uint64_t environment_default_mem_limit(const struct environment *env);
 
+/* Undo the octal escapes of mountinfo in place. */
+void environment_unescape(char *s);
+
 /* CPUs this process may run on. */
 unsigned environment_cpus(void);
 

@@ -13,9 +13,9 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "daemon.h"
 #include "keep.h"
 #include "log.h"
@@ -255,11 +255,10 @@ static void read_signals(struct keeper *kp)
 	struct signalfd_siginfo info;
 
 	while (read(kp->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGUSR2) {
+		if (info.ssi_signo == SIGUSR2)
 			begin_replacement(kp, &info);
-		} else if (info.ssi_signo != SIGCHLD) {
+		else if (info.ssi_signo != SIGCHLD)
 			begin_end(kp, (int)info.ssi_signo);
-		}
 	}
 }
 
@@ -287,14 +286,6 @@ static int timeout_of(const struct keeper *kp)
 	return kp->standby_failures >= STANDBY_TRIES ? RETRY_MSECS : -1;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /*
  * Unmounted while nobody was the active one: a standby that found the mount
  * gone has said so and left.
@@ -309,12 +300,12 @@ static void end_without_workers(struct keeper *kp)
 /* One round; returns when something happened, or time is up. */
 static void look_around(struct keeper *kp)
 {
-	uint64_t start = now_ms();
+	uint64_t start = clock_ms();
 	int wait = timeout_of(kp);
 
 	wait_for_news(kp, wait);
 	if (kp->standby_failures >= STANDBY_TRIES &&
-	    now_ms() - start >= RETRY_MSECS)
+	    clock_ms() - start >= RETRY_MSECS)
 		kp->standby_failures = STANDBY_TRIES - 1;
 	look_who_is_active(kp);
 	reap_children(kp);
@@ -327,10 +318,10 @@ static void look_around(struct keeper *kp)
 /* Unmounted on demand: files that are open keep the worker for a while. */
 static void wait_for_end(struct keeper *kp)
 {
-	uint64_t until = now_ms() + END_MSECS;
+	uint64_t until = clock_ms() + END_MSECS;
 
 	while (!kp->over) {
-		uint64_t now = now_ms();
+		uint64_t now = clock_ms();
 
 		if (now >= until) {
 			zsfs_log(LOG_NOTICE,
@@ -401,10 +392,10 @@ static void until_taught(struct keeper *kp)
 /* The first workers have the starter's files, too. */
 static void until_detached(struct keeper *kp)
 {
-	uint64_t until = now_ms() + DETACH_MSECS;
+	uint64_t until = clock_ms() + DETACH_MSECS;
 
 	keep_set(&kp->k->detach, 1);
-	while (!kp->over && !kp->ending && now_ms() < until &&
+	while (!kp->over && !kp->ending && clock_ms() < until &&
 	       keep_get(&kp->k->detached) < kp->attached)
 		look_around(kp);
 }

@@ -87,6 +87,11 @@ static int mount_it(const struct zsfs_options *o, bool privileged,
 	return fd;
 }
 
+static bool hides_memory(const struct zsfs_options *o, bool privileged)
+{
+	return !privileged && !o->debug && !ZS_ARENA_SANITIZED;
+}
+
 /* What keeper and workers have to know; the arena is theirs to map. */
 static int make_keep(const struct zsfs_options *o, bool privileged,
 		     struct zsfs *fs, const char *mountpoint, struct keep **out)
@@ -108,7 +113,7 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 	k->nr_helpers = o->fs.nr_helpers;
 	k->debug = o->debug;
 	k->foreground = o->foreground;
-	k->hide_memory = !privileged && !o->debug && !ZS_ARENA_SANITIZED;
+	k->hide_memory = hides_memory(o, privileged);
 	k->notes = process_notes;
 	snprintf(k->mountpoint, sizeof(k->mountpoint), "%s", mountpoint);
 	n = readlink("/proc/self/exe", k->binary, sizeof(k->binary) - 1);
@@ -149,7 +154,7 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 
 	if (fd < 0)
 		return 1;
-	if (!privileged && !o->debug && !ZS_ARENA_SANITIZED)
+	if (hides_memory(o, privileged))
 		daemon_hide_memory();
 	ret = alone_serve(fs, fd, mountpoint, o->debug, d);
 	zsfs_close(fs);

@@ -16,6 +16,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "environment.h"
 #include "log.h"
 
 #define READ_AHEAD_KB 1024
@@ -56,22 +57,6 @@ int mount_make(const char *mountpoint, const char *opts)
 
 /* ---- finding ---- */
 
-/* mountinfo writes blanks and backslashes in octal. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++, to++) {
-		*to = *s;
-		if (s[0] != '\\' || !s[1] || !s[2] || !s[3])
-			continue;
-		*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
-			     (s[3] - '0'));
-		s += 3;
-	}
-	*to = '\0';
-}
-
 /* Find "major:minor" of the newest mount at @path, without touching it. */
 static bool find_device(const char *path, char *dev, size_t size)
 {
@@ -82,7 +67,7 @@ static bool find_device(const char *path, char *dev, size_t size)
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%*d %*d %31s %*s %4095s", id, at) != 2)
 			continue;
-		unescape(at);
+		environment_unescape(at);
 		if (strcmp(at, path))
 			continue;
 		snprintf(dev, size, "%s", id);

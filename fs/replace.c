@@ -13,23 +13,15 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "keep.h"
 #include "log.h"
 #include "worker.h"
 
 #define PRIME_MSECS 20000
 #define DRAIN_MSECS 3000
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 void replace_init(struct replace *r, struct keep *k)
 {
@@ -106,14 +98,12 @@ static pid_t start_successor(struct replace *r)
 
 void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 {
-	if (replace_under_way(r))
-		return;
 	find_program(r, info);
 	r->k->replace_text[0] = '\0';
 	keep_set(&r->k->primed_pid, 0);
 	keep_set(&r->k->replace, REPLACE_UNDER_WAY);
 	keep_set(&r->k->replace_attempts, r->k->replace_attempts + 1);
-	r->deadline = now_ms() + PRIME_MSECS;
+	r->deadline = clock_ms() + PRIME_MSECS;
 	r->pid = start_successor(r);
 	if (r->pid < 0)
 		refuse(r, strerror(errno));
@@ -155,7 +145,7 @@ static bool taken_over(struct replace *r)
 static void begin_drain(struct replace *r, pid_t active)
 {
 	r->draining = true;
-	r->deadline = now_ms() + DRAIN_MSECS;
+	r->deadline = clock_ms() + DRAIN_MSECS;
 	keep_set(&r->k->drain, 1);
 	if (active)
 		kill(active, SIGUSR2);
@@ -171,13 +161,13 @@ bool replace_step(struct replace *r, pid_t active)
 		return taken_over(r);
 	if (!r->draining && keep_get(&k->primed_pid) == (uint32_t)r->pid)
 		begin_drain(r, active);
-	if (now_ms() < r->deadline)
+	if (clock_ms() < r->deadline)
 		return false;
 	/* A request that does not end: its worker's death ends it, too. */
 	if (!r->draining)
 		kill(r->pid, SIGKILL);
 	else if (active)
 		kill(active, SIGKILL);
-	r->deadline = now_ms() + PRIME_MSECS;
+	r->deadline = clock_ms() + PRIME_MSECS;
 	return false;
 }

@@ -40,7 +40,7 @@ static inline bool replace_under_way(const struct replace *r)
 	return r->pid != 0;
 }
 
-/* SIGUSR2 came. The keeper has no standby any more. */
+/* SIGUSR2 came, none is under way, and the keeper has no standby any more. */
 void replace_begin(struct replace *r, const struct signalfd_siginfo *info);
 
 /*

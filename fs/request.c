@@ -41,7 +41,7 @@ struct zsfs_thread *request_thread(void)
 
 const struct fuse_in_header *request_header(void)
 {
-	return (const struct fuse_in_header *)cur.th->slot->req;
+	return request_in(cur.th->slot);
 }
 
 void request_notify_attr(int fd, uint64_t nodeid)
@@ -242,15 +242,10 @@ static bool is_forget(uint32_t opcode)
 	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
 }
 
-static const struct fuse_in_header *header_of(const struct zsfs_slot *slot)
+bool request_is_forget(struct zsfs_slot *slot)
 {
-	return (const struct fuse_in_header *)slot->req;
-}
-
-bool request_is_forget(const struct zsfs_slot *slot)
-{
-	return header_of(slot)->len >= sizeof(struct fuse_in_header) &&
-	       is_forget(header_of(slot)->opcode);
+	return request_in(slot)->len >= sizeof(struct fuse_in_header) &&
+	       is_forget(request_in(slot)->opcode);
 }
 
 /*
@@ -259,7 +254,7 @@ bool request_is_forget(const struct zsfs_slot *slot)
  */
 void request_forget(struct zsfs_thread *th)
 {
-	const struct fuse_in_header *in = header_of(th->slot);
+	const struct fuse_in_header *in = request_in(th->slot);
 	uint8_t *body = th->slot->req + sizeof(*in);
 	const uint8_t *end = th->slot->req +
 			     (in->len < ZSFS_REQ_SIZE ? in->len : ZSFS_REQ_SIZE);
@@ -338,7 +333,7 @@ static void execute(struct zsfs_thread *th)
 /* Directories whose names it changes, and files that may lose set-uid. */
 static void note_touched(struct zsfs_slot *slot)
 {
-	const struct fuse_in_header *in = header_of(slot);
+	const struct fuse_in_header *in = request_in(slot);
 	const void *body = in + 1;
 
 	slot->touched[0] = slot->touched[1] = 0;
@@ -413,7 +408,7 @@ static int receive(struct zsfs_thread *th)
 	slot->req_len = 0;
 	slot->reply_len = 0;
 	undo_barrier();
-	((struct fuse_in_header *)slot->req)->len = 0;
+	request_in(slot)->len = 0;
 	undo_barrier();
 	zs_crash_point();
 	n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);

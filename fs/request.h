@@ -27,10 +27,14 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "super.h"
+
+/* In the unique of a request that the kernel has sent before (Linux 6.9). */
+#define UNIQUE_RESEND (UINT64_C(1) << 63)
+
 struct fuse_in_header;
 struct fuse_session;
 struct zsfs;
-struct zsfs_slot;
 struct zsfs_thread;
 
 /* Space in front of the content in zsfs_thread.read_buf for the header. */
@@ -86,8 +90,14 @@ int request_loop(struct zsfs_thread *th, const struct request_env *env);
  */
 int request_prime(struct zsfs *fs, struct fuse_session *se);
 
+/* The request in the slot's buffer. */
+static inline struct fuse_in_header *request_in(struct zsfs_slot *slot)
+{
+	return (struct fuse_in_header *)slot->req;
+}
+
 /* Is the request in the slot's buffer a FORGET or BATCH_FORGET? */
-bool request_is_forget(const struct zsfs_slot *slot);
+bool request_is_forget(struct zsfs_slot *slot);
 
 /*
  * Execute the FORGET in the slot's buffer as far as it is not marked as done

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "background.h"
+#include "clock.h"
 #include "log.h"
 #include "ops.h"
 #include "request.h"
@@ -22,7 +22,7 @@
 #include "zsfs_i.h"
 
 /* How long threads may take to notice that the mount is gone. */
-#define END_SECONDS 2
+#define END_MSECS 2000
 
 struct server_thread {
 	struct server *server;
@@ -241,20 +241,6 @@ int server_wait_ready(struct server *s)
 
 /* ---- ending ---- */
 
-static struct timespec from_now(long sec, long nsec)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	t.tv_sec += sec;
-	t.tv_nsec += nsec;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_nsec -= 1000000000;
-		t.tv_sec++;
-	}
-	return t;
-}
-
 /* A kick may come just before read(2), so it is repeated. */
 void server_drain(struct server *s)
 {
@@ -262,7 +248,7 @@ void server_drain(struct server *s)
 	let_go(s);
 	pthread_mutex_lock(&s->lock);
 	while (s->running > 0) {
-		struct timespec until = from_now(0, 1000000);
+		struct timespec until = clock_in_ms(1);
 
 		for (unsigned i = 0; i < s->started; i++)
 			pthread_kill(s->threads[i].thread, SIGUSR1);
@@ -288,7 +274,7 @@ enum server_end server_wait(struct server *s)
 	while (s->running > 0 && !s->unmounting)
 		pthread_cond_wait(&s->changed, &s->lock);
 	/* Files that are still open keep the connection and the threads. */
-	until = from_now(END_SECONDS, 0);
+	until = clock_in_ms(END_MSECS);
 	while (s->running > 0 &&
 	       !pthread_cond_timedwait(&s->changed, &s->lock, &until))
 		;

@@ -5,10 +5,9 @@
 #include <signal.h>
 #include <string.h>
 
+#include "request.h"
 #include "takeover.h"
 #include "zsfs_i.h"
-
-#define UNIQUE_RESEND (UINT64_C(1) << 63)
 
 /* ---- noticing ---- */
 

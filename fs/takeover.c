@@ -22,7 +22,6 @@
 #define RESEND_MINOR	 40
 #define INIT_EXT	 (1u << 30)
 #define HAS_RESEND_FLAG2 (1u << 7)
-#define UNIQUE_RESEND	 (UINT64_C(1) << 63)
 
 struct init_in {
 	uint32_t major, minor, max_readahead, flags, flags2;
@@ -36,11 +35,6 @@ static unsigned nr_servers(const struct zsfs *fs)
 static struct zsfs_slot *slot_of(const struct zsfs *fs, unsigned nr)
 {
 	return fs->threads[nr].slot;
-}
-
-static struct fuse_in_header *header_of(struct zsfs_slot *slot)
-{
-	return (struct fuse_in_header *)slot->req;
 }
 
 bool takeover_possible(const struct zsfs *fs)
@@ -75,18 +69,18 @@ static void finish_forgets(struct takeover *t)
 
 		if (!request_is_forget(slot))
 			continue;
-		if (suspect_is_poison(t->fs, header_of(slot)->unique)) {
+		if (suspect_is_poison(t->fs, request_in(slot)->unique)) {
 			zsfs_log(LOG_ERR, "inode %lu: forgetting it kills the "
 				 "worker, left alone",
-				 (unsigned long)header_of(slot)->nodeid);
+				 (unsigned long)request_in(slot)->nodeid);
 			t->poisoned++;
 		} else {
-			slot->unique = header_of(slot)->unique;
+			slot->unique = request_in(slot)->unique;
 			slot->executing = 1;
 			request_forget(&t->fs->threads[k]);
 			slot->executing = 0;
 		}
-		header_of(slot)->len = 0;
+		request_in(slot)->len = 0;
 		t->forgets++;
 	}
 }
@@ -202,7 +196,7 @@ static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 static int sort_request(struct takeover *t, unsigned nr)
 {
 	struct zsfs_thread *th = &t->fs->threads[nr];
-	struct fuse_in_header *in = header_of(th->slot);
+	struct fuse_in_header *in = request_in(th->slot);
 	struct zsfs_slot *answer;
 	int err = 0;
 
@@ -246,7 +240,7 @@ static int drain_one(struct takeover *t, unsigned nr)
 	struct zsfs_slot *slot = slot_of(t->fs, nr);
 	ssize_t n;
 
-	header_of(slot)->len = 0;
+	request_in(slot)->len = 0;
 	undo_barrier();
 	n = read(t->fd, slot->req, ZSFS_REQ_SIZE);
 	if (n < 0 && (errno == ENOENT || errno == EINTR))
@@ -282,9 +276,14 @@ static int drain(struct takeover *t)
 
 /* ---- step 6 ---- */
 
-/* The kernel never got this answer: take back what it says of an inode. */
-static void take_back(struct zsfs_thread *th, uint64_t *nodeid)
+/*
+ * The kernel never got this answer: take back what it says of an inode. The
+ * nodeid is zeroed with what it stood for.
+ */
+static void take_back(void *arg, uint64_t *nodeid)
 {
+	struct zsfs_thread *th = arg;
+
 	if (!*nodeid)
 		return;
 	if (vfile_is(*nodeid))
@@ -293,23 +292,17 @@ static void take_back(struct zsfs_thread *th, uint64_t *nodeid)
 		zsfs_forget(th, *nodeid, 1, nodeid);
 }
 
-/*
- * An answer that was not sent and that nobody asks for again: its client was
- * killed. The nodeids are zeroed with what they stood for.
- */
-static void take_back_one(void *th, uint64_t *nodeid)
-{
-	take_back(th, nodeid);
-}
-
 static void purge(struct takeover *t)
 {
 	for (unsigned k = 0; k < nr_servers(t->fs); k++) {
 		struct zsfs_thread *th = &t->fs->threads[k];
 
-		/* When it may have been sent, the kernel may well know it. */
+		/*
+		 * Not sent, and nobody asks for it again: its client was
+		 * killed. When it may have been sent, the kernel may know it.
+		 */
 		if (th->slot->done && !th->slot->sending)
-			for_each_nodeid(th->slot, take_back_one, th);
+			for_each_nodeid(th->slot, take_back, th);
 		th->slot->done = 0;
 		undo_barrier();
 		th->slot->sending = 0;

@@ -12,9 +12,9 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "crash_test.h"
 #include "daemon.h"
 #include "keep.h"
@@ -119,14 +119,6 @@ static void start_watching(struct worker *w)
 
 /* ---- taking over ---- */
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static void check_after(struct worker *w)
 {
 	char msg[512] = "";
@@ -196,7 +188,7 @@ static void take_over(struct worker *w)
 	int err;
 
 	keep_await_deaths(k, !w->bank);
-	start = now_us();
+	start = clock_us();
 	if (keep_get(&k->over))
 		_exit(WORKER_UNMOUNTED);
 	if (k->active_bank == w->bank)
@@ -209,7 +201,7 @@ static void take_over(struct worker *w)
 	check_after(w);
 	become_active(w, false);
 	server_go(w->server, true);
-	count_takeover(k, now_us() - start, &t);
+	count_takeover(k, clock_us() - start, &t);
 	keep_wake(k);
 	zsfs_log(LOG_NOTICE,
 		 "took over in %u us: %u transactions undone, %u finished, %u "
