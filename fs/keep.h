@@ -15,6 +15,13 @@
  *            waits for it knows the death within microseconds.
  *   bank     the lives of one worker; there are two, and a worker uses the one
  *            that the active worker does not.
+ *   buffers  what the active worker's threads read, write and compress into.
+ *            All workers map the same, so a standby needs no memory for a
+ *            second set, and none that is not there yet when it takes over.
+ *   spare    memory that holds nothing, to be given up when there is too little
+ *            (pressure.h).
+ *
+ * The page, the spare and the buffers follow each other in one file.
  *
  * Who writes what: the keeper everything in the first part, before there is a
  * worker; after that each field says who. Single words, read at any time.
@@ -30,13 +37,14 @@
 #include "environment.h"
 
 #define KEEP_MAGIC   UINT64_C(0x7065656b7366737a)
-#define KEEP_VERSION 1u
+#define KEEP_VERSION 2u
 
 /* The main thread of a worker, and one for each thread of the arena. */
 #define KEEP_MAX_LIVES (1u + 512u)
 #define KEEP_NR_BANKS  2u
 #define KEEP_PATH_SIZE 4096u
 #define KEEP_TEXT_SIZE 256u
+#define KEEP_SPARE     (UINT64_C(6) << 20) /* bytes */
 
 /* What became of the last replacement of the program. */
 enum keep_replace {
@@ -61,6 +69,7 @@ struct keep {
 	int32_t alive_keeper_fd; /* end that only the keeper has */
 	uint32_t nr_lives;
 	uint32_t nr_helpers;	 /* of each worker's crew */
+	uint64_t buffers_size;	 /* bytes */
 	uint32_t read_ahead_kb;	 /* 0 = could not be set; the keeper */
 	bool debug;		 /* print requests */
 	bool foreground;
@@ -97,21 +106,38 @@ struct keep {
 	uint32_t progress;
 	uint64_t oom_kills;  /* counted by the kernel when last looked at */
 	uint32_t oom_takeovers;
+	uint32_t has_spare;  /* the spare is there */
 
 	pthread_mutex_t life[KEEP_NR_BANKS][KEEP_MAX_LIVES];
 };
 
 /*
- * Make a keep page for workers with @nr_lives threads, all else zero. 0 or
- * -errno. The caller owns *out and its keep_fd, for the process's life.
+ * Make a keep page for workers with @nr_lives threads and @buffers_size bytes of
+ * buffers, without a spare, all else zero. 0 or -errno. The caller owns *out and
+ * its keep_fd, for the process's life.
  */
-int keep_create(unsigned nr_lives, struct keep **out);
+int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out);
 
 /*
  * Map the keep page behind @fd. -EPROTO when it is none that this build
  * understands.
  */
 int keep_open(int fd, struct keep **out);
+
+/*
+ * Map the buffers into a worker, backed by memory. Only the active one may use
+ * them; what is in them is of no meaning to a successor. NULL with errno set
+ * when they are not of @size bytes, or there is no memory. The caller unmaps
+ * them.
+ */
+void *keep_map_buffers(const struct keep *k, uint64_t size);
+
+/*
+ * Take the spare from the system, and give it up. The active worker. Both do
+ * nothing when it is (not) there already; false: it is not there (any more).
+ */
+bool keep_take_spare(struct keep *k);
+bool keep_give_spare(struct keep *k);
 
 /* After exec(): the descriptors are for this process alone, again. */
 void keep_claim_descriptors(const struct keep *k);

@@ -96,7 +96,8 @@ static bool hides_memory(const struct zsfs_options *o, bool privileged)
 static int make_keep(const struct zsfs_options *o, bool privileged,
 		     struct zsfs *fs, const char *mountpoint, struct keep **out)
 {
-	int ends[2], err = keep_create(1 + arena_nr_threads(fs->arena), out);
+	int ends[2], err = keep_create(1 + arena_nr_threads(fs->arena),
+				       zsfs_buffers_size(fs->nr_threads), out);
 	struct keep *k = *out;
 	ssize_t n;
 

@@ -57,13 +57,20 @@ static void set_pressure(struct zsfs *fs, uint64_t bytes)
 	pthread_mutex_unlock(&fs->limit_lock);
 }
 
+void pressure_prepare(struct zsfs *fs)
+{
+	if (environment_room("") >= ROOM)
+		keep_take_spare(fs->keep);
+}
+
 void pressure_begin(struct zsfs *fs)
 {
+	bool spare = keep_give_spare(fs->keep);
 	struct arena_stats st;
 
 	arena_trim(fs->arena, zsfs_background(fs)->at, true, true);
 	arena_get_stats(fs->arena, &st);
-	set_pressure(fs, st.used);
+	set_pressure(fs, st.used + (spare ? st.reserve : 0));
 	zsfs_log(LOG_WARNING,
 		 "the last worker was killed for want of memory: nothing new "
 		 "is stored until there are %llu MiB",
@@ -77,6 +84,7 @@ bool pressure_check(struct zsfs *fs)
 	if (environment_room("") < ROOM)
 		return true;
 	set_pressure(fs, 0);
+	pressure_prepare(fs);
 	zsfs_log(LOG_NOTICE, "there is memory again: storing goes on");
 	return false;
 }

@@ -22,7 +22,17 @@ struct zsfs;
  */
 uint64_t pressure_oom_kills(void);
 
-/* In a takeover after such a kill: give back, and hold still. */
+/*
+ * The worker is the first on a mount: put a spare (keep.h) by for the day when
+ * memory is short, if it is not short already.
+ */
+void pressure_prepare(struct zsfs *fs);
+
+/*
+ * In a takeover after such a kill: give back, and hold still. The spare is given
+ * up. What it leaves free is for deletions, overwrites and statistics (the
+ * arena's reserve), and for the processes of the next takeover.
+ */
 void pressure_begin(struct zsfs *fs);
 
 /* Lift it if there is room. True: still under pressure, look again. */

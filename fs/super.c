@@ -22,6 +22,9 @@
 /* At least: memory comes in segments, so less could never be used. */
 #define MIN_RESERVE (ARENA_SEG_SIZE + (UINT64_C(1) << 20))
 
+_Static_assert(MAX_RESERVE + (UINT64_C(2) << 20) <= KEEP_SPARE,
+	       "the spare is for the reserve and for the next worker");
+
 static size_t page_up(size_t n)
 {
 	return (n + ARENA_PAGE_SIZE - 1) & ~(size_t)(ARENA_PAGE_SIZE - 1);
@@ -59,19 +62,34 @@ static void *root_at(const struct zsfs *fs, size_t off)
 
 /* ---- the private half ---- */
 
-/*
- * Memory that is present before it is used: a page fault while the kernel
- * copies a request or a reply could fail it.
- */
-static void *prefaulted(size_t size)
+/* All threads have room to stage, all but the background thread to read. */
+uint64_t zsfs_buffers_size(unsigned nr_threads)
+{
+	return nr_threads * STAGE_SIZE + (nr_threads - 1) * READ_BUF_SIZE;
+}
+
+static uint8_t *private_buffers(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	mlock(p, size); /* as far as RLIMIT_MEMLOCK allows */
-	return p;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/*
+ * Memory that is present before it is used: a page fault while the kernel
+ * copies a request or a reply could fail it.
+ */
+static int init_buffers(struct zsfs *fs)
+{
+	size_t size = zsfs_buffers_size(fs->nr_threads);
+
+	fs->buffers = fs->keep ? keep_map_buffers(fs->keep, size)
+			       : private_buffers(size);
+	if (!fs->buffers)
+		return -errno;
+	mlock(fs->buffers, size); /* as far as RLIMIT_MEMLOCK allows */
+	return 0;
 }
 
 static int init_thread(struct zsfs *fs, unsigned nr)
@@ -84,14 +102,13 @@ static int init_thread(struct zsfs *fs, unsigned nr)
 	th->slot = (struct zsfs_slot *)root_at(fs, slots_offset()) + nr;
 	th->at = arena_thread(fs->arena, nr);
 	th->zc = zcomp_ctx_create();
-	th->stage_buf = prefaulted(STAGE_SIZE);
-	if (!th->zc || !th->stage_buf)
+	if (!th->zc)
 		return -ENOMEM;
+	th->stage_buf = fs->buffers + nr * STAGE_SIZE;
 	if (!serves)
 		return 0;
-	th->read_buf = prefaulted(READ_BUF_SIZE);
-	if (!th->read_buf)
-		return -ENOMEM;
+	th->read_buf = fs->buffers + fs->nr_threads * STAGE_SIZE +
+		       nr * READ_BUF_SIZE;
 	madvise(th->slot, sizeof(*th->slot), MADV_POPULATE_WRITE);
 	mlock(th->slot, sizeof(*th->slot));
 	return 0;
@@ -103,10 +120,6 @@ static void free_thread(struct zsfs_thread *th)
 		return;
 	pthread_mutex_destroy(&th->gate);
 	zcomp_ctx_destroy(th->zc);
-	if (th->stage_buf)
-		munmap(th->stage_buf, STAGE_SIZE);
-	if (th->read_buf)
-		munmap(th->read_buf, READ_BUF_SIZE);
 }
 
 static int init_locks(struct zsfs *fs)
@@ -160,6 +173,8 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	if (!fs->threads)
 		return -ENOMEM;
 	err = init_locks(fs);
+	if (!err)
+		err = init_buffers(fs);
 	for (unsigned i = 0; !err && i < fs->nr_threads; i++)
 		err = init_thread(fs, i);
 	if (!err && nr_helpers)
@@ -175,6 +190,8 @@ void zsfs_close(struct zsfs *fs)
 	for (unsigned i = 0; fs->threads && i < fs->nr_threads; i++)
 		free_thread(&fs->threads[i]);
 	free(fs->threads);
+	if (fs->buffers)
+		munmap(fs->buffers, zsfs_buffers_size(fs->nr_threads));
 	destroy_locks(fs);
 	if (fs->pool)
 		zs_close_pool(fs->pool);

@@ -299,6 +299,7 @@ void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 		if (err)
 			end_takeover(&w, err);
 		k->oom_kills = pressure_oom_kills();
+		pressure_prepare(w.fs);
 		become_active(&w, true);
 		server_go(w.server, false);
 	} else {

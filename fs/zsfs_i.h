@@ -55,7 +55,8 @@ struct zsfs_thread {
 	struct zcomp_ctx *zc;
 	struct tx tx;
 	bool parked; /* a request waits in the slot (takeover.h) */
-	uint8_t *read_buf;  /* FUSE header page + ZSFS_MAX_WRITE, prefaulted */
+	/* In zsfs.buffers. */
+	uint8_t *read_buf;  /* FUSE header page + ZSFS_MAX_WRITE */
 	uint8_t *stage_buf; /* (ZSFS_MAX_BLOCKS + 1) * ZSFS_BLOCK_SIZE */
 	struct staged_block staged[ZSFS_MAX_BLOCKS + 1];
 	uint8_t block[ZSFS_BLOCK_SIZE]; /* for read-modify-write */
@@ -73,6 +74,7 @@ struct zsfs {
 	struct zsfs_super *super;
 	unsigned nr_threads; /* request threads, then one background thread */
 	struct zsfs_thread *threads;
+	uint8_t *buffers; /* of all threads, backed; in the keep's file or our own */
 	struct inode_lock *locks; /* NR_LOCK_STRIPES */
 	pthread_mutex_t count_locks[NR_COUNT_STRIPES];
 	pthread_mutex_t rename_lock;
@@ -118,6 +120,9 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out);
 
 /* Smallest mem_limit= that zsfs_create() takes, for @nr_threads. */
 uint64_t zsfs_min_mem_limit(unsigned nr_threads);
+
+/* Bytes of zsfs.buffers for @nr_threads, the background thread included. */
+uint64_t zsfs_buffers_size(unsigned nr_threads);
 
 /*
  * Map the file system in the arena behind @fd and make this process's half of

@@ -328,6 +328,15 @@ verify_clean() {
 	[[ $output == *"No space left"* || $output == *"annot allocate"* ]] || { echo "$output"; return 1; }
 	drop_cache
 	cmp "$T/text" "$M/text"
+	# There is a next standby, and statistics to see it in.
+	for _ in 1 2 3; do
+		poll 10 has_standby
+		kill_worker 9
+		drop_cache
+		cmp "$T/text" "$M/text"
+	done
+	run dd if=/dev/urandom of="$M/more" bs=1M count=8
+	[[ $output == *"No space left"* ]] || { echo "$output"; return 1; }
 	rm "$M/f"
 	if [ "$(oom_kills)" != 0 ]; then
 		[ "$(json .survival.oom_takeovers)" -gt 0 ]

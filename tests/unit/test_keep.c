@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,9 +21,9 @@ static void test_of_another_kind(void)
 	struct keep *k, *again;
 	int other = memfd_create("other", 0);
 
-	CHECK_EQ(keep_create(0, &k), -EINVAL);
-	CHECK_EQ(keep_create(KEEP_MAX_LIVES + 1, &k), -EINVAL);
-	REQUIRE(!keep_create(NR_LIVES, &k));
+	CHECK_EQ(keep_create(0, 4096, &k), -EINVAL);
+	CHECK_EQ(keep_create(KEEP_MAX_LIVES + 1, 4096, &k), -EINVAL);
+	REQUIRE(!keep_create(NR_LIVES, 4096, &k));
 	CHECK_EQ(keep_open(k->keep_fd, &again), 0);
 	CHECK_EQ(again->nr_lives, NR_LIVES);
 	CHECK_EQ(keep_open(other, &again), -EPROTO);
@@ -33,8 +34,60 @@ static void test_of_another_kind(void)
 	k->version--;
 	k->size--;
 	CHECK_EQ(keep_open(k->keep_fd, &again), -EPROTO);
+	k->size++;
+	k->buffers_size++;
+	CHECK_EQ(keep_open(k->keep_fd, &again), -EPROTO);
 	CHECK_EQ(keep_open(-1, &again), -EBADF);
 	close(other);
+}
+
+static uint64_t held(const struct keep *k)
+{
+	struct stat st;
+
+	REQUIRE(!fstat(k->keep_fd, &st));
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* One set for all workers, and in memory before anybody uses it. */
+static void test_buffers_are_shared(void)
+{
+	const uint64_t size = 64 << 12;
+	struct keep *k;
+	uint8_t *one, *two;
+	uint64_t before;
+
+	REQUIRE(!keep_create(NR_LIVES, size, &k));
+	before = held(k);
+	CHECK(!keep_map_buffers(k, size + 4096) && errno == EPROTO);
+	one = keep_map_buffers(k, size);
+	REQUIRE(one);
+	CHECK_EQ(held(k), before + size);
+	two = keep_map_buffers(k, size);
+	REQUIRE(two);
+	CHECK_EQ(held(k), before + size);
+	one[size - 1] = 0x5a;
+	CHECK_EQ(two[size - 1], 0x5a);
+	munmap(one, size);
+	munmap(two, size);
+}
+
+static void test_spare(void)
+{
+	struct keep *k;
+	uint64_t before;
+
+	REQUIRE(!keep_create(NR_LIVES, 4096, &k));
+	before = held(k);
+	CHECK(!keep_give_spare(k));
+	for (int i = 0; i < 2; i++) {
+		CHECK(keep_take_spare(k));
+		CHECK_EQ(held(k), before + KEEP_SPARE);
+	}
+	CHECK(keep_give_spare(k));
+	CHECK(!keep_give_spare(k));
+	CHECK_EQ(held(k), before);
+	CHECK_EQ(k->nr_lives, NR_LIVES);
 }
 
 struct life {
@@ -95,7 +148,7 @@ static void test_deaths(void)
 {
 	struct keep *k;
 
-	REQUIRE(!keep_create(NR_LIVES, &k));
+	REQUIRE(!keep_create(NR_LIVES, 4096, &k));
 	for (int round = 0; round < 3; round++) {
 		pid_t pid = start_process(k);
 		pthread_t waiter;
@@ -179,6 +232,8 @@ static void test_kills_are_nobodys_fault(void)
 
 static const struct check_case cases[] = {
 	CHECK_CASE(test_of_another_kind),
+	CHECK_CASE(test_buffers_are_shared),
+	CHECK_CASE(test_spare),
 	CHECK_CASE(test_deaths),
 	CHECK_CASE(test_crashes_are_counted),
 	CHECK_CASE(test_kills_are_nobodys_fault),
