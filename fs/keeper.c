@@ -25,9 +25,14 @@
 
 /* What open files may delay the end after an unmount that was asked for. */
 #define END_MSECS 2500
-/* Between tries to start a standby when standbys keep dying. */
-#define RETRY_MSECS 1000
+/*
+ * Standbys that come to nothing are followed by others at once only so often;
+ * then the pauses between them double, up to the longest.
+ */
 #define STANDBY_TRIES 10u
+#define PAUSE_MSECS 10u
+#define MAX_DOUBLINGS 6u
+#define MAX_PAUSE_MSECS 1000u
 /* For workers to let go of the starter's terminal. */
 #define DETACH_MSECS 1000
 
@@ -42,7 +47,8 @@ struct keeper {
 	bool settled;	   /* started, and gone to the background */
 	bool worked;	   /* whoever started it was told that it works */
 	unsigned failures; /* deaths of workers in a row, without progress */
-	unsigned standby_failures;
+	unsigned standby_failures; /* in a row */
+	uint64_t pause_until; /* no standby is started before, clock_ms() */
 	unsigned attached; /* workers started with the terminal */
 	bool ending; /* the end was asked for */
 	bool over;   /* leave the loop */
@@ -69,15 +75,6 @@ static pid_t start_worker(struct keeper *kp, bool first)
 		zsfs_log(LOG_ERR, "no worker can be started: %s",
 			 strerror(errno));
 	return pid < 0 ? 0 : pid;
-}
-
-/* There shall always be one, if there is any use for it. */
-static void need_standby(struct keeper *kp)
-{
-	if (!kp->standby && !kp->over && !keep_get(&kp->k->over) &&
-	    keep_get(&kp->k->can_resend) && !replace_under_way(&kp->replace) &&
-	    kp->standby_failures < STANDBY_TRIES)
-		kp->standby = start_worker(kp, false);
 }
 
 /* It touches the mount, which the keeper must never wait for. */
@@ -180,6 +177,43 @@ static void on_worker_death(struct keeper *kp, pid_t pid, int status)
 		give_up(kp, "too many workers died without achieving anything");
 }
 
+static void pause_standbys(struct keeper *kp)
+{
+	unsigned n = kp->standby_failures;
+	uint64_t pause = 0;
+
+	if (n >= STANDBY_TRIES)
+		pause = n - STANDBY_TRIES > MAX_DOUBLINGS
+				? MAX_PAUSE_MSECS
+				: PAUSE_MSECS << (n - STANDBY_TRIES);
+	if (n == STANDBY_TRIES)
+		zsfs_log(LOG_NOTICE,
+			 "%u workers in a row came to nothing before they could "
+			 "serve (is there memory?): trying on, with pauses", n);
+	kp->pause_until = clock_ms() + pause;
+}
+
+static void no_failures(struct keeper *kp)
+{
+	kp->standby_failures = 0;
+	kp->pause_until = 0;
+}
+
+/* @crashed: it did so by itself, and its like will do no better later. */
+static void standby_failed(struct keeper *kp, bool crashed)
+{
+	kp->standby_failures++;
+	if (kp->active || !crashed)
+		pause_standbys(kp);
+	if (!kp->active && ++kp->failures >= KEEPER_GIVE_UP)
+		give_up(kp, "no worker can take over");
+}
+
+static bool crashed(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL;
+}
+
 static void on_standby_death(struct keeper *kp, int status)
 {
 	kp->standby = 0;
@@ -191,10 +225,7 @@ static void on_standby_death(struct keeper *kp, int status)
 		on_worker_death(kp, 0, status);
 		return;
 	}
-	if (!kp->active && ++kp->failures >= KEEPER_GIVE_UP)
-		give_up(kp, "no worker can take over");
-	if (kp->active)
-		kp->standby_failures++;
+	standby_failed(kp, crashed(status));
 }
 
 /* A successor may have become the active one since. */
@@ -207,7 +238,23 @@ static void look_who_is_active(struct keeper *kp)
 	kp->active = pid;
 	if (pid == kp->standby)
 		kp->standby = 0;
-	kp->standby_failures = 0;
+	no_failures(kp);
+}
+
+/* There shall always be one, if there is any use for it. */
+static bool lacks_standby(const struct keeper *kp)
+{
+	return !kp->standby && !kp->over && !keep_get(&kp->k->over) &&
+	       keep_get(&kp->k->can_resend) && !replace_under_way(&kp->replace);
+}
+
+static void need_standby(struct keeper *kp)
+{
+	if (!lacks_standby(kp) || clock_ms() < kp->pause_until)
+		return;
+	kp->standby = start_worker(kp, false);
+	if (!kp->standby)
+		standby_failed(kp, false);
 }
 
 static void on_child(struct keeper *kp, pid_t pid, int status)
@@ -277,13 +324,17 @@ static void wait_for_news(struct keeper *kp, int msecs)
 
 static int timeout_of(const struct keeper *kp)
 {
+	uint64_t now = clock_ms();
+
 	if (kp->ending)
 		return END_MSECS;
 	if (replace_under_way(&kp->replace) || !kp->taught)
 		return 10;
 	if (keep_get(&kp->k->detached) < kp->attached && !kp->settled)
 		return 10;
-	return kp->standby_failures >= STANDBY_TRIES ? RETRY_MSECS : -1;
+	if (!lacks_standby(kp))
+		return -1;
+	return now < kp->pause_until ? (int)(kp->pause_until - now) : 0;
 }
 
 /*
@@ -300,17 +351,11 @@ static void end_without_workers(struct keeper *kp)
 /* One round; returns when something happened, or time is up. */
 static void look_around(struct keeper *kp)
 {
-	uint64_t start = clock_ms();
-	int wait = timeout_of(kp);
-
-	wait_for_news(kp, wait);
-	if (kp->standby_failures >= STANDBY_TRIES &&
-	    clock_ms() - start >= RETRY_MSECS)
-		kp->standby_failures = STANDBY_TRIES - 1;
+	wait_for_news(kp, timeout_of(kp));
 	look_who_is_active(kp);
 	reap_children(kp);
 	if (!kp->ending && replace_step(&kp->replace, kp->active))
-		kp->standby_failures = 0;
+		no_failures(kp);
 	end_without_workers(kp);
 	need_standby(kp);
 }

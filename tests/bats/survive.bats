@@ -142,6 +142,26 @@ verify_clean() {
 	verify_clean
 }
 
+@test "survive: workers killed as fast as they come, for seconds" {
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 300000
+	keeper=$(json .survival.keeper)
+	children=/proc/$keeper/task/$keeper/children
+	[ -e "$children" ] || skip "the kernel has no list of children"
+	until=$((SECONDS + 5))
+	# In the shell alone, which is faster than they are.
+	while [ $SECONDS -lt $until ]; do
+		read -r pids <"$children" || true
+		[ -z "$pids" ] || kill -9 $pids 2>/dev/null || true
+	done
+	drop_cache
+	expect ok check "$M/f" 0 300000 1
+	poll 5 has_standby
+	grep -q 'trying on, with pauses' "$LOG"
+	verify_clean
+}
+
 @test "survive: a stopped worker is not a dead one" {
 	zsfs_mount
 	ready
