@@ -4,18 +4,39 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static uint64_t spare_offset(void)
+#include "arena.h"
+
+/* Looks at a life that is about to end, less than a millisecond. */
+#define YIELDS 1000u
+#define HUGE_PAGE (UINT64_C(2) << 20)
+
+static uint64_t buffers_offset(void)
 {
 	return (sizeof(struct keep) + 4095) & ~UINT64_C(4095);
 }
 
-static uint64_t buffers_offset(void)
+static uint64_t spare_offset(uint64_t buffers_size)
 {
-	return spare_offset() + KEEP_SPARE;
+	return (buffers_offset() + buffers_size + HUGE_PAGE - 1) &
+	       ~(HUGE_PAGE - 1);
+}
+
+static uint64_t file_size(uint64_t buffers_size)
+{
+	return spare_offset(buffers_size) + KEEP_SPARE;
+}
+
+static bool on_huge_pages(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) &&
+	       (uint64_t)st.st_blocks * 512 > buffers_offset();
 }
 
 static int map_keep(int fd, struct keep **out)
@@ -44,15 +65,18 @@ static void init_lives(struct keep *k)
 
 int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out)
 {
-	uint64_t size = buffers_offset() + buffers_size;
 	int fd, err;
 
 	if (!nr_lives || nr_lives > KEEP_MAX_LIVES)
 		return -EINVAL;
-	fd = memfd_create("zsfs-keep", MFD_CLOEXEC);
+	fd = arena_new_file("zsfs-keep", false);
 	if (fd < 0)
-		return -errno;
-	err = ftruncate(fd, (off_t)size) ? -errno : map_keep(fd, out);
+		return fd;
+	/* Backed before it is mapped: as large pages as there may be. */
+	err = ftruncate(fd, (off_t)file_size(buffers_size)) ||
+			      fallocate(fd, 0, 0, sizeof(**out))
+		      ? -errno
+		      : map_keep(fd, out);
 	if (err) {
 		close(fd);
 		return err;
@@ -62,6 +86,7 @@ int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out)
 	(*out)->keep_fd = fd;
 	(*out)->nr_lives = nr_lives;
 	(*out)->buffers_size = buffers_size;
+	(*out)->huge = on_huge_pages(fd);
 	init_lives(*out);
 	(*out)->magic = KEEP_MAGIC;
 	return 0;
@@ -74,7 +99,7 @@ int keep_open(int fd, struct keep **out)
 
 	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)buffers_offset())
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)file_size(0))
 		return -EPROTO;
 	err = map_keep(fd, out);
 	if (err)
@@ -82,7 +107,7 @@ int keep_open(int fd, struct keep **out)
 	if ((*out)->magic != KEEP_MAGIC || (*out)->version != KEEP_VERSION ||
 	    (*out)->size != sizeof(**out) || (*out)->keep_fd != fd ||
 	    !(*out)->nr_lives || (*out)->nr_lives > KEEP_MAX_LIVES ||
-	    (uint64_t)st.st_size != buffers_offset() + (*out)->buffers_size) {
+	    (uint64_t)st.st_size != file_size((*out)->buffers_size)) {
 		munmap(*out, sizeof(**out));
 		return -EPROTO;
 	}
@@ -91,28 +116,39 @@ int keep_open(int fd, struct keep **out)
 
 void *keep_map_buffers(const struct keep *k, uint64_t size)
 {
-	void *p;
+	uint8_t *p;
 
 	if (size != k->buffers_size) {
 		errno = EPROTO;
 		return NULL;
 	}
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		 k->keep_fd, (off_t)buffers_offset());
+	/* From the start of the file to a boundary, so that huge pages fit. */
+	p = mmap(NULL, spare_offset(size), PROT_READ | PROT_WRITE, MAP_SHARED,
+		 k->keep_fd, 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	/* MAP_POPULATE does not say when it failed; Linux 5.14 and later do. */
-	if (madvise(p, size, MADV_POPULATE_WRITE) && errno != EINVAL) {
-		munmap(p, size);
+	/* Before Linux 5.14 there is no such advice: at the first access then. */
+	if (madvise(p, buffers_offset() + size, MADV_POPULATE_WRITE) &&
+	    errno != EINVAL) {
+		munmap(p, spare_offset(size));
 		return NULL;
 	}
-	return p;
+	/* A lock that ends within a huge page would have it mapped in pieces. */
+	mlock2(p, k->huge ? spare_offset(size) : buffers_offset() + size,
+	       MLOCK_ONFAULT);
+	return p + buffers_offset();
+}
+
+void keep_unmap_buffers(const struct keep *k, void *buffers)
+{
+	munmap((uint8_t *)buffers - buffers_offset(),
+	       spare_offset(k->buffers_size));
 }
 
 bool keep_take_spare(struct keep *k)
 {
 	if (!k->has_spare)
-		k->has_spare = !fallocate(k->keep_fd, 0, (off_t)spare_offset(),
+		k->has_spare = !fallocate(k->keep_fd, 0, (off_t)spare_offset(k->buffers_size),
 					  (off_t)KEEP_SPARE);
 	return k->has_spare;
 }
@@ -122,7 +158,7 @@ bool keep_give_spare(struct keep *k)
 	if (!k->has_spare)
 		return false;
 	fallocate(k->keep_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		  (off_t)spare_offset(), (off_t)KEEP_SPARE);
+		  (off_t)spare_offset(k->buffers_size), (off_t)KEEP_SPARE);
 	k->has_spare = false;
 	return true;
 }
@@ -136,11 +172,31 @@ void keep_claim_descriptors(const struct keep *k)
 	fcntl(k->alive_fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* Whoever had it before may have died with it: that is what it is for. */
+/* @err of locking it. Whoever had it may have died with it: it is for that. */
+static void taken(pthread_mutex_t *m, int err)
+{
+	if (err == EOWNERDEAD)
+		pthread_mutex_consistent(m);
+}
+
 static void take(pthread_mutex_t *m)
 {
-	if (pthread_mutex_lock(m) == EOWNERDEAD)
-		pthread_mutex_consistent(m);
+	taken(m, pthread_mutex_lock(m));
+}
+
+/* The same, sleeping only when it takes long. */
+static void take_soon(pthread_mutex_t *m)
+{
+	for (unsigned i = 0; i < YIELDS; i++) {
+		int err = pthread_mutex_trylock(m);
+
+		if (err != EBUSY) {
+			taken(m, err);
+			return;
+		}
+		sched_yield();
+	}
+	take(m);
 }
 
 void keep_live(struct keep *k, unsigned bank, unsigned nr)
@@ -150,8 +206,14 @@ void keep_live(struct keep *k, unsigned bank, unsigned nr)
 
 void keep_await_deaths(struct keep *k, unsigned bank)
 {
-	for (unsigned i = 0; i < k->nr_lives; i++)
-		take(&k->life[bank][i]);
+	/*
+	 * The first death comes with the others. Who sleeps until the last one
+	 * is often woken on that thread's processor, which takes the memory of
+	 * the dead process apart before anything else.
+	 */
+	take(&k->life[bank][k->nr_lives - 1]);
+	for (unsigned i = 0; i + 1 < k->nr_lives; i++)
+		take_soon(&k->life[bank][i]);
 }
 
 void keep_release(struct keep *k, unsigned bank)

@@ -21,7 +21,9 @@
  *   spare    memory that holds nothing, to be given up when there is too little
  *            (pressure.h).
  *
- * The page, the spare and the buffers follow each other in one file.
+ * The page, the buffers and the spare follow each other in one file, on huge
+ * pages if the arena is: a worker's memory is quicker to map and, when it dies,
+ * to take apart.
  *
  * Who writes what: the keeper everything in the first part, before there is a
  * worker; after that each field says who. Single words, read at any time.
@@ -70,6 +72,7 @@ struct keep {
 	uint32_t nr_lives;
 	uint32_t nr_helpers;	 /* of each worker's crew */
 	uint64_t buffers_size;	 /* bytes */
+	bool huge;		 /* this memory is on huge pages */
 	uint32_t read_ahead_kb;	 /* 0 = could not be set; the keeper */
 	bool debug;		 /* print requests */
 	bool foreground;
@@ -125,12 +128,14 @@ int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out);
 int keep_open(int fd, struct keep **out);
 
 /*
- * Map the buffers into a worker, backed by memory. Only the active one may use
+ * Map the buffers into a worker, backed by memory, and locked into it as far as
+ * RLIMIT_MEMLOCK allows. Only the active one may use
  * them; what is in them is of no meaning to a successor. NULL with errno set
- * when they are not of @size bytes, or there is no memory. The caller unmaps
- * them.
+ * when they are not of @size bytes, or there is no memory. The caller ends it
+ * with keep_unmap_buffers().
  */
 void *keep_map_buffers(const struct keep *k, uint64_t size);
+void keep_unmap_buffers(const struct keep *k, void *buffers);
 
 /*
  * Take the spare from the system, and give it up. The active worker. Both do

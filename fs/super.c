@@ -17,6 +17,7 @@
 
 #define STAGE_SIZE    ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
 #define READ_BUF_SIZE (ZSFS_MAX_WRITE + (size_t)ARENA_PAGE_SIZE)
+#define HUGE_PAGE     ((size_t)2 << 20)
 /* Kept back from mem_limit for overwrites and deletions, at most. */
 #define MAX_RESERVE (UINT64_C(4) << 20)
 /* At least: memory comes in segments, so less could never be used. */
@@ -73,7 +74,10 @@ static uint8_t *private_buffers(size_t size)
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	mlock(p, size); /* as far as RLIMIT_MEMLOCK allows */
+	return p;
 }
 
 /*
@@ -86,10 +90,29 @@ static int init_buffers(struct zsfs *fs)
 
 	fs->buffers = fs->keep ? keep_map_buffers(fs->keep, size)
 			       : private_buffers(size);
-	if (!fs->buffers)
-		return -errno;
-	mlock(fs->buffers, size); /* as far as RLIMIT_MEMLOCK allows */
-	return 0;
+	return fs->buffers ? 0 : -errno;
+}
+
+/* The same for the slots, with the rest of the root area. */
+static void prefault_root(struct zsfs *fs)
+{
+	uint8_t *start = (uint8_t *)(uintptr_t)ARENA_BASE;
+	uint8_t *end = (uint8_t *)fs->super + root_size(fs->nr_threads - 1);
+	size_t size = page_up((size_t)(end - start));
+
+	madvise(start, size, MADV_POPULATE_WRITE);
+	/* A lock that ends within a huge page would have it mapped in pieces. */
+	if (arena_is_huge(fs->arena))
+		size = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+	mlock2(start, size, MLOCK_ONFAULT);
+}
+
+static void free_buffers(struct zsfs *fs)
+{
+	if (fs->buffers && fs->keep)
+		keep_unmap_buffers(fs->keep, fs->buffers);
+	else if (fs->buffers)
+		munmap(fs->buffers, zsfs_buffers_size(fs->nr_threads));
 }
 
 static int init_thread(struct zsfs *fs, unsigned nr)
@@ -109,8 +132,6 @@ static int init_thread(struct zsfs *fs, unsigned nr)
 		return 0;
 	th->read_buf = fs->buffers + fs->nr_threads * STAGE_SIZE +
 		       nr * READ_BUF_SIZE;
-	madvise(th->slot, sizeof(*th->slot), MADV_POPULATE_WRITE);
-	mlock(th->slot, sizeof(*th->slot));
 	return 0;
 }
 
@@ -175,6 +196,8 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	err = init_locks(fs);
 	if (!err)
 		err = init_buffers(fs);
+	if (!err)
+		prefault_root(fs);
 	for (unsigned i = 0; !err && i < fs->nr_threads; i++)
 		err = init_thread(fs, i);
 	if (!err && nr_helpers)
@@ -190,8 +213,7 @@ void zsfs_close(struct zsfs *fs)
 	for (unsigned i = 0; fs->threads && i < fs->nr_threads; i++)
 		free_thread(&fs->threads[i]);
 	free(fs->threads);
-	if (fs->buffers)
-		munmap(fs->buffers, zsfs_buffers_size(fs->nr_threads));
+	free_buffers(fs);
 	destroy_locks(fs);
 	if (fs->pool)
 		zs_close_pool(fs->pool);

@@ -304,6 +304,11 @@ unsigned arena_nr_threads(const struct arena *a)
 	return a->hdr->nr_threads;
 }
 
+bool arena_is_huge(const struct arena *a)
+{
+	return a->hdr->huge;
+}
+
 struct arena_thread *arena_thread(struct arena *a, unsigned nr)
 {
 	assert(nr < a->hdr->nr_threads);

@@ -191,6 +191,13 @@ int arena_open(int fd, struct arena **out);
 /* Unmap and close. The memory is gone with the last descriptor of the file. */
 void arena_close(struct arena *a);
 
+/*
+ * A new empty file in memory, on huge pages where the system gives them to this
+ * process: what an arena is in, for what belongs beside one. @name: in the list
+ * of mappings. A descriptor (close-on-exec, the caller's), or -errno.
+ */
+int arena_new_file(const char *name, bool no_huge);
+
 /* The file's descriptor, for handing to a successor. Stays the arena's. */
 int arena_fd(const struct arena *a);
 
@@ -198,6 +205,9 @@ int arena_fd(const struct arena *a);
 void *arena_root(const struct arena *a);
 
 unsigned arena_nr_threads(const struct arena *a);
+
+/* Is the arena on huge pages? */
+bool arena_is_huge(const struct arena *a);
 
 /* Thread @nr's context; the same pointer at every call. nr < nr_threads. */
 struct arena_thread *arena_thread(struct arena *a, unsigned nr);

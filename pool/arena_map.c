@@ -69,18 +69,24 @@ static bool may_be_that_large(void)
 	return r.rlim_max >= ARENA_SIZE && !setrlimit(RLIMIT_FSIZE, &r);
 }
 
+int arena_new_file(const char *name, bool no_huge)
+{
+	int fd = no_huge ? -1 : make_huge_file();
+
+	if (fd < 0)
+		fd = memfd_create(name, MFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int arena_make_file(bool no_huge)
 {
-	int fd = -1;
+	int fd;
 
 	if (!may_be_that_large())
 		return -EFBIG;
-	if (!no_huge)
-		fd = make_huge_file();
+	fd = arena_new_file("zsfs-arena", no_huge);
 	if (fd < 0)
-		fd = memfd_create("zsfs-arena", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
+		return fd;
 	if (ftruncate(fd, (off_t)ARENA_SIZE) < 0) {
 		int err = -errno;
 
