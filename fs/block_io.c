@@ -88,7 +88,9 @@ static int alloc_when_full(struct tx *tx, const struct staged_block *b,
 		err = alloc_object(tx, b, ref);
 	if (err == -ENOSPC && (late || no_larger(fs, b, old))) {
 		tx->th->at->use_reserve = true;
-		tx->th->at->over_limit = late ? LATE_RESERVE : 0;
+		/* What would not be there would be a worker's death. */
+		if (late && !fs->super->pressure_used)
+			tx->th->at->over_limit = LATE_RESERVE;
 		err = alloc_object(tx, b, ref);
 		tx->th->at->over_limit = 0;
 		tx->th->at->use_reserve = false;

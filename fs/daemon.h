@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct daemon {
 	int verdict; /* write end of the pipe to the parent, -1 = foreground */
@@ -44,6 +45,12 @@ void daemon_block_signals(void);
  * as it is permitted. Before any thread is started. Fills process_notes.
  */
 void daemon_protect(void);
+
+/*
+ * Keep [@p, @p + @size) in memory, what is backed now and what will be: as much
+ * of it, from the start, as RLIMIT_MEMLOCK allows. @p at the start of a page.
+ */
+void daemon_lock_memory(void *p, size_t size);
 
 /* Keep others of the same user from reading this process's memory. */
 void daemon_hide_memory(void);

@@ -94,6 +94,38 @@ static uint64_t read_limit(const char *root, const char *dir, const char *name)
 	return val >= UINT64_C(1) << 62 ? 0 : val;
 }
 
+/*
+ * What the kernel would take from a group's page cache rather than kill: of
+ * pages that were used again half, as in MemAvailable. Version 1 has a second
+ * set of lines that count the groups below, which the limit does, too.
+ */
+static uint64_t read_reclaimable(const char *root, const char *dir)
+{
+	char path[PATH_MAX], line[128], name[64];
+	uint64_t own = 0, total = 0;
+	unsigned long long val;
+	bool has_total = false;
+	int n = snprintf(path, sizeof(path), "%s/memory.stat", dir);
+	FILE *f = n < 0 || (size_t)n >= sizeof(path) ? NULL :
+						       open_below(root, path);
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		bool below = !strncmp(line, "total_", 6);
+
+		has_total |= below;
+		if (sscanf(line + (below ? 6 : 0), "%63s %llu", name, &val) != 2)
+			continue;
+		if (!strcmp(name, "inactive_file"))
+			*(below ? &total : &own) += val;
+		else if (!strcmp(name, "active_file"))
+			*(below ? &total : &own) += val / 2;
+	}
+	fclose(f);
+	return has_total ? total : own;
+}
+
 /* What of a group's limit is left, at least 1; 0 = no limit. */
 static uint64_t read_room(const char *root, const char *dir, const char *name,
 			  const char *used_name)
@@ -101,8 +133,11 @@ static uint64_t read_room(const char *root, const char *dir, const char *name,
 	uint64_t limit = read_limit(root, dir, name);
 	uint64_t used = limit ? read_limit(root, dir, used_name) : 0;
 
+	uint64_t cache = limit ? read_reclaimable(root, dir) : 0;
+
 	if (!limit)
 		return 0;
+	used = used > cache ? used - cache : 0;
 	return limit > used ? limit - used : 1;
 }
 

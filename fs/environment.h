@@ -33,8 +33,8 @@ uint64_t environment_ram_available(const char *root);
 uint64_t environment_cgroup_limit(const char *root);
 
 /*
- * Bytes that could be had now: of the RAM and of every limit above. What the
- * page cache holds of a group's limit does not count as free. 0 = unknown.
+ * Bytes that could be had now, page cache that would be dropped for them
+ * included: of the RAM and of every limit above. 0 = unknown.
  */
 uint64_t environment_room(const char *root);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "daemon.h"
 
 /* Looks at a life that is about to end, less than a millisecond. */
 #define YIELDS 1000u
@@ -31,12 +32,22 @@ static uint64_t file_size(uint64_t buffers_size)
 	return spare_offset(buffers_size) + KEEP_SPARE;
 }
 
-static bool on_huge_pages(int fd)
+static int back(int fd, uint64_t off, uint64_t len)
+{
+	int err;
+
+	do
+		err = fallocate(fd, 0, (off_t)off, (off_t)len) ? -errno : 0;
+	while (err == -EINTR);
+	return err;
+}
+
+/* Is there more than the @backed bytes that were asked for? */
+static bool on_huge_pages(int fd, uint64_t backed)
 {
 	struct stat st;
 
-	return !fstat(fd, &st) &&
-	       (uint64_t)st.st_blocks * 512 > buffers_offset();
+	return !fstat(fd, &st) && (uint64_t)st.st_blocks * 512 > backed;
 }
 
 static int map_keep(int fd, struct keep **out)
@@ -72,11 +83,12 @@ int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out)
 	fd = arena_new_file("zsfs-keep", false);
 	if (fd < 0)
 		return fd;
-	/* Backed before it is mapped: as large pages as there may be. */
-	err = ftruncate(fd, (off_t)file_size(buffers_size)) ||
-			      fallocate(fd, 0, 0, sizeof(**out))
-		      ? -errno
-		      : map_keep(fd, out);
+	err = ftruncate(fd, (off_t)file_size(buffers_size)) ? -errno : 0;
+	/* Backed before it is mapped: in pages as large as there may be. */
+	if (!err)
+		err = back(fd, 0, buffers_offset() + buffers_size);
+	if (!err)
+		err = map_keep(fd, out);
 	if (err) {
 		close(fd);
 		return err;
@@ -86,7 +98,7 @@ int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out)
 	(*out)->keep_fd = fd;
 	(*out)->nr_lives = nr_lives;
 	(*out)->buffers_size = buffers_size;
-	(*out)->huge = on_huge_pages(fd);
+	(*out)->huge = on_huge_pages(fd, buffers_offset() + buffers_size);
 	init_lives(*out);
 	(*out)->magic = KEEP_MAGIC;
 	return 0;
@@ -127,15 +139,15 @@ void *keep_map_buffers(const struct keep *k, uint64_t size)
 		 k->keep_fd, 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	/* Before Linux 5.14 there is no such advice: at the first access then. */
+	/* Before Linux 5.14 there is no such advice. */
 	if (madvise(p, buffers_offset() + size, MADV_POPULATE_WRITE) &&
 	    errno != EINVAL) {
 		munmap(p, spare_offset(size));
 		return NULL;
 	}
 	/* A lock that ends within a huge page would have it mapped in pieces. */
-	mlock2(p, k->huge ? spare_offset(size) : buffers_offset() + size,
-	       MLOCK_ONFAULT);
+	daemon_lock_memory(p, k->huge ? spare_offset(size) :
+					buffers_offset() + size);
 	return p + buffers_offset();
 }
 
@@ -145,22 +157,23 @@ void keep_unmap_buffers(const struct keep *k, void *buffers)
 	       spare_offset(k->buffers_size));
 }
 
-bool keep_take_spare(struct keep *k)
+void keep_take_spare(struct keep *k)
 {
-	if (!k->has_spare)
-		k->has_spare = !fallocate(k->keep_fd, 0, (off_t)spare_offset(k->buffers_size),
-					  (off_t)KEEP_SPARE);
-	return k->has_spare;
+	if (keep_get(&k->spare) == SPARE_HELD)
+		return;
+	/* First, so that it is never there without being known. */
+	keep_set(&k->spare, SPARE_HELD);
+	if (back(k->keep_fd, spare_offset(k->buffers_size), KEEP_SPARE))
+		keep_set(&k->spare, SPARE_NONE);
 }
 
-bool keep_give_spare(struct keep *k)
+void keep_give_spare(struct keep *k)
 {
-	if (!k->has_spare)
-		return false;
+	if (keep_get(&k->spare) != SPARE_HELD)
+		return;
 	fallocate(k->keep_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		  (off_t)spare_offset(k->buffers_size), (off_t)KEEP_SPARE);
-	k->has_spare = false;
-	return true;
+	keep_set(&k->spare, SPARE_GIVEN);
 }
 
 void keep_claim_descriptors(const struct keep *k)

@@ -22,8 +22,8 @@
  *            (pressure.h).
  *
  * The page, the buffers and the spare follow each other in one file, on huge
- * pages if the arena is: a worker's memory is quicker to map and, when it dies,
- * to take apart.
+ * pages where the arena's file may be: a worker's memory is quicker to map and,
+ * when it dies, to take apart.
  *
  * Who writes what: the keeper everything in the first part, before there is a
  * worker; after that each field says who. Single words, read at any time.
@@ -54,6 +54,12 @@ enum keep_replace {
 	REPLACE_UNDER_WAY,
 	REPLACE_DONE,
 	REPLACE_REFUSED, /* replace_text says why; the old worker goes on */
+};
+
+enum keep_spare {
+	SPARE_NONE,  /* there never was room for it */
+	SPARE_HELD,
+	SPARE_GIVEN, /* given up, until there is room again */
 };
 
 struct keep {
@@ -109,7 +115,7 @@ struct keep {
 	uint32_t progress;
 	uint64_t oom_kills;  /* counted by the kernel when last looked at */
 	uint32_t oom_takeovers;
-	uint32_t has_spare;  /* the spare is there */
+	uint32_t spare; /* enum keep_spare; the keeper, too, with no worker left */
 
 	pthread_mutex_t life[KEEP_NR_BANKS][KEEP_MAX_LIVES];
 };
@@ -138,11 +144,11 @@ void *keep_map_buffers(const struct keep *k, uint64_t size);
 void keep_unmap_buffers(const struct keep *k, void *buffers);
 
 /*
- * Take the spare from the system, and give it up. The active worker. Both do
- * nothing when it is (not) there already; false: it is not there (any more).
+ * Take the spare from the system, if it has the memory and we have not, and give
+ * it up, if we have it. Safe to be killed in.
  */
-bool keep_take_spare(struct keep *k);
-bool keep_give_spare(struct keep *k);
+void keep_take_spare(struct keep *k);
+void keep_give_spare(struct keep *k);
 
 /* After exec(): the descriptors are for this process alone, again. */
 void keep_claim_descriptors(const struct keep *k);

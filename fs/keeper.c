@@ -48,6 +48,7 @@ struct keeper {
 	bool worked;	   /* whoever started it was told that it works */
 	unsigned failures; /* deaths of workers in a row, without progress */
 	unsigned standby_failures; /* in a row */
+	uint64_t standby_since;	   /* clock_ms() */
 	uint64_t pause_until; /* no standby is started before, clock_ms() */
 	unsigned attached; /* workers started with the terminal */
 	bool ending; /* the end was asked for */
@@ -205,6 +206,9 @@ static void standby_failed(struct keeper *kp, bool crashed)
 	kp->standby_failures++;
 	if (kp->active || !crashed)
 		pause_standbys(kp);
+	/* There may be too little memory for anybody to get that far. */
+	if (!kp->active && !crashed)
+		keep_give_spare(kp->k);
 	if (!kp->active && ++kp->failures >= KEEPER_GIVE_UP)
 		give_up(kp, "no worker can take over");
 }
@@ -214,8 +218,17 @@ static bool crashed(int status)
 	return WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL;
 }
 
+/* Did it stand by for a while, whatever it died of? */
+static bool has_stood_by(const struct keeper *kp)
+{
+	return keep_get(&kp->k->primed_pid) == (uint32_t)kp->standby &&
+	       clock_ms() - kp->standby_since > MAX_PAUSE_MSECS;
+}
+
 static void on_standby_death(struct keeper *kp, int status)
 {
+	if (has_stood_by(kp))
+		no_failures(kp);
 	kp->standby = 0;
 	if (keep_get(&kp->k->over))
 		return;
@@ -253,6 +266,7 @@ static void need_standby(struct keeper *kp)
 	if (!lacks_standby(kp) || clock_ms() < kp->pause_until)
 		return;
 	kp->standby = start_worker(kp, false);
+	kp->standby_since = clock_ms();
 	if (!kp->standby)
 		standby_failed(kp, false);
 }

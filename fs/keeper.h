@@ -19,7 +19,10 @@
 struct daemon;
 struct keep;
 
-/* Deaths in a row without progress (keep.progress) after which it gives up. */
+/*
+ * Deaths in a row without progress (keep.progress), and failed starts with nobody
+ * serving, after which it gives up.
+ */
 #define KEEPER_GIVE_UP 100u
 
 /*

@@ -119,7 +119,6 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
 	if (bytes && bytes < zsfs_min_mem_limit(fs->nr_threads - 1))
 		return -EINVAL;
 	pressure_set_limit(fs, bytes);
-	zsfs_apply_reserve(fs, bytes);
 	return 0;
 }
 

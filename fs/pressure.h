@@ -5,8 +5,11 @@
  *
  * The arena does not die with a worker, so nothing was won by the kill, and the
  * request that asked for memory comes again. The successor gives back what is
- * free and allows the arena no more than it holds: deleting works, new content
- * gets ENOSPC. The background thread lifts that when there is room again.
+ * free and lets no new content in beyond what the arena holds then (ENOSPC). It
+ * gives up the spare (keep.h), too: what that leaves free is for deletions,
+ * overwrites and statistics (the arena's reserve, beyond what it holds), and for
+ * the processes of the next takeover. The background thread lifts it all when
+ * there is room again.
  */
 #ifndef FS_PRESSURE_H
 #define FS_PRESSURE_H
@@ -16,26 +19,28 @@
 
 struct zsfs;
 
-/*
- * Processes that the kernel has killed for want of memory, in this process's
- * control group or, where that cannot be seen, anywhere. Only grows.
- */
+/* Processes that the kernel has killed for want of memory, anywhere. */
 uint64_t pressure_oom_kills(void);
 
 /*
- * The worker is the first on a mount: put a spare (keep.h) by for the day when
- * memory is short, if it is not short already.
+ * In a takeover, before anything is executed, and by the first worker: look
+ * whether memory is short and something was killed for it since the last time,
+ * and put the limits right that a dead worker may have been setting. Safe to be
+ * killed in and to be called again. Needs zsfs.keep.
  */
-void pressure_prepare(struct zsfs *fs);
+void pressure_look(struct zsfs *fs);
 
 /*
- * In a takeover after such a kill: give back, and hold still. The spare is given
- * up. What it leaves free is for deletions, overwrites and statistics (the
- * arena's reserve), and for the processes of the next takeover.
+ * Hold still from now on, and no longer. Either may be killed or called again at
+ * any point. pressure_begin(): no operation is under way. Both need zsfs.keep.
  */
 void pressure_begin(struct zsfs *fs);
+void pressure_end(struct zsfs *fs);
 
-/* Lift it if there is room. True: still under pressure, look again. */
+/*
+ * The background thread: lift the pressure if there is room, and take the spare
+ * back. True: still under pressure, look again.
+ */
 bool pressure_check(struct zsfs *fs);
 
 /* mem_limit is @bytes from now on (0 = none), or less under pressure. */

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "crew.h"
+#include "daemon.h"
 #include "keep.h"
 #include "reap.h"
 #include "vfile.h"
@@ -76,7 +77,7 @@ static uint8_t *private_buffers(size_t size)
 
 	if (p == MAP_FAILED)
 		return NULL;
-	mlock(p, size); /* as far as RLIMIT_MEMLOCK allows */
+	daemon_lock_memory(p, size);
 	return p;
 }
 
@@ -104,7 +105,7 @@ static void prefault_root(struct zsfs *fs)
 	/* A lock that ends within a huge page would have it mapped in pieces. */
 	if (arena_is_huge(fs->arena))
 		size = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-	mlock2(start, size, MLOCK_ONFAULT);
+	daemon_lock_memory(start, size);
 }
 
 static void free_buffers(struct zsfs *fs)
@@ -194,10 +195,10 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	if (!fs->threads)
 		return -ENOMEM;
 	err = init_locks(fs);
+	/* First what needs it most, if not all can be locked. */
+	prefault_root(fs);
 	if (!err)
 		err = init_buffers(fs);
-	if (!err)
-		prefault_root(fs);
 	for (unsigned i = 0; !err && i < fs->nr_threads; i++)
 		err = init_thread(fs, i);
 	if (!err && nr_helpers)
@@ -265,7 +266,7 @@ static int make_root(struct zsfs *fs, const struct zsfs_params *p)
 	return 0;
 }
 
-void zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
+uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
 {
 	uint64_t reserve = mem_limit / 8;
 
@@ -274,6 +275,7 @@ void zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
 	if (reserve > MAX_RESERVE)
 		reserve = MAX_RESERVE;
 	arena_set_reserve(fs->arena, reserve);
+	return reserve;
 }
 
 int zsfs_create(const struct zsfs_params *p, struct zsfs **out)

@@ -87,10 +87,10 @@ struct zsfs_super {
 	uint64_t inode_limit; /* inodes, 0 = none */
 	uint64_t comp;        /* enum zcomp_alg | level << 8 */
 	/*
-	 * Most memory while the system is short of it (pressure.h), 0 = no
-	 * such limit. The arena's own limit is the smaller of both.
+	 * What the arena held when the system was found short of memory
+	 * (pressure.h), which new content must not exceed; 0 = it is not.
 	 */
-	uint64_t pressure_limit;
+	uint64_t pressure_used;
 	uint64_t mem_limit; /* bytes, as asked for; 0 = none */
 	/* Fixed by the mount. */
 	uint32_t mount_uid; /* owner of the root and of control files */

@@ -144,17 +144,6 @@ static void end_takeover(const struct worker *w, int err)
 	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
 }
 
-static void look_for_oom(struct worker *w)
-{
-	uint64_t kills = pressure_oom_kills();
-
-	if (kills > w->k->oom_kills) {
-		w->k->oom_takeovers++;
-		pressure_begin(w->fs);
-	}
-	w->k->oom_kills = kills;
-}
-
 /* From here on it is the active one; the dead one's lives are free again. */
 static void become_active(struct worker *w, bool first)
 {
@@ -197,7 +186,7 @@ static void take_over(struct worker *w)
 	err = takeover_run(&t);
 	if (err)
 		end_takeover(w, err);
-	look_for_oom(w);
+	pressure_look(w->fs);
 	check_after(w);
 	become_active(w, false);
 	server_go(w->server, true);
@@ -299,7 +288,7 @@ void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 		if (err)
 			end_takeover(&w, err);
 		k->oom_kills = pressure_oom_kills();
-		pressure_prepare(w.fs);
+		pressure_look(w.fs);
 		become_active(&w, true);
 		server_go(w.server, false);
 	} else {

@@ -265,8 +265,8 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes);
 struct zcomp_params zsfs_get_comp(const struct zsfs *fs);
 void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
 
-/* Set the arena's reserve to what suits this mem_limit. */
-void zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit);
+/* Set the arena's reserve to what suits this mem_limit; returns it. */
+uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit);
 
 /* Compact the pool, then give back free memory. Pages freed or -EBUSY. */
 int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th);

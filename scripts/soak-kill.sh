@@ -163,6 +163,7 @@ takeover_small_pages() {
 			set -e
 			./zsfs m
 			trap \"fusermount3 -u m\" EXIT
+			echo 0 >m/.zsctl/mem_limit
 			set -- \$(jq \".survival.keeper, .memory.huge_pages\" m/.zsstats/stats.json)
 			[ \$2 = false ]
 			python3 takeover_times.py m $1 \$1"' "$dir" "$1" || status=$?

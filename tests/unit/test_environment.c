@@ -71,6 +71,35 @@ static void test_ram(void)
 	CHECK_EQ(environment_ram("/nonexistent"), 0);
 }
 
+/* Page cache of a group is there to be had, what it holds else is not. */
+static void test_room(void)
+{
+	new_root();
+	put("/proc/self/mountinfo", V2_MOUNT);
+	put("/proc/self/cgroup", "0::/g\n");
+	CHECK_EQ(environment_room(root), MIB(4096));
+	put("/sys/fs/cgroup/g/memory.max", "104857600\n");
+	put("/sys/fs/cgroup/g/memory.current", "94371840\n");
+	CHECK_EQ(environment_room(root), MIB(10));
+	put("/sys/fs/cgroup/g/memory.stat",
+	    "anon 1\ninactive_anon 8388608\ninactive_file 20971520\n"
+	    "active_file 10485760\nunevictable 8388608\n");
+	CHECK_EQ(environment_room(root), MIB(35));
+	put("/sys/fs/cgroup/g/memory.current", "115343360\n");
+	CHECK_EQ(environment_room(root), MIB(15));
+	put("/sys/fs/cgroup/g/memory.current", "209715200\n");
+	CHECK_EQ(environment_room(root), 1);
+	/* Version 1, where the limit is for the groups below as well. */
+	put("/proc/self/mountinfo", V1_MOUNTS);
+	put("/proc/self/cgroup", "4:memory:/g\n");
+	put("/sys/fs/cgroup/memory/g/memory.limit_in_bytes", "104857600\n");
+	put("/sys/fs/cgroup/memory/g/memory.usage_in_bytes", "104857600\n");
+	put("/sys/fs/cgroup/memory/g/memory.stat",
+	    "cache 1\ninactive_file 0\nactive_file 0\ntotal_cache 1\n"
+	    "total_inactive_file 1048576\ntotal_active_file 2097152\n");
+	CHECK_EQ(environment_room(root), MIB(2));
+}
+
 static void test_no_cgroup(void)
 {
 	new_root();
@@ -223,7 +252,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_v1_joined), CHECK_CASE(test_hybrid),
 	CHECK_CASE(test_container), CHECK_CASE(test_escaped_path),
 	CHECK_CASE(test_garbage),   CHECK_CASE(test_default_mem_limit),
-	CHECK_CASE(test_here),
+	CHECK_CASE(test_room),	    CHECK_CASE(test_here),
 };
 
 int main(int argc, char **argv)

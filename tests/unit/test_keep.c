@@ -82,14 +82,20 @@ static void test_spare(void)
 
 	REQUIRE(!keep_create(NR_LIVES, 4096, &k));
 	before = held(k);
-	CHECK(!keep_give_spare(k));
+	keep_give_spare(k);
+	CHECK_EQ(k->spare, SPARE_NONE);
 	for (int i = 0; i < 2; i++) {
-		CHECK(keep_take_spare(k));
+		keep_take_spare(k);
+		CHECK_EQ(k->spare, SPARE_HELD);
 		CHECK_EQ(held(k), before + KEEP_SPARE);
 	}
-	CHECK(keep_give_spare(k));
-	CHECK(!keep_give_spare(k));
-	CHECK_EQ(held(k), before);
+	for (int i = 0; i < 2; i++) {
+		keep_give_spare(k);
+		CHECK_EQ(k->spare, SPARE_GIVEN);
+		CHECK_EQ(held(k), before);
+	}
+	keep_take_spare(k);
+	CHECK_EQ(held(k), before + KEEP_SPARE);
 	CHECK_EQ(k->nr_lives, NR_LIVES);
 }
 
