@@ -18,6 +18,8 @@
 
 /* Between looks at a file system that is busy, or short of memory. */
 #define LOOK_MSECS 200
+/* The same for what can wait: taking the spare (keep.h) when there is room. */
+#define SPARE_MSECS 5000
 
 struct background {
 	struct zsfs *fs;
@@ -25,7 +27,8 @@ struct background {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool stop;    /* lock */
-	bool look;    /* lock: there was a takeover */
+	bool look;    /* lock: the process has begun to serve */
+	bool check;   /* lock: it was a takeover, so verify */
 	bool verify;  /* of the thread: still to be done */
 	uint64_t seen; /* of the thread: requests when it last looked */
 };
@@ -66,20 +69,22 @@ static void try_verify(struct background *b)
 		zsfs_log(LOG_INFO, "verified after the takeover: clean");
 }
 
-/* One round; true when there is more to do, after a while. */
-static bool work(struct background *b)
+/* One round; after how many milliseconds there is more to do, 0 = none. */
+static unsigned work(struct background *b)
 {
 	bool more = pressure_check(b->fs);
 
 	reap_the_rest(b->fs);
 	if (b->verify)
 		try_verify(b);
-	return more || b->verify;
+	if (b->verify || b->fs->super->pressure_used)
+		return LOOK_MSECS;
+	return more ? SPARE_MSECS : 0;
 }
 
-static void wait_a_while(struct background *b)
+static void wait_a_while(struct background *b, unsigned msecs)
 {
-	struct timespec until = clock_in_ms(LOOK_MSECS);
+	struct timespec until = clock_in_ms(msecs);
 
 	pthread_cond_timedwait(&b->changed, &b->lock, &until);
 }
@@ -87,7 +92,7 @@ static void wait_a_while(struct background *b)
 static void *background_main(void *arg)
 {
 	struct background *b = arg;
-	bool more = false;
+	unsigned more = 0;
 
 	zsfs_thread_lives(b->fs, b->fs->nr_threads - 1);
 	/* Nobody's request is to blame for what happens here. */
@@ -95,13 +100,13 @@ static void *background_main(void *arg)
 	pthread_mutex_lock(&b->lock);
 	while (!b->stop) {
 		if (more && !b->look)
-			wait_a_while(b);
+			wait_a_while(b, more);
 		while (!more && !b->look && !b->stop)
 			pthread_cond_wait(&b->changed, &b->lock);
 		if (b->stop)
 			break;
-		b->verify |= b->look;
-		b->look = false;
+		b->verify |= b->check;
+		b->look = b->check = false;
 		pthread_mutex_unlock(&b->lock);
 		more = work(b);
 		pthread_mutex_lock(&b->lock);
@@ -129,10 +134,11 @@ int background_start(struct zsfs *fs, struct background **out)
 	return 0;
 }
 
-void background_look_after(struct background *b)
+void background_go(struct background *b, bool after_takeover)
 {
 	pthread_mutex_lock(&b->lock);
 	b->look = true;
+	b->check = after_takeover;
 	pthread_cond_signal(&b->changed);
 	pthread_mutex_unlock(&b->lock);
 }

@@ -10,14 +10,19 @@
 #ifndef FS_BACKGROUND_H
 #define FS_BACKGROUND_H
 
+#include <stdbool.h>
+
 struct background;
 struct zsfs;
 
 /* Start the thread, which waits. 0 or -errno; ended by background_stop(). */
 int background_start(struct zsfs *fs, struct background **out);
 
-/* There was a takeover: see what has to be done. */
-void background_look_after(struct background *b);
+/*
+ * The process serves from now on: see what has to be done, after a takeover more
+ * than else.
+ */
+void background_go(struct background *b, bool after_takeover);
 
 /* NULL does nothing. May wait for a step to end. */
 void background_stop(struct background *b);

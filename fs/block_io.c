@@ -87,13 +87,12 @@ static int alloc_when_full(struct tx *tx, const struct staged_block *b,
 	    zs_compact(fs->pool, tx->th->at) > 0)
 		err = alloc_object(tx, b, ref);
 	if (err == -ENOSPC && (late || no_larger(fs, b, old))) {
-		tx->th->at->use_reserve = true;
+		zsfs_use_reserve(tx->th, true);
 		/* What would not be there would be a worker's death. */
 		if (late && !fs->super->pressure_used)
-			tx->th->at->over_limit = LATE_RESERVE;
+			tx->th->at->over_limit += LATE_RESERVE;
 		err = alloc_object(tx, b, ref);
-		tx->th->at->over_limit = 0;
-		tx->th->at->use_reserve = false;
+		zsfs_use_reserve(tx->th, false);
 	}
 	return err;
 }

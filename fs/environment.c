@@ -2,6 +2,7 @@
 /* What the machine and the control group offer (see environment.h). */
 #include "environment.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -313,6 +314,63 @@ uint64_t environment_cgroup_limit(const char *root)
 {
 	return smaller_limit(hierarchy_limit(root, true, false),
 			     hierarchy_limit(root, false, false));
+}
+
+/* A file of the process's own group, or NULL. */
+static FILE *open_in_group(const char *root, bool v2, const char *file)
+{
+	struct hierarchy h = {.v2 = v2};
+	char path[PATH_MAX];
+	int n;
+
+	if (!find_mount(root, &h) || !find_group(root, &h))
+		return NULL;
+	n = snprintf(path, sizeof(path), "%s%s/%s", h.mnt, group_below(&h), file);
+	return n < 0 || (size_t)n >= sizeof(path) ? NULL :
+						    open_below(root, path);
+}
+
+int environment_open_oom(const char *root)
+{
+	FILE *f = open_in_group(root, true, "memory.events");
+	int fd;
+
+	if (!f)
+		f = open_in_group(root, false, "memory.oom_control");
+	if (!f)
+		f = open_below(root, "/proc/vmstat");
+	if (!f)
+		return -1;
+	fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 0);
+	fclose(f);
+	return fd;
+}
+
+uint64_t environment_read_oom(int fd)
+{
+	static const char key[] = "\noom_kill ";
+	char text[8192];
+	off_t at = 0;
+	size_t kept = 1;
+	ssize_t n;
+
+	/* vmstat is long; a line may lie across two pieces of it. */
+	text[0] = '\n';
+	while ((n = pread(fd, text + kept, sizeof(text) - 1 - kept, at)) > 0) {
+		char *hit;
+
+		text[kept + (size_t)n] = '\0';
+		hit = strstr(text, key);
+		if (hit && strchr(hit + 1, '\n'))
+			return strtoull(hit + sizeof(key) - 1, NULL, 10);
+		at += n;
+		hit = strrchr(text, '\n');
+		kept = strlen(hit);
+		if (kept > sizeof(text) / 2)
+			break;
+		memmove(text, hit, kept + 1);
+	}
+	return 0;
 }
 
 uint64_t environment_room(const char *root)

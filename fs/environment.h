@@ -38,6 +38,14 @@ uint64_t environment_cgroup_limit(const char *root);
  */
 uint64_t environment_room(const char *root);
 
+/*
+ * Processes that the kernel has killed for want of memory: of this process's
+ * control group, where that has a count of it, else of the machine. A descriptor
+ * to read it by, the caller's, or -1; and the number, 0 when it cannot be read.
+ */
+int environment_open_oom(const char *root);
+uint64_t environment_read_oom(int fd);
+
 /* Half of the smaller of RAM and control group limit: mem_limit's default. */
 uint64_t environment_default_mem_limit(const struct environment *env);
 

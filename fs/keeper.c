@@ -47,6 +47,7 @@ struct keeper {
 	bool settled;	   /* started, and gone to the background */
 	bool worked;	   /* whoever started it was told that it works */
 	unsigned failures; /* deaths of workers in a row, without progress */
+	uint32_t oom_takeovers; /* when a worker last died */
 	unsigned standby_failures; /* in a row */
 	uint64_t standby_since;	   /* clock_ms() */
 	uint64_t pause_until; /* no standby is started before, clock_ms() */
@@ -140,6 +141,21 @@ static void describe_status(int status, char *text, size_t size)
 			 WEXITSTATUS(status));
 }
 
+static bool crashed(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL;
+}
+
+/* Somebody's kill -9 says nothing about the worker; one for memory does. */
+static bool was_just_killed(struct keeper *kp, int status)
+{
+	uint32_t ooms = keep_get(&kp->k->oom_takeovers);
+	bool same = ooms == kp->oom_takeovers;
+
+	kp->oom_takeovers = ooms;
+	return same && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
 static void count_death(struct keeper *kp, pid_t pid, int status)
 {
 	struct keep *k = kp->k;
@@ -149,7 +165,7 @@ static void count_death(struct keeper *kp, pid_t pid, int status)
 	zsfs_log(LOG_NOTICE, "worker %d %s", (int)pid, text);
 	k->last_status = status;
 	k->deaths++;
-	kp->failures++;
+	kp->failures += !was_just_killed(kp, status);
 	if (keep_get(&k->progress))
 		kp->failures = 0;
 	keep_set(&k->progress, 0);
@@ -200,22 +216,23 @@ static void no_failures(struct keeper *kp)
 	kp->pause_until = 0;
 }
 
-/* @crashed: it did so by itself, and its like will do no better later. */
-static void standby_failed(struct keeper *kp, bool crashed)
+/* @status: of waitpid(), -1 = none was started at all. */
+static void standby_failed(struct keeper *kp, int status)
 {
-	kp->standby_failures++;
-	if (kp->active || !crashed)
-		pause_standbys(kp);
-	/* There may be too little memory for anybody to get that far. */
-	if (!kp->active && !crashed)
-		keep_give_spare(kp->k);
-	if (!kp->active && ++kp->failures >= KEEPER_GIVE_UP)
-		give_up(kp, "no worker can take over");
-}
+	bool by_itself = status != -1 && crashed(status);
 
-static bool crashed(int status)
-{
-	return WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL;
+	kp->standby_failures++;
+	/* One that crashed with nobody serving: its like will do no better. */
+	if (kp->active || !by_itself)
+		pause_standbys(kp);
+	if (kp->active)
+		return;
+	/* There may be too little memory for anybody to get that far. */
+	if (!by_itself)
+		keep_give_spare(kp->k);
+	/* To wait for a process that may be started loses nothing. */
+	if (status != -1 && ++kp->failures >= KEEPER_GIVE_UP)
+		give_up(kp, "no worker can take over");
 }
 
 /* Did it stand by for a while, whatever it died of? */
@@ -227,6 +244,8 @@ static bool has_stood_by(const struct keeper *kp)
 
 static void on_standby_death(struct keeper *kp, int status)
 {
+	pid_t pid = kp->standby;
+
 	if (has_stood_by(kp))
 		no_failures(kp);
 	kp->standby = 0;
@@ -235,10 +254,10 @@ static void on_standby_death(struct keeper *kp, int status)
 	/* With nobody serving, its death is that of the worker. */
 	if (!kp->active && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == WORKER_REFUSED) {
-		on_worker_death(kp, 0, status);
+		on_worker_death(kp, pid, status);
 		return;
 	}
-	standby_failed(kp, crashed(status));
+	standby_failed(kp, status);
 }
 
 /* A successor may have become the active one since. */
@@ -268,7 +287,7 @@ static void need_standby(struct keeper *kp)
 	kp->standby = start_worker(kp, false);
 	kp->standby_since = clock_ms();
 	if (!kp->standby)
-		standby_failed(kp, false);
+		standby_failed(kp, -1);
 }
 
 static void on_child(struct keeper *kp, pid_t pid, int status)
@@ -325,14 +344,18 @@ static void read_signals(struct keeper *kp)
 
 static void wait_for_news(struct keeper *kp, int msecs)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{kp->signals, POLLIN, 0},
 		{kp->k->wake_fd, POLLIN, 0},
+		/* Whoever serves notices itself that the mount is gone. */
+		{kp->active ? -1 : kp->k->fuse_fd, 0, 0},
 	};
 	uint64_t n;
 
-	if (poll(fds, 2, msecs) > 0 && fds[1].revents)
+	if (poll(fds, 3, msecs) > 0 && fds[1].revents)
 		n = (uint64_t)read(kp->k->wake_fd, &n, sizeof(n));
+	if (fds[2].revents & POLLERR)
+		keep_set(&kp->k->over, 1);
 	read_signals(kp);
 }
 
@@ -412,7 +435,7 @@ static int keep_going(struct keeper *kp)
 	/* What worked and ended badly stays, so that nobody writes below it. */
 	if (kp->status == 0 || !kp->worked)
 		mount_detach_dead(&kp->place);
-	if (kp->taught)
+	if (kp->taught && kp->status == 0)
 		zsfs_log(LOG_INFO, "unmounted from %s", kp->place.mountpoint);
 	return kp->status;
 }
@@ -505,6 +528,8 @@ int keeper_resume(struct keep *k)
 	fcntl(k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
 	init_keeper(&kp, k);
 	kp.active = (pid_t)keep_get(&k->active_pid);
+	if (kill(kp.active, 0))
+		kp.active = 0; /* its death has been seen already */
 	kp.taught = kp.worked = true;
 	kp.ending = keep_get(&k->over);
 	keep_set(&k->replace, REPLACE_DONE);

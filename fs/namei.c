@@ -482,12 +482,12 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 	if (err || r.si == r.ti)
 		return err;
 	/* A name is not worth less than what it names: works when full. */
-	tx->th->at->use_reserve = true;
+	zsfs_use_reserve(tx->th, true);
 	if (flags & RENAME_EXCHANGE)
 		exchange(tx, &r);
 	else
 		err = move_entry(tx, &r);
-	tx->th->at->use_reserve = false;
+	zsfs_use_reserve(tx->th, false);
 	if (err)
 		return err;
 	inode_touch_ctime(tx, r.si);

@@ -2,8 +2,6 @@
 /* Holding still after an OOM kill (see pressure.h). */
 #include "pressure.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <syslog.h>
 
 #include "environment.h"
@@ -11,22 +9,17 @@
 #include "log.h"
 #include "zsfs_i.h"
 
-/* Bytes that must be free before new content is let in again. */
+/* Bytes that must be free before new content is let in again, at most. */
 #define ROOM (UINT64_C(64) << 20)
+/* Bytes of free pages worth giving back under pressure. */
+#define WORTH_TRIMMING (UINT64_C(1) << 20)
 
-uint64_t pressure_oom_kills(void)
+/* Less where there never is that much. */
+static uint64_t room_wanted(void)
 {
-	/* Counts those in control groups, too. */
-	FILE *f = fopen("/proc/vmstat", "re");
-	unsigned long long n = 0;
-	char line[128];
+	uint64_t group = environment_cgroup_limit("");
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "oom_kill %llu", &n) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return n;
+	return group && group / 4 < ROOM ? group / 4 : ROOM;
 }
 
 /* Also when it cannot be told: a limit for ever would be worse. */
@@ -34,7 +27,7 @@ static bool has_room(void)
 {
 	uint64_t room = environment_room("");
 
-	return !room || room >= ROOM;
+	return !room || room >= room_wanted();
 }
 
 /* The arena's limit is the smaller one. */
@@ -53,7 +46,15 @@ static void apply_locked(struct zsfs *fs)
 
 void pressure_set_limit(struct zsfs *fs, uint64_t bytes)
 {
+	uint64_t reserve = zsfs_apply_reserve(fs, bytes);
+	struct arena_stats st;
+
+	arena_get_stats(fs->arena, &st);
 	pthread_mutex_lock(&fs->limit_lock);
+	/* Else nothing could be deleted, nor the limit be set again. */
+	fs->super->over_limit = bytes && bytes < st.used
+					? st.used + reserve - bytes
+					: 0;
 	fs->super->mem_limit = bytes;
 	apply_locked(fs);
 	pthread_mutex_unlock(&fs->limit_lock);
@@ -80,7 +81,7 @@ void pressure_begin(struct zsfs *fs)
 	zsfs_log(LOG_WARNING,
 		 "the last worker was killed for want of memory: nothing new "
 		 "is stored until there are %llu MiB",
-		 (unsigned long long)(ROOM >> 20));
+		 (unsigned long long)(room_wanted() >> 20));
 }
 
 void pressure_end(struct zsfs *fs)
@@ -90,20 +91,34 @@ void pressure_end(struct zsfs *fs)
 	zsfs_log(LOG_NOTICE, "there is memory again: storing goes on");
 }
 
-void pressure_look(struct zsfs *fs)
+void pressure_look(struct zsfs *fs, uint64_t oom_kills)
 {
 	struct keep *k = fs->keep;
-	uint64_t kills = pressure_oom_kills();
-	bool more = kills > k->oom_kills;
+	bool more = oom_kills > k->oom_kills;
 
+	if (more)
+		k->oom_takeovers++;
 	if (more && !has_room()) {
 		pressure_begin(fs);
-		k->oom_takeovers++;
 	} else {
 		set_pressure(fs, fs->super->pressure_used);
 		pressure_check(fs);
 	}
-	k->oom_kills = kills;
+	k->oom_kills = oom_kills;
+}
+
+/* What was deleted since is free, but still ours. */
+static void give_back(struct zsfs *fs)
+{
+	struct zsfs_thread *th = zsfs_background(fs);
+	struct arena_stats st;
+
+	arena_get_stats(fs->arena, &st);
+	if (st.free_pages * ARENA_PAGE_SIZE < WORTH_TRIMMING)
+		return;
+	zsfs_enter(th);
+	arena_trim(fs->arena, th->at, true, true);
+	zsfs_leave(th);
 }
 
 bool pressure_check(struct zsfs *fs)
@@ -113,8 +128,10 @@ bool pressure_check(struct zsfs *fs)
 
 	if (!k || (!pressed && keep_get(&k->spare) == SPARE_HELD))
 		return false;
+	if (pressed)
+		give_back(fs);
 	if (!has_room())
-		return pressed;
+		return true;
 	if (pressed)
 		pressure_end(fs);
 	else

@@ -9,7 +9,7 @@
  * gives up the spare (keep.h), too: what that leaves free is for deletions,
  * overwrites and statistics (the arena's reserve, beyond what it holds), and for
  * the processes of the next takeover. The background thread lifts it all when
- * there is room again.
+ * there is room again: 64 MiB, or a quarter of what the control group may have.
  */
 #ifndef FS_PRESSURE_H
 #define FS_PRESSURE_H
@@ -19,16 +19,14 @@
 
 struct zsfs;
 
-/* Processes that the kernel has killed for want of memory, anywhere. */
-uint64_t pressure_oom_kills(void);
-
 /*
  * In a takeover, before anything is executed, and by the first worker: look
- * whether memory is short and something was killed for it since the last time,
- * and put the limits right that a dead worker may have been setting. Safe to be
- * killed in and to be called again. Needs zsfs.keep.
+ * whether memory is short and something was killed for it since the last time
+ * (@oom_kills is environment_read_oom()), and put the limits right that a dead
+ * worker may have been setting. Safe to be killed in and to be called again.
+ * Needs zsfs.keep.
  */
-void pressure_look(struct zsfs *fs);
+void pressure_look(struct zsfs *fs, uint64_t oom_kills);
 
 /*
  * Hold still from now on, and no longer. Either may be killed or called again at
@@ -38,8 +36,8 @@ void pressure_begin(struct zsfs *fs);
 void pressure_end(struct zsfs *fs);
 
 /*
- * The background thread: lift the pressure if there is room, and take the spare
- * back. True: still under pressure, look again.
+ * The background thread, outside of its gate: lift the pressure if there is
+ * room, and take the spare back. True: there is none, look again.
  */
 bool pressure_check(struct zsfs *fs);
 

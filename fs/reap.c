@@ -217,9 +217,9 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 		n = first ? count_from(&i->file.blocks, first, UINT64_MAX) :
 			    i->blocks;
 		/* Deleting works when the arena is full, too. */
-		tx->th->at->use_reserve = true;
+		zsfs_use_reserve(tx->th, true);
 		err = detach(tx, i, first);
-		tx->th->at->use_reserve = false;
+		zsfs_use_reserve(tx->th, false);
 	}
 	if (!err) {
 		tx_stat(tx, ST_BLOCKS, -(int64_t)n);

@@ -21,6 +21,8 @@
 #include "worker.h"
 
 #define PRIME_MSECS 20000
+/* The same when nobody serves meanwhile. */
+#define ALONE_MSECS 500
 #define DRAIN_MSECS 3000
 
 void replace_init(struct replace *r, struct keep *k)
@@ -32,6 +34,7 @@ static void refuse(struct replace *r, const char *why)
 {
 	zsfs_log(LOG_ERR, "not replaced by %s: %s", r->k->binary, why);
 	snprintf(r->k->replace_text, sizeof(r->k->replace_text), "%s", why);
+	strcpy(r->k->binary, r->before);
 	keep_set(&r->k->drain, 0);
 	keep_set(&r->k->replace, REPLACE_REFUSED);
 	r->pid = 0;
@@ -98,6 +101,7 @@ static pid_t start_successor(struct replace *r)
 
 void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 {
+	strcpy(r->before, r->k->binary);
 	find_program(r, info);
 	r->k->replace_text[0] = '\0';
 	keep_set(&r->k->primed_pid, 0);
@@ -111,7 +115,8 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 
 bool replace_child_died(struct replace *r, pid_t pid, int status)
 {
-	if (!r->pid || pid != r->pid)
+	if (!r->pid || pid != r->pid ||
+	    keep_get(&r->k->active_pid) == (uint32_t)pid)
 		return false;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_REFUSED)
 		refuse(r, "it has another layout of the arena; unmount to "
@@ -161,6 +166,8 @@ bool replace_step(struct replace *r, pid_t active)
 		return taken_over(r);
 	if (!r->draining && keep_get(&k->primed_pid) == (uint32_t)r->pid)
 		begin_drain(r, active);
+	if (!active && !r->draining && r->deadline > clock_ms() + ALONE_MSECS)
+		r->deadline = clock_ms() + ALONE_MSECS;
 	if (clock_ms() < r->deadline)
 		return false;
 	/* A request that does not end: its worker's death ends it, too. */

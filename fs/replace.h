@@ -23,7 +23,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct keep;
+#include "keep.h"
+
 struct signalfd_siginfo;
 
 /* The keeper's side. */
@@ -32,6 +33,7 @@ struct replace {
 	pid_t pid; /* of the new program's worker, 0 = none */
 	bool draining;
 	uint64_t deadline; /* milliseconds, of the step under way */
+	char before[KEEP_PATH_SIZE]; /* keep.binary, if it comes to nothing */
 };
 
 void replace_init(struct replace *r, struct keep *k);
@@ -50,7 +52,9 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info);
  */
 bool replace_step(struct replace *r, pid_t active);
 
-/* Was that the new worker? Then the replacement has failed. */
+/*
+ * Was that the new worker, before it served? Then the replacement has failed.
+ */
 bool replace_child_died(struct replace *r, pid_t pid, int status);
 
 /* zsfs --replace MOUNTPOINT: ask the keeper, wait, say what came of it. */

@@ -18,9 +18,11 @@
 #define STATS_SIZE  (64u << 10)
 #define LOOKS	    3000 /* of 10 ms */
 #define LOOK_USECS  10000
+/* A signal that met another replacement is lost: sent again after as many. */
+#define ASK_AGAIN   100
 
-/* Read stats.json of the mount; false when there is none. */
-static bool read_stats(const char *mountpoint, char *text)
+/* Read stats.json of the mount; 0 or -errno. */
+static int read_stats(const char *mountpoint, char *text)
 {
 	char path[PATH_MAX];
 	size_t n;
@@ -31,14 +33,16 @@ static bool read_stats(const char *mountpoint, char *text)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	f = fd >= 0 ? fdopen(fd, "r") : NULL;
 	if (!f) {
+		int err = -errno;
+
 		if (fd >= 0)
 			close(fd);
-		return false;
+		return err;
 	}
 	n = fread(text, 1, STATS_SIZE - 1, f);
 	text[n] = '\0';
 	fclose(f);
-	return n > 0;
+	return n > 0 ? 0 : -ENODATA;
 }
 
 /* A number or word behind "key": in our own text; "" when it is not there. */
@@ -90,16 +94,26 @@ static bool takes_the_signal(pid_t pid)
 	return named && blocked >> (SIGUSR2 - 1) & 1;
 }
 
-static int await_result(const char *mountpoint, char *text, int attempts)
+static int ask(pid_t keeper)
+{
+	return sigqueue(keeper, SIGUSR2, (union sigval){0});
+}
+
+static int await_result(const char *mountpoint, char *text, pid_t keeper,
+			int attempts)
 {
 	char room[256];
 
-	for (int i = 0; i < LOOKS; i++) {
+	for (int i = 1; i <= LOOKS; i++) {
 		usleep(LOOK_USECS);
-		if (!read_stats(mountpoint, text))
+		if (read_stats(mountpoint, text))
 			continue;
-		if (atoi(value_of(text, "replace_attempts", room)) <= attempts)
+		value_of(text, "replace", room);
+		if (atoi(value_of(text, "replace_attempts", room)) <= attempts) {
+			if (i % ASK_AGAIN == 0 && strcmp(room, "under way"))
+				ask(keeper);
 			continue;
+		}
 		value_of(text, "replace", room);
 		if (!strcmp(room, "done")) {
 			value_of(text, "version", room);
@@ -118,15 +132,21 @@ int replace_command(const char *mountpoint)
 {
 	char *text = malloc(STATS_SIZE), room[256];
 	struct statfs st;
-	int ret, attempts;
+	int ret, attempts, err;
 	pid_t pid;
 
 	if (!text)
 		return complain(mountpoint, strerror(ENOMEM));
-	if (statfs(mountpoint, &st) || st.f_type != FUSE_MAGIC ||
-	    !read_stats(mountpoint, text)) {
+	err = statfs(mountpoint, &st)	  ? -errno :
+	      st.f_type != FUSE_MAGIC ? -ENOENT :
+					    read_stats(mountpoint, text);
+	if (err) {
 		free(text);
-		return complain(mountpoint, "no zsfs is mounted there");
+		return complain(mountpoint,
+				err == -EACCES ? "only the user who mounted it "
+						 "can look into it" :
+				err == -ENOSPC ? "it is too full to be asked" :
+						 "no zsfs is mounted there");
 	}
 	pid = (pid_t)atoi(value_of(text, "keeper", room));
 	attempts = atoi(value_of(text, "replace_attempts", room));
@@ -135,10 +155,10 @@ int replace_command(const char *mountpoint)
 			       "it has no keeper that could replace the program "
 			       "(mounted with nosurvive, by an older kernel, or "
 			       "the keeper has died)");
-	else if (sigqueue(pid, SIGUSR2, (union sigval){0}))
+	else if (ask(pid))
 		ret = complain(mountpoint, strerror(errno));
 	else
-		ret = await_result(mountpoint, text, attempts);
+		ret = await_result(mountpoint, text, pid, attempts);
 	free(text);
 	return ret;
 }

@@ -223,8 +223,7 @@ static void let_go(struct server *s)
 void server_go(struct server *s, bool after_takeover)
 {
 	let_go(s);
-	if (after_takeover)
-		background_look_after(s->background);
+	background_go(s->background, after_takeover);
 }
 
 int server_wait_ready(struct server *s)

@@ -3,6 +3,7 @@
  * stats.json: everything that is known, for programs. Names are only added,
  * never changed or taken away.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,18 +58,23 @@ static ull word(const uint64_t *w)
 	return __atomic_load_n(w, __ATOMIC_RELAXED);
 }
 
-static bool survives(const struct zsfs *fs)
-{
-	return fs->keep && fs->keep->can_resend &&
-	       keep_get(&fs->keep->keeper_pid);
-}
-
 /* 0: there is none, or it is not ready yet. */
 static uint32_t standby_of(const struct keep *k)
 {
 	uint32_t pid = keep_get(&k->primed_pid);
 
-	return pid == keep_get(&k->active_pid) ? 0 : pid;
+	/* With the keeper dead nobody else would see that it has gone. */
+	if (!pid || pid == keep_get(&k->active_pid) || kill((pid_t)pid, 0))
+		return 0;
+	return pid;
+}
+
+static bool survives(const struct zsfs *fs)
+{
+	const struct keep *k = fs->keep;
+
+	return k && k->can_resend &&
+	       (keep_get(&k->keeper_pid) || standby_of(k));
 }
 
 static void add_head(struct zsfs *fs, struct textbuf *t)
@@ -122,7 +128,7 @@ static const char *why_not(const struct zsfs *fs)
 		return "nosurvive";
 	if (!fs->keep->can_resend)
 		return "the kernel is older than 6.9";
-	return keep_get(&fs->keep->keeper_pid) ? "" : "the keeper has died";
+	return survives(fs) ? "" : "the keeper has died";
 }
 
 static void add_survival(struct zsfs *fs, struct textbuf *t)

@@ -18,7 +18,7 @@
 #define ZSFS_MAGIC  UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 2u
+#define ZSFS_LAYOUT 3u
 #endif
 
 #define ZSFS_BLOCK_SIZE  4096u
@@ -92,6 +92,11 @@ struct zsfs_super {
 	 */
 	uint64_t pressure_used;
 	uint64_t mem_limit; /* bytes, as asked for; 0 = none */
+	/*
+	 * Bytes beyond mem_limit that users of the reserve may have, because
+	 * more was in use already when it was set.
+	 */
+	uint64_t over_limit;
 	/* Fixed by the mount. */
 	uint32_t mount_uid; /* owner of the root and of control files */
 	uint32_t mount_gid;

@@ -93,17 +93,17 @@ static uint64_t replies_sent(const struct zsfs *fs)
 	return n;
 }
 
-void suspect_blame(struct zsfs *fs)
+void suspect_blame(struct zsfs *fs, bool oom)
 {
 	struct zsfs_super *super = fs->super;
-	bool stuck = replies_sent(fs) == super->replies_seen;
+	bool starved = oom && replies_sent(fs) == super->replies_seen;
 
 	for (unsigned k = 0; k + 1 < fs->nr_threads; k++) {
 		struct zsfs_slot *slot = fs->threads[k].slot;
 		bool crashed = slot->crashed || super->crashed;
 
 		if (slot->executing && slot->unique && !slot->done &&
-		    (crashed || stuck))
+		    (crashed || starved))
 			count(fs, slot->unique, crashed);
 		slot->executing = 0;
 		slot->crashed = 0;

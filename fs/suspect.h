@@ -6,7 +6,8 @@
  * the worker would crash every successor. Each slot says whether its thread was
  * executing something when the process died, and a handler of the signals that
  * a crash sends says in which thread (suspect_watch()). Kills from outside are
- * nobody's fault, unless they keep coming and nothing is achieved in between.
+ * nobody's fault. Kills for want of memory may be, if they keep coming and
+ * nothing is achieved in between.
  */
 #ifndef FS_SUSPECT_H
 #define FS_SUSPECT_H
@@ -22,8 +23,11 @@ void suspect_watch(struct zsfs *fs);
 /* The slot of the calling thread, NULL before there is one. */
 void suspect_this_thread(struct zsfs_slot *slot);
 
-/* In a takeover: count the death just met against whom it may concern. */
-void suspect_blame(struct zsfs *fs);
+/*
+ * In a takeover: count the death just met against whom it may concern. @oom:
+ * memory was short and something killed for it.
+ */
+void suspect_blame(struct zsfs *fs, bool oom);
 bool suspect_is_poison(const struct zsfs *fs, uint64_t unique);
 /* The request is still to be answered: remember what is known of it. */
 void suspect_keep(struct zsfs *fs, uint64_t unique);

@@ -144,8 +144,8 @@ static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
 		.len = sizeof(out), .error = -EIO, .unique = in->unique};
 
 	zsfs_log(LOG_ERR,
-		 "request %u on inode %lu killed %u workers: it gets EIO",
-		 in->opcode, (unsigned long)in->nodeid, POISON_CRASHES);
+		 "request %u on inode %lu has cost too many workers: it gets EIO",
+		 in->opcode, (unsigned long)in->nodeid);
 	t->poisoned++;
 	return send_bytes(t, &out, sizeof(out));
 }
@@ -321,7 +321,7 @@ int takeover_run(struct takeover *t)
 	if (err)
 		return err;
 	zs_crash_point();
-	suspect_blame(t->fs);
+	suspect_blame(t->fs, t->oom);
 	finish_forgets(t);
 	zs_crash_point();
 	err = ask_again(t);

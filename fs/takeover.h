@@ -30,12 +30,13 @@ struct zsfs;
 
 /* Deaths by its own fault after which a request gets EIO. */
 #define POISON_CRASHES 3u
-/* The same for kills that may have any cause, if nothing else was achieved. */
+/* The same for kills for want of memory, if nothing else was achieved. */
 #define POISON_KILLS 8u
 
 struct takeover {
 	struct zsfs *fs;
-	int fd; /* the connection */
+	int fd;	  /* the connection */
+	bool oom; /* something was killed for want of memory since the last */
 	/* What was found, for the log and the statistics. */
 	unsigned rolled_back, finished; /* transactions */
 	unsigned forgets;

@@ -195,10 +195,10 @@ static int take_run(struct tx *tx, size_t bytes, uint64_t *ref)
 	int err;
 
 	/* Statistics are wanted most when memory is short. */
-	tx->th->at->use_reserve = true;
+	zsfs_use_reserve(tx->th, true);
 	err = arena_run_alloc(tx->fs->arena, tx->th->at, pages,
 			      ARENA_PAGE_DATA, where);
-	tx->th->at->use_reserve = false;
+	zsfs_use_reserve(tx->th, false);
 	*ref = *where;
 	return err;
 }

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "crash_test.h"
 #include "daemon.h"
+#include "environment.h"
 #include "keep.h"
 #include "log.h"
 #include "mount.h"
@@ -35,6 +36,7 @@ struct worker {
 	struct zsfs *fs;
 	struct server *server;
 	struct mount_place place;
+	int oom_fd;    /* environment_open_oom() */
 	bool attached; /* started while the keeper had its terminal */
 };
 
@@ -54,6 +56,8 @@ static void on_signal(struct worker *w, int sig)
 		/* Without a keeper there is nobody to follow. */
 		if (keeper && keep_get(&w->k->drain))
 			server_drain(w->server);
+	} else if (keep_get(&w->k->active_pid) != (uint32_t)getpid()) {
+		_exit(WORKER_FAILED); /* the standby's end is only its own */
 	} else if (keeper) {
 		kill(keeper, sig);
 	} else {
@@ -72,7 +76,7 @@ static void on_keeper_death(struct worker *w)
 	if (pid)
 		zsfs_log(LOG_WARNING,
 			 "the keeper (process %u) has died: serving %s goes on, "
-			 "but not through the death of one more worker",
+			 "but no more standbys are started",
 			 pid, w->k->mountpoint);
 }
 
@@ -173,11 +177,13 @@ static void take_over(struct worker *w)
 {
 	struct keep *k = w->k;
 	struct takeover t = {.fs = w->fs, .fd = k->fuse_fd};
-	uint64_t start;
+	uint64_t start, oom_kills;
 	int err;
 
 	keep_await_deaths(k, !w->bank);
 	start = clock_us();
+	oom_kills = environment_read_oom(w->oom_fd);
+	t.oom = oom_kills > k->oom_kills;
 	if (keep_get(&k->over))
 		_exit(WORKER_UNMOUNTED);
 	if (k->active_bank == w->bank)
@@ -186,7 +192,7 @@ static void take_over(struct worker *w)
 	err = takeover_run(&t);
 	if (err)
 		end_takeover(w, err);
-	pressure_look(w->fs);
+	pressure_look(w->fs, oom_kills);
 	check_after(w);
 	become_active(w, false);
 	server_go(w->server, true);
@@ -215,8 +221,9 @@ static void refuse(const char *what, int err)
 {
 	if (err == -EPROTO)
 		zsfs_log(LOG_ERR,
-			 "%s: of another layout than this program's (version "
-			 ZSFS_VERSION ", layout %u)", what, ZSFS_LAYOUT);
+			 "%s: damaged, or of another layout than this program's "
+			 "(version " ZSFS_VERSION ", layout %u)",
+			 what, ZSFS_LAYOUT);
 	else
 		zsfs_log(LOG_ERR, "%s: %s", what, strerror(-err));
 	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
@@ -234,6 +241,7 @@ static void prepare(struct worker *w, bool first)
 	int err;
 
 	process_notes = k->notes;
+	w->oom_fd = environment_open_oom("");
 	w->place.mountpoint = k->mountpoint;
 	memcpy(w->place.dev, k->dev, sizeof(w->place.dev));
 	keep_live(k, w->bank, 0);
@@ -287,8 +295,8 @@ void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 
 		if (err)
 			end_takeover(&w, err);
-		k->oom_kills = pressure_oom_kills();
-		pressure_look(w.fs);
+		k->oom_kills = environment_read_oom(w.oom_fd);
+		pressure_look(w.fs, k->oom_kills);
 		become_active(&w, true);
 		server_go(w.server, false);
 	} else {

@@ -341,3 +341,17 @@ fill_up() {
 	zsfs_umount
 	wait_daemon
 }
+
+@test "limits: a mem_limit below what is in use locks nobody out" {
+	zsfs_mount -o mem_limit=1G
+	run dd if=/dev/urandom of="$M/f" bs=1M count=100 status=none
+	[ "$status" = 0 ]
+	echo 20M >"$M/.zsctl/mem_limit"
+	expect ENOSPC put "$M/g" 100000
+	for file in "$M"/.zsstats/* "$M"/.zsctl/*; do
+		cat "$file" >/dev/null
+	done
+	truncate -s 100001 "$M/f"
+	echo 1G >"$M/.zsctl/mem_limit"
+	expect ok put "$M/h" 1000000
+}

@@ -162,6 +162,42 @@ verify_clean() {
 	verify_clean
 }
 
+@test "survive: a request that takes longer than workers live" {
+	zsfs_mount -o comp=zstd:19
+	ready
+	text_file "$T/text" 1048576
+	children=/proc/$(json .survival.keeper)/task/$(json .survival.keeper)/children
+	[ -e "$children" ] || skip "the kernel has no list of children"
+	dd if="$T/text" of="$M/f" bs=1M status=none &
+	writer=$!
+	# Nothing else is answered meanwhile; more often than it takes to give up.
+	for _ in $(seq 150); do
+		sleep 0.03
+		read -r pids <"$children" || true
+		for pid in $pids; do
+			read -r name <"/proc/$pid/comm" || true
+			[ "$name" != zsfs-worker ] || kill -9 "$pid" 2>/dev/null || true
+		done 2>/dev/null
+	done
+	wait $writer
+	same "$(json .survival.poisoned)" 0
+	[ "$(json .survival.deaths)" -gt 100 ]
+	drop_cache
+	cmp "$T/text" "$M/f"
+}
+
+@test "survive: the end of the standby is only its own" {
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 100000
+	pid=$(standby)
+	kill -TERM "$pid"
+	other_standby() { has_standby && [ "$(standby)" != "$pid" ]; }
+	poll 10 other_standby
+	same "$(takeovers)" 0
+	expect ok check "$M/f" 0 100000 1
+}
+
 @test "survive: a stopped worker is not a dead one" {
 	zsfs_mount
 	ready
@@ -180,11 +216,14 @@ verify_clean() {
 	kill -9 $DAEMON
 	wait $DAEMON || true
 	DAEMON=
-	said() { [ "$(json .survive)" = false ]; }
+	said() { [ "$(json .survival.keeper)" = 0 ]; }
 	poll 5 said
 	grep -q 'the keeper .* has died' "$LOG"
 	# The standby is still there for one more death.
+	same "$(json .survive)" true
 	kill_worker 9
+	same "$(json .survive)" false
+	same "$(json .survival.why_not)" "the keeper has died"
 	drop_cache
 	expect ok check "$M/f" 0 300000 1
 	verify_clean
@@ -320,6 +359,10 @@ verify_clean() {
 	kill_worker 9
 	drop_cache
 	expect ok check "$M/f" 0 100000 1
+	# Without a program that asks it is the keeper's own, not the last one.
+	kill -USR2 "$(json .survival.keeper)"
+	replaced() { [ "$(json .survival.replace)" = done ]; }
+	poll 10 replaced
 	"$ZSFS" --replace "$M"
 	same "$(json .survival.replace)" done
 }
@@ -364,4 +407,80 @@ verify_clean() {
 	again() { quiet expect ok put "$M/g" 1000000; }
 	poll 20 again
 	verify_clean
+}
+
+@test "survive: in a small group, too, statistics are there and storing goes on" {
+	root_only
+	expect_log 'want of memory|no worker can be started'
+	make_group $((64 << 20))
+	start_in_group "$GROUP"
+	ready
+	echo 0 >"$M/.zsctl/mem_limit"
+	run timeout 60 dd if=/dev/urandom of="$M/f" bs=1M count=300
+	[ "$status" != 0 ]
+	for file in "$M"/.zsstats/* "$M"/.zsctl/*; do
+		cat "$file" >/dev/null
+	done
+	poll 10 has_standby
+	kill_worker 9
+	truncate -s 5000001 "$M/f"
+	rm "$M/f"
+	again() { quiet expect ok put "$M/g" 1000000; }
+	poll 20 again
+	verify_clean
+}
+
+@test "survive: unmounted while no worker can be started" {
+	root_only
+	[ -d /sys/fs/cgroup/pids ] && pids=/sys/fs/cgroup/pids/zsfs-bats-$$
+	[ -n "${pids:-}" ] && mkdir "$pids" || skip "no control groups of processes"
+	on_teardown "for i in \$(seq 50); do rmdir $pids && break; sleep 0.1; done"
+	expect_log 'no worker can be started'
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 100000
+	keeper=$(json .survival.keeper)
+	children=$(cat "/proc/$keeper/task/$keeper/children")
+	echo "$keeper" >"$pids/cgroup.procs"
+	echo 1 >"$pids/pids.max"
+	kill -9 $children
+	sleep 1
+	umount -l "$M"
+	poll 5 daemon_gone
+	wait_daemon
+	fails is_mounted "$M"
+}
+
+@test "survive: no worker can be started for a while" {
+	root_only
+	[ -d /sys/fs/cgroup/pids ] && pids=/sys/fs/cgroup/pids/zsfs-bats-$$
+	[ -n "${pids:-}" ] && mkdir "$pids" || skip "no control groups of processes"
+	on_teardown "for i in \$(seq 50); do rmdir $pids && break; sleep 0.1; done"
+	expect_log 'no worker can be started'
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 100000
+	keeper=$(json .survival.keeper)
+	children=$(cat "/proc/$keeper/task/$keeper/children")
+	echo "$keeper" >"$pids/cgroup.procs"
+	echo 1 >"$pids/pids.max"
+	kill -9 $children
+	sleep 3
+	echo max >"$pids/pids.max"
+	drop_cache
+	expect ok check "$M/f" 0 100000 1
+	verify_clean
+}
+
+@test "survive: two replacements asked for at once" {
+	zsfs_mount
+	ready
+	for delay in 0 0.001 0.003 0.01; do
+		timeout 20 "$ZSFS" --replace "$M" 3>&- &
+		first=$!
+		sleep $delay
+		timeout 20 "$ZSFS" --replace "$M"
+		wait $first
+	done
+	[ "$(json .survival.replacements)" -ge 4 ]
 }

@@ -100,6 +100,46 @@ static void test_room(void)
 	CHECK_EQ(environment_room(root), MIB(2));
 }
 
+static uint64_t oom_kills(void)
+{
+	int fd = environment_open_oom(root);
+	uint64_t n = environment_read_oom(fd);
+
+	/* The same descriptor tells of what has come since. */
+	CHECK_EQ(environment_read_oom(fd), n);
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+static void test_oom_kills(void)
+{
+	static char text[40000];
+	size_t len = 0;
+
+	new_root();
+	CHECK_EQ(oom_kills(), 0);
+	/* Where the line lies must not matter. */
+	for (unsigned lines = 300; lines < 330; lines++) {
+		len = 0;
+		for (unsigned i = 0; i < lines; i++)
+			len += (size_t)sprintf(text + len,
+					       "pgsteal_something_%u %u\n", i, i);
+		sprintf(text + len, "oom_kill_disable 3\noom_kill 17\nx 1\n");
+		put("/proc/vmstat", text);
+		CHECK_EQ(oom_kills(), 17);
+	}
+	put("/proc/self/mountinfo", V1_MOUNTS);
+	put("/proc/self/cgroup", "4:memory:/g\n");
+	put("/sys/fs/cgroup/memory/g/memory.oom_control",
+	    "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+	CHECK_EQ(oom_kills(), 2);
+	put("/proc/self/mountinfo", V2_MOUNT);
+	put("/proc/self/cgroup", "0::/g\n");
+	put("/sys/fs/cgroup/g/memory.events", "low 0\noom 4\noom_kill 3\n");
+	CHECK_EQ(oom_kills(), 3);
+}
+
 static void test_no_cgroup(void)
 {
 	new_root();
@@ -252,7 +292,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_v1_joined), CHECK_CASE(test_hybrid),
 	CHECK_CASE(test_container), CHECK_CASE(test_escaped_path),
 	CHECK_CASE(test_garbage),   CHECK_CASE(test_default_mem_limit),
-	CHECK_CASE(test_room),	    CHECK_CASE(test_here),
+	CHECK_CASE(test_oom_kills), CHECK_CASE(test_room),	    CHECK_CASE(test_here),
 };
 
 int main(int argc, char **argv)

@@ -190,7 +190,8 @@ static struct zsfs *new_fs(void)
 }
 
 /* One life in which request @unique was executed, and its end. */
-static void die(struct zsfs *fs, uint64_t unique, bool crashed, bool progress)
+static void die(struct zsfs *fs, uint64_t unique, bool crashed, bool oom,
+		bool progress)
 {
 	struct zsfs_slot *slot = fs->threads[0].slot;
 
@@ -198,9 +199,9 @@ static void die(struct zsfs *fs, uint64_t unique, bool crashed, bool progress)
 	slot->executing = 1;
 	slot->crashed = crashed;
 	slot->replies += progress;
-	suspect_blame(fs);
+	suspect_blame(fs, oom);
 	/* Blaming again, after a kill in recovery, counts nothing. */
-	suspect_blame(fs);
+	suspect_blame(fs, oom);
 	suspect_keep(fs, unique);
 	suspect_purge(fs);
 }
@@ -212,7 +213,7 @@ static void test_crashes_are_counted(void)
 	REQUIRE(fs);
 	for (unsigned i = 0; i < POISON_CRASHES; i++) {
 		CHECK(!suspect_is_poison(fs, 1000));
-		die(fs, 1000, true, true);
+		die(fs, 1000, true, false, true);
 	}
 	CHECK(suspect_is_poison(fs, 1000));
 	CHECK(suspect_is_poison(fs, 1000 | UINT64_C(1) << 63));
@@ -228,12 +229,15 @@ static void test_kills_are_nobodys_fault(void)
 	struct zsfs *fs = new_fs();
 
 	REQUIRE(fs);
-	for (unsigned i = 0; i < 3 * POISON_KILLS; i++)
-		die(fs, 1000, false, true);
+	for (unsigned i = 0; i < 3 * POISON_KILLS; i++) {
+		die(fs, 1000, false, false, false);
+		die(fs, 1000, false, true, true);
+	}
 	CHECK(!suspect_is_poison(fs, 1000));
+	/* Unless they are for want of memory, and nothing is achieved. */
 	for (unsigned i = 0; i < POISON_KILLS; i++) {
 		CHECK(!suspect_is_poison(fs, 1000));
-		die(fs, 1000, false, false);
+		die(fs, 1000, false, true, false);
 	}
 	CHECK(suspect_is_poison(fs, 1000));
 	zsfs_close(fs);

@@ -85,11 +85,11 @@ static void use_reserve(void)
 	struct zsfs_thread *th = &fs->threads[0];
 	struct tx *tx = tx_begin(th);
 
-	th->at->use_reserve = true;
+	zsfs_use_reserve(th, true);
 	for (int i = 0; i < 32; i++)
 		CHECK_EQ(arena_run_alloc(fs->arena, th->at, 8, ARENA_PAGE_DATA,
 					 tx_alloc_ref(tx)), 0);
-	th->at->use_reserve = false;
+	zsfs_use_reserve(th, false);
 	tx_commit(tx);
 }
 
@@ -155,10 +155,27 @@ static void test_mem_limit_meanwhile(void)
 static void test_half_set(void)
 {
 	start(MIB(256));
-	k->oom_kills = pressure_oom_kills();
 	arena_set_limit(fs->arena, MIB(1));
-	pressure_look(fs);
+	pressure_look(fs, 0);
 	CHECK_EQ(stats().limit, MIB(256));
+	stop();
+}
+
+/* A limit below what is in use must not lock anybody out. */
+static void test_limit_below_use(void)
+{
+	uint64_t used;
+
+	start(MIB(256));
+	CHECK_EQ(fill("a", 8192), 0);
+	used = stats().used;
+	CHECK_EQ(zsfs_set_mem_limit(fs, MIB(16)), 0);
+	CHECK_EQ(fill("b", 4096), -ENOSPC);
+	use_reserve();
+	CHECK(stats().used <= used + stats().reserve);
+	CHECK_EQ(zsfs_set_mem_limit(fs, MIB(256)), 0);
+	CHECK_EQ(fs->super->over_limit, 0);
+	CHECK_EQ(fill("c", 4096), 0);
 	stop();
 }
 
@@ -167,6 +184,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_begun_again),
 	CHECK_CASE(test_mem_limit_meanwhile),
 	CHECK_CASE(test_half_set),
+	CHECK_CASE(test_limit_below_use),
 };
 
 int main(int argc, char **argv)
