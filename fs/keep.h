@@ -57,9 +57,9 @@ enum keep_replace {
 };
 
 enum keep_spare {
-	SPARE_NONE,  /* there never was room for it */
+	SPARE_NONE,  /* there is no room for it */
 	SPARE_HELD,
-	SPARE_GIVEN, /* given up, until there is room again */
+	SPARE_GIVEN, /* given up for the time of a shortage */
 };
 
 struct keep {

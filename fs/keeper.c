@@ -46,7 +46,7 @@ struct keeper {
 	bool taught;	   /* the mount was seen to work */
 	bool settled;	   /* started, and gone to the background */
 	bool worked;	   /* whoever started it was told that it works */
-	unsigned failures; /* deaths of workers in a row, without progress */
+	unsigned failures; /* deaths that count (keeper.h), in a row */
 	uint32_t oom_takeovers; /* when a worker last died */
 	unsigned standby_failures; /* in a row */
 	uint64_t standby_since;	   /* clock_ms() */
@@ -73,8 +73,9 @@ static pid_t start_worker(struct keeper *kp, bool first)
 		close(kp->k->alive_keeper_fd);
 		worker_main(kp->k, bank, first, attached);
 	}
-	if (pid < 0)
-		zsfs_log(LOG_ERR, "no worker can be started: %s",
+	/* Once in a row of such failures. */
+	if (pid < 0 && !kp->standby_failures)
+		zsfs_log(LOG_ERR, "no worker can be started: %s; trying on",
 			 strerror(errno));
 	return pid < 0 ? 0 : pid;
 }
@@ -344,11 +345,12 @@ static void read_signals(struct keeper *kp)
 
 static void wait_for_news(struct keeper *kp, int msecs)
 {
+	/* Whoever serves notices itself that the mount is gone. */
+	bool look = !kp->active && !keep_get(&kp->k->over);
 	struct pollfd fds[3] = {
 		{kp->signals, POLLIN, 0},
 		{kp->k->wake_fd, POLLIN, 0},
-		/* Whoever serves notices itself that the mount is gone. */
-		{kp->active ? -1 : kp->k->fuse_fd, 0, 0},
+		{look ? kp->k->fuse_fd : -1, 0, 0},
 	};
 	uint64_t n;
 
@@ -391,7 +393,7 @@ static void look_around(struct keeper *kp)
 	wait_for_news(kp, timeout_of(kp));
 	look_who_is_active(kp);
 	reap_children(kp);
-	if (!kp->ending && replace_step(&kp->replace, kp->active))
+	if (!kp->ending && !kp->over && replace_step(&kp->replace, kp->active))
 		no_failures(kp);
 	end_without_workers(kp);
 	need_standby(kp);
@@ -453,6 +455,7 @@ static void init_keeper(struct keeper *kp, struct keep *k)
 	daemon_signals(&set);
 	sigaddset(&set, SIGCHLD);
 	kp->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	kp->oom_takeovers = keep_get(&k->oom_takeovers);
 	keep_set(&k->keeper_pid, (uint32_t)getpid());
 }
 
@@ -523,12 +526,13 @@ int keeper_run(struct keep *k, struct daemon *d)
 
 int keeper_resume(struct keep *k)
 {
+	siginfo_t info;
 	struct keeper kp;
 
 	fcntl(k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
 	init_keeper(&kp, k);
 	kp.active = (pid_t)keep_get(&k->active_pid);
-	if (kill(kp.active, 0))
+	if (waitid(P_PID, (id_t)kp.active, &info, WEXITED | WNOHANG | WNOWAIT))
 		kp.active = 0; /* its death has been seen already */
 	kp.taught = kp.worked = true;
 	kp.ending = keep_get(&k->over);

@@ -6,6 +6,7 @@
  * always one standby, and waits. A worker that dies is followed by the standby
  * without the keeper's doing; the keeper starts the next standby, counts, and
  * gives up when KEEPER_GIVE_UP workers in a row died without achieving anything.
+ * While no process can be started at all it waits.
  * It maps no data and allocates nothing once the mount works.
  *
  * Signals: SIGTERM, SIGINT and SIGHUP unmount; SIGUSR2 replaces the program of
@@ -20,8 +21,9 @@ struct daemon;
 struct keep;
 
 /*
- * Deaths in a row without progress (keep.progress), and failed starts with nobody
- * serving, after which it gives up.
+ * Deaths in a row without progress (keep.progress) after which it gives up: of
+ * the active worker, unless somebody killed it, and with nobody serving of those
+ * that were to take over.
  */
 #define KEEPER_GIVE_UP 100u
 

@@ -113,6 +113,12 @@ int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n)
 	return 0;
 }
 
+void zsfs_use_reserve(struct zsfs_thread *th, bool yes)
+{
+	th->at->use_reserve = yes;
+	th->at->over_limit = yes ? pressure_over_limit(th->fs) : 0;
+}
+
 int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
 {
 	/* The background thread is not one of those that count there. */

@@ -22,12 +22,15 @@ static uint64_t room_wanted(void)
 	return group && group / 4 < ROOM ? group / 4 : ROOM;
 }
 
-/* Also when it cannot be told: a limit for ever would be worse. */
-static bool has_room(void)
+/*
+ * At least @least bytes, too. Also when it cannot be told: a limit for ever would
+ * be worse.
+ */
+static bool has_room(uint64_t least)
 {
 	uint64_t room = environment_room("");
 
-	return !room || room >= room_wanted();
+	return !room || (room >= room_wanted() && room >= least);
 }
 
 /* The arena's limit is the smaller one. */
@@ -44,18 +47,50 @@ static void apply_locked(struct zsfs *fs)
 	arena_set_limit(fs->arena, limit);
 }
 
-void pressure_set_limit(struct zsfs *fs, uint64_t bytes)
+static void set_over_limit(struct zsfs_super *s, uint64_t bytes)
 {
-	uint64_t reserve = zsfs_apply_reserve(fs, bytes);
+	__atomic_store_n(&s->over_limit, bytes, __ATOMIC_RELAXED);
+}
+
+static uint64_t used(struct zsfs *fs)
+{
 	struct arena_stats st;
 
 	arena_get_stats(fs->arena, &st);
+	return st.used;
+}
+
+/* As use falls it gets less, and never more again. */
+uint64_t pressure_over_limit(struct zsfs *fs)
+{
+	struct zsfs_super *s = fs->super;
+	struct arena_stats st;
+	uint64_t most, over;
+
+	if (!__atomic_load_n(&s->over_limit, __ATOMIC_RELAXED))
+		return 0;
+	arena_get_stats(fs->arena, &st);
+	pthread_mutex_lock(&fs->limit_lock);
+	over = s->over_limit;
+	most = st.used + st.reserve;
+	if (s->mem_limit + over > most)
+		over = most > s->mem_limit ? most - s->mem_limit : 0;
+	set_over_limit(s, over);
+	pthread_mutex_unlock(&fs->limit_lock);
+	return over;
+}
+
+void pressure_set_limit(struct zsfs *fs, uint64_t bytes)
+{
+	struct zsfs_super *s = fs->super;
+	uint64_t most = zsfs_apply_reserve(fs, bytes) + used(fs);
+
 	pthread_mutex_lock(&fs->limit_lock);
 	/* Else nothing could be deleted, nor the limit be set again. */
-	fs->super->over_limit = bytes && bytes < st.used
-					? st.used + reserve - bytes
-					: 0;
-	fs->super->mem_limit = bytes;
+	if (s->over_limit && s->mem_limit + s->over_limit < most)
+		most = s->mem_limit + s->over_limit;
+	set_over_limit(s, bytes && bytes < most ? most - bytes : 0);
+	s->mem_limit = bytes;
 	apply_locked(fs);
 	pthread_mutex_unlock(&fs->limit_lock);
 }
@@ -68,16 +103,20 @@ static void set_pressure(struct zsfs *fs, uint64_t used)
 	pthread_mutex_unlock(&fs->limit_lock);
 }
 
+/* Give back what is free; it is for others now, and for nothing new here. */
+static void trim(struct zsfs *fs)
+{
+	uint64_t before = fs->super->pressure_used, now;
+
+	arena_trim(fs->arena, zsfs_background(fs)->at, true, true);
+	now = used(fs);
+	set_pressure(fs, before && before < now ? before : now);
+}
+
 void pressure_begin(struct zsfs *fs)
 {
-	uint64_t before = fs->super->pressure_used;
-	struct arena_stats st;
-
 	keep_give_spare(fs->keep);
-	arena_trim(fs->arena, zsfs_background(fs)->at, true, true);
-	arena_get_stats(fs->arena, &st);
-	/* What the reserve was used for since is not for new content. */
-	set_pressure(fs, before && before < st.used ? before : st.used);
+	trim(fs);
 	zsfs_log(LOG_WARNING,
 		 "the last worker was killed for want of memory: nothing new "
 		 "is stored until there are %llu MiB",
@@ -86,8 +125,10 @@ void pressure_begin(struct zsfs *fs)
 
 void pressure_end(struct zsfs *fs)
 {
-	keep_take_spare(fs->keep);
 	set_pressure(fs, 0);
+	/* What it left has been used. */
+	if (keep_get(&fs->keep->spare) == SPARE_GIVEN)
+		keep_set(&fs->keep->spare, SPARE_NONE);
 	zsfs_log(LOG_NOTICE, "there is memory again: storing goes on");
 }
 
@@ -98,12 +139,10 @@ void pressure_look(struct zsfs *fs, uint64_t oom_kills)
 
 	if (more)
 		k->oom_takeovers++;
-	if (more && !has_room()) {
+	if (more && !has_room(0))
 		pressure_begin(fs);
-	} else {
+	else
 		set_pressure(fs, fs->super->pressure_used);
-		pressure_check(fs);
-	}
 	k->oom_kills = oom_kills;
 }
 
@@ -117,7 +156,7 @@ static void give_back(struct zsfs *fs)
 	if (st.free_pages * ARENA_PAGE_SIZE < WORTH_TRIMMING)
 		return;
 	zsfs_enter(th);
-	arena_trim(fs->arena, th->at, true, true);
+	trim(fs);
 	zsfs_leave(th);
 }
 
@@ -130,11 +169,10 @@ bool pressure_check(struct zsfs *fs)
 		return false;
 	if (pressed)
 		give_back(fs);
-	if (!has_room())
-		return true;
-	if (pressed)
+	/* As much again as the spare, so that taking it kills nobody. */
+	if (pressed && has_room(0))
 		pressure_end(fs);
-	else
+	if (has_room(2 * KEEP_SPARE))
 		keep_take_spare(k);
-	return false;
+	return keep_get(&k->spare) != SPARE_HELD;
 }

@@ -108,6 +108,11 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 	keep_set(&r->k->replace, REPLACE_UNDER_WAY);
 	keep_set(&r->k->replace_attempts, r->k->replace_attempts + 1);
 	r->deadline = clock_ms() + PRIME_MSECS;
+	if (!keep_get(&r->k->can_resend)) {
+		refuse(r, "this kernel (before 6.9) gives no successor the "
+			  "requests of the old program");
+		return;
+	}
 	r->pid = start_successor(r);
 	if (r->pid < 0)
 		refuse(r, strerror(errno));
@@ -115,9 +120,13 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 
 bool replace_child_died(struct replace *r, pid_t pid, int status)
 {
-	if (!r->pid || pid != r->pid ||
-	    keep_get(&r->k->active_pid) == (uint32_t)pid)
+	if (!r->pid || pid != r->pid)
 		return false;
+	if (keep_get(&r->k->active_pid) == (uint32_t)pid) {
+		r->served = true;
+		r->pid = 0;
+		return false;
+	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_REFUSED)
 		refuse(r, "it has another layout of the arena; unmount to "
 			  "change to it");
@@ -141,8 +150,9 @@ static bool taken_over(struct replace *r)
 	r->k->replacements++;
 	keep_set(&r->k->drain, 0);
 	r->pid = 0;
-	r->draining = false;
+	r->draining = r->served = false;
 	become_program(r);
+	strcpy(r->k->binary, r->before);
 	keep_set(&r->k->replace, REPLACE_DONE);
 	return true;
 }
@@ -160,9 +170,9 @@ bool replace_step(struct replace *r, pid_t active)
 {
 	struct keep *k = r->k;
 
-	if (!r->pid)
+	if (!replace_under_way(r))
 		return false;
-	if (keep_get(&k->active_pid) == (uint32_t)r->pid)
+	if (r->served || keep_get(&k->active_pid) == (uint32_t)r->pid)
 		return taken_over(r);
 	if (!r->draining && keep_get(&k->primed_pid) == (uint32_t)r->pid)
 		begin_drain(r, active);

@@ -32,6 +32,7 @@ struct replace {
 	struct keep *k;
 	pid_t pid; /* of the new program's worker, 0 = none */
 	bool draining;
+	bool served; /* the new worker did, and has died since */
 	uint64_t deadline; /* milliseconds, of the step under way */
 	char before[KEEP_PATH_SIZE]; /* keep.binary, if it comes to nothing */
 };
@@ -39,7 +40,7 @@ struct replace {
 void replace_init(struct replace *r, struct keep *k);
 static inline bool replace_under_way(const struct replace *r)
 {
-	return r->pid != 0;
+	return r->pid != 0 || r->served;
 }
 
 /* SIGUSR2 came, none is under way, and the keeper has no standby any more. */

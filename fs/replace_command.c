@@ -99,8 +99,16 @@ static int ask(pid_t keeper)
 	return sigqueue(keeper, SIGUSR2, (union sigval){0});
 }
 
-static int await_result(const char *mountpoint, char *text, pid_t keeper,
-			int attempts)
+static void ask_again(char *text)
+{
+	char room[256];
+	pid_t keeper = (pid_t)atoi(value_of(text, "keeper", room));
+
+	if (keeper > 1 && takes_the_signal(keeper))
+		ask(keeper);
+}
+
+static int await_result(const char *mountpoint, char *text, int attempts)
 {
 	char room[256];
 
@@ -111,7 +119,7 @@ static int await_result(const char *mountpoint, char *text, pid_t keeper,
 		value_of(text, "replace", room);
 		if (atoi(value_of(text, "replace_attempts", room)) <= attempts) {
 			if (i % ASK_AGAIN == 0 && strcmp(room, "under way"))
-				ask(keeper);
+				ask_again(text);
 			continue;
 		}
 		value_of(text, "replace", room);
@@ -158,7 +166,7 @@ int replace_command(const char *mountpoint)
 	else if (ask(pid))
 		ret = complain(mountpoint, strerror(errno));
 	else
-		ret = await_result(mountpoint, text, pid, attempts);
+		ret = await_result(mountpoint, text, attempts);
 	free(text);
 	return ret;
 }

@@ -155,13 +155,7 @@ void zsfs_await_threads(struct zsfs *fs);
  * overwrites, deletions and the like, which must work when the arena is full,
  * and also when mem_limit was set below what is in use.
  */
-static inline void zsfs_use_reserve(struct zsfs_thread *th, bool yes)
-{
-	th->at->use_reserve = yes;
-	th->at->over_limit = yes ? __atomic_load_n(&th->fs->super->over_limit,
-						   __ATOMIC_RELAXED)
-				 : 0;
-}
+void zsfs_use_reserve(struct zsfs_thread *th, bool yes);
 
 /* The background thread's context. */
 static inline struct zsfs_thread *zsfs_background(struct zsfs *fs)

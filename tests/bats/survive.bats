@@ -171,12 +171,14 @@ verify_clean() {
 	dd if="$T/text" of="$M/f" bs=1M status=none &
 	writer=$!
 	# Nothing else is answered meanwhile; more often than it takes to give up.
-	for _ in $(seq 150); do
+	n=0 last=0
+	while [ $n -lt 120 ]; do
 		sleep 0.03
 		read -r pids <"$children" || true
 		for pid in $pids; do
 			read -r name <"/proc/$pid/comm" || true
-			[ "$name" != zsfs-worker ] || kill -9 "$pid" 2>/dev/null || true
+			[ "$name" = zsfs-worker ] && [ "$pid" != $last ] || continue
+			kill -9 "$pid" && n=$((n + 1)) last=$pid
 		done 2>/dev/null
 	done
 	wait $writer

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "keep.h"
 #include "pressure.h"
+#include "reap.h"
 #include "zsfs_i.h"
 
 #include <errno.h>
@@ -79,6 +80,23 @@ static int fill(const char *name, unsigned blocks)
 	return err;
 }
 
+static void remove_file(const char *name)
+{
+	struct zsfs_thread *th = &fs->threads[0];
+	struct tx *tx = tx_begin(th);
+	struct zinode *ino;
+	uint64_t nodeid;
+
+	CHECK_EQ(zsfs_lookup(tx, ROOT_NODEID, name, &ino), 0);
+	nodeid = inode_nodeid(fs, ino);
+	tx_commit(tx);
+	tx = tx_begin(th);
+	CHECK_EQ(zsfs_unlink(tx, ROOT_NODEID, name), 0);
+	tx_commit(tx);
+	zsfs_forget(th, nodeid, 2, NULL);
+	reap_all(zsfs_background(fs));
+}
+
 /* As statistics do, beyond what there was; 1 MiB. */
 static void use_reserve(void)
 {
@@ -107,7 +125,6 @@ static void test_new_content_stops(void)
 	CHECK_EQ(fill("b", 4096), -ENOSPC);
 	CHECK(stats().used <= used);
 	pressure_end(fs);
-	CHECK_EQ(k->spare, SPARE_HELD);
 	CHECK_EQ(stats().limit, 0);
 	CHECK_EQ(fill("c", 4096), 0);
 	stop();
@@ -173,9 +190,29 @@ static void test_limit_below_use(void)
 	CHECK_EQ(fill("b", 4096), -ENOSPC);
 	use_reserve();
 	CHECK(stats().used <= used + stats().reserve);
+	/* Again does not mean more. */
+	CHECK_EQ(zsfs_set_mem_limit(fs, MIB(16)), 0);
+	CHECK(MIB(16) + fs->super->over_limit <= used + stats().reserve);
+	/* Just what is in use is too little, too. */
+	CHECK_EQ(zsfs_set_mem_limit(fs, stats().used), 0);
+	CHECK(fs->super->over_limit > 0);
 	CHECK_EQ(zsfs_set_mem_limit(fs, MIB(256)), 0);
 	CHECK_EQ(fs->super->over_limit, 0);
 	CHECK_EQ(fill("c", 4096), 0);
+	stop();
+}
+
+/* What is deleted is not for more than the limit later. */
+static void test_over_limit_falls(void)
+{
+	start(MIB(256));
+	CHECK_EQ(fill("a", 8192), 0);
+	CHECK_EQ(zsfs_set_mem_limit(fs, MIB(16)), 0);
+	CHECK(pressure_over_limit(fs) > MIB(16));
+	remove_file("a");
+	arena_trim(fs->arena, fs->threads[0].at, true, true);
+	CHECK(stats().used < MIB(12));
+	CHECK_EQ(pressure_over_limit(fs), 0);
 	stop();
 }
 
@@ -185,6 +222,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_mem_limit_meanwhile),
 	CHECK_CASE(test_half_set),
 	CHECK_CASE(test_limit_below_use),
+	CHECK_CASE(test_over_limit_falls),
 };
 
 int main(int argc, char **argv)
