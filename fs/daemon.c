@@ -170,10 +170,12 @@ void daemon_protect(void)
 	process_notes.io_flusher = prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0;
 }
 
-void daemon_lock_memory(void *p, size_t size)
+void daemon_lock_memory(void *p, size_t size, bool huge)
 {
 	const size_t piece = (size_t)128 << 10;
 
+	if (huge)
+		size = (size + HUGE_PAGE_SIZE - 1) & ~(HUGE_PAGE_SIZE - 1);
 	if (!mlock2(p, size, MLOCK_ONFAULT))
 		return;
 	for (size_t off = 0; off < size; off += piece) {

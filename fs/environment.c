@@ -23,6 +23,17 @@ static FILE *open_below(const char *root, const char *path)
 	return fopen(full, "re");
 }
 
+/* The same for @name in the folder @dir. */
+static FILE *open_in(const char *root, const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return NULL;
+	return open_below(root, path);
+}
+
 /* ---- memory ---- */
 
 /* The value in bytes of line "@key:  N kB" of /proc/meminfo, 0 = none. */
@@ -75,14 +86,10 @@ static uint64_t smaller_limit(uint64_t a, uint64_t b)
  */
 static uint64_t read_limit(const char *root, const char *dir, const char *name)
 {
-	char path[PATH_MAX], text[64];
+	FILE *f = open_in(root, dir, name);
+	char text[64];
 	uint64_t val;
-	FILE *f;
-	int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
 
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return 0;
-	f = open_below(root, path);
 	if (!f)
 		return 0;
 	if (!fgets(text, sizeof(text), f))
@@ -102,13 +109,11 @@ static uint64_t read_limit(const char *root, const char *dir, const char *name)
  */
 static uint64_t read_reclaimable(const char *root, const char *dir)
 {
-	char path[PATH_MAX], line[128], name[64];
+	FILE *f = open_in(root, dir, "memory.stat");
+	char line[128], name[64];
 	uint64_t own = 0, total = 0;
 	unsigned long long val;
 	bool has_total = false;
-	int n = snprintf(path, sizeof(path), "%s/memory.stat", dir);
-	FILE *f = n < 0 || (size_t)n >= sizeof(path) ? NULL :
-						       open_below(root, path);
 
 	if (!f)
 		return 0;
@@ -132,12 +137,12 @@ static uint64_t read_room(const char *root, const char *dir, const char *name,
 			  const char *used_name)
 {
 	uint64_t limit = read_limit(root, dir, name);
-	uint64_t used = limit ? read_limit(root, dir, used_name) : 0;
-
-	uint64_t cache = limit ? read_reclaimable(root, dir) : 0;
+	uint64_t used, cache;
 
 	if (!limit)
 		return 0;
+	used = read_limit(root, dir, used_name);
+	cache = read_reclaimable(root, dir);
 	used = used > cache ? used - cache : 0;
 	return limit > used ? limit - used : 1;
 }
@@ -277,6 +282,12 @@ static bool find_group(const char *root, struct hierarchy *h)
 	return found;
 }
 
+static bool find_hierarchy(const char *root, bool v2, struct hierarchy *h)
+{
+	h->v2 = v2;
+	return find_mount(root, h) && find_group(root, h);
+}
+
 /* The part of the group's path that lies below what is mounted. */
 static const char *group_below(const struct hierarchy *h)
 {
@@ -295,10 +306,10 @@ static const char *group_below(const struct hierarchy *h)
 /* The limit of the process's groups, or what is left of it. */
 static uint64_t hierarchy_limit(const char *root, bool v2, bool left)
 {
-	struct hierarchy h = {.v2 = v2};
 	const char *below, *used;
+	struct hierarchy h;
 
-	if (!find_mount(root, &h) || !find_group(root, &h))
+	if (!find_hierarchy(root, v2, &h))
 		return 0;
 	below = group_below(&h);
 	used = !left ? NULL : v2 ? "memory.current" : "memory.usage_in_bytes";
@@ -319,15 +330,15 @@ uint64_t environment_cgroup_limit(const char *root)
 /* A file of the process's own group, or NULL. */
 static FILE *open_in_group(const char *root, bool v2, const char *file)
 {
-	struct hierarchy h = {.v2 = v2};
-	char path[PATH_MAX];
+	struct hierarchy h;
+	char dir[PATH_MAX];
 	int n;
 
-	if (!find_mount(root, &h) || !find_group(root, &h))
+	if (!find_hierarchy(root, v2, &h))
 		return NULL;
-	n = snprintf(path, sizeof(path), "%s%s/%s", h.mnt, group_below(&h), file);
-	return n < 0 || (size_t)n >= sizeof(path) ? NULL :
-						    open_below(root, path);
+	n = snprintf(dir, sizeof(dir), "%s%s", h.mnt, group_below(&h));
+	return n < 0 || (size_t)n >= sizeof(dir) ? NULL :
+						   open_in(root, dir, file);
 }
 
 int environment_open_oom(const char *root)

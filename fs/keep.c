@@ -14,7 +14,6 @@
 
 /* Looks at a life that is about to end, less than a millisecond. */
 #define YIELDS 1000u
-#define HUGE_PAGE (UINT64_C(2) << 20)
 
 static uint64_t buffers_offset(void)
 {
@@ -23,23 +22,13 @@ static uint64_t buffers_offset(void)
 
 static uint64_t spare_offset(uint64_t buffers_size)
 {
-	return (buffers_offset() + buffers_size + HUGE_PAGE - 1) &
-	       ~(HUGE_PAGE - 1);
+	return (buffers_offset() + buffers_size + HUGE_PAGE_SIZE - 1) &
+	       ~(HUGE_PAGE_SIZE - 1);
 }
 
 static uint64_t file_size(uint64_t buffers_size)
 {
 	return spare_offset(buffers_size) + KEEP_SPARE;
-}
-
-static int back(int fd, uint64_t off, uint64_t len)
-{
-	int err;
-
-	do
-		err = fallocate(fd, 0, (off_t)off, (off_t)len) ? -errno : 0;
-	while (err == -EINTR);
-	return err;
 }
 
 /* Is there more than the @backed bytes that were asked for? */
@@ -86,7 +75,7 @@ int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out)
 	err = ftruncate(fd, (off_t)file_size(buffers_size)) ? -errno : 0;
 	/* Backed before it is mapped: in pages as large as there may be. */
 	if (!err)
-		err = back(fd, 0, buffers_offset() + buffers_size);
+		err = arena_back(fd, 0, buffers_offset() + buffers_size);
 	if (!err)
 		err = map_keep(fd, out);
 	if (err) {
@@ -145,9 +134,7 @@ void *keep_map_buffers(const struct keep *k, uint64_t size)
 		munmap(p, spare_offset(size));
 		return NULL;
 	}
-	/* A lock that ends within a huge page would have it mapped in pieces. */
-	daemon_lock_memory(p, k->huge ? spare_offset(size) :
-					buffers_offset() + size);
+	daemon_lock_memory(p, buffers_offset() + size, k->huge);
 	return p + buffers_offset();
 }
 
@@ -163,7 +150,7 @@ void keep_take_spare(struct keep *k)
 		return;
 	/* First, so that it is never there without being known. */
 	keep_set(&k->spare, SPARE_HELD);
-	if (back(k->keep_fd, spare_offset(k->buffers_size), KEEP_SPARE))
+	if (arena_back(k->keep_fd, spare_offset(k->buffers_size), KEEP_SPARE))
 		keep_set(&k->spare, SPARE_NONE);
 }
 
@@ -171,8 +158,7 @@ void keep_give_spare(struct keep *k)
 {
 	if (keep_get(&k->spare) != SPARE_HELD)
 		return;
-	fallocate(k->keep_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		  (off_t)spare_offset(k->buffers_size), (off_t)KEEP_SPARE);
+	arena_unback(k->keep_fd, spare_offset(k->buffers_size), KEEP_SPARE);
 	keep_set(&k->spare, SPARE_GIVEN);
 }
 

@@ -22,15 +22,20 @@ static uint64_t room_wanted(void)
 	return group && group / 4 < ROOM ? group / 4 : ROOM;
 }
 
-/*
- * At least @least bytes, too. Also when it cannot be told: a limit for ever would
- * be worse.
- */
-static bool has_room(uint64_t least)
+/* Also when it cannot be told: a limit for ever would be worse. */
+static bool has_room(void)
 {
 	uint64_t room = environment_room("");
 
-	return !room || (room >= room_wanted() && room >= least);
+	return !room || room >= room_wanted();
+}
+
+/* As much again must stay free, so that taking the spare kills nobody. */
+static bool has_room_for_spare(void)
+{
+	uint64_t room = environment_room("");
+
+	return !room || room >= 2 * KEEP_SPARE;
 }
 
 /* The arena's limit is the smaller one. */
@@ -47,11 +52,6 @@ static void apply_locked(struct zsfs *fs)
 	arena_set_limit(fs->arena, limit);
 }
 
-static void set_over_limit(struct zsfs_super *s, uint64_t bytes)
-{
-	__atomic_store_n(&s->over_limit, bytes, __ATOMIC_RELAXED);
-}
-
 static uint64_t used(struct zsfs *fs)
 {
 	struct arena_stats st;
@@ -60,22 +60,36 @@ static uint64_t used(struct zsfs *fs)
 	return st.used;
 }
 
-/* As use falls it gets less, and never more again. */
+/*
+ * Users of the reserve may fill up to @most, what is in use and the reserve, if
+ * @limit is less; but when they might exceed a limit before, to no more than
+ * that. So it only falls, with use. Returns over_limit, as set for @limit.
+ */
+static uint64_t lower_ceiling_locked(struct zsfs_super *s, uint64_t limit,
+				     uint64_t most)
+{
+	uint64_t over;
+
+	if (s->over_limit && s->mem_limit + s->over_limit < most)
+		most = s->mem_limit + s->over_limit;
+	over = limit && limit < most ? most - limit : 0;
+	__atomic_store_n(&s->over_limit, over, __ATOMIC_RELAXED);
+	return over;
+}
+
 uint64_t pressure_over_limit(struct zsfs *fs)
 {
 	struct zsfs_super *s = fs->super;
 	struct arena_stats st;
-	uint64_t most, over;
+	uint64_t over = 0;
 
 	if (!__atomic_load_n(&s->over_limit, __ATOMIC_RELAXED))
 		return 0;
 	arena_get_stats(fs->arena, &st);
 	pthread_mutex_lock(&fs->limit_lock);
-	over = s->over_limit;
-	most = st.used + st.reserve;
-	if (s->mem_limit + over > most)
-		over = most > s->mem_limit ? most - s->mem_limit : 0;
-	set_over_limit(s, over);
+	if (s->over_limit)
+		over = lower_ceiling_locked(s, s->mem_limit,
+					    st.used + st.reserve);
 	pthread_mutex_unlock(&fs->limit_lock);
 	return over;
 }
@@ -87,9 +101,7 @@ void pressure_set_limit(struct zsfs *fs, uint64_t bytes)
 
 	pthread_mutex_lock(&fs->limit_lock);
 	/* Else nothing could be deleted, nor the limit be set again. */
-	if (s->over_limit && s->mem_limit + s->over_limit < most)
-		most = s->mem_limit + s->over_limit;
-	set_over_limit(s, bytes && bytes < most ? most - bytes : 0);
+	lower_ceiling_locked(s, bytes, most);
 	s->mem_limit = bytes;
 	apply_locked(fs);
 	pthread_mutex_unlock(&fs->limit_lock);
@@ -139,7 +151,7 @@ void pressure_look(struct zsfs *fs, uint64_t oom_kills)
 
 	if (more)
 		k->oom_takeovers++;
-	if (more && !has_room(0))
+	if (more && !has_room())
 		pressure_begin(fs);
 	else
 		set_pressure(fs, fs->super->pressure_used);
@@ -169,10 +181,11 @@ bool pressure_check(struct zsfs *fs)
 		return false;
 	if (pressed)
 		give_back(fs);
-	/* As much again as the spare, so that taking it kills nobody. */
-	if (pressed && has_room(0))
+	if (!has_room())
+		return true;
+	if (pressed)
 		pressure_end(fs);
-	if (has_room(2 * KEEP_SPARE))
+	if (has_room_for_spare())
 		keep_take_spare(k);
 	return keep_get(&k->spare) != SPARE_HELD;
 }

@@ -116,9 +116,9 @@ static int await_result(const char *mountpoint, char *text, int attempts)
 		usleep(LOOK_USECS);
 		if (read_stats(mountpoint, text))
 			continue;
-		value_of(text, "replace", room);
 		if (atoi(value_of(text, "replace_attempts", room)) <= attempts) {
-			if (i % ASK_AGAIN == 0 && strcmp(room, "under way"))
+			/* While one is under way the keeper takes no notice. */
+			if (i % ASK_AGAIN == 0)
 				ask_again(text);
 			continue;
 		}

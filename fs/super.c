@@ -18,7 +18,6 @@
 
 #define STAGE_SIZE    ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
 #define READ_BUF_SIZE (ZSFS_MAX_WRITE + (size_t)ARENA_PAGE_SIZE)
-#define HUGE_PAGE     ((size_t)2 << 20)
 /* Kept back from mem_limit for overwrites and deletions, at most. */
 #define MAX_RESERVE (UINT64_C(4) << 20)
 /* At least: memory comes in segments, so less could never be used. */
@@ -77,7 +76,7 @@ static uint8_t *private_buffers(size_t size)
 
 	if (p == MAP_FAILED)
 		return NULL;
-	daemon_lock_memory(p, size);
+	daemon_lock_memory(p, size, false);
 	return p;
 }
 
@@ -94,18 +93,14 @@ static int init_buffers(struct zsfs *fs)
 	return fs->buffers ? 0 : -errno;
 }
 
-/* The same for the slots, with the rest of the root area. */
-static void prefault_root(struct zsfs *fs)
+/* The same for the slots, which are mapped with the rest of the root area. */
+static void lock_root(struct zsfs *fs)
 {
 	uint8_t *start = (uint8_t *)(uintptr_t)ARENA_BASE;
 	uint8_t *end = (uint8_t *)fs->super + root_size(fs->nr_threads - 1);
-	size_t size = page_up((size_t)(end - start));
 
-	madvise(start, size, MADV_POPULATE_WRITE);
-	/* A lock that ends within a huge page would have it mapped in pieces. */
-	if (arena_is_huge(fs->arena))
-		size = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-	daemon_lock_memory(start, size);
+	daemon_lock_memory(start, page_up((size_t)(end - start)),
+			   arena_is_huge(fs->arena));
 }
 
 static void free_buffers(struct zsfs *fs)
@@ -194,9 +189,9 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
 	if (!fs->threads)
 		return -ENOMEM;
+	/* First what needs it most, if not all can be locked in memory. */
+	lock_root(fs);
 	err = init_locks(fs);
-	/* First what needs it most, if not all can be locked. */
-	prefault_root(fs);
 	if (!err)
 		err = init_buffers(fs);
 	for (unsigned i = 0; !err && i < fs->nr_threads; i++)

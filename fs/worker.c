@@ -296,7 +296,6 @@ void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 		if (err)
 			end_takeover(&w, err);
 		k->oom_kills = environment_read_oom(w.oom_fd);
-		pressure_look(w.fs, k->oom_kills);
 		become_active(&w, true);
 		server_go(w.server, false);
 	} else {

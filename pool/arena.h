@@ -198,6 +198,13 @@ void arena_close(struct arena *a);
  */
 int arena_new_file(const char *name, bool no_huge);
 
+/*
+ * Back @len bytes of such a file, or of an arena's, from @off with memory, and
+ * give it back; whole pages. 0, -ENOMEM when the system has none, or -errno.
+ */
+int arena_back(int fd, uint64_t off, uint64_t len);
+void arena_unback(int fd, uint64_t off, uint64_t len);
+
 /* The file's descriptor, for handing to a successor. Stays the arena's. */
 int arena_fd(const struct arena *a);
 

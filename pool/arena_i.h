@@ -350,9 +350,6 @@ int arena_make_file(bool no_huge);
 int arena_probe_huge(int fd, bool *huge);
 int arena_map(int fd);
 void arena_unmap(void);
-/* 0, or -ENOMEM when the system has no memory. */
-int arena_back(int fd, uint64_t off, uint64_t len);
-void arena_unback(int fd, uint64_t off, uint64_t len);
 /*
  * Unback a part of a segment that has left the books already. The kernel must
  * split huge pages for it, and does not while one is looked at by somebody

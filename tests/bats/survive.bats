@@ -26,6 +26,33 @@ kill_worker() {
 	stat -f "$M" >/dev/null
 }
 
+# The file that lists the processes that the keeper has started.
+children_of_keeper() {
+	local keeper
+
+	keeper=$(json .survival.keeper)
+	children=/proc/$keeper/task/$keeper/children
+	[ -e "$children" ] || skip "the kernel has no list of children"
+}
+
+# A mount with a file in it that nobody serves, and whose keeper gets no process,
+# until there is a larger number in $pids/pids.max.
+no_worker_can_start() {
+	root_only
+	pids=/sys/fs/cgroup/pids/zsfs-bats-$$
+	mkdir "$pids" 2>/dev/null || skip "no control groups of processes"
+	on_teardown "for i in \$(seq 50); do rmdir $pids && break; sleep 0.1; done"
+	expect_log 'no worker can be started'
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 100000
+	children_of_keeper
+	victims=$(cat "$children")
+	json .survival.keeper >"$pids/cgroup.procs"
+	echo 1 >"$pids/pids.max"
+	kill -9 $victims
+}
+
 verify_clean() {
 	echo 1 >"$M/.zsctl/verify"
 	same "$(control verify)" clean
@@ -146,9 +173,7 @@ verify_clean() {
 	zsfs_mount
 	ready
 	expect ok put "$M/f" 300000
-	keeper=$(json .survival.keeper)
-	children=/proc/$keeper/task/$keeper/children
-	[ -e "$children" ] || skip "the kernel has no list of children"
+	children_of_keeper
 	until=$((SECONDS + 5))
 	# In the shell alone, which is faster than they are.
 	while [ $SECONDS -lt $until ]; do
@@ -166,8 +191,7 @@ verify_clean() {
 	zsfs_mount -o comp=zstd:19
 	ready
 	text_file "$T/text" 1048576
-	children=/proc/$(json .survival.keeper)/task/$(json .survival.keeper)/children
-	[ -e "$children" ] || skip "the kernel has no list of children"
+	children_of_keeper
 	dd if="$T/text" of="$M/f" bs=1M status=none &
 	writer=$!
 	# Nothing else is answered meanwhile; more often than it takes to give up.
@@ -433,19 +457,7 @@ verify_clean() {
 }
 
 @test "survive: unmounted while no worker can be started" {
-	root_only
-	[ -d /sys/fs/cgroup/pids ] && pids=/sys/fs/cgroup/pids/zsfs-bats-$$
-	[ -n "${pids:-}" ] && mkdir "$pids" || skip "no control groups of processes"
-	on_teardown "for i in \$(seq 50); do rmdir $pids && break; sleep 0.1; done"
-	expect_log 'no worker can be started'
-	zsfs_mount
-	ready
-	expect ok put "$M/f" 100000
-	keeper=$(json .survival.keeper)
-	children=$(cat "/proc/$keeper/task/$keeper/children")
-	echo "$keeper" >"$pids/cgroup.procs"
-	echo 1 >"$pids/pids.max"
-	kill -9 $children
+	no_worker_can_start
 	sleep 1
 	umount -l "$M"
 	poll 5 daemon_gone
@@ -454,19 +466,7 @@ verify_clean() {
 }
 
 @test "survive: no worker can be started for a while" {
-	root_only
-	[ -d /sys/fs/cgroup/pids ] && pids=/sys/fs/cgroup/pids/zsfs-bats-$$
-	[ -n "${pids:-}" ] && mkdir "$pids" || skip "no control groups of processes"
-	on_teardown "for i in \$(seq 50); do rmdir $pids && break; sleep 0.1; done"
-	expect_log 'no worker can be started'
-	zsfs_mount
-	ready
-	expect ok put "$M/f" 100000
-	keeper=$(json .survival.keeper)
-	children=$(cat "/proc/$keeper/task/$keeper/children")
-	echo "$keeper" >"$pids/cgroup.procs"
-	echo 1 >"$pids/pids.max"
-	kill -9 $children
+	no_worker_can_start
 	sleep 3
 	echo max >"$pids/pids.max"
 	drop_cache
