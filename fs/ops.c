@@ -4,6 +4,21 @@
 
 #include <string.h>
 
+/*
+ * All that the kernel is asked for, whatever this libfuse asks for by itself.
+ * Left out, among others:
+ *   ATOMIC_O_TRUNC   with OPEN unanswered, O_TRUNC must come as SETATTR
+ *   AUTO_INVAL_DATA  nobody else changes the content
+ *   ASYNC_DIO        cached pages that a reader brings in during an
+ *                    asynchronous direct write would never be dropped
+ *   HANDLE_KILLPRIV  its second version is asked for (request.c)
+ */
+#define WANTED_CAPS                                                            \
+	(FUSE_CAP_ASYNC_READ | FUSE_CAP_EXPORT_SUPPORT |                       \
+	 FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |                    \
+	 FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS |                  \
+	 FUSE_CAP_EXPLICIT_INVAL_DATA)
+
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
@@ -12,19 +27,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
-	/* With OPEN unanswered, O_TRUNC must come as SETATTR. */
-	conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
-	/* Nobody else changes the content: no cached page is ever stale. */
-	conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
-	conn->want |= conn->capable &
-		      (FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_CACHE_SYMLINKS |
-		       FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ |
-		       FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_READDIRPLUS |
-		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO);
-	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
-				  FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_LOCKS |
-				  FUSE_CAP_FLOCK_LOCKS |
-				  FUSE_CAP_WRITEBACK_CACHE);
+	conn->want = conn->capable & WANTED_CAPS;
 }
 
 const struct fuse_lowlevel_ops zsfs_ops = {
