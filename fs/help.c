@@ -4,7 +4,8 @@
 
 /* clang-format off */
 const char options_help[] =
-"Usage: zsfs [options] [SOURCE] MOUNTPOINT\n"
+"Usage: zsfs [-o OPTION,OPTION,..] [SOURCE] MOUNTPOINT\n"
+"Example: zsfs -o size=8G,comp=zstd /mnt/z\n"
 "\n"
 "Mount a compressed RAM disk on MOUNTPOINT. Unmount it with umount (root) or\n"
 "fusermount3 -u (user); all that is in it is gone then.\n"
@@ -43,6 +44,7 @@ const char options_help[] =
 "  allow_other noallow_other let other users in (default for root)\n"
 "  survive nosurvive         let another process take over when the one that\n"
 "                            serves dies (default), or do with one process\n"
+"  stack                     mount over a zsfs that is mounted there already\n"
 "  fsname=NAME subtype=NAME  what mount(8) and df(1) show (default: SOURCE or\n"
 "                            zsfs, and zsfs; an empty subtype is none)\n"
 "  Options for mount(8) and fstab only (defaults, noauto, user, nofail, x-*, ..)\n"

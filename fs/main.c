@@ -35,7 +35,12 @@ static char *check_environment(const struct zsfs_options *o, bool privileged)
 
 	if (!mountpoint)
 		goto err_log;
-	err = preflight_device("/dev/fuse", msg, sizeof(msg));
+	err = o->stack ? 0
+		       : preflight_not_mounted(mountpoint, msg, sizeof(msg));
+	if (!err && o->source && !o->by_mount)
+		err = preflight_source(o->source, msg, sizeof(msg));
+	if (!err)
+		err = preflight_device("/dev/fuse", msg, sizeof(msg));
 	if (!err && !privileged) {
 		snprintf(path, sizeof(path), "%s:/usr/bin:/bin",
 			 env_path ? env_path : "");

@@ -34,9 +34,7 @@ struct option_def {
 
 /* ---- messages ---- */
 
-/* Text of the user's, cut and without anything that could disturb a terminal.
- */
-static const char *shown(const char *text, char room[64])
+const char *options_shown(const char *text, char room[64])
 {
 	size_t n = strnlen(text, 61);
 
@@ -52,7 +50,7 @@ int options_bad_value(struct parser *p, const char *name, const char *val,
 	char room[64];
 
 	textbuf_add(&p->msg, "option %s: bad value \"%s\"; allowed: %s", name,
-		    shown(val, room), allowed);
+		    options_shown(val, room), allowed);
 	return -EINVAL;
 }
 
@@ -67,7 +65,7 @@ int options_unknown(struct parser *p, const char *what, const char *name)
 	char room[64];
 
 	textbuf_add(&p->msg, "%s \"%s\"; zsfs --help lists what is allowed",
-		    what, shown(name, room));
+		    what, options_shown(name, room));
 	return -EINVAL;
 }
 
@@ -251,6 +249,7 @@ static const struct option_def options[] = {
 	FLAG("noallow_other", allow_other, false),
 	FLAG("nosurvive", survive, false),
 	FLAG("survive", survive, true),
+	FLAG("stack", stack, true),
 	/* What mount(8) and fstab say to each other. */
 	IGNORED("defaults"),
 	IGNORED("auto"),
@@ -290,6 +289,11 @@ static const struct option_def *find_option(const char *name, size_t len)
 			return &options[i];
 	}
 	return NULL;
+}
+
+bool options_is_name(const char *name, size_t len)
+{
+	return len && find_option(name, len);
 }
 
 /* ---- -o lists ---- */

@@ -30,8 +30,7 @@ static int unknown_flag(struct parser *p, char **argv)
 	char letter[3] = {'-', (char)optopt, '\0'};
 	bool is_long = optopt == 0 || optopt >= LONG_HELP;
 
-	return options_unknown(p, "unknown option",
-			       is_long ? argv[optind - 1] : letter);
+	return hints_for_flag(p, is_long ? argv[optind - 1] : letter);
 }
 
 static int parse_flag(struct parser *p, int c, char **argv)
@@ -73,7 +72,7 @@ static int parse_flag(struct parser *p, int c, char **argv)
 
 static int parse_flags(struct parser *p, int argc, char **argv)
 {
-	int c, err = 0;
+	int c, err = hints_for_dashes(p, argv);
 
 	optind = 0; /* start anew, also after an earlier call */
 	opterr = 0;
@@ -90,12 +89,14 @@ static int parse_flags(struct parser *p, int argc, char **argv)
 static int parse_operands(struct parser *p, int n, char **args)
 {
 	struct zsfs_options *o = p->o;
-	int err;
+	int err = hints_for_operands(p, n, args);
 
+	if (err)
+		return err;
 	if (n < 1 || n > 2) {
 		textbuf_add(&p->msg,
-			    "%s; usage: "
-			    "zsfs [options] [SOURCE] MOUNTPOINT",
+			    "%s; usage: zsfs [-o OPTION,OPTION,..] [SOURCE] "
+			    "MOUNTPOINT, for example: zsfs -o size=8G /mnt/z",
 			    n < 1 ? "no mountpoint given"
 				  : "too many arguments");
 		return -EINVAL;
@@ -181,11 +182,13 @@ int options_parse(int argc, char **argv, const struct environment *env,
 	int err;
 
 	textbuf_init(&p.msg, msg, size);
+	p.by_mount = argc > 0 && called_by_mount(argv[0]);
 	err = set_defaults(&p);
 	if (!err)
 		err = parse_flags(&p, argc, argv);
+	o->by_mount = p.by_mount;
 	/* mount(8) calls its helpers with -f for a rehearsal. */
-	if (!err && argc > 0 && called_by_mount(argv[0])) {
+	if (!err && p.by_mount) {
 		o->fake = o->foreground && !o->debug;
 		o->foreground = o->debug;
 	}

@@ -23,6 +23,7 @@ struct zsfs_options {
 	bool replace; /* --replace: have this program take a mount over */
 	bool foreground;
 	bool debug;
+	bool by_mount; /* called by mount(8) as its helper */
 	bool fake; /* -f as mount(8) means it: check everything, do nothing */
 	/* Flags of the mount. */
 	bool read_only;
@@ -32,6 +33,7 @@ struct zsfs_options {
 	bool sync;
 	bool dirsync;
 	bool allow_other;
+	bool stack; /* over a zsfs that is mounted there already */
 	bool survive; /* a keeper, and workers that can follow each other */
 };
 

@@ -17,6 +17,7 @@ struct parser {
 	const struct environment *env;
 	struct textbuf msg;
 	bool mem_limit_given;
+	bool by_mount; /* called as mount.zsfs or the like */
 };
 
 /* Execute the items of a list as -o takes it. 0, -EINVAL, -ENOMEM. */
@@ -26,6 +27,22 @@ int options_parse_list(struct parser *p, const char *list);
 int options_bad_value(struct parser *p, const char *name, const char *val,
 		      const char *allowed);
 int options_unknown(struct parser *p, const char *what, const char *name);
+
+/* Is the @len bytes long @name one of the options behind -o? */
+bool options_is_name(const char *name, size_t len);
+
+/* Text of the user's, cut and without anything that could disturb a terminal. */
+const char *options_shown(const char *text, char room[64]);
+
+/*
+ * hints.c: does the command line show that something else was meant? 0 if not,
+ * else -EINVAL with a message. The @n operands @args; words with dashes, before
+ * they are taken for flags: "-nosuid" would be "-n -o suid".
+ */
+int hints_for_operands(struct parser *p, int n, char **args);
+int hints_for_dashes(struct parser *p, char **argv);
+/* An unknown @flag: -EINVAL with a message. */
+int hints_for_flag(struct parser *p, const char *flag);
 
 /* Put a copy of @text in place of *@to. 0, -ENOMEM. */
 int options_replace(char **to, const char *text);

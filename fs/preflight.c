@@ -11,6 +11,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "environment.h"
+
+/* ---- what is mounted there ---- */
+
+/* The type of the newest mount at @path; false when there is none. */
+static bool mounted_type(const char *path, char type[64])
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	bool found = false;
+	char *line = NULL;
+	size_t room = 0;
+
+	while (f && getline(&line, &room, f) > 0) {
+		const char *tail = strstr(line, " - ");
+		char at[PATH_MAX];
+
+		if (!tail || sscanf(line, "%*s %*s %*s %*s %4095s", at) != 1)
+			continue;
+		environment_unescape(at);
+		if (!strcmp(at, path) && sscanf(tail, " - %63s", type) == 1)
+			found = true;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 /* ---- mountpoint ---- */
 
 /* @path, cut so that all of a message fits into a line of the log. */
@@ -23,7 +51,7 @@ static const char *shown(const char *path, char room[256])
 static void explain_path(const char *path, int err, char *msg, size_t size)
 {
 	const char *why = strerror(err);
-	char room[256];
+	char room[256], type[64];
 
 	path = shown(path, room);
 	switch (err) {
@@ -46,6 +74,13 @@ static void explain_path(const char *path, int err, char *msg, size_t size)
 			 path, path, path);
 		break;
 	case EACCES:
+		if (mounted_type(path, type) && !strncmp(type, "fuse", 4)) {
+			snprintf(msg, size,
+				 "mountpoint %s holds a FUSE mount that only "
+				 "its user may look into; unmount it first",
+				 path);
+			break;
+		}
 		snprintf(msg, size,
 			 "mountpoint %s: you may not enter a directory on the "
 			 "way to it",
@@ -93,6 +128,50 @@ char *preflight_mountpoint(const char *path, bool privileged, char *msg,
 err_free:
 	free(full);
 	return NULL;
+}
+
+/* ---- what is meant by it ---- */
+
+/* It may have been given any subtype, or be closed to us. */
+static bool is_zsfs(const char *path, const char *type)
+{
+	char stats[PATH_MAX];
+	int n = snprintf(stats, sizeof(stats), "%s/.zsstats", path);
+
+	if (!strcmp(type, "fuse.zsfs"))
+		return true;
+	return !strncmp(type, "fuse", 4) && n > 0 &&
+	       (size_t)n < sizeof(stats) && access(stats, F_OK) == 0;
+}
+
+int preflight_not_mounted(const char *full, char *msg, size_t size)
+{
+	char room[256], type[64];
+
+	if (!mounted_type(full, type) || !is_zsfs(full, type))
+		return 0;
+	shown(full, room);
+	snprintf(msg, size,
+		 "a zsfs is mounted on %s already: umount %s ends it (an "
+		 "ordinary user: fusermount3 -u), -o remount,size=8G changes "
+		 "its limits, and -o stack mounts another one over it",
+		 room, room);
+	return -EBUSY;
+}
+
+int preflight_source(const char *source, char *msg, size_t size)
+{
+	char room[256];
+	struct stat st;
+
+	if (!strchr(source, '/') || stat(source, &st))
+		return 0;
+	snprintf(msg, size,
+		 "SOURCE is only a name, and nothing of %s would be in the "
+		 "mount, which begins empty and keeps all in RAM. Leave it "
+		 "away; where the name is wanted, -o fsname=%s",
+		 shown(source, room), room);
+	return -EINVAL;
 }
 
 /* ---- /dev/fuse ---- */

@@ -20,6 +20,19 @@
 char *preflight_mountpoint(const char *path, bool privileged, char *msg,
 			   size_t size);
 
+/*
+ * Is the directory @full, as preflight_mountpoint() returned it, the root of a
+ * zsfs that works? Then mounting there would hide it. 0, or -EBUSY and a
+ * sentence.
+ */
+int preflight_not_mounted(const char *full, char *msg, size_t size);
+
+/*
+ * Would somebody expect of @source, which is only a name, that it is made use
+ * of? 0, or -EINVAL and a sentence.
+ */
+int preflight_source(const char *source, char *msg, size_t size);
+
 /* Can the device (normally /dev/fuse) be used? 0 or -errno and a sentence. */
 int preflight_device(const char *dev, char *msg, size_t size);
 

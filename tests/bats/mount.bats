@@ -175,24 +175,48 @@ no_daemon() { [ -z "$(daemons_of "$M")" ]; }
 	same "$(ls -A "$M")" hidden
 }
 
-@test "mount: twice on one mountpoint leaves the first alone" {
-	zsfs_mount
+@test "mount: twice on one mountpoint is refused, -o stack does it" {
+	zsfs_mount -o subtype=other
 	echo first >"$M/f"
 	first=$DAEMON
-	run timeout 20 bash -c '"$0" "$1" 3>&- 4>&-' "$ZSFS" "$M"
-	if [ "$status" = 0 ]; then
-		# As tmpfs does: the second lies over the first.
-		same "$(ls -A "$M")" ""
-		echo second >"$M/g"
-		zsfs_umount
-	else
+	ln -s "$M" "$T/link"
+	for name in "$M" "$M/" "$T/link"; do
+		run timeout 20 bash -c '"$0" "$1" 3>&- 4>&-' "$ZSFS" "$name"
 		same "$status" 1
-		[ -n "$output" ]
-	fi
+		[[ $output == *"$M already"*"umount $M"*stack* ]]
+		same "$(daemons_of "$M")" "$first"
+	done
+	# A folder below it is another matter.
+	mkdir "$M/d"
+	timeout 20 "$ZSFS" "$M/d" 3>&- 4>&-
+	umount "$M/d"
+	# The second lies over the first.
+	timeout 20 "$ZSFS" -o stack "$M" 3>&- 4>&-
+	same "$(ls -A "$M")" ""
+	echo second >"$M/g"
+	zsfs_umount
 	same "$(cat "$M/f")" first
 	DAEMON=$first
 	alone() { same "$(daemons_of "$M")" "$first"; }
 	poll 10 quiet alone
+}
+
+@test "mount: an ordinary user is told of the zsfs that is there already" {
+	as_nobody '
+		$ZSFS $M
+		echo text >$M/f
+		! said=$($ZSFS $M 2>&1)
+		[[ $said == *"$M already"* ]]
+		[ "$(cat $M/f)" = text ]
+		fusermount3 -u $M'
+	poll 10 no_daemon
+	# Root may not look into it.
+	refused "only its user" -- unshare -m bash -c '
+		cp -a /dev/fuse "$T/fuse2" && chmod 666 "$T/fuse2" &&
+		mount --bind "$T/fuse2" /dev/fuse && cd / &&
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$T/daemon" "$M" || exit 9
+		"$0" "$M"; s=$?; umount "$M"; exit $s' "$ZSFS"
+	poll 10 no_daemon
 }
 
 @test "mount: many at once, each its own" {

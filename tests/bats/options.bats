@@ -180,7 +180,7 @@ LONG=$(printf '7%.0s' {1..3000})
 @test "options: no mountpoint, or too many words" {
 	run "$ZSFS"
 	same "$status" 1
-	[[ $output == *ountpoint* || $output == *MOUNTPOINT* ]]
+	[[ $output == *"no mountpoint"*"zsfs -o size=8G /mnt/z"* ]]
 	run "$ZSFS" a b "$M"
 	same "$status" 1
 	[ -n "$output" ]
@@ -188,6 +188,73 @@ LONG=$(printf '7%.0s' {1..3000})
 	same "$status" 1
 	[ -n "$output" ]
 	fails is_mounted "$M"
+}
+
+# told WORDS -- ARGUMENTS: exit code 1 and a message with the words; the
+# arguments are given as they are.
+told() {
+	local words=() word
+
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	run timeout 20 "$ZSFS" "$@" 3>&- 4>&-
+	same "$status" 1
+	for word in "${words[@]}"; do
+		[[ $output == *"$word"* ]] || { echo "no '$word' in: $output"; return 1; }
+	done
+	fails is_mounted "$M"
+}
+
+@test "options: an option that is not behind -o is no SOURCE" {
+	for o in nosuid size=8G mem_limit=1G size=8GB ro noatime,size=1G comp=zstd nr_inodes=1k; do
+		told "did you mean -o $o?" -- "$o" "$M"
+		told "did you mean -o $o?" -- "$M" "$o"
+		told "did you mean -o $o?" -- --"$o" "$M"
+		told "did you mean -o $o?" -- -"$o" "$M"
+	done
+	told "did you mean -o nr_inodes=9?" -- -o size=8G, nr_inodes=9 "$M"
+	told "-o fsname=dev" -- dev "$M"
+	ln -s "$ZSFS" "$T/mount.zsfs"
+	ZSFS=$T/mount.zsfs told "did you mean -o size=8G?" -- size=8G "$M"
+	# mount(8) names what has no source by what it is for.
+	"$T/mount.zsfs" dev "$M" -o rw 3>&- 4>&-
+	same "$(mount_field "$M" source)" dev
+	again_daemon=$(daemons_of "$M")
+	zsfs_umount
+	gone() { ! kill -0 $again_daemon 2>/dev/null; }
+	poll 10 gone
+	good -o fsname=size=8G
+	same "$(control size)" 0
+}
+
+@test "options: a command is no SOURCE and no mountpoint" {
+	told "no command" "to unmount: umount" -- umount "$M"
+	told "no command" "to unmount: umount" -- unmount
+	told "to unmount: umount" -- -u "$M"
+	told "no command" .zsstats -- status
+	told "no command" .zsstats -- status "$M"
+	told "no command" -o -- mount "$M"
+	told "no command" remount -- remount "$M" size=9%
+	told "no command" --replace -- upgrade "$M"
+	told "no command" --help -- help
+	mkdir "$T/status"
+	(cd "$T" && "$ZSFS" ./status 3>&- 4>&-)
+	is_mounted "$T/status"
+	umount "$T/status"
+}
+
+@test "options: a path is no SOURCE" {
+	touch "$T/image"
+	told "only a name" "$T/image" -- "$T/image" "$M"
+	told "only a name" / -- / "$M"
+	[ ! -b /dev/loop0 ] || told "only a name" -- /dev/loop0 "$M"
+	good -o fsname="$T/image"
+	again
+	good /no/such/thing
+	same "$(mount_field "$M" source)" /no/such/thing
 }
 
 @test "options: ro" {

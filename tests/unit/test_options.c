@@ -223,11 +223,32 @@ static void test_operands(void)
 	OK("zsfs '' /mnt");
 	CHECK(is(o.source, ""));
 	CHECK_EQ(parse("zsfs"), -EINVAL);
-	CHECK(is(msg, "no mountpoint given; usage: zsfs [options] [SOURCE] "
-		      "MOUNTPOINT"));
+	CHECK(is(msg, "no mountpoint given; usage: zsfs [-o OPTION,OPTION,..] "
+		      "[SOURCE] MOUNTPOINT, for example: zsfs -o size=8G "
+		      "/mnt/z"));
 	CHECK_EQ(parse("zsfs a b c"), -EINVAL);
-	CHECK(is(msg, "too many arguments; usage: zsfs [options] [SOURCE] "
-		      "MOUNTPOINT"));
+	CHECK(is(msg, "too many arguments; usage: zsfs [-o OPTION,OPTION,..] "
+		      "[SOURCE] MOUNTPOINT, for example: zsfs -o size=8G "
+		      "/mnt/z"));
+}
+
+static void test_hints(void)
+{
+	CHECK_EQ(parse("zsfs size=8G /mnt"), -EINVAL);
+	CHECK(strstr(msg, "did you mean -o size=8G?"));
+	CHECK_EQ(parse("zsfs /mnt noatime"), -EINVAL);
+	CHECK(strstr(msg, "did you mean -o noatime?"));
+	CHECK_EQ(parse("zsfs -nosuid /mnt"), -EINVAL);
+	CHECK(strstr(msg, "did you mean -o nosuid?"));
+	CHECK_EQ(parse("zsfs umount /mnt"), -EINVAL);
+	CHECK(strstr(msg, "no command \"umount\""));
+	/* Names that hold the words, and what mount(8) calls a source. */
+	OK("zsfs sizes=8G /mnt");
+	OK("zsfs ./status");
+	OK("zsfs -- -comp");
+	OK("mount.zsfs dev /mnt -o rw");
+	OK("mount.zsfs status /mnt -o rw");
+	CHECK_EQ(parse("mount.zsfs size=8G /mnt -o rw"), -EINVAL);
 }
 
 static void test_letters(void)
@@ -474,6 +495,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_flags),
 	CHECK_CASE(test_ignored),
 	CHECK_CASE(test_operands),
+	CHECK_CASE(test_hints),
 	CHECK_CASE(test_letters),
 	CHECK_CASE(test_mount_helper),
 	CHECK_CASE(test_refused),
