@@ -130,8 +130,7 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 
 /* Make the mount and keep it. The exit code. */
 static int keep_mount(const struct zsfs_options *o, bool privileged,
-		      struct zsfs *fs, const char *mountpoint,
-		      struct daemon *d)
+		      struct zsfs *fs, const char *mountpoint, struct daemon *d)
 {
 	struct mount_place place = {.mountpoint = mountpoint};
 	struct keep *k;

@@ -33,7 +33,7 @@ struct zsfs_options {
 	bool sync;
 	bool dirsync;
 	bool allow_other;
-	bool stack; /* over a zsfs that is mounted there already */
+	bool stack;   /* over a zsfs that is mounted there already */
 	bool survive; /* a keeper, and workers that can follow each other */
 };
 

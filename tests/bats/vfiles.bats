@@ -337,3 +337,11 @@ fill() {
 	rm "$T/go"
 	wait $writer
 }
+
+@test "virtual files: the manual's line for the ratio, on an empty mount too" {
+	line=$(sed -n "s/^awk/awk/p" "$TOP/man/zsfs.1" | sed 's|/mnt/z|"$M"|')
+	[ -n "$line" ]
+	[[ $(eval "$line") =~ ^[0-9]+\ [0-9]+\ [0-9.]+$ ]]
+	head -c 4000000 /dev/zero | tr '\0' x >"$M/f"
+	[[ $(eval "$line") =~ ^4001792\ [0-9]+\ [0-9.]+$ ]]
+}
