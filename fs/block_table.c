@@ -3,16 +3,11 @@
 #include "block_table.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
+#include "block_table_i.h"
 #include "tx.h"
-
-#define MASK (TABLE_WIDTH - 1)
-
-static uint64_t *node_at(uint64_t addr)
-{
-	return (uint64_t *)(uintptr_t)addr;
-}
 
 /* Number of slots that a table of this shape can address; 0 = all of them. */
 static uint64_t capacity(const struct ztable *t)
@@ -32,19 +27,14 @@ static bool in_reach(const struct ztable *t, uint64_t idx)
 	return cap == 0 || idx < cap;
 }
 
-static unsigned digit(uint64_t idx, unsigned level)
-{
-	return (unsigned)(idx >> ((level - 1) * TABLE_ORDER)) & MASK;
-}
-
 /* The leaf that holds @idx, NULL when there is none. Level >= 1, in reach. */
 static uint64_t *find_leaf(const struct ztable *t, uint64_t idx)
 {
-	uint64_t addr = t->root;
+	uint64_t *node = root_node(t);
 
-	for (unsigned l = t->level; l > 1 && addr; l--)
-		addr = node_at(addr)[digit(idx, l)];
-	return addr ? node_at(addr) : NULL;
+	for (unsigned l = t->level; l > 1 && node; l--)
+		node = link_node(node[digit(idx, l)]);
+	return node;
 }
 
 uint64_t table_get(const struct ztable *t, uint64_t idx)
@@ -61,7 +51,7 @@ uint64_t table_get(const struct ztable *t, uint64_t idx)
 
 /* ---- growing ---- */
 
-static int new_node(struct tx *tx, unsigned order, uint64_t **out)
+int table_new_node(struct tx *tx, unsigned order, uint64_t **out)
 {
 	size_t size = sizeof(uint64_t) << order;
 	void *p;
@@ -74,8 +64,8 @@ static int new_node(struct tx *tx, unsigned order, uint64_t **out)
 	return 0;
 }
 
-static void set_shape(struct tx *tx, struct ztable *t, uint64_t root,
-		      unsigned level, unsigned order)
+void table_set_shape(struct tx *tx, struct ztable *t, uint64_t root,
+		     unsigned level, unsigned order)
 {
 	tx_set(tx, &t->root, root);
 	tx_save(tx, &t->level);
@@ -93,12 +83,12 @@ static int grow_inline(struct tx *tx, struct ztable *t, uint64_t idx)
 {
 	unsigned order = leaf_order_for(idx);
 	uint64_t *leaf;
-	int err = new_node(tx, order, &leaf);
+	int err = table_new_node(tx, order, &leaf);
 
 	if (err)
 		return err;
 	leaf[0] = t->root;
-	set_shape(tx, t, (uint64_t)(uintptr_t)leaf, 1, order);
+	table_set_shape(tx, t, (uint64_t)(uintptr_t)leaf, 1, order);
 	return 0;
 }
 
@@ -107,13 +97,13 @@ static int grow_leaf(struct tx *tx, struct ztable *t, uint64_t idx)
 {
 	unsigned order = leaf_order_for(idx);
 	uint64_t *leaf;
-	int err = new_node(tx, order, &leaf);
+	int err = table_new_node(tx, order, &leaf);
 
 	if (err)
 		return err;
-	memcpy(leaf, node_at(t->root), sizeof(uint64_t) << t->order);
-	tx_free(tx, slab_ref(node_at(t->root)));
-	set_shape(tx, t, (uint64_t)(uintptr_t)leaf, 1, order);
+	memcpy(leaf, root_node(t), sizeof(uint64_t) << t->order);
+	tx_free(tx, slab_ref(root_node(t)));
+	table_set_shape(tx, t, (uint64_t)(uintptr_t)leaf, 1, order);
 	return 0;
 }
 
@@ -121,12 +111,14 @@ static int grow_leaf(struct tx *tx, struct ztable *t, uint64_t idx)
 static int grow_level(struct tx *tx, struct ztable *t)
 {
 	uint64_t *top;
-	int err = new_node(tx, TABLE_ORDER, &top);
+	int err = table_new_node(tx, TABLE_ORDER, &top);
 
 	if (err)
 		return err;
-	top[0] = t->root;
-	set_shape(tx, t, (uint64_t)(uintptr_t)top, t->level + 1, TABLE_ORDER);
+	top[0] = link_make(root_node(t), t->level,
+			   node_count(root_node(t), t->level));
+	table_set_shape(tx, t, (uint64_t)(uintptr_t)top, t->level + 1,
+			TABLE_ORDER);
 	return 0;
 }
 
@@ -139,9 +131,10 @@ static int start_tall(struct tx *tx, struct ztable *t, uint64_t idx)
 
 	while (level * TABLE_ORDER < 64 && idx >> (level * TABLE_ORDER))
 		level++;
-	err = new_node(tx, TABLE_ORDER, &top);
+	err = table_new_node(tx, TABLE_ORDER, &top);
 	if (!err)
-		set_shape(tx, t, (uint64_t)(uintptr_t)top, level, TABLE_ORDER);
+		table_set_shape(tx, t, (uint64_t)(uintptr_t)top, level,
+				TABLE_ORDER);
 	return err;
 }
 
@@ -149,6 +142,8 @@ static int grow(struct tx *tx, struct ztable *t, uint64_t idx)
 {
 	int err = 0;
 
+	if (!in_reach(t, idx))
+		table_settle(tx);
 	while (!err && !in_reach(t, idx)) {
 		if (t->root == 0 && idx >= TABLE_WIDTH)
 			err = start_tall(tx, t, idx);
@@ -160,6 +155,93 @@ static int grow(struct tx *tx, struct ztable *t, uint64_t idx)
 			err = grow_level(tx, t);
 	}
 	return err;
+}
+
+/* ---- counting ---- */
+
+void table_settle(struct tx *tx)
+{
+	const struct ztable *t = tx->uncounted.table;
+	uint64_t idx = tx->uncounted.leaf << TABLE_ORDER;
+	uint64_t *node;
+
+	if (!t)
+		return;
+	tx->uncounted.table = NULL;
+	node = root_node(t);
+	for (unsigned l = t->level; l > 1 && node; l--) {
+		uint64_t *link = &node[digit(idx, l)];
+
+		node = link_node(*link);
+		if (node && l - 1 <= COUNTED_LEVEL)
+			tx_set(tx, link, link_add(*link, tx->uncounted.n));
+	}
+}
+
+/* One slot more, or one less, in the leaf of @idx. */
+static void count(struct tx *tx, struct ztable *t, uint64_t idx, int64_t n)
+{
+	uint64_t leaf = idx >> TABLE_ORDER;
+
+	/* Without links nothing is counted. */
+	if (t->level <= 1)
+		return;
+	if (tx->uncounted.table != t || tx->uncounted.leaf != leaf) {
+		table_settle(tx);
+		tx->uncounted.table = t;
+		tx->uncounted.leaf = leaf;
+		tx->uncounted.n = 0;
+	}
+	tx->uncounted.n += n;
+}
+
+void table_set(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot,
+	       uint64_t val)
+{
+	assert(val);
+	if (!*slot)
+		count(tx, t, idx, 1);
+	tx_set(tx, slot, val);
+}
+
+/* In the subtrees of @node, of level @level > 1, from slot @k on. */
+static uint64_t count_links(const uint64_t *node, unsigned level, unsigned k)
+{
+	uint64_t n = 0;
+
+	for (; k < TABLE_WIDTH; k++)
+		n += link_count(node[k], level - 1);
+	return n;
+}
+
+uint64_t node_count(const uint64_t *node, unsigned level)
+{
+	uint64_t n = 0;
+
+	if (level > 1)
+		return count_links(node, level, 0);
+	for (unsigned k = 0; k < TABLE_WIDTH; k++)
+		n += node[k] != 0;
+	return n;
+}
+
+uint64_t table_count(const struct ztable *t, uint64_t first)
+{
+	unsigned width = t->level == 1 ? 1u << t->order : TABLE_WIDTH;
+	const uint64_t *node = root_node(t);
+	uint64_t n = 0;
+
+	if (!node || !in_reach(t, first))
+		return 0;
+	if (t->level == 0)
+		return 1;
+	for (unsigned l = t->level; l > 1 && node; l--) {
+		n += count_links(node, l, digit(first, l) + 1);
+		node = link_node(node[digit(first, l)]);
+	}
+	for (unsigned k = digit(first, 1); node && k < width; k++)
+		n += node[k] != 0;
+	return n;
 }
 
 /* ---- clearing ---- */
@@ -181,9 +263,11 @@ static void prune(struct tx *tx, struct ztable *t, uint64_t **path,
 
 		if (!node_empty(path[l], order))
 			return;
+		/* What counts it goes with the link to it. */
+		table_settle(tx);
 		tx_free(tx, slab_ref(path[l]));
 		if (l == t->level) {
-			set_shape(tx, t, 0, 0, 0);
+			table_set_shape(tx, t, 0, 0, 0);
 			return;
 		}
 		tx_set(tx, &path[l + 1][digit(idx, l + 1)], 0);
@@ -193,7 +277,7 @@ static void prune(struct tx *tx, struct ztable *t, uint64_t **path,
 void table_clear(struct tx *tx, struct ztable *t, uint64_t idx)
 {
 	uint64_t *path[13];
-	uint64_t addr = t->root;
+	uint64_t *node = root_node(t);
 	unsigned lowest = t->level + 1;
 
 	if (!t->root || !in_reach(t, idx))
@@ -202,13 +286,16 @@ void table_clear(struct tx *tx, struct ztable *t, uint64_t idx)
 		tx_set(tx, &t->root, 0);
 		return;
 	}
-	for (unsigned l = t->level; l >= 1 && addr; l--) {
-		path[l] = node_at(addr);
-		addr = path[l][digit(idx, l)];
+	for (unsigned l = t->level; l >= 1 && node; l--) {
+		path[l] = node;
 		lowest = l;
+		if (l > 1)
+			node = link_node(node[digit(idx, l)]);
 	}
-	if (lowest == 1 && addr)
+	if (lowest == 1 && path[1][digit(idx, 1)]) {
+		count(tx, t, idx, -1);
 		tx_set(tx, &path[1][digit(idx, 1)], 0);
+	}
 	prune(tx, t, path, lowest, idx);
 }
 
@@ -224,17 +311,17 @@ int table_prepare(struct tx *tx, struct ztable *t, uint64_t idx,
 		*slot = &t->root;
 		return 0;
 	}
-	node = node_at(t->root);
+	node = root_node(t);
 	for (unsigned l = t->level; l > 1; l--) {
 		uint64_t *link = &node[digit(idx, l)];
 
 		if (!*link) {
-			err = new_node(tx, TABLE_ORDER, &node);
+			err = table_new_node(tx, TABLE_ORDER, &node);
 			if (err)
 				goto err_prune;
-			tx_set(tx, link, (uint64_t)(uintptr_t)node);
+			tx_set(tx, link, link_make(node, l - 1, 0));
 		}
-		node = node_at(*link);
+		node = link_node(*link);
 	}
 	*slot = &node[digit(idx, 1)];
 	return 0;
@@ -248,14 +335,13 @@ err_prune:
 /* ---- searching ---- */
 
 /*
- * First slot != 0 at or after @idx below the node @addr of level @level, whose
- * indices start at @base.
+ * First slot != 0 at or after @idx below @node, of level @level, whose indices
+ * start at @base.
  */
-static bool next_below(uint64_t addr, unsigned level, unsigned width,
+static bool next_below(const uint64_t *node, unsigned level, unsigned width,
 		       uint64_t base, uint64_t *idx, uint64_t *val)
 {
 	unsigned shift = (level - 1) * TABLE_ORDER;
-	const uint64_t *node = node_at(addr);
 	unsigned i = 0;
 
 	if (*idx > base)
@@ -270,7 +356,8 @@ static bool next_below(uint64_t addr, unsigned level, unsigned width,
 			*val = node[i];
 			return true;
 		}
-		if (next_below(node[i], level - 1, TABLE_WIDTH, at, idx, val))
+		if (next_below(link_node(node[i]), level - 1, TABLE_WIDTH, at,
+			       idx, val))
 			return true;
 	}
 	return false;
@@ -286,29 +373,31 @@ bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val)
 		*val = t->root;
 		return true;
 	}
-	return next_below(t->root, t->level, width, 0, idx, val);
+	return next_below(root_node(t), t->level, width, 0, idx, val);
 }
 
 bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val)
 {
 	unsigned width = t->level == 1 ? 1u << t->order : TABLE_WIDTH;
-	uint64_t addr = t->root, at = 0;
+	const uint64_t *node = root_node(t);
+	uint64_t at = 0, word = t->root;
 
 	if (!t->root)
 		return false;
 	for (unsigned l = t->level; l >= 1; l--) {
-		const uint64_t *node = node_at(addr);
 		unsigned i = width;
 
 		while (i > 0 && !node[i - 1])
 			i--;
 		assert(i > 0);
 		at |= (uint64_t)(i - 1) << ((l - 1) * TABLE_ORDER);
-		addr = node[i - 1];
+		word = node[i - 1];
+		if (l > 1)
+			node = link_node(word);
 		width = TABLE_WIDTH;
 	}
 	*idx = at;
-	*val = addr;
+	*val = word;
 	return true;
 }
 
@@ -323,7 +412,7 @@ uint64_t table_next_hole(const struct ztable *t, uint64_t idx)
 		leaf = find_leaf(t, idx);
 		if (!leaf)
 			return idx;
-		end = (idx | MASK) + 1;
+		end = (idx | (TABLE_WIDTH - 1)) + 1;
 		for (; idx < end && in_reach(t, idx); idx++)
 			if (!leaf[digit(idx, 1)])
 				return idx;
@@ -333,18 +422,31 @@ uint64_t table_next_hole(const struct ztable *t, uint64_t idx)
 	return idx;
 }
 
-static int each_below(uint64_t addr, unsigned level, unsigned order,
-		      int (*fn)(uint64_t, unsigned, void *), void *arg)
-{
-	const uint64_t *node = node_at(addr);
-	int ret = fn(addr, order, arg);
+/* ---- checking ---- */
 
-	if (level == 1)
-		return ret;
-	for (unsigned i = 0; !ret && i < TABLE_WIDTH; i++)
-		if (node[i])
-			ret = each_below(node[i], level - 1, TABLE_ORDER, fn,
-					 arg);
+struct each {
+	int (*fn)(uint64_t node, unsigned order, void *arg);
+	void *arg;
+};
+
+/* Visit @node and all below it; *@n = slots in use there. */
+static int each_below(const struct each *e, const uint64_t *node,
+		      unsigned level, unsigned order, uint64_t *n)
+{
+	int ret = e->fn((uint64_t)(uintptr_t)node, order, e->arg);
+
+	*n = 0;
+	for (unsigned i = 0; !ret && i < 1u << order; i++) {
+		uint64_t below = node[i] != 0;
+
+		if (level > 1 && node[i]) {
+			ret = each_below(e, link_node(node[i]), level - 1,
+					 TABLE_ORDER, &below);
+			if (!ret && link_count(node[i], level - 1) != below)
+				ret = -EUCLEAN;
+		}
+		*n += below;
+	}
 	return ret;
 }
 
@@ -352,8 +454,11 @@ int table_for_each_node(const struct ztable *t,
 			int (*fn)(uint64_t node, unsigned order, void *arg),
 			void *arg)
 {
+	struct each e = {fn, arg};
+	uint64_t n;
+
 	if (t->level == 0)
 		return 0;
-	return each_below(t->root, t->level,
-			  t->level == 1 ? t->order : TABLE_ORDER, fn, arg);
+	return each_below(&e, root_node(t), t->level,
+			  t->level == 1 ? t->order : TABLE_ORDER, &n);
 }

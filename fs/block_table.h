@@ -10,9 +10,15 @@
  *   level 1   the root points to a leaf of 4, 16 or 64 slots (order 2, 4, 6)
  *   level n   a radix tree of 64-way nodes, n - 1 of them above the leaves
  *
- * Nodes have no header. A node that becomes empty is freed, the tree does not
- * get lower until it is empty. All changes go through a transaction; the
- * caller holds the inode's lock, exclusive for changes, shared for the rest.
+ * Nodes have no header. A link to a node counts the slots in use below it, so
+ * that a part of a table is counted without a walk through it. A node that
+ * becomes empty is freed, the tree does not get lower until it is empty. All
+ * changes go through a transaction; the caller holds the inode's lock,
+ * exclusive for changes, shared for the rest.
+ *
+ * Counts are brought up to date once for several changes of a leaf, at the
+ * latest by the commit: in between they leave out what the transaction says in
+ * tx.uncounted (table_settle()).
  */
 #ifndef FS_BLOCK_TABLE_H
 #define FS_BLOCK_TABLE_H
@@ -25,6 +31,9 @@ struct tx;
 #define TABLE_ORDER 6
 #define TABLE_WIDTH 64u
 
+/* Undo entries that table_settle() may take. */
+#define TABLE_SETTLE_UNDO 5u
+
 struct ztable {
 	uint64_t root;
 	uint32_t level;
@@ -36,16 +45,37 @@ uint64_t table_get(const struct ztable *t, uint64_t idx);
 
 /*
  * Address of the slot at @idx with all nodes above it in place, allocated in
- * @tx as needed; the caller sets it by tx_set(). Good until the next change of
- * the table. The caller stores a slot that is not 0, or undoes the growth by
+ * @tx as needed; the caller sets it by table_set(). Good until the next change
+ * of the table. The caller stores a slot that is not 0, or undoes the growth by
  * table_clear(). Returns 0, -ENOSPC, -ENOMEM (no node is left that holds
  * nothing).
  */
 int table_prepare(struct tx *tx, struct ztable *t, uint64_t idx,
 		  uint64_t **slot);
 
+/* Put @val, not 0, into the slot of @idx that table_prepare() gave. */
+void table_set(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot,
+	       uint64_t val);
+
 /* Clear the slot at @idx and free the nodes that become empty. */
 void table_clear(struct tx *tx, struct ztable *t, uint64_t idx);
+
+/*
+ * Move the slots from @first on to @to, which is empty; @from has nodes above
+ * its leaves (level >= 2). Whole subtrees move, so it takes the time of a
+ * look-up. On failure the transaction must be aborted. 0, -ENOSPC, -ENOMEM.
+ */
+int table_split(struct tx *tx, struct ztable *from, uint64_t first,
+		struct ztable *to);
+
+/* Bring the counts up to date with what @tx has changed. */
+void table_settle(struct tx *tx);
+
+/*
+ * Number of slots in use from @first on, without a walk through them. Changes
+ * of an open transaction have to be settled.
+ */
+uint64_t table_count(const struct ztable *t, uint64_t first);
 
 /*
  * Find the first slot that is not 0 at or after *@idx (table_next) or the last
@@ -59,7 +89,10 @@ bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val);
  */
 uint64_t table_next_hole(const struct ztable *t, uint64_t idx);
 
-/* Call @fn for each node (not the inline slot); for verification. */
+/*
+ * For verification: call @fn for each node (not the inline slot) until it
+ * returns non-zero, which is then returned; -EUCLEAN when a count is wrong.
+ */
 int table_for_each_node(const struct ztable *t,
 			int (*fn)(uint64_t node, unsigned order, void *arg),
 			void *arg);

@@ -70,7 +70,7 @@ static int set_bucket(struct tx *tx, struct zinode *dir, uint64_t b,
 	}
 	err = table_prepare(tx, &dir->dir.buckets, b, &slot);
 	if (!err)
-		tx_set(tx, slot, head);
+		table_set(tx, &dir->dir.buckets, b, slot, head);
 	return err;
 }
 
@@ -168,7 +168,7 @@ int dentry_add(struct tx *tx, struct zinode *dir, const char *name, size_t len,
 	err = table_prepare(tx, &dir->dir.entries, cookie, &slot);
 	if (err)
 		return err;
-	tx_set(tx, slot, addr_of(d));
+	table_set(tx, &dir->dir.entries, cookie, slot, addr_of(d));
 	err = set_bucket(tx, dir, b, addr_of(d));
 	if (err)
 		return err;
@@ -254,8 +254,8 @@ int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 	const struct dentry *d;
 
 	for (; table_next(&dir->dir.entries, &cookie, &val); cookie++, n++) {
-		int err = check_entry(fs, dir, dentry_at(val), cookie, msg,
-				      size);
+		int err =
+			check_entry(fs, dir, dentry_at(val), cookie, msg, size);
 
 		if (err)
 			return err;
@@ -271,7 +271,8 @@ int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 	    dir->size == n * DIRENT_SIZE)
 		return 0;
 	snprintf(msg, size,
-		 "directory %lu: %lu entries by count, %lu by cookie, %lu in chains, size %lu",
+		 "directory %lu: %lu entries by count, %lu by cookie, %lu in "
+		 "chains, size %lu",
 		 inode_ino(dir), dir->dir.nr_entries, n, chained, dir->size);
 	return -EUCLEAN;
 }

@@ -78,10 +78,9 @@ static void read_piece(void *arg, unsigned piece, struct arena_thread *at,
 		__atomic_store_n(&j->err, err, __ATOMIC_RELAXED);
 		seen = __atomic_load_n(&j->bad, __ATOMIC_RELAXED);
 		while (j->first + i < seen &&
-		       !__atomic_compare_exchange_n(&j->bad, &seen,
-						    j->first + i, false,
-						    __ATOMIC_RELAXED,
-						    __ATOMIC_RELAXED))
+		       !__atomic_compare_exchange_n(
+			       &j->bad, &seen, j->first + i, false,
+			       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			;
 		return;
 	}
@@ -255,7 +254,7 @@ static int put_block(struct tx *tx, struct zinode *i, uint64_t block,
 			table_clear(tx, &i->file.blocks, block);
 		return err;
 	}
-	tx_set(tx, where, slot);
+	table_set(tx, &i->file.blocks, block, where, slot);
 	block_release(tx, old);
 	block_count(tx, slot, 1);
 	if (b->kind == BLOCK_OBJ && b->alg == ZCOMP_RAW)
@@ -362,7 +361,8 @@ static void report_lost_write(struct tx *tx, const struct zinode *i,
 {
 	zsfs_stat_bump(tx->th, ST_LATE_LOST);
 	zsfs_log(LOG_ERR,
-		 "inode %lu: no room for a write to its shared mapping at offset %lu",
+		 "inode %lu: no room for a write to its shared mapping at "
+		 "offset %lu",
 		 inode_nodeid(tx->fs, i), off);
 }
 
@@ -404,7 +404,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	i->mtime = i->ctime = ztime_now();
 	if (flags & WRITE_KILL_PRIV)
 		tx->mode_changed = inode_kill_priv(i);
-	tx_stat(tx, ST_WRITTEN_BLOCKS, (int64_t)(e.whole + !!e.head_len +
-						 !!e.tail_len));
+	tx_stat(tx, ST_WRITTEN_BLOCKS,
+		(int64_t)(e.whole + !!e.head_len + !!e.tail_len));
 	return 0;
 }

@@ -20,23 +20,23 @@ struct check {
 	struct zsfs *fs;
 	char *msg;
 	size_t size;
-	struct numbers links;   /* ino of each entry's inode */
+	struct numbers links;	/* ino of each entry's inode */
 	struct numbers subdirs; /* ino of the directory, one per subdirectory */
-	uint8_t *handles;  /* bitmap: each handle a slot names */
-	size_t handle_max; /* bytes of it */
+	uint8_t *handles;	/* bitmap: each handle a slot names */
+	size_t handle_max;	/* bytes of it */
 	uint64_t nr_handles;
 	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
 	int64_t stat[ST_NR];
 	uint64_t reaping; /* inodes on the reap list */
-	bool gently; /* give up when a request waits */
+	bool gently;	  /* give up when a request waits */
 };
 
 static int gone_on_long_enough(const struct check *c)
 {
 	return c->gently && __atomic_load_n(&c->fs->kept_waiting,
-					    __ATOMIC_RELAXED) ?
-		       -EAGAIN :
-		       0;
+					    __ATOMIC_RELAXED)
+		       ? -EAGAIN
+		       : 0;
 }
 
 /* The same for the pool's check. */
@@ -116,7 +116,17 @@ static int count_node(uint64_t node, unsigned order, void *arg)
 {
 	(void)node;
 	count_slab(arg, sizeof(uint64_t) << order);
-	return 0;
+	return gone_on_long_enough(arg);
+}
+
+static int check_table(struct check *c, const struct zinode *i,
+		       const struct ztable *t)
+{
+	int err = table_for_each_node(t, count_node, c);
+
+	if (err == -EUCLEAN)
+		return fail(c, "inode %lu: a table counts wrong", inode_ino(i));
+	return err;
 }
 
 static int name_handle(struct check *c, uint32_t handle)
@@ -165,21 +175,18 @@ static int check_file(struct check *c, const struct zinode *i, bool reaping)
 {
 	uint64_t idx = 0, slot, n = 0;
 	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+	int err = check_table(c, i, &i->file.blocks);
 
-	table_for_each_node(&i->file.blocks, count_node, c);
-	for (; table_next(&i->file.blocks, &idx, &slot); idx++, n++) {
-		int err = check_slot(c, i, idx, slot);
-
+	for (; !err && table_next(&i->file.blocks, &idx, &slot); idx++, n++) {
+		err = check_slot(c, i, idx, slot);
 		if (!err && n % 64 == 0)
 			err = gone_on_long_enough(c);
-		if (err)
-			return err;
-		if (!reaping && idx >= end)
-			return fail(c, "inode %lu: block %lu behind its end",
-				    inode_ino(i), idx);
+		if (!err && !reaping && idx >= end)
+			err = fail(c, "inode %lu: block %lu behind its end",
+				   inode_ino(i), idx);
 	}
-	if (reaping)
-		return 0;
+	if (err || reaping)
+		return err;
 	c->stat[ST_BLOCKS] += (int64_t)n;
 	if (n != i->blocks)
 		return fail(c, "inode %lu: %lu blocks, counted %lu",
@@ -204,8 +211,8 @@ static int check_entry(struct check *c, const struct zinode *dir,
 	if (err || !S_ISDIR(i->mode))
 		return err;
 	if (i->dir.parent != inode_ino(dir))
-		return fail(c, "directory %lu: its parent is not %lu",
-			    d->ino, inode_ino(dir));
+		return fail(c, "directory %lu: its parent is not %lu", d->ino,
+			    inode_ino(dir));
 	return add_number(&c->subdirs, inode_ino(dir));
 }
 
@@ -214,8 +221,10 @@ static int check_directory(struct check *c, const struct zinode *dir)
 	const struct dentry *d;
 	int err = dentry_verify(c->fs, dir, c->msg, c->size);
 
-	table_for_each_node(&dir->dir.entries, count_node, c);
-	table_for_each_node(&dir->dir.buckets, count_node, c);
+	if (!err)
+		err = check_table(c, dir, &dir->dir.entries);
+	if (!err)
+		err = check_table(c, dir, &dir->dir.buckets);
 	for (d = dentry_next(dir, 0); !err && d;
 	     d = dentry_next(dir, d->cookie + 1))
 		err = check_entry(c, dir, d);
@@ -274,8 +283,8 @@ static int check_links(void *obj, void *arg)
 		return fail(c, "directory %lu has %lu names", inode_ino(i),
 			    names);
 	if (i->nlink != want)
-		return fail(c, "inode %lu: %u links, counted %lu",
-			    inode_ino(i), i->nlink, want);
+		return fail(c, "inode %lu: %u links, counted %lu", inode_ino(i),
+			    i->nlink, want);
 	return 0;
 }
 
@@ -428,8 +437,7 @@ void zsfs_leave(struct zsfs_thread *th)
 int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 {
 	struct zsfs_thread *self = inside;
-	struct check c = {
-		.fs = fs, .msg = msg, .size = size, .gently = gently};
+	struct check c = {.fs = fs, .msg = msg, .size = size, .gently = gently};
 	int err;
 
 	if (pthread_mutex_trylock(&fs->verify_lock))

@@ -12,7 +12,7 @@
 /* Blocks freed by one transaction. */
 #define STEP_BLOCKS 128u
 /* Undo entries and frees that freeing one block may take with its nodes. */
-#define BLOCK_UNDO  16u
+#define BLOCK_UNDO  20u
 #define BLOCK_FREES 14u
 
 /*
@@ -81,92 +81,6 @@ void reap_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
 
 /* ---- cutting ---- */
 
-/* Number of blocks from @first on; stops counting at @max. */
-static uint64_t count_from(const struct ztable *t, uint64_t first, uint64_t max)
-{
-	uint64_t idx = first, slot, n = 0;
-
-	for (; n < max && table_next(t, &idx, &slot); idx++)
-		n++;
-	return n;
-}
-
-/*
- * Move everything from @first on into @to, an empty table of the same shape:
- * whole subtrees where possible, and the upper part of each node on the way to
- * @first. On failure *@to holds a part, and the transaction must be aborted.
- */
-static int split_table(struct tx *tx, struct ztable *from, uint64_t first,
-		       struct ztable *to)
-{
-	uint64_t *src = (uint64_t *)(uintptr_t)from->root;
-	uint64_t *link = &to->root;
-
-	to->level = from->level;
-	to->order = from->order;
-	for (unsigned l = from->level; l >= 1; l--) {
-		unsigned d = (unsigned)(first >> ((l - 1) * TABLE_ORDER)) &
-			     (TABLE_WIDTH - 1);
-		uint64_t *dst;
-		void *p;
-		int err = tx_slab_alloc(tx, SLAB_BUF_512, &p);
-
-		if (err)
-			return err;
-		dst = p;
-		memset(dst, 0, TABLE_WIDTH * sizeof(*dst));
-		*link = (uint64_t)(uintptr_t)dst;
-		for (unsigned k = l > 1 ? d + 1 : d; k < TABLE_WIDTH; k++) {
-			dst[k] = src[k];
-			if (src[k])
-				tx_set(tx, &src[k], 0);
-		}
-		if (l == 1 || !src[d])
-			break;
-		link = &dst[d];
-		src = (uint64_t *)(uintptr_t)src[d];
-	}
-	return 0;
-}
-
-static bool node_is_empty(const uint64_t *node)
-{
-	for (unsigned k = 0; k < TABLE_WIDTH; k++)
-		if (node[k])
-			return false;
-	return true;
-}
-
-/* Drop the empty nodes of a table that split_table() just filled raw. */
-static void trim_raw(struct tx *tx, struct ztable *t, uint64_t first)
-{
-	uint64_t *path[13];
-	unsigned low = t->level;
-
-	path[low] = (uint64_t *)(uintptr_t)t->root;
-	for (unsigned l = t->level; l > 1; l--) {
-		unsigned d = (unsigned)(first >> ((l - 1) * TABLE_ORDER)) &
-			     (TABLE_WIDTH - 1);
-
-		if (!path[l][d])
-			break;
-		path[l - 1] = (uint64_t *)(uintptr_t)path[l][d];
-		low = l - 1;
-	}
-	for (unsigned l = low; l <= t->level; l++) {
-		unsigned d = (unsigned)(first >> (l * TABLE_ORDER)) &
-			     (TABLE_WIDTH - 1);
-
-		if (!node_is_empty(path[l]))
-			return;
-		tx_free(tx, slab_ref(path[l]));
-		if (l == t->level)
-			memset(t, 0, sizeof(*t));
-		else
-			path[l + 1][d] = 0;
-	}
-}
-
 /* Give what is from @first on to a nameless inode on the reap list. */
 static int detach(struct tx *tx, struct zinode *i, uint64_t first)
 {
@@ -187,13 +101,10 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first)
 		i->file.blocks.level = 0;
 		i->file.blocks.order = 0;
 	} else {
-		err = split_table(tx, &i->file.blocks, first,
+		err = table_split(tx, &i->file.blocks, first,
 				  &ghost->file.blocks);
 		if (err)
 			return err;
-		trim_raw(tx, &ghost->file.blocks, first);
-		/* Prunes the nodes on the way that became empty. */
-		table_clear(tx, &i->file.blocks, first);
 	}
 	put_on_list(tx, ghost);
 	return 0;
@@ -201,21 +112,22 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first)
 
 int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 {
-	uint64_t n = count_from(&i->file.blocks, first, STEP_BLOCKS + 1);
-	/* Where blocks lie far apart each may take a node of each level along. */
+	/* Where blocks lie far apart each may take a node of each level along.
+	 */
 	unsigned nodes = i->file.blocks.level + 1;
+	uint64_t n;
 	int err = 0;
 
-	if (n <= STEP_BLOCKS && tx_has_room(tx, (unsigned)n * (nodes + 1) + 64,
+	table_settle(tx);
+	n = table_count(&i->file.blocks, first);
+	if (n <= STEP_BLOCKS && tx_has_room(tx, (unsigned)n * (nodes + 6) + 64,
 					    (unsigned)n * nodes + 32)) {
-		bool all = free_tail(tx, &i->file.blocks, first,
-				     STEP_BLOCKS + 1);
+		bool all =
+			free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
 
 		assert(all);
 		(void)all;
 	} else {
-		n = first ? count_from(&i->file.blocks, first, UINT64_MAX) :
-			    i->blocks;
 		/* Deleting works when the arena is full, too. */
 		zsfs_use_reserve(tx->th, true);
 		err = detach(tx, i, first);

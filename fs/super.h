@@ -15,20 +15,20 @@
 #include "arena.h"
 #include "undo.h"
 
-#define ZSFS_MAGIC  UINT64_C(0x31303073667a735a)
+#define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 3u
+#define ZSFS_LAYOUT 4u
 #endif
 
-#define ZSFS_BLOCK_SIZE  4096u
+#define ZSFS_BLOCK_SIZE	 4096u
 #define ZSFS_BLOCK_SHIFT 12
-#define ZSFS_MAX_WRITE   (1u << 20)
-#define ZSFS_MAX_BLOCKS  (ZSFS_MAX_WRITE / ZSFS_BLOCK_SIZE)
-#define ZSFS_NAME_MAX    255u
+#define ZSFS_MAX_WRITE	 (1u << 20)
+#define ZSFS_MAX_BLOCKS	 (ZSFS_MAX_WRITE / ZSFS_BLOCK_SIZE)
+#define ZSFS_NAME_MAX	 255u
 
 /* Request and recorded-reply buffers of a slot. */
-#define ZSFS_REQ_SIZE   (ZSFS_MAX_WRITE + 2 * ARENA_PAGE_SIZE)
+#define ZSFS_REQ_SIZE	(ZSFS_MAX_WRITE + 2 * ARENA_PAGE_SIZE)
 #define ZSFS_REPLY_SIZE (64u << 10)
 
 /*
@@ -37,19 +37,19 @@
  * cells may be negative.
  */
 enum zsfs_stat {
-	ST_BLOCKS,      /* blocks that files hold (not holes) */
-	ST_INODES,      /* inodes that are not being reaped, root included */
-	ST_OBJS,        /* blocks kept as pool objects */
+	ST_BLOCKS,	/* blocks that files hold (not holes) */
+	ST_INODES,	/* inodes that are not being reaped, root included */
+	ST_OBJS,	/* blocks kept as pool objects */
 	ST_COMPR_BYTES, /* their payload bytes */
-	ST_SAME,        /* same-filled blocks, zero included */
-	ST_HUGE,        /* blocks stored raw */
+	ST_SAME,	/* same-filled blocks, zero included */
+	ST_HUGE,	/* blocks stored raw */
 	/* The rest only grows. */
 	ST_HUGE_SINCE,
 	ST_FAILED_READS,
 	ST_FAILED_WRITES,
-	ST_CORRUPT, /* blocks whose content did not verify */
+	ST_CORRUPT,   /* blocks whose content did not verify */
 	ST_LATE_LOST, /* late writes of shared mappings that found no room */
-	ST_FREED,   /* blocks freed (zram's notify_free) */
+	ST_FREED,     /* blocks freed (zram's notify_free) */
 	ST_READ_BLOCKS,
 	ST_WRITTEN_BLOCKS,
 	ST_NR,
@@ -62,8 +62,8 @@ enum zsfs_stat {
  * be the request's fault (takeover.h). Only changed in a takeover.
  */
 struct zsfs_suspect {
-	uint64_t unique; /* 0 = free */
-	uint64_t life;	 /* zsfs_super.life that was counted last */
+	uint64_t unique;  /* 0 = free */
+	uint64_t life;	  /* zsfs_super.life that was counted last */
 	uint32_t crashes; /* deaths by its own fault, as far as one can tell */
 	uint32_t kills;	  /* deaths without a cause, and without progress */
 };
@@ -76,16 +76,16 @@ struct zsfs_super {
 	uint32_t nr_slots;
 	uint32_t inode_size;
 	uint32_t slot_size;
-	uint64_t root;     /* address of the root directory's inode */
-	uint64_t next_gen; /* generation of the next inode; atomic */
+	uint64_t root;	    /* address of the root directory's inode */
+	uint64_t next_gen;  /* generation of the next inode; atomic */
 	uint64_t reap_head; /* inodes with blocks to free; zsfs.reap_lock */
 	uint64_t snap_head; /* snapshots of virtual files; zsfs.snap_lock */
 	uint64_t snap_next; /* number of the next snapshot; zsfs.snap_lock */
-	uint64_t seed;      /* of the directories' name hash */
+	uint64_t seed;	    /* of the directories' name hash */
 	/* Settings that can be changed live; written as single words. */
 	uint64_t size_limit;  /* bytes of file content, 0 = none */
 	uint64_t inode_limit; /* inodes, 0 = none */
-	uint64_t comp;        /* enum zcomp_alg | level << 8 */
+	uint64_t comp;	      /* enum zcomp_alg | level << 8 */
 	/*
 	 * What the arena held when the system was found short of memory
 	 * (pressure.h), which new content must not exceed; 0 = it is not.
@@ -103,9 +103,9 @@ struct zsfs_super {
 	int64_t created; /* seconds since the epoch */
 	uint64_t noatime;
 	/* Deaths and what they were about; only changed in a takeover. */
-	uint64_t life; /* of how many workers */
+	uint64_t life;	       /* of how many workers */
 	uint64_t replies_seen; /* replies sent when the last one took over */
-	uint64_t crashed; /* a thread without a request of its own did */
+	uint64_t crashed;      /* a thread without a request of its own did */
 	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
 	/* What the last verification said; "" = never run. */
 	char verify_text[512];
@@ -119,7 +119,7 @@ struct zsfs_super {
 /* States of a slot's transaction (tx.h). */
 enum tx_state {
 	TX_IDLE = 0,
-	TX_ACTIVE = 1,    /* undo log open: a successor rolls back */
+	TX_ACTIVE = 1,	  /* undo log open: a successor rolls back */
 	TX_COMMITTED = 2, /* changes are permanent, frees not yet all done */
 	/* The same, and reply[] answers the request: never execute it again. */
 	TX_ANSWERED = 3,
@@ -149,9 +149,10 @@ struct zsfs_slot {
 	uint32_t sending; /* the kernel may have had the answer already */
 	uint32_t crashed; /* this thread made the process die */
 	uint64_t replies; /* answers sent */
-	/* Nodeids whose attributes the request changes behind the kernel's back. */
+	/* Nodeids whose attributes the request changes behind the kernel's
+	 * back. */
 	uint64_t touched[2]; /* 0 = none */
-	uint64_t nr_alloc; /* entries of alloc[] that may be in use */
+	uint64_t nr_alloc;   /* entries of alloc[] that may be in use */
 	uint64_t nr_free;
 	uint64_t alloc[TX_MAX_ALLOC]; /* refs taken, freed by rollback */
 	uint64_t free[TX_MAX_FREE];   /* refs to free after the commit */

@@ -31,6 +31,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->count_stripe = -1;
 	tx->mode_changed = false;
 	tx->replied = false;
+	tx->uncounted.table = NULL;
 	tx->reserved_blocks = 0;
 	tx->reserved_inodes = 0;
 	for (unsigned i = 0; i < ST_NR; i++)
@@ -86,8 +87,8 @@ static bool try_stripe(struct tx *tx, unsigned stripe, enum lock_mode mode)
 {
 	pthread_rwlock_t *l = &tx->fs->locks[stripe].lock;
 
-	return mode == LOCK_EXCL ? !pthread_rwlock_trywrlock(l) :
-				   !pthread_rwlock_tryrdlock(l);
+	return mode == LOCK_EXCL ? !pthread_rwlock_trywrlock(l)
+				 : !pthread_rwlock_tryrdlock(l);
 }
 
 bool tx_lock_more(struct tx *tx, const struct zinode *i, enum lock_mode mode)
@@ -210,7 +211,7 @@ bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees)
 	const struct zsfs_slot *s = tx->slot;
 
 	/* What the commit itself saves stays reserved. */
-	return s->undo.n + undo + ST_NR <= s->undo.max &&
+	return s->undo.n + undo + ST_NR + TABLE_SETTLE_UNDO <= s->undo.max &&
 	       s->nr_free + frees <= TX_MAX_FREE;
 }
 
@@ -263,8 +264,8 @@ static int reserve(int64_t *used, int64_t *reserved, int64_t n, uint64_t limit)
 
 int tx_reserve_blocks(struct tx *tx, int64_t n)
 {
-	uint64_t limit = __atomic_load_n(&tx->fs->super->size_limit,
-					 __ATOMIC_RELAXED);
+	uint64_t limit =
+		__atomic_load_n(&tx->fs->super->size_limit, __ATOMIC_RELAXED);
 
 	return reserve(&tx->fs->used_blocks, &tx->reserved_blocks, n,
 		       limit >> ZSFS_BLOCK_SHIFT);
@@ -272,9 +273,9 @@ int tx_reserve_blocks(struct tx *tx, int64_t n)
 
 int tx_reserve_inodes(struct tx *tx, int64_t n)
 {
-	return reserve(&tx->fs->used_inodes, &tx->reserved_inodes, n,
-		       __atomic_load_n(&tx->fs->super->inode_limit,
-				       __ATOMIC_RELAXED));
+	return reserve(
+		&tx->fs->used_inodes, &tx->reserved_inodes, n,
+		__atomic_load_n(&tx->fs->super->inode_limit, __ATOMIC_RELAXED));
 }
 
 /* ---- ends ---- */
@@ -356,6 +357,7 @@ void tx_commit(struct tx *tx)
 	struct zsfs_slot *s = tx->slot;
 
 	assert(s->state == TX_ACTIVE);
+	table_settle(tx);
 	fold_stats(tx);
 	undo_barrier();
 	zs_crash_point();

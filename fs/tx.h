@@ -43,6 +43,7 @@
 struct zsfs;
 struct zsfs_thread;
 struct zinode;
+struct ztable;
 
 #define TX_MAX_LOCKS 6
 
@@ -69,6 +70,15 @@ struct tx {
 	bool mode_changed;
 	/* The reply was recorded: it is valid from the commit on. */
 	bool replied;
+	/*
+	 * Slots that came (went: < 0) in one leaf of a table and that its links
+	 * do not count yet (table_settle()). No table: none.
+	 */
+	struct {
+		const struct ztable *table;
+		uint64_t leaf; /* index of a slot >> TABLE_ORDER */
+		int64_t n;
+	} uncounted;
 	/* Reserved from the limits, given back on abort. */
 	int64_t reserved_blocks;
 	int64_t reserved_inodes;

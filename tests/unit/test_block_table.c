@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "block_table.h"
 #include "fs_fixture.h"
@@ -74,6 +75,16 @@ static uint64_t model_next(uint64_t from)
 	return best;
 }
 
+/* How many there are at @from and behind. */
+static uint64_t model_count(uint64_t from)
+{
+	uint64_t n = 0;
+
+	for (unsigned k = 0; k < nr_keys; k++)
+		n += keys[k].idx >= from;
+	return n;
+}
+
 static uint64_t model_last(void)
 {
 	uint64_t best = 0;
@@ -92,7 +103,7 @@ static int set_in(struct tx *tx, uint64_t idx, uint64_t val)
 	int err = table_prepare(tx, &table, idx, &slot);
 
 	if (!err)
-		tx_set(tx, slot, val);
+		table_set(tx, &table, idx, slot, val);
 	return err;
 }
 
@@ -156,6 +167,7 @@ static void check_content(void)
 		CHECK_EQ(table_get(&table, idx), val);
 	}
 	CHECK_EQ(n, nr_keys);
+	CHECK_EQ(table_count(&table, 0), nr_keys);
 	CHECK(table_last(&table, &idx, &val) == (nr_keys > 0));
 	if (nr_keys) {
 		CHECK_EQ(idx, model_last());
@@ -226,8 +238,19 @@ static void test_shapes(void)
 static void test_growing(void)
 {
 	static const uint64_t at[] = {
-		0, 1, 3, 4, 15, 16, 63, 64, 4095, 4096, 262144,
-		UINT64_C(1) << 40, UINT64_C(1) << 62,
+		0,
+		1,
+		3,
+		4,
+		15,
+		16,
+		63,
+		64,
+		4095,
+		4096,
+		262144,
+		UINT64_C(1) << 40,
+		UINT64_C(1) << 62,
 	};
 	unsigned n = sizeof(at) / sizeof(at[0]);
 
@@ -287,7 +310,14 @@ static void test_holes(void)
 static uint64_t draw_index(void)
 {
 	static const uint64_t base[] = {
-		0, 0, 0, 60, 4000, 4096, 262100, UINT64_C(1) << 36,
+		0,
+		0,
+		0,
+		60,
+		4000,
+		4096,
+		262100,
+		UINT64_C(1) << 36,
 		(UINT64_C(1) << 51) - 70,
 	};
 
@@ -330,6 +360,7 @@ static void test_random(void)
 		CHECK_EQ(table_get(&table, idx), model_get(idx));
 		found = table_next(&table, &at, &val);
 		CHECK_EQ(found ? at : UINT64_MAX, model_next(idx));
+		CHECK_EQ(table_count(&table, idx), model_count(idx));
 		at = table_next_hole(&table, idx);
 		CHECK(at >= idx && !model_get(at));
 		while (idx < at)
@@ -340,7 +371,133 @@ static void test_random(void)
 	drop_all();
 }
 
+/* ---- counts ---- */
+
+static void check_counts_from(uint64_t idx)
+{
+	for (unsigned k = 0; k < 3; k++)
+		CHECK_EQ(table_count(&table, idx + k - 1),
+			 model_count(idx + k - 1));
+}
+
+static void test_counts(void)
+{
+	for (uint64_t idx = 0; idx < 300; idx++) {
+		put(idx * 64 * 5, 3);
+		put(idx, 3);
+		check_counts_from(1);
+		check_counts_from(idx);
+		check_counts_from(idx * 64 * 5);
+		if (nr_keys > MAX_KEYS - 2)
+			break;
+	}
+	check_counts_from(UINT64_C(1) << 60);
+	drop_all();
+	CHECK_EQ(table_count(&table, 0), 0);
+}
+
+/* Several changes of several leaves by one transaction. */
+static void test_counts_in_one_go(void)
+{
+	static const uint64_t at[] = {0, 1, 64, 65, 2, 64, 5000, 66, 300000};
+	unsigned n = sizeof(at) / sizeof(at[0]);
+	struct tx *tx = tx_begin(fs->threads);
+
+	for (unsigned k = 0; k < n; k++) {
+		CHECK_EQ(set_in(tx, at[k], 9), 0);
+		model_set(at[k], 9);
+	}
+	/* A leaf goes and comes again. */
+	table_clear(tx, &table, 5000);
+	CHECK_EQ(set_in(tx, 5001, 9), 0);
+	model_clear(5000);
+	model_set(5001, 9);
+	table_settle(tx);
+	CHECK_EQ(table_count(&table, 0), nr_keys);
+	table_clear(tx, &table, 1);
+	model_clear(1);
+	tx_commit(tx);
+	check_content();
+	drop_all();
+}
+
+static int split(uint64_t first, struct ztable *to)
+{
+	struct tx *tx = tx_begin(fs->threads);
+	int err;
+
+	memset(to, 0, sizeof(*to));
+	err = table_split(tx, &table, first, to);
+	if (err)
+		return tx_abort(tx, err);
+	tx_commit(tx);
+	return 0;
+}
+
+/* What was cut off is checked in the place of the table, then dropped. */
+static void check_split_off(struct ztable *off, uint64_t first)
+{
+	struct ztable rest = table;
+	uint64_t idx = 0, val, n = 0, nodes = count_nodes();
+
+	table = *off;
+	for (; table_next(&table, &idx, &val); idx++, n++) {
+		CHECK(idx >= first);
+		CHECK_EQ(val, model_get(idx));
+	}
+	CHECK_EQ(n, model_count(first));
+	CHECK_EQ(table_count(&table, 0), n);
+	CHECK_EQ(count_nodes() + nodes, fixture_objects(fs));
+	while (table_last(&table, &idx, &val)) {
+		drop(idx);
+		CHECK_EQ(table_count(&table, 0), --n);
+	}
+	table = rest;
+	check_content();
+}
+
+static void test_split(void)
+{
+	for (unsigned k = 0; k < 400; k++) {
+		uint64_t first = draw_index();
+		struct ztable off;
+
+		for (unsigned n = rnd(300); n > 0 && nr_keys < MAX_KEYS; n--)
+			put(draw_index(), 1 + n);
+		put(64 + rnd(5000), 7);
+		CHECK_EQ(split(first, &off), 0);
+		check_split_off(&off, first);
+		if (table.level < 2)
+			drop_all();
+	}
+	drop_all();
+}
+
 #if ZS_DEBUG_LEVEL >= 1
+
+static void test_split_failing(void)
+{
+	struct ztable off;
+	unsigned n = 1;
+
+	for (unsigned k = 0; k < 200; k++)
+		put(rnd(2) ? rnd(10000) : 262100 + rnd(70), 4);
+	for (;; n++) {
+		int err;
+
+		fixture_fail_at(n);
+		err = split(4100, &off);
+		if (!fixture_has_failed())
+			break;
+		fixture_fail_at(0);
+		CHECK_EQ(err, -ENOSPC);
+		check_content();
+	}
+	fixture_fail_at(0);
+	CHECK(n > 2);
+	check_split_off(&off, 4100);
+	drop_all();
+}
 
 /* Prepare @idx with the n'th allocation failing, for every n. */
 static void try_failing(uint64_t idx)
@@ -353,7 +510,7 @@ static void try_failing(uint64_t idx)
 		fixture_fail_at(n);
 		err = table_prepare(tx, &table, idx, &slot);
 		if (!err)
-			tx_set(tx, slot, 1);
+			table_set(tx, &table, idx, slot, 1);
 		/* A write that got shorter commits what it has. */
 		tx_commit(tx);
 		if (!fixture_has_failed()) {
@@ -378,7 +535,7 @@ static void test_failing(void)
 	};
 	/* What is there before: nothing, one, small leaves, taller tables. */
 	static const uint64_t there[][3] = {
-		{0, 0, 0},   {1, 2, 3},    {6, 6, 6},
+		{0, 0, 0},   {1, 2, 3},	   {6, 6, 6},
 		{40, 40, 0}, {64, 64, 64}, {5000, 64, 0},
 	};
 
@@ -395,13 +552,12 @@ static void test_failing(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_shapes),
-	CHECK_CASE(test_growing),
-	CHECK_CASE(test_overwriting),
-	CHECK_CASE(test_holes),
-	CHECK_CASE(test_random),
+	CHECK_CASE(test_shapes),	   CHECK_CASE(test_growing),
+	CHECK_CASE(test_overwriting),	   CHECK_CASE(test_holes),
+	CHECK_CASE(test_random),	   CHECK_CASE(test_counts),
+	CHECK_CASE(test_counts_in_one_go), CHECK_CASE(test_split),
 #if ZS_DEBUG_LEVEL >= 1
-	CHECK_CASE(test_failing),
+	CHECK_CASE(test_split_failing),	   CHECK_CASE(test_failing),
 #endif
 };
 
