@@ -20,6 +20,7 @@
 #include "keep.h"
 #include "log.h"
 #include "mount.h"
+#include "proctitle.h"
 #include "replace.h"
 #include "worker.h"
 
@@ -449,6 +450,7 @@ static void init_keeper(struct keeper *kp, struct keep *k)
 	sigset_t set;
 
 	prctl(PR_SET_NAME, "zsfs");
+	proctitle_set("keeper", k->mountpoint);
 	*kp = (struct keeper){.k = k, .place.mountpoint = k->mountpoint};
 	memcpy(kp->place.dev, k->dev, sizeof(kp->place.dev));
 	replace_init(&kp->replace, k);

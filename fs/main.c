@@ -22,6 +22,7 @@
 #include "mount.h"
 #include "options.h"
 #include "preflight.h"
+#include "proctitle.h"
 #include "replace.h"
 #include "worker.h"
 
@@ -196,8 +197,7 @@ static int run(const struct zsfs_options *o, bool privileged)
 
 /*
  * How a keeper starts the program that replaces it (replace.h): its role, the
- * keep page's descriptor and a bank; the mountpoint is only for those who look
- * at the list of processes.
+ * keep page's descriptor and a bank; the mountpoint makes room for the title.
  */
 static int run_role(char **argv, bool keeper)
 {
@@ -229,6 +229,7 @@ int main(int argc, char **argv)
 	char msg[OPTIONS_MSG_SIZE];
 	int err;
 
+	proctitle_init(argc, argv);
 	if (argc == 5 && !strcmp(argv[1], "--worker"))
 		return run_role(argv, false);
 	if (argc == 5 && !strcmp(argv[1], "--keeper"))

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,6 +23,7 @@
 #include "log.h"
 #include "mount.h"
 #include "pressure.h"
+#include "proctitle.h"
 #include "server.h"
 #include "suspect.h"
 #include "takeover.h"
@@ -40,9 +42,13 @@ struct worker {
 	bool attached; /* started while the keeper had its terminal */
 };
 
-static void name_process(const char *name)
+static void name_process(const struct worker *w, const char *role)
 {
+	char name[16];
+
+	snprintf(name, sizeof(name), "zsfs-%s", role);
 	prctl(PR_SET_NAME, name);
+	proctitle_set(role, w->k->mountpoint);
 }
 
 /* ---- the keeper and its signals ---- */
@@ -153,7 +159,7 @@ static void become_active(struct worker *w, bool first)
 {
 	struct keep *k = w->k;
 
-	name_process("zsfs-worker");
+	name_process(w, "worker");
 	k->active_bank = w->bank;
 	keep_set(&k->active_pid, (uint32_t)getpid());
 	if (!first)
@@ -287,7 +293,7 @@ void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 		.attached = attached,
 	};
 
-	name_process(first ? "zsfs-worker" : "zsfs-standby");
+	name_process(&w, first ? "worker" : "standby");
 	prepare(&w, first);
 	start_watching(&w);
 	if (first) {

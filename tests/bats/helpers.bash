@@ -273,14 +273,18 @@ wait_daemon() {
 	return $rc
 }
 
-# Process ids of what serves this mountpoint: keepers, workers, standbys.
+# Process ids of what serves this mountpoint: keepers, workers, standbys. They
+# have it in their titles, a single process as its last argument.
 processes_of() {
 	local exe arg
 
 	while read -r exe; do
 		mapfile -d '' -t arg <"${exe%exe}cmdline" 2>/dev/null || continue
+		[ ${#arg[@]} -gt 0 ] || continue
 		exe=${exe#/proc/}
-		[ "${arg[-1]}" != "$1" ] || echo "${exe%/exe}"
+		case ${arg[-1]} in
+		"$1" | "zsfs: "[a-z]*" $1") echo "${exe%/exe}" ;;
+		esac
 	done < <(find /proc/[0-9]*/exe -maxdepth 0 -lname "$(realpath "$ZSFS")" 2>/dev/null)
 }
 

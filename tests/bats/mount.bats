@@ -47,7 +47,7 @@ no_daemon() { [ -z "$(daemons_of "$M")" ]; }
 	cd "$T"
 	out=$(timeout 20 "$ZSFS" m </dev/null 2>&1 3>&- 4>&-)
 	same "$out" ""
-	pid=$(daemons_of m)
+	pid=$(daemons_of "$M")
 	same "$(readlink "/proc/$pid/cwd")" /
 	for fd in 0 1 2; do
 		same "$(readlink "/proc/$pid/fd/$fd")" /dev/null
@@ -55,8 +55,7 @@ no_daemon() { [ -z "$(daemons_of "$M")" ]; }
 	same "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid"
 	expect ok put "$M/f" 1000
 	zsfs_umount
-	gone() { [ -z "$(daemons_of m)" ]; }
-	poll 10 gone
+	poll 10 no_daemon
 }
 
 @test "mount: SIGTERM, SIGINT and SIGHUP unmount cleanly" {

@@ -337,6 +337,49 @@ verify_clean() {
 	umount -l "$M"
 }
 
+# What ps(1) shows of a process.
+title() {
+	ps -o args= -p "$1"
+}
+
+titles() {
+	[ "$(title "$(json .survival.keeper)")" = "zsfs: keeper $M" ] &&
+		[ "$(title "$(worker)")" = "zsfs: worker $M" ] &&
+		[ "$(title "$(standby)")" = "zsfs: standby $M" ]
+}
+
+@test "survive: ps tells keeper, worker and standby apart" {
+	need ps
+	zsfs_mount
+	ready
+	titles
+	kill_worker 9
+	poll 10 quiet titles
+	"$ZSFS" --replace "$M"
+	poll 10 quiet titles
+	# Names for pkill and top stay what they were.
+	same "$(cat "/proc/$(worker)/comm" "/proc/$(standby)/comm" | xargs)" \
+		"zsfs-worker zsfs-standby"
+	# The environment has gone elsewhere, whole.
+	zsfs_umount
+	wait_daemon
+	(
+		cd "$T"
+		env -i "LONG=$(printf 'x%.0s' {1..5000})" PATH="$PATH" "$ZSFS" -f m \
+			</dev/null >>"$LOG" 2>&1 3>&- 4>&- &
+		echo $! >"$T/pid"
+	)
+	poll 10 is_mounted "$M"
+	ready
+	titles
+	zsfs_umount
+	gone() { ! kill -0 "$(cat "$T/pid")" 2>/dev/null; }
+	poll 10 gone
+	# With little room it says what it can.
+	(cd "$T" && exec env -i "$ZSFS" m 3>&- 4>&-)
+	[[ "zsfs: worker $M" == "$(title "$(worker)")"* ]]
+}
+
 @test "survive: nosurvive is one process, whose death is the end" {
 	zsfs_mount -o nosurvive
 	same "$(processes_of "$M")" "$DAEMON"
