@@ -30,9 +30,9 @@
  * Standbys that come to nothing are followed by others at once only so often;
  * then the pauses between them double, up to the longest.
  */
-#define STANDBY_TRIES 10u
-#define PAUSE_MSECS 10u
-#define MAX_DOUBLINGS 6u
+#define STANDBY_TRIES	10u
+#define PAUSE_MSECS	10u
+#define MAX_DOUBLINGS	6u
 #define MAX_PAUSE_MSECS 1000u
 /* For workers to let go of the starter's terminal. */
 #define DETACH_MSECS 1000
@@ -40,22 +40,22 @@
 struct keeper {
 	struct keep *k;
 	struct mount_place place;
-	int signals;	   /* signalfd */
-	pid_t active;	   /* 0 = it has died */
-	pid_t standby;	   /* 0 = none */
-	pid_t teacher;	   /* 0 = not running */
-	bool taught;	   /* the mount was seen to work */
-	bool settled;	   /* started, and gone to the background */
-	bool worked;	   /* whoever started it was told that it works */
-	unsigned failures; /* deaths that count (keeper.h), in a row */
+	int signals;		/* signalfd */
+	pid_t active;		/* 0 = it has died */
+	pid_t standby;		/* 0 = none */
+	pid_t teacher;		/* 0 = not running */
+	bool taught;		/* the mount was seen to work */
+	bool settled;		/* started, and gone to the background */
+	bool worked;		/* whoever started it was told that it works */
+	unsigned failures;	/* deaths that count (keeper.h), in a row */
 	uint32_t oom_takeovers; /* when a worker last died */
 	unsigned standby_failures; /* in a row */
 	uint64_t standby_since;	   /* clock_ms() */
 	uint64_t pause_until; /* no standby is started before, clock_ms() */
-	unsigned attached; /* workers started with the terminal */
-	bool ending; /* the end was asked for */
-	bool over;   /* leave the loop */
-	int status;  /* exit code then */
+	unsigned attached;    /* workers started with the terminal */
+	bool ending;	      /* the end was asked for */
+	bool over;	      /* leave the loop */
+	int status;	      /* exit code then */
 	struct replace replace;
 };
 
@@ -114,10 +114,11 @@ static void end(struct keeper *kp, int status)
 
 static void give_up(struct keeper *kp, const char *why)
 {
-	zsfs_log(LOG_ERR,
-		 "%s: giving up. Every access to %s fails from now on; what was "
-		 "in it is lost; unmount it",
-		 why, kp->place.mountpoint);
+	zsfs_log(
+		LOG_ERR,
+		"%s: giving up. Every access to %s fails from now on; what was "
+		"in it is lost; unmount it",
+		why, kp->place.mountpoint);
 	end(kp, 1);
 }
 
@@ -206,9 +207,11 @@ static void pause_standbys(struct keeper *kp)
 				? MAX_PAUSE_MSECS
 				: PAUSE_MSECS << (n - STANDBY_TRIES);
 	if (n == STANDBY_TRIES)
-		zsfs_log(LOG_NOTICE,
-			 "%u workers in a row came to nothing before they could "
-			 "serve (is there memory?): trying on, with pauses", n);
+		zsfs_log(
+			LOG_NOTICE,
+			"%u workers in a row came to nothing before they could "
+			"serve (is there memory?): trying on, with pauses",
+			n);
 	kp->pause_until = clock_ms() + pause;
 }
 

@@ -75,15 +75,16 @@ static void on_signal(struct worker *w, int sig)
 
 static void on_keeper_death(struct worker *w)
 {
-	uint32_t pid = __atomic_exchange_n(&w->k->keeper_pid, 0,
-					   __ATOMIC_ACQ_REL);
+	uint32_t pid =
+		__atomic_exchange_n(&w->k->keeper_pid, 0, __ATOMIC_ACQ_REL);
 
 	keep_set(&w->k->drain, 0);
 	if (pid)
-		zsfs_log(LOG_WARNING,
-			 "the keeper (process %u) has died: serving %s goes on, "
-			 "but no more standbys are started",
-			 pid, w->k->mountpoint);
+		zsfs_log(
+			LOG_WARNING,
+			"the keeper (process %u) has died: serving %s goes on, "
+			"but no more standbys are started",
+			pid, w->k->mountpoint);
 }
 
 static void *watch_main(void *arg)
@@ -102,7 +103,8 @@ static void *watch_main(void *arg)
 		if (attached && keep_get(&w->k->detach)) {
 			daemon_leave_terminal();
 			attached = false;
-			__atomic_add_fetch(&w->k->detached, 1, __ATOMIC_RELEASE);
+			__atomic_add_fetch(&w->k->detached, 1,
+					   __ATOMIC_RELEASE);
 			keep_wake(w->k);
 		}
 		if (fds[1].fd >= 0 && fds[1].revents) {
@@ -226,10 +228,11 @@ static void on_ready(void *arg)
 static void refuse(const char *what, int err)
 {
 	if (err == -EPROTO)
-		zsfs_log(LOG_ERR,
-			 "%s: damaged, or of another layout than this program's "
-			 "(version " ZSFS_VERSION ", layout %u)",
-			 what, ZSFS_LAYOUT);
+		zsfs_log(
+			LOG_ERR,
+			"%s: damaged, or of another layout than this program's "
+			"(version " ZSFS_VERSION ", layout %u)",
+			what, ZSFS_LAYOUT);
 	else
 		zsfs_log(LOG_ERR, "%s: %s", what, strerror(-err));
 	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
