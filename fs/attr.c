@@ -38,11 +38,15 @@ static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
 {
 	uint64_t block = size >> ZSFS_BLOCK_SHIFT;
 	unsigned at = (unsigned)(size % ZSFS_BLOCK_SIZE);
+	enum arena_claim was;
+	int err;
 
 	if (at == 0 || !table_get(&i->file.blocks, block))
 		return 0;
-	return file_patch_block(tx, i, block, at, NULL, ZSFS_BLOCK_SIZE - at,
-				true);
+	was = zsfs_claim(tx->th, ARENA_RESERVE);
+	err = file_patch_block(tx, i, block, at, NULL, ZSFS_BLOCK_SIZE - at);
+	zsfs_unclaim(tx->th, was);
+	return err;
 }
 
 static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
@@ -56,8 +60,8 @@ static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
 	if (size > INT64_MAX)
 		return -EFBIG;
 	if (size < i->size) {
-		uint64_t first = (size + ZSFS_BLOCK_SIZE - 1) >>
-				 ZSFS_BLOCK_SHIFT;
+		uint64_t first =
+			(size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
 
 		err = zero_tail(tx, i, size);
 		if (!err)

@@ -13,12 +13,6 @@
 /* Free pages below which a full pool is not worth compacting for a write. */
 #define WORTH_COMPACTING 32
 
-/*
- * How far late writes may go beyond mem_limit: the kernel took them before
- * anybody could say no.
- */
-#define LATE_RESERVE (UINT64_C(16) << 20)
-
 /* ---- to stored form ---- */
 
 static void stage_raw(const void *src, struct staged_block *out)
@@ -78,27 +72,25 @@ static int alloc_object(struct tx *tx, const struct staged_block *b,
 
 /* At the limit: pack the pool if that gives pages, then use the reserve. */
 static int alloc_when_full(struct tx *tx, const struct staged_block *b,
-			   uint64_t old, bool late, uint64_t *ref)
+			   uint64_t old, uint64_t *ref)
 {
 	struct zsfs *fs = tx->fs;
+	enum arena_claim was;
 	int err = -ENOSPC;
 
 	if (zs_can_compact(fs->pool) >= WORTH_COMPACTING &&
 	    zs_compact(fs->pool, tx->th->at) > 0)
 		err = alloc_object(tx, b, ref);
-	if (err == -ENOSPC && (late || no_larger(fs, b, old))) {
-		zsfs_use_reserve(tx->th, true);
-		/* What would not be there would be a worker's death. */
-		if (late && !fs->super->pressure_used)
-			tx->th->at->over_limit += LATE_RESERVE;
+	if (err == -ENOSPC && no_larger(fs, b, old)) {
+		was = zsfs_claim(tx->th, ARENA_RESERVE);
 		err = alloc_object(tx, b, ref);
-		zsfs_use_reserve(tx->th, false);
+		zsfs_unclaim(tx->th, was);
 	}
 	return err;
 }
 
 int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
-		bool late, uint64_t *slot)
+		uint64_t *slot)
 {
 	struct zsfs *fs = tx->fs;
 	uint64_t *ref;
@@ -111,7 +103,7 @@ int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
 	ref = tx_alloc_ref(tx);
 	err = alloc_object(tx, b, ref);
 	if (err == -ENOSPC)
-		err = alloc_when_full(tx, b, old, late, ref);
+		err = alloc_when_full(tx, b, old, ref);
 	if (err)
 		return err;
 	*slot = slot_tagged(SLOT_OBJ, (uint32_t)REF_VALUE(*ref));

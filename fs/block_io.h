@@ -64,11 +64,10 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 /*
  * Allocate what a staged block needs and give the slot for it. @old is the slot
  * it replaces. When memory is at its limit, an overwrite that does not take
- * more than before may use the reserve, and so may everything with @late set
- * (data that was accepted before, as of a shared mapping). 0 or -errno.
+ * more than before may use the reserve. 0 or -errno.
  */
 int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
-		bool late, uint64_t *slot);
+		uint64_t *slot);
 
 /* Put the content of @slot into @dst (4096 bytes). 0, -EIO, -ENOMEM. */
 int block_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,

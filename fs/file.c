@@ -237,7 +237,7 @@ static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
  * Put a staged block in the place of what block @block holds. Locked exclusive.
  */
 static int put_block(struct tx *tx, struct zinode *i, uint64_t block,
-		     const struct staged_block *b, bool late)
+		     const struct staged_block *b)
 {
 	uint64_t old = table_get(&i->file.blocks, block), slot, *where;
 	int err = 0;
@@ -248,7 +248,7 @@ static int put_block(struct tx *tx, struct zinode *i, uint64_t block,
 		err = table_prepare(tx, &i->file.blocks, block, &where);
 	if (err)
 		return err;
-	err = block_store(tx, b, old, late, &slot);
+	err = block_store(tx, b, old, &slot);
 	if (err) {
 		if (!old)
 			table_clear(tx, &i->file.blocks, block);
@@ -267,7 +267,7 @@ static int put_block(struct tx *tx, struct zinode *i, uint64_t block,
 }
 
 int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
-		     unsigned at, const void *src, unsigned len, bool late)
+		     unsigned at, const void *src, unsigned len)
 {
 	struct zsfs_thread *th = tx->th;
 	struct zcomp_params comp = zsfs_get_comp(tx->fs);
@@ -286,7 +286,7 @@ int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
 	block_stage(tx->fs, th->zc, &comp, th->block,
 		    th->stage_buf + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
 		    &b);
-	return put_block(tx, i, block, &b, late);
+	return put_block(tx, i, block, &b);
 }
 
 /* How a range of bytes falls on blocks: a part, whole blocks, a part. */
@@ -314,27 +314,27 @@ static struct extent extent_of(uint64_t off, size_t size)
 
 /* Write the blocks of @e; *@done counts bytes up to the first failure. */
 static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
-			const uint8_t *src, bool late, size_t *done)
+			const uint8_t *src, size_t *done)
 {
 	uint64_t block = e->block;
 	int err;
 
 	if (e->head_len) {
 		err = file_patch_block(tx, i, block++, e->head_at, src,
-				       e->head_len, late);
+				       e->head_len);
 		if (err)
 			return err;
 		*done += e->head_len;
 	}
 	for (unsigned k = 0; k < e->whole; k++) {
-		err = put_block(tx, i, block++, &tx->th->staged[k], late);
+		err = put_block(tx, i, block++, &tx->th->staged[k]);
 		if (err)
 			return err;
 		*done += ZSFS_BLOCK_SIZE;
 	}
 	if (e->tail_len) {
 		err = file_patch_block(tx, i, block, 0, src + *done,
-				       e->tail_len, late);
+				       e->tail_len);
 		if (err)
 			return err;
 		*done += e->tail_len;
@@ -379,6 +379,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 		.room = th->stage_buf,
 		.out = th->staged,
 	};
+	enum arena_claim was;
 	struct zinode *i;
 	int err;
 
@@ -392,7 +393,9 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	if (err)
 		return err;
 	inode_save(tx, i);
-	err = write_extent(tx, i, &e, buf, flags & WRITE_CACHE, done);
+	was = zsfs_claim(th, flags & WRITE_CACHE ? ARENA_LATE : ARENA_NEW);
+	err = write_extent(tx, i, &e, buf, done);
+	zsfs_unclaim(th, was);
 	if (*done < size && (flags & WRITE_CACHE))
 		report_lost_write(tx, i, off + *done);
 	if (*done == 0 && size > 0) {

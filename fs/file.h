@@ -14,7 +14,7 @@ struct zinode;
  * NULL. The inode is locked exclusive and saved (inode_save()). 0 or -errno.
  */
 int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
-		     unsigned at, const void *src, unsigned len, bool late);
+		     unsigned at, const void *src, unsigned len);
 
 /*
  * Take from the mode what a write or chown by an ordinary user takes; true if

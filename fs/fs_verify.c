@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "block_io.h"
-#include "vfile.h"
+#include "snapshot.h"
 #include "zsfs_i.h"
 
 /* A growing array of numbers, to sort and compare. */
@@ -331,8 +331,11 @@ static int check_slabs(struct check *c)
 static int check_snapshots(struct check *c)
 {
 	struct arena_stats as;
-	uint64_t pages = vfile_count_pages(c->fs);
+	uint64_t pages;
+	const char *wrong = snapshot_verify(c->fs, &pages);
 
+	if (wrong)
+		return fail(c, "%s", wrong);
 	arena_get_stats(c->fs->arena, &as);
 	if (as.pages[ARENA_PAGE_DATA] != pages)
 		return fail(c, "%lu pages of plain data, snapshots have %lu",

@@ -113,10 +113,20 @@ int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n)
 	return 0;
 }
 
-void zsfs_use_reserve(struct zsfs_thread *th, bool yes)
+enum arena_claim zsfs_claim(struct zsfs_thread *th, enum arena_claim claim)
 {
-	th->at->use_reserve = yes;
-	th->at->over_limit = yes ? pressure_over_limit(th->fs) : 0;
+	enum arena_claim was = th->at->claim;
+
+	if (claim > was) {
+		th->at->claim = claim;
+		th->at->over_limit = pressure_over_limit(th->fs);
+	}
+	return was;
+}
+
+void zsfs_unclaim(struct zsfs_thread *th, enum arena_claim was)
+{
+	th->at->claim = was;
 }
 
 int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)

@@ -43,8 +43,7 @@ static int check_name(const char *name)
  * is no such entry. Returns 0 or -ENOTDIR, -ENOENT (a removed directory).
  */
 static int lock_entry(struct tx *tx, struct zinode *dir, enum lock_mode dmode,
-		      const char *name, enum lock_mode imode,
-		      struct dentry **d)
+		      const char *name, enum lock_mode imode, struct dentry **d)
 {
 	struct zinode *i = NULL;
 
@@ -205,8 +204,8 @@ int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
 	return 0;
 }
 
-int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent,
-	      const char *name, struct zinode **out)
+int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
+	      struct zinode **out)
 {
 	struct zinode *i = inode_resolve(tx->fs, nodeid), *dir;
 	struct lock_want want[2];
@@ -317,7 +316,7 @@ int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name)
 struct rename {
 	struct zinode *from, *to; /* directories */
 	const char *name, *new_name;
-	struct dentry *s, *t;   /* entries; t may be NULL */
+	struct dentry *s, *t;	/* entries; t may be NULL */
 	struct zinode *si, *ti; /* their inodes */
 };
 
@@ -460,6 +459,7 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 		const char *new_name, unsigned flags)
 {
 	struct rename r = {.name = name, .new_name = new_name};
+	enum arena_claim was;
 	int err, err2;
 
 	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
@@ -482,12 +482,12 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 	if (err || r.si == r.ti)
 		return err;
 	/* A name is not worth less than what it names: works when full. */
-	zsfs_use_reserve(tx->th, true);
+	was = zsfs_claim(tx->th, ARENA_RESERVE);
 	if (flags & RENAME_EXCHANGE)
 		exchange(tx, &r);
 	else
 		err = move_entry(tx, &r);
-	zsfs_use_reserve(tx->th, false);
+	zsfs_unclaim(tx->th, was);
 	if (err)
 		return err;
 	inode_touch_ctime(tx, r.si);

@@ -31,7 +31,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	crash_test_lookup(name);
 	if (vfile_reserved(parent, name)) {
-		err = vfile_lookup(th, parent, name, reply_vfile, req);
+		err = vfile_lookup(th, parent, name, fuse_req_ctx(req)->uid,
+				   reply_vfile, req);
 		if (err)
 			reply_error(req, err);
 		return;
@@ -97,8 +98,8 @@ void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
 	make_and_reply(req, parent, name, S_IFLNK | 0777, 0, link);
 }
 
-void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
-	       mode_t mode, struct fuse_file_info *fi)
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
 {
 	struct tx *tx = tx_begin(request_thread());
 	struct fuse_entry_param e;

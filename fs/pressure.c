@@ -97,9 +97,10 @@ uint64_t pressure_over_limit(struct zsfs *fs)
 void pressure_set_limit(struct zsfs *fs, uint64_t bytes)
 {
 	struct zsfs_super *s = fs->super;
-	uint64_t most = zsfs_apply_reserve(fs, bytes) + used(fs);
+	uint64_t most;
 
 	pthread_mutex_lock(&fs->limit_lock);
+	most = zsfs_apply_reserve(fs, bytes) + used(fs);
 	/* Else nothing could be deleted, nor the limit be set again. */
 	lower_ceiling_locked(s, bytes, most);
 	s->mem_limit = bytes;

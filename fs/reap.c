@@ -115,6 +115,7 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 	/* Where blocks lie far apart each may take a node of each level along.
 	 */
 	unsigned nodes = i->file.blocks.level + 1;
+	enum arena_claim was;
 	uint64_t n;
 	int err = 0;
 
@@ -129,9 +130,9 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 		(void)all;
 	} else {
 		/* Deleting works when the arena is full, too. */
-		zsfs_use_reserve(tx->th, true);
+		was = zsfs_claim(tx->th, ARENA_RESERVE);
 		err = detach(tx, i, first);
-		zsfs_use_reserve(tx->th, false);
+		zsfs_unclaim(tx->th, was);
 	}
 	if (!err) {
 		tx_stat(tx, ST_BLOCKS, -(int64_t)n);

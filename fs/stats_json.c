@@ -221,6 +221,7 @@ static void add_memory(struct zsfs *fs, struct textbuf *t,
 	number(t, "used", mem->used);
 	number(t, "used_max", mem->used_max);
 	number(t, "reserve", mem->reserve);
+	number(t, "late_reserve", mem->late);
 	comma(t);
 	if (available == UINT64_MAX)
 		textbuf_add(t, "\"available\":null");
@@ -354,9 +355,9 @@ static void add_environment(struct zsfs *fs, struct textbuf *t)
 	truth(t, "io_flusher", process_notes.io_flusher);
 	/* 0: could not be raised from the kernel's default. */
 	number(t, "read_ahead_kb",
-	       fs->keep ? fs->keep->read_ahead_kb :
-			  __atomic_load_n(&fs->read_ahead_kb,
-					  __ATOMIC_RELAXED));
+	       fs->keep
+		       ? fs->keep->read_ahead_kb
+		       : __atomic_load_n(&fs->read_ahead_kb, __ATOMIC_RELAXED));
 	number(t, "threads", fs->nr_threads - 1);
 	number(t, "helpers", fs->crew ? helpers : 0);
 	textbuf_add(t, "}");

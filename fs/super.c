@@ -13,15 +13,18 @@
 #include "daemon.h"
 #include "keep.h"
 #include "reap.h"
-#include "vfile.h"
 #include "zsfs_i.h"
 
 #define STAGE_SIZE    ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
 #define READ_BUF_SIZE (ZSFS_MAX_WRITE + (size_t)ARENA_PAGE_SIZE)
-/* Kept back from mem_limit for overwrites and deletions, at most. */
+/* Kept back from mem_limit for overwrites and deletions, at most... */
 #define MAX_RESERVE (UINT64_C(4) << 20)
-/* At least: memory comes in segments, so less could never be used. */
+/* ...and at least: memory comes in segments, so less could never be used. */
 #define MIN_RESERVE (ARENA_SEG_SIZE + (UINT64_C(1) << 20))
+/* Kept for late writes of shared mappings: a part of mem_limit, at most that.
+ */
+#define LATE_PART 16u
+#define MAX_LATE  (UINT64_C(16) << 20)
 
 _Static_assert(MAX_RESERVE + (UINT64_C(2) << 20) <= KEEP_SPARE,
 	       "the spare is for the reserve and for the next worker");
@@ -42,10 +45,15 @@ static size_t slots_offset(void)
 }
 
 /* @n slots with request buffers and one without, the background thread's. */
+static size_t snap_offset(unsigned n)
+{
+	return page_up(slots_offset() + n * sizeof(struct zsfs_slot) +
+		       offsetof(struct zsfs_slot, reply));
+}
+
 static size_t root_size(unsigned n)
 {
-	return slots_offset() + n * sizeof(struct zsfs_slot) +
-	       offsetof(struct zsfs_slot, reply);
+	return snap_offset(n) + ZSFS_SNAP_PAGES * (size_t)ARENA_PAGE_SIZE;
 }
 
 uint64_t zsfs_min_mem_limit(unsigned nr_threads)
@@ -126,8 +134,8 @@ static int init_thread(struct zsfs *fs, unsigned nr)
 	th->stage_buf = fs->buffers + nr * STAGE_SIZE;
 	if (!serves)
 		return 0;
-	th->read_buf = fs->buffers + fs->nr_threads * STAGE_SIZE +
-		       nr * READ_BUF_SIZE;
+	th->read_buf =
+		fs->buffers + fs->nr_threads * STAGE_SIZE + nr * READ_BUF_SIZE;
 	return 0;
 }
 
@@ -184,6 +192,7 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	int err;
 
 	fs->nr_threads = fs->super->nr_slots;
+	fs->snap_area = root_at(fs, snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);
 	fs->noatime = fs->super->noatime;
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
@@ -261,15 +270,28 @@ static int make_root(struct zsfs *fs, const struct zsfs_params *p)
 	return 0;
 }
 
+/* In whole segments, as memory comes; none of a very small limit. */
+static uint64_t late_share(uint64_t mem_limit)
+{
+	uint64_t late = mem_limit / LATE_PART;
+
+	if (late > MAX_LATE)
+		late = MAX_LATE;
+	return late - late % ARENA_SEG_SIZE;
+}
+
 uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
 {
 	uint64_t reserve = mem_limit / 8;
+	/* What is not there then would be a worker's death. */
+	bool short_of_memory = fs->super->pressure_used != 0;
 
 	if (reserve < MIN_RESERVE)
 		reserve = MIN_RESERVE;
 	if (reserve > MAX_RESERVE)
 		reserve = MAX_RESERVE;
-	arena_set_reserve(fs->arena, reserve);
+	arena_set_reserve(fs->arena, reserve,
+			  short_of_memory ? 0 : late_share(mem_limit));
 	return reserve;
 }
 
@@ -335,7 +357,6 @@ int zsfs_recover(struct zsfs *fs)
 		tx_recover(fs, &fs->threads[i]);
 	fs->used_blocks = zsfs_stat_sum(fs, ST_BLOCKS);
 	fs->used_inodes = zsfs_stat_sum(fs, ST_INODES);
-	vfile_recover(fs);
 	return 0;
 }
 

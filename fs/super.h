@@ -3,9 +3,10 @@
  * Superblock and request slots: the fixed part of a file system in its arena.
  *
  * The arena's root area holds, in this order: struct zsfs_super, the pool's
- * root, and one struct zsfs_slot per thread. Everything here survives the
- * process; a change of any struct in this file, in inode.h, dentry.h or
- * block_table.h changes the layout and must bump ZSFS_LAYOUT.
+ * root, one struct zsfs_slot per thread, and the snapshot area (snapshot.h).
+ * Everything here survives the process; a change of any struct in this file, in
+ * inode.h, dentry.h or block_table.h changes the layout and must bump
+ * ZSFS_LAYOUT.
  */
 #ifndef FS_SUPER_H
 #define FS_SUPER_H
@@ -30,6 +31,9 @@
 /* Request and recorded-reply buffers of a slot. */
 #define ZSFS_REQ_SIZE	(ZSFS_MAX_WRITE + 2 * ARENA_PAGE_SIZE)
 #define ZSFS_REPLY_SIZE (64u << 10)
+
+/* Pages of the snapshot area. */
+#define ZSFS_SNAP_PAGES 128u
 
 /*
  * Counters that a transaction changes, one cell per slot: only the slot's
@@ -80,7 +84,6 @@ struct zsfs_super {
 	uint64_t next_gen;  /* generation of the next inode; atomic */
 	uint64_t reap_head; /* inodes with blocks to free; zsfs.reap_lock */
 	uint64_t snap_head; /* snapshots of virtual files; zsfs.snap_lock */
-	uint64_t snap_next; /* number of the next snapshot; zsfs.snap_lock */
 	uint64_t seed;	    /* of the directories' name hash */
 	/* Settings that can be changed live; written as single words. */
 	uint64_t size_limit;  /* bytes of file content, 0 = none */

@@ -3,27 +3,10 @@
 #include "vfile.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "snapshot.h"
 #include "zsfs_i.h"
-
-#define SNAP_MAGIC UINT64_C(0x70616e7373667a01)
-#define MAX_SNAPS  1024u
-
-/* Head of a run of pages; on super->snap_head, zsfs.snap_lock. */
-struct snapshot {
-	uint64_t magic;
-	uint64_t next; /* address, or 0 */
-	uint64_t nlookup;
-	uint64_t ref; /* of the run */
-	uint32_t id;  /* enum vfile_id */
-	uint32_t len;
-	struct ztime time;
-	char text[];
-};
-
-_Static_assert(sizeof(struct snapshot) <= 64, "room left beside the text");
 
 static const struct {
 	const char *name;
@@ -59,19 +42,14 @@ static uint64_t dir_nodeid(enum vfile_id id)
 
 static uint64_t snap_nodeid(const struct snapshot *s)
 {
-	return VFILE_NODEID +
-	       ((uint64_t)(uintptr_t)s - ARENA_BASE) / ARENA_PAGE_SIZE;
+	return VFILE_NODEID + snapshot_pfn(s);
 }
 
 static struct snapshot *snap_at(uint64_t nodeid)
 {
 	uint64_t pfn = nodeid - VFILE_NODEID;
-	struct snapshot *s;
 
-	if (pfn < VF_NR || pfn >= ARENA_SIZE / ARENA_PAGE_SIZE)
-		return NULL;
-	s = (struct snapshot *)(uintptr_t)(ARENA_BASE + pfn * ARENA_PAGE_SIZE);
-	return s->magic == SNAP_MAGIC ? s : NULL;
+	return pfn < VF_NR ? NULL : snapshot_at(pfn);
 }
 
 /* The directory that @nodeid is, VF_NR for the root, -1 for none. */
@@ -183,54 +161,8 @@ bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 static int render(struct zsfs *fs, enum vfile_id id, char *buf)
 {
 	if (files[id].dir == VF_STATS_DIR)
-		return stats_render(fs, id, buf, VFILE_MAX_TEXT);
-	return control_render(fs, id, buf, VFILE_MAX_TEXT);
-}
-
-static int take_run(struct tx *tx, size_t bytes, uint64_t *ref)
-{
-	unsigned pages = (unsigned)((bytes + ARENA_PAGE_SIZE - 1) /
-				    ARENA_PAGE_SIZE);
-	uint64_t *where = tx_alloc_ref(tx);
-	int err;
-
-	/* Statistics are wanted most when memory is short. */
-	zsfs_use_reserve(tx->th, true);
-	err = arena_run_alloc(tx->fs->arena, tx->th->at, pages,
-			      ARENA_PAGE_DATA, where);
-	zsfs_use_reserve(tx->th, false);
-	*ref = *where;
-	return err;
-}
-
-/* Make a snapshot of @text known; the list's lock stays with the tx. */
-static int add_snapshot(struct tx *tx, enum vfile_id id, const char *text,
-			size_t len, struct snapshot **out)
-{
-	struct zsfs_super *super = tx->fs->super;
-	struct snapshot *s;
-	uint64_t ref;
-	int err;
-
-	tx_snap_lock(tx);
-	if (tx->fs->nr_snaps >= MAX_SNAPS)
-		return -ENFILE;
-	err = take_run(tx, sizeof(*s) + len, &ref);
-	if (err)
-		return err;
-	s = arena_run_addr(ref);
-	s->magic = SNAP_MAGIC;
-	s->next = super->snap_head;
-	s->nlookup = 1;
-	s->ref = ref;
-	s->id = id;
-	s->len = (uint32_t)len;
-	s->time = ztime_now();
-	memcpy(s->text, text, len);
-	tx_set(tx, &super->snap_head, (uint64_t)(uintptr_t)s);
-	tx->fs->nr_snaps++;
-	*out = s;
-	return 0;
+		return stats_render(fs, id, buf, SNAPSHOT_MAX_TEXT);
+	return control_render(fs, id, buf, SNAPSHOT_MAX_TEXT);
 }
 
 static int lookup_dir(struct zsfs_thread *th, enum vfile_id id,
@@ -244,34 +176,39 @@ static int lookup_dir(struct zsfs_thread *th, enum vfile_id id,
 	return 0;
 }
 
-static int lookup_file(struct zsfs_thread *th, enum vfile_id id,
+static int lookup_file(struct zsfs_thread *th, enum vfile_id id, uint32_t uid,
 		       void (*reply)(void *, const struct vfile_entry *),
 		       void *arg)
 {
 	struct vfile_entry e = {.volatile_entry = true};
-	char *buf = malloc(VFILE_MAX_TEXT);
+	/* No memory has to be found for it. */
+	char *buf = (char *)th->stage_buf;
+	struct snapshot_spec spec = {
+		.id = id,
+		.uid = uid,
+		.control = files[id].dir == VF_CTL_DIR,
+		.text = buf,
+	};
 	struct snapshot *s;
 	struct tx *tx;
-	int len = buf ? render(th->fs, id, buf) : -ENOMEM;
-	int err = len < 0 ? len : 0;
+	int err, len = render(th->fs, id, buf);
 
-	if (!err) {
-		tx = tx_begin(th);
-		err = add_snapshot(tx, id, buf, (size_t)len, &s);
-		if (err) {
-			tx_abort(tx, err);
-		} else {
-			e.nodeid = snap_nodeid(s);
-			fill_stat(th->fs, id, s->time, s->len, &e.st);
-			reply(arg, &e);
-			tx_commit(tx);
-		}
-	}
-	free(buf);
-	return err;
+	if (len < 0)
+		return len;
+	spec.len = (uint32_t)len;
+	tx = tx_begin(th);
+	err = snapshot_add(tx, &spec, &s);
+	if (err)
+		return tx_abort(tx, err);
+	e.nodeid = snap_nodeid(s);
+	fill_stat(th->fs, id, s->time, s->len, &e.st);
+	reply(arg, &e);
+	tx_commit(tx);
+	return 0;
 }
 
 int vfile_lookup(struct zsfs_thread *th, uint64_t parent, const char *name,
+		 uint32_t uid,
 		 void (*reply)(void *arg, const struct vfile_entry *e),
 		 void *arg)
 {
@@ -283,19 +220,7 @@ int vfile_lookup(struct zsfs_thread *th, uint64_t parent, const char *name,
 		return -ENOENT;
 	if (is_dir((enum vfile_id)id))
 		return lookup_dir(th, (enum vfile_id)id, reply, arg);
-	return lookup_file(th, (enum vfile_id)id, reply, arg);
-}
-
-static void drop_snapshot(struct tx *tx, struct snapshot *s)
-{
-	uint64_t *link = &tx->fs->super->snap_head;
-
-	while (*link != (uint64_t)(uintptr_t)s)
-		link = &((struct snapshot *)(uintptr_t)*link)->next;
-	tx_set(tx, link, s->next);
-	tx_set(tx, &s->magic, 0);
-	tx_free(tx, s->ref);
-	tx->fs->nr_snaps--;
+	return lookup_file(th, (enum vfile_id)id, uid, reply, arg);
 }
 
 void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
@@ -308,9 +233,7 @@ void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		tx_set(tx, consumed, 0);
 	if (s) {
 		tx_snap_lock(tx);
-		tx_set(tx, &s->nlookup, s->nlookup > n ? s->nlookup - n : 0);
-		if (s->nlookup == 0)
-			drop_snapshot(tx, s);
+		snapshot_forget(tx, s, n);
 	}
 	tx_commit(tx);
 }
@@ -328,29 +251,4 @@ int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
 	if (off != 0)
 		return -EINVAL;
 	return control_write(th->fs, th, s->id, buf, len);
-}
-
-/* ---- recovery and checks ---- */
-
-static const struct snapshot *next_snap(uint64_t addr)
-{
-	return (const struct snapshot *)(uintptr_t)addr;
-}
-
-void vfile_recover(struct zsfs *fs)
-{
-	const struct snapshot *s = next_snap(fs->super->snap_head);
-
-	for (fs->nr_snaps = 0; s; s = next_snap(s->next))
-		fs->nr_snaps++;
-}
-
-uint64_t vfile_count_pages(const struct zsfs *fs)
-{
-	const struct snapshot *s = next_snap(fs->super->snap_head);
-	uint64_t pages = 0;
-
-	for (; s; s = next_snap(s->next))
-		pages += REF_VALUE(s->ref) & 0xff;
-	return pages;
 }

@@ -45,7 +45,8 @@ static inline bool vfile_is(uint64_t nodeid)
 	return nodeid >= VFILE_NODEID;
 }
 
-/* Is @name in directory @parent one of ours, which nobody may make or remove? */
+/* Is @name in directory @parent one of ours, which nobody may make or remove?
+ */
 bool vfile_reserved(uint64_t parent, const char *name);
 /* May the kernel remember that @name is not in @parent? */
 bool vfile_no_negative(uint64_t parent, const char *name);
@@ -57,12 +58,14 @@ struct vfile_entry {
 };
 
 /*
- * Look @name up in the root or a virtual directory; takes the snapshot of a
- * file. A complete transaction of @th by itself unless it fails. The reply must
- * be built from @out by @reply before the commit. -ENOENT, -ENFILE (too many
- * snapshots), -ENOSPC, -ENOMEM, -ENOTDIR.
+ * Look @name up in the root or a virtual directory for user @uid; takes the
+ * snapshot of a file. A complete transaction of @th by itself unless it fails.
+ * The reply must be built from @out by @reply before the commit. Uses the
+ * thread's stage_buf. -ENOENT, -ENFILE (too many snapshots, see snapshot.h),
+ * -ENOTDIR.
  */
 int vfile_lookup(struct zsfs_thread *th, uint64_t parent, const char *name,
+		 uint32_t uid,
 		 void (*reply)(void *arg, const struct vfile_entry *e),
 		 void *arg);
 
@@ -78,18 +81,10 @@ bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		  uint64_t *consumed);
 
-/* Count the snapshots a dead process left. */
-void vfile_recover(struct zsfs *fs);
-/* Pages that all snapshots take. */
-uint64_t vfile_count_pages(const struct zsfs *fs);
-
-/* Most bytes a virtual file's text may have: a run of pages less its head. */
-#define VFILE_MAX_TEXT (16u * 4096u - 64u)
-
 /*
- * Render the text of a file (stats.c, control.c) into @buf of VFILE_MAX_TEXT
- * bytes. Returns its length, or -errno. Files of .zsstats must be consistent
- * in themselves.
+ * Render the text of a file (stats.c, control.c) into @buf of @size bytes.
+ * Returns its length, or -errno. Files of .zsstats must be consistent in
+ * themselves.
  */
 int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
 int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);

@@ -27,7 +27,7 @@
 #include "zcomp.h"
 #include "zsmalloc.h"
 
-#define NR_LOCK_STRIPES  1024u
+#define NR_LOCK_STRIPES	 1024u
 #define NR_COUNT_STRIPES 16u
 
 struct crew;
@@ -39,11 +39,11 @@ struct inode_lock {
 
 /* One block of a write, prepared before any lock is taken. */
 struct staged_block {
-	uint64_t word;  /* BLOCK_SAME: what it is filled with */
-	uint32_t sum;   /* BLOCK_OBJ: checksum of the plain block */
-	uint16_t len;   /* BLOCK_OBJ: payload bytes */
-	uint8_t alg;    /* BLOCK_OBJ: enum zcomp_alg */
-	uint8_t kind;   /* enum block_kind (block_io.h) */
+	uint64_t word; /* BLOCK_SAME: what it is filled with */
+	uint32_t sum;  /* BLOCK_OBJ: checksum of the plain block */
+	uint16_t len;  /* BLOCK_OBJ: payload bytes */
+	uint8_t alg;   /* BLOCK_OBJ: enum zcomp_alg */
+	uint8_t kind;  /* enum block_kind (block_io.h) */
 	const uint8_t *payload;
 };
 
@@ -74,17 +74,19 @@ struct zsfs {
 	struct zsfs_super *super;
 	unsigned nr_threads; /* request threads, then one background thread */
 	struct zsfs_thread *threads;
-	uint8_t *buffers; /* of all threads, backed; in the keep's file or our own */
+	uint8_t *buffers; /* of all threads, backed; in the keep's file or our
+			     own */
 	struct inode_lock *locks; /* NR_LOCK_STRIPES */
 	pthread_mutex_t count_locks[NR_COUNT_STRIPES];
 	pthread_mutex_t rename_lock;
 	pthread_mutex_t reap_lock;
 	pthread_mutex_t snap_lock;
-	pthread_mutex_t limit_lock; /* mem_limit and pressure (pressure.h) */
+	pthread_mutex_t limit_lock;  /* mem_limit and pressure (pressure.h) */
 	pthread_mutex_t verify_lock; /* one live check at a time */
-	unsigned kept_waiting; /* threads at a gate that a check holds; atomic */
-	unsigned nr_snaps;	     /* snapshots of virtual files; snap_lock */
-	struct crew *crew; /* NULL: no helpers */
+	unsigned
+		kept_waiting; /* threads at a gate that a check holds; atomic */
+	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
+	struct crew *crew;  /* NULL: no helpers */
 	/* Use plus what transactions have reserved; atomic. */
 	int64_t used_blocks;
 	int64_t used_inodes;
@@ -92,7 +94,7 @@ struct zsfs {
 	bool noatime;
 	/* Shared with the keeper and other workers; NULL: there are none. */
 	struct keep *keep;
-	unsigned bank; /* this worker's, in the keep page */
+	unsigned bank;	/* this worker's, in the keep page */
 	unsigned alive; /* threads that have said so there; atomic */
 	/* What the environment allowed; for stats.json. */
 	unsigned read_ahead_kb; /* 0 = could not be set */
@@ -104,9 +106,9 @@ struct zsfs_params {
 	uint64_t inode_limit; /* 0 = none */
 	struct zcomp_params comp;
 	unsigned chain_size;
-	unsigned nr_threads; /* request threads; one more is made */
-	unsigned nr_helpers; /* of the compression crew */
-	uint32_t mode, uid, gid; /* of the root directory */
+	unsigned nr_threads;	       /* request threads; one more is made */
+	unsigned nr_helpers;	       /* of the compression crew */
+	uint32_t mode, uid, gid;       /* of the root directory */
 	uint32_t owner_uid, owner_gid; /* of the virtual files */
 	bool no_huge;
 	bool noatime;
@@ -151,11 +153,12 @@ void zsfs_thread_lives(struct zsfs *fs, unsigned nr);
 void zsfs_await_threads(struct zsfs *fs);
 
 /*
- * May what the thread allocates come from the arena's reserve? Set around
- * overwrites, deletions and the like, which must work when the arena is full,
- * and also when mem_limit was set below what is in use.
+ * What the thread allocates has at least this claim to memory, until
+ * zsfs_unclaim() with what this returned; can be nested. For what must work
+ * when the arena is full, and also when mem_limit was set below what is in use.
  */
-void zsfs_use_reserve(struct zsfs_thread *th, bool yes);
+enum arena_claim zsfs_claim(struct zsfs_thread *th, enum arena_claim claim);
+void zsfs_unclaim(struct zsfs_thread *th, enum arena_claim was);
 
 /* The background thread's context. */
 static inline struct zsfs_thread *zsfs_background(struct zsfs *fs)
@@ -203,8 +206,8 @@ int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
 	      const struct new_inode *spec, struct zinode **out);
 int zsfs_unlink(struct tx *tx, uint64_t parent, const char *name);
 int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name);
-int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent,
-	      const char *name, struct zinode **out);
+int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
+	      struct zinode **out);
 /* @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
 int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 		const char *new_name, unsigned flags);
@@ -212,8 +215,8 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 /* ---- attr.c ---- */
 
 #define SET_MODE      (1u << 0)
-#define SET_UID       (1u << 1)
-#define SET_GID       (1u << 2)
+#define SET_UID	      (1u << 1)
+#define SET_GID	      (1u << 2)
 #define SET_SIZE      (1u << 3)
 #define SET_ATIME     (1u << 4)
 #define SET_MTIME     (1u << 5)
@@ -237,7 +240,7 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 	      uint64_t off, size_t *done);
 
 #define WRITE_KILL_PRIV (1u << 0) /* clear suid and sgid */
-#define WRITE_CACHE     (1u << 1) /* late write of a shared mapping */
+#define WRITE_CACHE	(1u << 1) /* late write of a shared mapping */
 
 /*
  * Write @size bytes (at most ZSFS_MAX_WRITE, starting anywhere); *@done > 0 on
@@ -272,7 +275,10 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes);
 struct zcomp_params zsfs_get_comp(const struct zsfs *fs);
 void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
 
-/* Set the arena's reserve to what suits this mem_limit; returns it. */
+/*
+ * Set what the arena keeps back to what suits this mem_limit; returns what of
+ * it is for ARENA_RESERVE. Under limit_lock once the file system is in use.
+ */
 uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit);
 
 /* Compact the pool, then give back free memory. Pages freed or -EBUSY. */

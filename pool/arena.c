@@ -322,21 +322,35 @@ void arena_set_limit(struct arena *a, uint64_t bytes)
 	__atomic_store_n(&a->hdr->limit, bytes, __ATOMIC_RELAXED);
 }
 
-void arena_set_reserve(struct arena *a, uint64_t bytes)
+void arena_set_reserve(struct arena *a, uint64_t bytes, uint64_t late)
 {
 	__atomic_store_n(&a->hdr->reserve, bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->hdr->late, late, __ATOMIC_RELAXED);
+}
+
+/* Bytes of the limit that are kept for more than what @claim may have. */
+static uint64_t kept_from(const struct arena_header *h, enum arena_claim claim)
+{
+	uint64_t kept = 0;
+
+	if (claim < ARENA_RESERVE)
+		kept += __atomic_load_n(&h->reserve, __ATOMIC_RELAXED);
+	if (claim < ARENA_LATE)
+		kept += __atomic_load_n(&h->late, __ATOMIC_RELAXED);
+	return kept;
 }
 
 uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
 {
 	uint64_t limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
-	uint64_t reserve = __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
+	enum arena_claim claim = t ? t->claim : ARENA_NEW;
+	uint64_t kept = kept_from(a->hdr, claim);
 
 	if (!limit)
 		return UINT64_MAX;
-	if (t && t->use_reserve)
-		return limit + t->over_limit;
-	return limit > reserve ? limit - reserve : 0;
+	if (claim > ARENA_NEW)
+		limit += t->over_limit;
+	return limit > kept ? limit - kept : 0;
 }
 
 void arena_reset_used_max(struct arena *a)
@@ -388,6 +402,7 @@ void arena_get_stats(struct arena *a, struct arena_stats *out)
 	out->free_pages += spares;
 	out->limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
 	out->reserve = __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
+	out->late = __atomic_load_n(&a->hdr->late, __ATOMIC_RELAXED);
 	out->root_bytes = a->hdr->root_bytes;
 	out->huge = a->hdr->huge;
 }

@@ -28,8 +28,8 @@
  * keeps its refs where a successor finds them never leaks and never frees
  * twice.
  *
- * Order of recovery: arena_recover() rolls back every thread's open undo log and
- * finishes what its pending words name; then the owner of the refs decides
+ * Order of recovery: arena_recover() rolls back every thread's open undo log
+ * and finishes what its pending words name; then the owner of the refs decides
  * about them.
  *
  * Locks: all are leaves and private to the process; the caller needs none.
@@ -45,9 +45,9 @@
 #include "undo.h"
 
 #define ARENA_PAGE_SIZE 4096u
-#define ARENA_SEG_SIZE  (2u << 20)
+#define ARENA_SEG_SIZE	(2u << 20)
 #define ARENA_SEG_PAGES (ARENA_SEG_SIZE / ARENA_PAGE_SIZE)
-#define ARENA_MAX_RUN   16u
+#define ARENA_MAX_RUN	16u
 
 /* Fixed address and largest size of the mapping (see ARENA_SIZE in use). */
 #if ZS_ARENA_SANITIZED
@@ -61,8 +61,8 @@
 #define REF_KIND_SHIFT 60
 #define REF_NONE       UINT64_C(0)
 #define REF_SLAB       UINT64_C(1) /* address of a slab object */
-#define REF_RUN        UINT64_C(2) /* pfn << 8 | pages */
-#define REF_OBJ        UINT64_C(3) /* handle of a zsmalloc object */
+#define REF_RUN	       UINT64_C(2) /* pfn << 8 | pages */
+#define REF_OBJ	       UINT64_C(3) /* handle of a zsmalloc object */
 #define REF_KIND(r)    ((uint64_t)(r) >> REF_KIND_SHIFT)
 #define REF_VALUE(r)   ((uint64_t)(r) & ((UINT64_C(1) << REF_KIND_SHIFT) - 1))
 #define REF_MAKE(k, v) ((uint64_t)(k) << REF_KIND_SHIFT | (uint64_t)(v))
@@ -109,7 +109,8 @@ struct arena;
  * All words but the undo log are only changed under it.
  */
 struct arena_thread_shared {
-	/* A run taken from or going back to the arena that nothing names yet. */
+	/* A run taken from or going back to the arena that nothing names yet.
+	 */
 	uint64_t pending_run;
 	/* Free handles kept ready by the pool (see zsmalloc.h). */
 	uint64_t nr_handles;
@@ -118,34 +119,40 @@ struct arena_thread_shared {
 	struct undo_entry undo_room[126];
 };
 
+/* How much of the limit a thread may fill: each leaves room for the next. */
+enum arena_claim {
+	ARENA_NEW,     /* new content */
+	ARENA_LATE,    /* content that was accepted before it was counted */
+	ARENA_RESERVE, /* overwrites and deletions, which work when it is full
+			*/
+};
+
 struct arena_thread {
 	struct arena_thread_shared *shared;
 	unsigned nr; /* its number, 0 .. arena_params.nr_threads - 1 */
+	/* Of what the thread allocates now. Private to the thread. */
+	enum arena_claim claim;
 	/*
-	 * May this thread dip into the reserve that arena_set_reserve() keeps
-	 * back? Set around overwrites and deletions, which must work when the
-	 * arena is full. Private to the thread.
-	 */
-	bool use_reserve;
-	/*
-	 * With use_reserve: bytes it may even go beyond the limit, for data
-	 * that was accepted before it was counted. Private to the thread.
+	 * With a claim above ARENA_NEW: bytes that it may go beyond the limit,
+	 * because more was in use when the limit was set. Private to the
+	 * thread.
 	 */
 	uint64_t over_limit;
 };
 
 struct arena_params {
-	uint64_t limit;      /* bytes of RAM for everything, 0 = no limit */
+	uint64_t limit;	     /* bytes of RAM for everything, 0 = no limit */
 	unsigned nr_threads; /* threads that change the arena, 1 .. 512 */
 	size_t root_size;    /* bytes of the owner's root area */
-	bool no_huge;        /* do not try the huge-page tmpfs */
+	bool no_huge;	     /* do not try the huge-page tmpfs */
 };
 
 struct arena_stats {
-	uint64_t used;       /* bytes the file really holds in RAM */
+	uint64_t used;	     /* bytes the file really holds in RAM */
 	uint64_t used_max;   /* its peak since start or reset */
-	uint64_t limit;      /* bytes, 0 = none */
-	uint64_t reserve;    /* bytes of the limit kept for use_reserve */
+	uint64_t limit;	     /* bytes, 0 = none */
+	uint64_t reserve;    /* bytes of the limit kept for ARENA_RESERVE */
+	uint64_t late;	     /* bytes of it kept for ARENA_LATE beside that */
 	uint64_t free_pages; /* pages that are in `used` but hold nothing */
 	uint64_t segments;   /* segments that hold at least one backed page */
 	uint64_t free_segments; /* of them, those that hold nothing */
@@ -221,8 +228,11 @@ struct arena_thread *arena_thread(struct arena *a, unsigned nr);
 
 /* Change the limit (bytes, 0 = none). Takes effect for the next growth. */
 void arena_set_limit(struct arena *a, uint64_t bytes);
-/* Bytes below the limit that only threads with use_reserve may use. */
-void arena_set_reserve(struct arena *a, uint64_t bytes);
+/*
+ * Bytes of the limit that only ARENA_RESERVE may use, and @late bytes below
+ * those for ARENA_LATE and it.
+ */
+void arena_set_reserve(struct arena *a, uint64_t bytes, uint64_t late);
 /* Restart the peak at the present use. */
 void arena_reset_used_max(struct arena *a);
 

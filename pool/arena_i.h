@@ -32,23 +32,23 @@
 #include "arena.h"
 
 #define ARENA_MAGIC   UINT64_C(0x616e657261667a31)
-#define ARENA_VERSION 1u
+#define ARENA_VERSION 2u
 
-#define ARENA_WINDOW  ((UINT64_C(8) << 30) + (UINT64_C(1) << 20))
-#define ARENA_DATA    (UINT64_C(32) << 30)
-#define ARENA_MAX_SEG ((uint32_t)((ARENA_SIZE - ARENA_DATA) / ARENA_SEG_SIZE))
-#define ARENA_MAX_ROOT (UINT64_C(1) << 30)
+#define ARENA_WINDOW	  ((UINT64_C(8) << 30) + (UINT64_C(1) << 20))
+#define ARENA_DATA	  (UINT64_C(32) << 30)
+#define ARENA_MAX_SEG	  ((uint32_t)((ARENA_SIZE - ARENA_DATA) / ARENA_SEG_SIZE))
+#define ARENA_MAX_ROOT	  (UINT64_C(1) << 30)
 #define ARENA_MAX_THREADS 512u
-#define ARENA_MIN_HOLE 4u
+#define ARENA_MIN_HOLE	  4u
 
 /* Steps in which root area and windows are backed. */
-#define ARENA_STEP      (UINT64_C(64) << 10)
+#define ARENA_STEP	(UINT64_C(64) << 10)
 #define ARENA_HUGE_STEP ((uint64_t)ARENA_SEG_SIZE)
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)
 /* Entries of a thread's undo log. */
-#define UNDO_ROOM                                              \
-	(sizeof(((struct arena_thread_shared *)0)->undo_room) / \
+#define UNDO_ROOM                                                              \
+	(sizeof(((struct arena_thread_shared *)0)->undo_room) /                \
 	 sizeof(struct undo_entry))
 
 /* page_desc.class of a slab page that belongs to no cache (yet). */
@@ -71,12 +71,12 @@ struct page_desc {
 	};
 	union {
 		struct {
-			uint16_t inuse;   /* objects in use */
+			uint16_t inuse;	  /* objects in use */
 			uint16_t freeobj; /* first free, or NO_FREE_OBJ */
-			uint8_t type;     /* enum arena_page_type */
-			uint8_t class;    /* size class or slab cache */
+			uint8_t type;	  /* enum arena_page_type */
+			uint8_t class;	  /* size class or slab cache */
 			uint8_t run_off;  /* of this page in its run */
-			uint8_t group;    /* fullness group */
+			uint8_t group;	  /* fullness group */
 		};
 		uint64_t word;
 	};
@@ -84,17 +84,17 @@ struct page_desc {
 
 /* Links are segment number + 1, 0 = none. All under run_lock. */
 struct segment {
-	uint64_t free[MAP_WORDS];    /* present and in no run */
+	uint64_t free[MAP_WORDS]; /* present and in no run */
 	uint64_t present[MAP_WORDS];
-	uint64_t inode[MAP_WORDS];   /* SLAB_INODE slabs; that cache's lock */
-	uint32_t next; /* in its bin */
+	uint64_t inode[MAP_WORDS]; /* SLAB_INODE slabs; that cache's lock */
+	uint32_t next;		   /* in its bin */
 	uint32_t prev;
 	uint32_t hole_next; /* segments in use that have holes */
 	uint32_t hole_prev;
 	uint16_t nr_free;
 	uint16_t nr_present;
 	uint8_t max_run; /* longest free run, at most ARENA_MAX_RUN */
-	uint8_t bin;     /* BIN_* */
+	uint8_t bin;	 /* BIN_* */
 	uint8_t pad[2];
 	uint64_t unused[5];
 	struct page_desc desc[ARENA_SEG_PAGES];
@@ -107,8 +107,8 @@ struct segment {
 enum {
 	BIN_NONE = 0, /* full */
 	BIN_RUN = 1,
-	BIN_NR = 16,  /* 8 bins: longest run 16 and more, by free pages / 64 */
-	BIN_FREE = 24,       /* wholly present and free */
+	BIN_NR = 16,   /* 8 bins: longest run 16 and more, by free pages / 64 */
+	BIN_FREE = 24, /* wholly present and free */
 	BIN_FREE_HOLED = 25, /* nothing in use, but with holes: to be dropped */
 	BIN_ABSENT = 26,     /* nothing present */
 	NR_BINS = 27,
@@ -117,31 +117,31 @@ enum {
 /* The lock of a cache is arena.slab_lock[cache]. */
 struct slab_head {
 	uint32_t partial; /* pfn of the first slab with free and used objects */
-	uint32_t spare;   /* pfn of an empty slab kept at hand, 0 = none */
-	uint64_t slabs;   /* pages, with the spare */
-	uint64_t objs;    /* objects in use */
+	uint32_t spare;	  /* pfn of an empty slab kept at hand, 0 = none */
+	uint64_t slabs;	  /* pages, with the spare */
+	uint64_t objs;	  /* objects in use */
 	uint64_t unused[5];
 };
 
 /* What the kernel is being asked for; see arena_header.intent. */
 enum arena_intent {
 	INTENT_NONE,
-	INTENT_GROW,        /* back an absent segment */
-	INTENT_DROP,        /* give a whole segment back */
-	INTENT_FILL,        /* back the hole at a page */
-	INTENT_PUNCH,       /* make a hole at a page */
-	INTENT_WINDOW_LOW,  /* one more step of descriptors */
-	INTENT_WINDOW_HIGH, /* one more step of handle cells */
+	INTENT_GROW,	     /* back an absent segment */
+	INTENT_DROP,	     /* give a whole segment back */
+	INTENT_FILL,	     /* back the hole at a page */
+	INTENT_PUNCH,	     /* make a hole at a page */
+	INTENT_WINDOW_LOW,   /* one more step of descriptors */
+	INTENT_WINDOW_HIGH,  /* one more step of handle cells */
 	INTENT_WINDOW_RESET, /* drop all handle cells but the first step */
 };
 
-#define INTENT_MAKE(op, seg, page, nr)                              \
-	((uint64_t)(op) << 56 | (uint64_t)(seg) << 24 | (page) << 12 | \
+#define INTENT_MAKE(op, seg, page, nr)                                         \
+	((uint64_t)(op) << 56 | (uint64_t)(seg) << 24 | (page) << 12 |         \
 	 (uint64_t)(nr))
 #define INTENT_OP(i)   ((unsigned)((i) >> 56))
 #define INTENT_SEG(i)  ((uint32_t)((i) >> 24))
 #define INTENT_PAGE(i) ((unsigned)((i) >> 12) & 0xfff)
-#define INTENT_NR(i)   ((unsigned)(i) & 0xfff)
+#define INTENT_NR(i)   ((unsigned)(i)&0xfff)
 
 struct arena_header {
 	/* Fixed at creation. */
@@ -162,11 +162,12 @@ struct arena_header {
 	uint64_t root_off;
 	uint64_t root_size;
 	uint64_t root_bytes; /* backed from offset 0 */
-	uint64_t step;       /* in which the windows grow */
+	uint64_t step;	     /* in which the windows grow */
 
 	/* Single words, changed at any time, atomically. */
 	uint64_t limit __attribute__((aligned(64)));
 	uint64_t reserve;
+	uint64_t late;
 
 	/* grow_lock */
 	uint64_t intent;
@@ -174,17 +175,18 @@ struct arena_header {
 	/* run_lock; window_*, nr_segs and handles_backed also grow_lock */
 	uint64_t used __attribute__((aligned(64))); /* bytes backed */
 	uint64_t used_max;
-	uint64_t in_use;      /* pages in runs */
-	uint64_t free_pages;  /* present pages in no run */
-	uint64_t hole_pages;  /* pages of the holes in that list's segments */
-	uint64_t segments;    /* with at least one present page */
-	uint64_t free_segs;   /* of them, with no page in use */
-	uint64_t nr_segs;     /* segments ever used; read atomically */
+	uint64_t in_use;     /* pages in runs */
+	uint64_t free_pages; /* present pages in no run */
+	uint64_t hole_pages; /* pages of the holes in that list's segments */
+	uint64_t segments;   /* with at least one present page */
+	uint64_t free_segs;  /* of them, with no page in use */
+	uint64_t nr_segs;    /* segments ever used; read atomically */
 	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in runs, by type */
 	uint64_t window_low;  /* offset of the lowest backed descriptor byte */
 	uint64_t window_high; /* offset behind the last backed cell byte */
-	uint64_t handles_backed; /* cells that may be touched; read atomically */
-	uint32_t hole_head;      /* list of segments in use with holes */
+	uint64_t
+		handles_backed; /* cells that may be touched; read atomically */
+	uint32_t hole_head;	/* list of segments in use with holes */
 	uint32_t bin[NR_BINS];
 
 	struct slab_head slab[SLAB_NR_CACHES] __attribute__((aligned(64)));
@@ -297,10 +299,10 @@ static inline struct undo_log *undo_begin(struct arena_thread *t)
 }
 
 /* Save the word around a field, then set the field. */
-#define UNDO_SET(u, p, val)                \
-	do {                               \
-		undo_save((u), (p));       \
-		*(p) = (__typeof__(*(p)))(val); \
+#define UNDO_SET(u, p, val)                                                    \
+	do {                                                                   \
+		undo_save((u), (p));                                           \
+		*(p) = (__typeof__(*(p)))(val);                                \
 	} while (0)
 
 /* Say what the kernel is about to be asked for, or 0 when it is done. */

@@ -309,6 +309,62 @@ fill_up() {
 	rm "$M/map"
 }
 
+# fill_by_map FILE MIB: a shared mapping of a sparse file written with random
+# bytes; whatever msync(2) says.
+fill_by_map() {
+	"$PYTHON" - "$1" "$2" <<-'END'
+		import mmap, os, sys
+		size = int(sys.argv[2]) << 20
+		fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+		os.ftruncate(fd, size)
+		m = mmap.mmap(fd, size)
+		for off in range(0, size, 1 << 20):
+		    m[off:off + (1 << 20)] = os.urandom(1 << 20)
+		try:
+		    m.flush()
+		except OSError:
+		    pass
+	END
+}
+
+@test "limits: late writes stay inside of mem_limit, and have a part of it" {
+	zsfs_only
+	expect_log 'no room for a write to its shared mapping'
+	zsfs_mount -o mem_limit=96M
+	late=$(json .memory.late_reserve)
+	same "$late" $((6 << 20))
+	fill_up "$M/f"
+	before=$(mm_stat 3)
+	[ "$before" -le $(((96 << 20) - late - $(json .memory.reserve))) ]
+	fill_by_map "$M/map" 30
+	[ "$(mm_stat 3)" -gt "$before" ]
+	[ "$(mm_stat 5)" -le $((96 << 20)) ]
+	cmp "$T/want" "$M/f"
+	# What overwriting needs is there still.
+	expect 3000000 write "$M/f" w 12345 3000000 5
+	[ "$(mm_stat 5)" -le $((96 << 20)) ]
+}
+
+@test "limits: with everything used up by late writes, looking and raising work" {
+	zsfs_only
+	expect_log 'no room for a write to its shared mapping'
+	for limit in 16M 48M; do
+		zsfs_mount -o mem_limit=$limit
+		fill_by_map "$M/map" 128
+		for file in "$M"/.zsstats/* "$M"/.zsctl/*; do
+			cat "$file" >/dev/null
+		done
+		[ "$(mm_stat 5)" -le "$(mm_stat 4)" ]
+		[ "$(stat -f -c %b "$M")" -gt 0 ]
+		expect ok truncate "$M/map" 100001
+		echo 256M >"$M/.zsctl/mem_limit"
+		expect ok put "$M/h" 1000000
+		rm "$M/map"
+		zsfs_umount
+		wait_daemon
+	done
+}
+
 # ---- memory control groups --------------------------------------------------
 
 @test "limits: the default respects a 1 GiB control group, no oom-kill" {

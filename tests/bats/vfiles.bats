@@ -302,6 +302,93 @@ fill() {
 	END
 }
 
+# hold UID COUNT NAME: process $HOLDER has .zsstats/NAME open $HELD times: as often
+# as can be, up to COUNT.
+hold() {
+	cat >"$T/hold.py" <<-'END'
+		import errno, os, sys, time
+		uid, count, name, out = sys.argv[1:]
+		os.setgid(int(uid))
+		os.setuid(int(uid))
+		held = []
+		for i in range(int(count)):
+		    try:
+		        held.append(os.open(name, os.O_RDONLY))
+		    except OSError as e:
+		        assert e.errno == errno.ENFILE, e
+		        break
+		with open(out + ".new", "w") as f:
+		    print(len(held), file=f)
+		os.rename(out + ".new", out)
+		time.sleep(600)
+	END
+	chmod 755 "$T" && mkdir -p "$T/held" && chmod 1777 "$T/held"
+	rm -f "$T/held/$1"
+	(ulimit -n 5000 && exec "$PYTHON" "$T/hold.py" "$1" "$2" "$S/$3" \
+		"$T/held/$1") 3>&- &
+	HOLDER=$!
+	on_teardown "kill $HOLDER 2>/dev/null || true"
+	poll 20 test -s "$T/held/$1"
+	HELD=$(cat "$T/held/$1")
+}
+
+@test "vfiles: one user's snapshots leave room for everybody else's" {
+	root_only
+	hold 1000 3000 mm_stat
+	between 100 "$HELD" 400
+	expect ENFILE -u 1000:1000 cat "$S/classes"
+	# Another user, root's statistics and controls.
+	expect ok -u 1001:1001 cat "$S/classes"
+	for f in "$S"/* "$C"/*; do
+		cat "$f" >/dev/null
+	done
+	hold 1001 3000 fullness
+	hold 1002 3000 fullness
+	hold 1003 3000 stats.json
+	# Not if root holds all that it may have, too.
+	hold 0 3000 classes
+	for f in "$C"/*; do
+		cat "$f" >/dev/null
+	done
+	echo 1 >"$C/verify"
+	same "$(cat "$C/verify")" clean
+}
+
+@test "vfiles: shares of snapshots survive a takeover" {
+	root_only
+	[ "$(json .survive)" = true ] || skip "needs Linux 6.9"
+	hold 1000 3000 mm_stat
+	kill -9 "$(worker)"
+	poll 10 quiet cat "$S/mm_stat"
+	expect ENFILE -u 1000:1000 cat "$S/classes"
+	echo 1 >"$C/verify"
+	same "$(cat "$C/verify")" clean
+	"$ZSFS" --replace "$M"
+	expect ENFILE -u 1000:1000 cat "$S/classes"
+	kill $HOLDER
+	one_more() { [ "$(fsop -u 1000:1000 cat "$S/classes")" = ok ]; }
+	poll 10 one_more
+}
+
+@test "vfiles: snapshots do not take what overwriting at the limit needs" {
+	root_only
+	zsfs_umount
+	wait_daemon
+	zsfs_mount -o mem_limit=16M
+	dd if=/dev/urandom of="$M/f" bs=64k 2>/dev/null || true
+	size=$(stat -c %s "$M/f")
+	before=$(mm_stat 3)
+	for uid in 1000 1001 1002; do
+		hold $uid 3000 fullness
+		[ "$HELD" -gt 0 ]
+	done
+	same "$(mm_stat 3)" "$before"
+	for _ in 1 2 3; do
+		expect 1000000 write "$M/f" w $((size - 1000000)) 1000000 5
+	done
+	expect ok truncate "$M/f" 100001
+}
+
 @test "vfiles: readers of a changing pool never see a torn table" {
 	cat >"$T/reader.py" <<-'END'
 		import sys, time

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "block_io.h"
+#include "snapshot.h"
 #include "vfile.h"
 
 struct compare {
@@ -80,13 +81,14 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 		what = "lookups";
 	if (!what)
 		return 0;
-	return differs(c,
-		       "inode %u: %s: mode %o links %u owner %u:%u size %" PRIu64
-		       " blocks %" PRIu64 " lookups %" PRIu64
-		       ", should be %o %u %u:%u %" PRIu64 " %zu %" PRIu64,
-		       i->id, what, zi->mode, zi->nlink, zi->uid, zi->gid,
-		       zi->size, zi->blocks, zi->nlookup, i->mode, i->nlink,
-		       i->uid, i->gid, i->size, i->nr_blocks, i->nlookup);
+	return differs(
+		c,
+		"inode %u: %s: mode %o links %u owner %u:%u size %" PRIu64
+		" blocks %" PRIu64 " lookups %" PRIu64
+		", should be %o %u %u:%u %" PRIu64 " %zu %" PRIu64,
+		i->id, what, zi->mode, zi->nlink, zi->uid, zi->gid, zi->size,
+		zi->blocks, zi->nlookup, i->mode, i->nlink, i->uid, i->gid,
+		i->size, i->nr_blocks, i->nlookup);
 }
 
 static int compare_block(const struct compare *c, const struct minode *i,
@@ -228,9 +230,13 @@ int compare_trees(struct zsfs *fs, const struct model *m, char *msg,
 
 static int compare_snapshots(const struct compare *c)
 {
-	if (c->fs->nr_snaps != c->m->nr_snaps)
-		return differs(c, "%u snapshots, should be %zu",
-			       c->fs->nr_snaps, c->m->nr_snaps);
+	size_t n = 0;
+
+	for (uint64_t a = c->fs->super->snap_head; a; n++)
+		a = ((const struct snapshot *)(uintptr_t)a)->next;
+	if (n != c->m->nr_snaps)
+		return differs(c, "%zu snapshots, should be %zu", n,
+			       c->m->nr_snaps);
 	for (size_t k = 0; k < c->m->nr_snaps; k++) {
 		const char *text;
 		size_t len;

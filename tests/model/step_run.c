@@ -113,9 +113,8 @@ static void run_remove(struct run *r)
 	struct tx *tx = tx_begin(r->th);
 
 	finish(r, tx,
-	       r->s->op == STEP_UNLINK ?
-		       zsfs_unlink(tx, r->nodeid, r->s->name) :
-		       zsfs_rmdir(tx, r->nodeid, r->s->name));
+	       r->s->op == STEP_UNLINK ? zsfs_unlink(tx, r->nodeid, r->s->name)
+				       : zsfs_rmdir(tx, r->nodeid, r->s->name));
 }
 
 static void run_rename(struct run *r)
@@ -264,9 +263,9 @@ static void run_vlookup(struct run *r)
 	};
 	struct zsfs_thread *th = r->th;
 
-	r->out->res->err = vfile_lookup(th, VFILE_NODEID + VF_STATS_DIR,
-					names[r->s->flags % 5], record_snapshot,
-					r);
+	r->out->res->err = vfile_lookup(
+		th, VFILE_NODEID + VF_STATS_DIR, names[r->s->flags % 5],
+		(uint32_t)r->s->seed % 3, record_snapshot, r);
 }
 
 static void run_vforget(struct run *r)
@@ -285,11 +284,8 @@ static void run_vforget(struct run *r)
 static void run_codec(struct run *r)
 {
 	static const struct zcomp_params codecs[] = {
-		{ZCOMP_LZ4, 1},
-		{ZCOMP_LZ4, 8},
-		{ZCOMP_ZSTD, 1},
-		{ZCOMP_ZSTD, 3},
-		{ZCOMP_RAW, 0},
+		{ZCOMP_LZ4, 1},	 {ZCOMP_LZ4, 8}, {ZCOMP_ZSTD, 1},
+		{ZCOMP_ZSTD, 3}, {ZCOMP_RAW, 0},
 	};
 
 	r->out->res->err = 0;
@@ -309,16 +305,16 @@ static void run_memory(struct run *r)
 typedef void run_fn(struct run *r);
 
 static run_fn *const runners[STEP_NR] = {
-	[STEP_LOOKUP] = run_lookup,     [STEP_FORGET] = run_forget,
-	[STEP_MAKE] = run_make,         [STEP_LINK] = run_link,
-	[STEP_UNLINK] = run_remove,     [STEP_RMDIR] = run_remove,
-	[STEP_RENAME] = run_rename,     [STEP_WRITE] = run_write,
-	[STEP_READ] = run_read,         [STEP_TRUNCATE] = run_setattr,
-	[STEP_CHANGE] = run_setattr,    [STEP_GETATTR] = run_getattr,
+	[STEP_LOOKUP] = run_lookup,	[STEP_FORGET] = run_forget,
+	[STEP_MAKE] = run_make,		[STEP_LINK] = run_link,
+	[STEP_UNLINK] = run_remove,	[STEP_RMDIR] = run_remove,
+	[STEP_RENAME] = run_rename,	[STEP_WRITE] = run_write,
+	[STEP_READ] = run_read,		[STEP_TRUNCATE] = run_setattr,
+	[STEP_CHANGE] = run_setattr,	[STEP_GETATTR] = run_getattr,
 	[STEP_READLINK] = run_readlink, [STEP_SEEK] = run_seek,
-	[STEP_READDIR] = run_readdir,   [STEP_VLOOKUP] = run_vlookup,
-	[STEP_VFORGET] = run_vforget,   [STEP_COMPACT] = run_memory,
-	[STEP_TRIM] = run_memory,       [STEP_CODEC] = run_codec,
+	[STEP_READDIR] = run_readdir,	[STEP_VLOOKUP] = run_vlookup,
+	[STEP_VFORGET] = run_vforget,	[STEP_COMPACT] = run_memory,
+	[STEP_TRIM] = run_memory,	[STEP_CODEC] = run_codec,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)

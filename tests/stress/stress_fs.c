@@ -34,10 +34,10 @@
 #define NR_EXTRA   2u /* compactor, watcher */
 #define NR_STRIPED 2u
 #define NR_RAGGED  3u
-#define NR_DIRS    3u
-#define NR_HELD    12u
-#define STRIPE     9001u /* bytes */
-#define STRIPES    24u   /* of each thread in a striped file */
+#define NR_DIRS	   3u
+#define NR_HELD	   12u
+#define STRIPE	   9001u /* bytes */
+#define STRIPES	   24u	 /* of each thread in a striped file */
 #define MAX_BYTES  200000u
 #define RAGGED_MAX (MAX_BYTES * 40)
 
@@ -46,10 +46,10 @@ struct worker {
 	struct zsfs_thread *th;
 	unsigned nr;
 	struct rng rng;
-	uint64_t held[NR_HELD]; /* nodeids, one lookup each; 0 = none */
+	uint64_t held[NR_HELD];	  /* nodeids, one lookup each; 0 = none */
 	uint8_t *own[NR_STRIPED]; /* what its bytes of each file are */
-	uint8_t *buf;             /* MAX_BYTES + 8 */
-	uint64_t full;            /* refused for want of room */
+	uint8_t *buf;		  /* MAX_BYTES + 8 */
+	uint64_t full;		  /* refused for want of room */
 };
 
 static struct zsfs *fs;
@@ -146,8 +146,8 @@ static void check_stripe(struct worker *w, unsigned f, unsigned k)
 {
 	const uint8_t *own = w->own[f] + (size_t)k * STRIPE;
 	size_t done;
-	int err = do_read(w, striped[f], w->buf, STRIPE, stripe_off(w, k),
-			  &done);
+	int err =
+		do_read(w, striped[f], w->buf, STRIPE, stripe_off(w, k), &done);
 
 	if (err) {
 		complain("read", err);
@@ -356,8 +356,7 @@ static void remove_name(struct worker *w)
 		err = zsfs_unlink(tx, draw_dir(w), name);
 	else
 		err = zsfs_rmdir(tx, draw_dir(w), name);
-	expect_dir("remove", finish(w, tx, err),
-		   (int[]){EISDIR, ENOTEMPTY, 0});
+	expect_dir("remove", finish(w, tx, err), (int[]){EISDIR, ENOTEMPTY, 0});
 }
 
 static void move_name(struct worker *w)
@@ -427,8 +426,8 @@ typedef void op_fn(struct worker *w);
 
 static op_fn *const ops[] = {
 	write_striped, write_striped, read_striped, write_ragged, read_ragged,
-	cut_ragged,    make,          make,         lookup,       link_held,
-	remove_name,   remove_name,   move_name,    list,         use_held,
+	cut_ragged,    make,	      make,	    lookup,	  link_held,
+	remove_name,   remove_name,   move_name,    list,	  use_held,
 };
 
 static void *work(void *arg)
@@ -473,7 +472,7 @@ static void look_at(struct zsfs_thread *th, const char *name)
 	const char *text;
 	size_t len;
 	int err = vfile_lookup(th, VFILE_NODEID + VF_STATS_DIR, name,
-			       keep_nodeid, &nodeid);
+			       (uint32_t)th->at->nr, keep_nodeid, &nodeid);
 
 	if (err) {
 		if (err != -ENOSPC || !limited)
@@ -499,8 +498,8 @@ static void *watch(void *arg)
 		zsfs_enter(th);
 		look_at(th, names[k % 5]);
 		zsfs_statfs(fs, &st);
-		if (k % 16 == 0 && zsfs_verify_live(fs, false, msg,
-						     sizeof(msg)))
+		if (k % 16 == 0 &&
+		    zsfs_verify_live(fs, false, msg, sizeof(msg)))
 			complain(msg, k);
 		zsfs_leave(th);
 		usleep(1000);

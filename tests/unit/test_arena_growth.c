@@ -56,14 +56,15 @@ static void test_limit(void)
 
 static void test_reserve(void)
 {
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(40 * MIB, no_huge);
 		struct arena_thread *t = arena_thread(a, 0);
 		struct arena_stats s;
 		unsigned n, more;
 		int err;
 
-		arena_set_reserve(a, 6 * MIB);
+		arena_set_reserve(a, 6 * MIB, 0);
 		n = fill(a, t, 1, MAX_REFS, &err);
 		CHECK_EQ(err, -ENOSPC);
 		CHECK(arena_available(a) < ARENA_PAGE_SIZE);
@@ -72,7 +73,7 @@ static void test_reserve(void)
 		CHECK(s.used > 32 * MIB - (no_huge ? 64 << 10 : 0));
 		CHECK_EQ(s.reserve, 6 * MIB);
 
-		t->use_reserve = true;
+		t->claim = ARENA_RESERVE;
 		for (more = 0; !err || !more; more++)
 			err = arena_run_alloc(a, t, 1, ARENA_PAGE_DATA,
 					      &refs[n + more]);
@@ -82,13 +83,13 @@ static void test_reserve(void)
 		CHECK(stats_of(a).used <= 40 * MIB);
 
 		/* Freed pages of the reserve are not for everybody. */
-		t->use_reserve = false;
+		t->claim = ARENA_NEW;
 		for (unsigned i = 0; i < 10; i++)
 			arena_run_free(a, t, &refs[n + i]);
 		CHECK_EQ(arena_run_alloc(a, t, 1, ARENA_PAGE_DATA, &refs[n]),
 			 -ENOSPC);
 		CHECK_EQ(arena_available(a), 0);
-		t->use_reserve = true;
+		t->claim = ARENA_RESERVE;
 		CHECK_EQ(arena_run_alloc(a, t, 1, ARENA_PAGE_DATA, &refs[n]),
 			 0);
 		check_verify(a);
@@ -99,7 +100,8 @@ static void test_reserve(void)
 
 static void test_give_back(void)
 {
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(0, no_huge);
 		struct arena_thread *t = arena_thread(a, 0);
 		uint64_t full, empty = stats_of(a).used;
@@ -206,7 +208,8 @@ static void test_punch(void)
 /* Holes that cannot make a run long enough stay. */
 static void test_useless_holes(void)
 {
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(0, no_huge);
 		struct arena_thread *t = arena_thread(a, 0);
 		uint64_t holes, segments;
@@ -237,7 +240,8 @@ static void test_useless_holes(void)
 /* Under a limit, holes are filled as far as it goes, and no further. */
 static void test_punch_limit(void)
 {
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(0, no_huge);
 		struct arena_thread *t = arena_thread(a, 0);
 		uint64_t got = 0, promise;
@@ -265,7 +269,8 @@ static void test_punch_limit(void)
 
 static void test_handles(void)
 {
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(64 * MIB, no_huge);
 		struct arena_thread *t = arena_thread(a, 0);
 		uint64_t first = arena_handles_backed(a), n = first, used;
@@ -367,10 +372,10 @@ static void test_fail_each(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_limit),	      CHECK_CASE(test_reserve),
-	CHECK_CASE(test_give_back),   CHECK_CASE(test_punch),
-	CHECK_CASE(test_useless_holes),
-	CHECK_CASE(test_punch_limit), CHECK_CASE(test_handles),
+	CHECK_CASE(test_limit),		CHECK_CASE(test_reserve),
+	CHECK_CASE(test_give_back),	CHECK_CASE(test_punch),
+	CHECK_CASE(test_useless_holes), CHECK_CASE(test_punch_limit),
+	CHECK_CASE(test_handles),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_fail_each),
 #endif

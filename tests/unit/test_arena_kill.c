@@ -119,8 +119,8 @@ static void take(struct worker *w, struct root *r, unsigned i)
 				      ARENA_PAGE_DATA, &r->ref[i]);
 	else
 		err = slab_alloc(w->a, t,
-				 rnd / 2 % 3 ? rnd / 8 % SLAB_NR_CACHES :
-					       SLAB_INODE,
+				 rnd / 2 % 3 ? rnd / 8 % SLAB_NR_CACHES
+					     : SLAB_INODE,
 				 &r->ref[i]);
 	if (!err)
 		stamp(r, i);
@@ -152,7 +152,7 @@ static void other_things(struct worker *w)
 		arena_reset_handles(w->a, t);
 		break;
 	default:
-		t->use_reserve = rnd / 8 % 2;
+		t->claim = rnd / 8 % 3;
 	}
 }
 
@@ -314,7 +314,7 @@ static void run_kills(uint64_t limit, bool no_huge)
 	int fd;
 
 	REQUIRE(!arena_create(&p, &a));
-	arena_set_reserve(a, limit / 10);
+	arena_set_reserve(a, limit / 10, 0);
 	fd = dup(arena_fd(a));
 	arena_close(a);
 	for (unsigned i = 0; i < n && !check_failures; i++) {

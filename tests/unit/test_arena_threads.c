@@ -76,7 +76,7 @@ static void other_things(struct worker *w)
 		arena_available(w->a);
 		break;
 	case 4:
-		w->t->use_reserve = r / 8 % 2;
+		w->t->claim = r / 8 % 3;
 		break;
 	default:
 		slab_inode_valid(
@@ -112,7 +112,7 @@ static void run_workers(uint64_t limit, unsigned rounds, bool no_huge)
 	unsigned refused = 0;
 
 	memset(w, 0, sizeof(w));
-	arena_set_reserve(a, limit / 8);
+	arena_set_reserve(a, limit / 8, 0);
 	for (unsigned i = 0; i < THREADS; i++) {
 		w[i].a = a;
 		w[i].t = arena_thread(a, i);

@@ -102,12 +102,13 @@ static void use_reserve(void)
 {
 	struct zsfs_thread *th = &fs->threads[0];
 	struct tx *tx = tx_begin(th);
+	enum arena_claim was = zsfs_claim(th, ARENA_RESERVE);
 
-	zsfs_use_reserve(th, true);
 	for (int i = 0; i < 32; i++)
 		CHECK_EQ(arena_run_alloc(fs->arena, th->at, 8, ARENA_PAGE_DATA,
-					 tx_alloc_ref(tx)), 0);
-	zsfs_use_reserve(th, false);
+					 tx_alloc_ref(tx)),
+			 0);
+	zsfs_unclaim(th, was);
 	tx_commit(tx);
 }
 
@@ -217,12 +218,9 @@ static void test_over_limit_falls(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_new_content_stops),
-	CHECK_CASE(test_begun_again),
-	CHECK_CASE(test_mem_limit_meanwhile),
-	CHECK_CASE(test_half_set),
-	CHECK_CASE(test_limit_below_use),
-	CHECK_CASE(test_over_limit_falls),
+	CHECK_CASE(test_new_content_stops),   CHECK_CASE(test_begun_again),
+	CHECK_CASE(test_mem_limit_meanwhile), CHECK_CASE(test_half_set),
+	CHECK_CASE(test_limit_below_use),     CHECK_CASE(test_over_limit_falls),
 };
 
 int main(int argc, char **argv)

@@ -4,8 +4,9 @@
 
 #include "check.h"
 #include "fs_fakes.h"
+#include "snapshot.h"
 
-static char text[VFILE_MAX_TEXT];
+static char text[SNAPSHOT_MAX_TEXT];
 
 static int render(enum vfile_id id)
 {
