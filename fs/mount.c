@@ -16,8 +16,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "environment.h"
 #include "log.h"
+#include "mount_table.h"
 
 #define READ_AHEAD_KB 1024
 
@@ -25,13 +25,22 @@
 
 /*
  * libfuse mounts, with fusermount3 where that is needed. Of its session only
- * the descriptor is wanted; it is kept, since ending it would close that.
+ * the connection is wanted.
  */
+static int mount_with(struct fuse_session *se, const char *mountpoint)
+{
+	int fd;
+
+	errno = 0;
+	if (fuse_session_mount(se, mountpoint))
+		return errno ? -errno : -EIO;
+	fd = fcntl(fuse_session_fd(se), F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? -errno : fd;
+}
+
 int mount_make(const char *mountpoint, const char *opts)
 {
 	static const struct fuse_lowlevel_ops none;
-	/* volatile: nobody looks at it but those who look for leaks. */
-	static struct fuse_session *volatile kept;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se = NULL;
 	int err = 0;
@@ -45,37 +54,25 @@ int mount_make(const char *mountpoint, const char *opts)
 	fuse_opt_free_args(&args);
 	if (err || !se)
 		return err ? err : -EINVAL;
-	errno = 0;
-	if (!fuse_session_mount(se, mountpoint)) {
-		kept = se;
-		return fuse_session_fd(kept);
-	}
-	err = errno ? -errno : -EIO;
+	err = mount_with(se, mountpoint);
 	fuse_session_destroy(se);
 	return err;
 }
 
 /* ---- finding ---- */
 
-/* Find "major:minor" of the newest mount at @path, without touching it. */
+/* Copy "major:minor" of the newest mount at @path. */
 static bool find_device(const char *path, char *dev, size_t size)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[8192], at[4096], id[32];
-	bool found = false;
+	const struct mount_entry *e = NULL;
+	struct mount_table t;
 
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*d %*d %31s %*s %4095s", id, at) != 2)
-			continue;
-		environment_unescape(at);
-		if (strcmp(at, path))
-			continue;
-		snprintf(dev, size, "%s", id);
-		found = true;
-	}
-	if (f)
-		fclose(f);
-	return found;
+	if (!mount_table_read(&t, NULL))
+		e = mount_table_top(&t, path);
+	if (e)
+		snprintf(dev, size, "%s", e->dev);
+	mount_table_free(&t);
+	return e;
 }
 
 void mount_find(struct mount_place *p)
