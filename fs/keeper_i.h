@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The keeper's state, and its children (keeper_child.c): what their deaths
+ * mean, and when the next are started. keeper.c has the rest: signals, the
+ * loop, the beginning and the end.
+ */
+#ifndef FS_KEEPER_I_H
+#define FS_KEEPER_I_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "keep.h"
+#include "keeper.h"
+#include "mount.h"
+#include "replace.h"
+
+struct keeper {
+	struct keep *k;
+	struct mount_place place;
+	int signals;		/* signalfd */
+	pid_t active;		/* 0 = it has died */
+	pid_t standby;		/* 0 = none */
+	pid_t teacher;		/* 0 = not running */
+	bool taught;		/* the mount was seen to work */
+	bool settled;		/* started, and gone to the background */
+	bool worked;		/* whoever started it was told that it works */
+	unsigned failures;	/* deaths that count (keeper.h), in a row */
+	uint32_t oom_takeovers; /* when a worker last died */
+	unsigned standby_failures; /* in a row */
+	uint64_t standby_since;	   /* clock_ms() */
+	uint64_t pause_until; /* no standby is started before, clock_ms() */
+	unsigned attached;    /* workers started with the terminal */
+	bool ending;	      /* the end was asked for */
+	bool over;	      /* leave the loop */
+	int status;	      /* exit code then */
+	struct replace replace;
+};
+
+/* Log it, leave the loop, and leave the dead mount where it is. */
+void keeper_give_up(struct keeper *kp, const char *why);
+/* Leave the loop with exit code @status; nobody takes over any more. */
+void keeper_end(struct keeper *kp, int status);
+
+/* The process id, or 0 when none can be started, which is logged. */
+pid_t keeper_start_worker(struct keeper *kp, bool first);
+/* Start what teaches the kernel (mount.h). */
+void keeper_start_teacher(struct keeper *kp);
+/* Kill a child, wait for its end, and set *@pid to 0. */
+void keeper_stop_child(pid_t *pid);
+
+/* A successor may have become the active worker since. */
+void keeper_look_who_is_active(struct keeper *kp);
+/* Deal with all children that have died. */
+void keeper_reap_children(struct keeper *kp);
+/* Start a standby if there is none, and any use for it. */
+void keeper_need_standby(struct keeper *kp);
+bool keeper_lacks_standby(const struct keeper *kp);
+/* Standbys work again: no pauses before the next. */
+void keeper_no_failures(struct keeper *kp);
+
+#endif
