@@ -2,6 +2,7 @@
 /* One process that mounts and serves (see alone.h). */
 #include "alone.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -9,17 +10,35 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "disconnect.h"
 #include "log.h"
 #include "mount.h"
+#include "reconnect.h"
 #include "server.h"
 #include "zsfs_i.h"
 
 struct alone {
-	struct server *server;
+	struct zsfs *fs;
 	struct mount_place place;
+	const char *mount_opts; /* for libfuse */
+	bool debug;
 	pthread_t watcher;
-	bool over; /* atomic: the mount is gone, the watcher shall end */
+	bool over;   /* atomic: the mount is gone, the watcher shall end */
+	bool ending; /* atomic: the end was asked for */
+	pthread_mutex_t lock;
+	struct server *server; /* lock; NULL between two connections */
+	struct reconnect reconnect;
 };
+
+static void end_it(struct alone *a)
+{
+	__atomic_store_n(&a->ending, true, __ATOMIC_RELEASE);
+	mount_detach(&a->place);
+	pthread_mutex_lock(&a->lock);
+	if (a->server)
+		server_unmounting(a->server);
+	pthread_mutex_unlock(&a->lock);
+}
 
 /* Takes the signals, and may call whatever it likes. */
 static void *watch_main(void *arg)
@@ -41,8 +60,7 @@ static void *watch_main(void *arg)
 		}
 		zsfs_log(LOG_INFO, "signal %d (%s): unmounting", sig,
 			 strsignal(sig));
-		mount_detach(&a->place);
-		server_unmounting(a->server);
+		end_it(a);
 	}
 }
 
@@ -53,13 +71,9 @@ static void stop_watching(struct alone *a)
 	pthread_join(a->watcher, NULL);
 }
 
-static void end_failed(struct alone *a)
-{
-	mount_detach(&a->place);
-	server_unmounting(a->server);
-}
+/* ---- a connection ---- */
 
-static int go_live(struct alone *a, struct zsfs *fs, struct daemon *d)
+static int go_live(struct alone *a, struct daemon *d)
 {
 	int err;
 
@@ -70,9 +84,11 @@ static int go_live(struct alone *a, struct zsfs *fs, struct daemon *d)
 			 a->place.mountpoint, strerror(-err));
 		return err;
 	}
-	__atomic_store_n(&fs->read_ahead_kb, mount_raise_read_ahead(&a->place),
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&a->fs->read_ahead_kb,
+			 mount_raise_read_ahead(&a->place), __ATOMIC_RELAXED);
 	mount_teach_kernel(&a->place);
+	reconnect_parts(&a->reconnect);
+	reconnect_end(&a->reconnect);
 	err = daemon_ready(d);
 	if (err)
 		zsfs_log(LOG_ERR, "going to the background failed: %s",
@@ -82,36 +98,110 @@ static int go_live(struct alone *a, struct zsfs *fs, struct daemon *d)
 	return err;
 }
 
-int alone_serve(struct zsfs *fs, int fd, const char *mountpoint, bool debug,
+static int begin_serving(struct alone *a, int fd)
+{
+	struct server_params p = {.fd = fd, .debug = a->debug};
+	struct server *s;
+	int err = server_new(a->fs, &p, &s);
+
+	if (err) {
+		zsfs_log(LOG_ERR, "serving cannot begin: %s", strerror(-err));
+		return err;
+	}
+	pthread_mutex_lock(&a->lock);
+	a->server = s;
+	pthread_mutex_unlock(&a->lock);
+	return 0;
+}
+
+static void end_serving(struct alone *a)
+{
+	struct server *s = a->server;
+
+	pthread_mutex_lock(&a->lock);
+	a->server = NULL;
+	pthread_mutex_unlock(&a->lock);
+	server_free(s);
+}
+
+/* From its first request to its last; takes @fd over. */
+static int serve(struct alone *a, int fd, struct daemon *d)
+{
+	int err = begin_serving(a, fd);
+
+	if (!err) {
+		err = go_live(a, d);
+		if (err)
+			end_it(a);
+		if (server_wait(a->server) == SERVER_STUCK) {
+			zsfs_log(LOG_NOTICE,
+				 "files are still open on %s: they end now",
+				 a->place.mountpoint);
+			_exit(err ? 1 : 0);
+		}
+		end_serving(a);
+	}
+	close(fd);
+	return err;
+}
+
+/* ---- the next one ---- */
+
+/* Was it an abort, and is there a new connection? -1 = it is over. */
+static int next_connection(struct alone *a)
+{
+	int fd = -EAGAIN;
+
+	if (!reconnect_wanted(&a->place))
+		return -1;
+	zsfs_log(LOG_WARNING,
+		 "the connection of %s was aborted (umount -f?): making a new "
+		 "one; what was open has to be opened again",
+		 a->place.mountpoint);
+	disconnect_clean(a->fs);
+	for (unsigned i = 0; fd < 0 && i < RECONNECT_TRIES; i++) {
+		if (__atomic_load_n(&a->ending, __ATOMIC_ACQUIRE))
+			return -1;
+		if (i > 0)
+			sleep(RECONNECT_SECONDS);
+		reconnect_end(&a->reconnect);
+		fd = reconnect_mount(&a->reconnect, &a->place, a->mount_opts);
+		if (fd == -ENOENT)
+			return -1;
+		if (fd < 0)
+			zsfs_log(LOG_ERR, "%s: no new mount yet: %s",
+				 a->place.mountpoint, strerror(-fd));
+	}
+	return fd;
+}
+
+int alone_serve(struct zsfs *fs, int fd, const struct alone_params *p,
 		struct daemon *d)
 {
-	struct alone a = {.place.mountpoint = mountpoint};
-	struct server_params p = {.fd = fd, .debug = debug};
-	enum server_end end;
+	struct alone a = {
+		.fs = fs,
+		.place.mountpoint = p->mountpoint,
+		.mount_opts = p->mount_opts,
+		.debug = p->debug,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.reconnect.mount = -1,
+	};
 	int err;
 
 	mount_find(&a.place);
-	err = server_new(fs, &p, &a.server);
-	if (!err)
-		err = -pthread_create(&a.watcher, NULL, watch_main, &a);
+	err = -pthread_create(&a.watcher, NULL, watch_main, &a);
 	if (err) {
 		zsfs_log(LOG_ERR, "serving cannot begin: %s", strerror(-err));
 		mount_detach(&a.place);
 		return 1;
 	}
-	err = go_live(&a, fs, d);
-	if (err)
-		end_failed(&a);
-	end = server_wait(a.server);
-	stop_watching(&a);
-	if (end == SERVER_STUCK) {
-		zsfs_log(LOG_NOTICE, "files are still open on %s: they end now",
-			 mountpoint);
-		_exit(err ? 1 : 0);
+	while (!err && fd >= 0) {
+		err = serve(&a, fd, d);
+		fd = err ? -1 : next_connection(&a);
 	}
-	zsfs_log(LOG_INFO, "unmounted from %s", mountpoint);
+	stop_watching(&a);
 	mount_detach_dead(&a.place);
-	server_free(a.server);
-	close(fd);
+	if (!err)
+		zsfs_log(LOG_INFO, "unmounted from %s", p->mountpoint);
 	return err ? 1 : 0;
 }

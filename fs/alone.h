@@ -11,12 +11,18 @@
 struct daemon;
 struct zsfs;
 
+struct alone_params {
+	const char *mountpoint;
+	const char *mount_opts; /* as mounted, for libfuse */
+	bool debug;		/* print requests */
+};
+
 /*
- * Serve @fs on the connection @fd, mounted on @mountpoint, until it is
- * unmounted; tells @d when the mount works. Takes @fd over. The exit code.
- * Signals are blocked (daemon_block_signals()).
+ * Serve @fs on the connection @fd until it is unmounted, and on the next one
+ * when it is aborted; tells @d when the mount works. Takes @fd over. The exit
+ * code. Signals are blocked (daemon_block_signals()).
  */
-int alone_serve(struct zsfs *fs, int fd, const char *mountpoint, bool debug,
+int alone_serve(struct zsfs *fs, int fd, const struct alone_params *p,
 		struct daemon *d);
 
 #endif

@@ -39,7 +39,7 @@
 #include "environment.h"
 
 #define KEEP_MAGIC   UINT64_C(0x7065656b7366737a)
-#define KEEP_VERSION 2u
+#define KEEP_VERSION 3u
 
 /* The main thread of a worker, and one for each thread of the arena. */
 #define KEEP_MAX_LIVES (1u + 512u)
@@ -85,9 +85,16 @@ struct keep {
 	bool hide_memory;
 	struct process_notes notes;
 	char mountpoint[KEEP_PATH_SIZE]; /* absolute */
-	char dev[32];			 /* "major:minor", "" = unknown */
+	char mount_opts[KEEP_PATH_SIZE]; /* for libfuse, as mounted first */
 
 	/* The keeper, at any time. */
+	char dev[32]; /* "major:minor", "" = unknown */
+	/*
+	 * Number of the connection, from 1 on. When it is ended without an
+	 * unmount, fuse_fd becomes the next one (reconnect.h).
+	 */
+	uint32_t connection;
+	uint32_t reconnects;
 	uint32_t keeper_pid; /* 0: it has died, says whoever noticed */
 	uint32_t detach;     /* workers that have the terminal shall leave it */
 	uint32_t over;	     /* the end is wanted: nobody takes over */
@@ -104,7 +111,8 @@ struct keep {
 	uint32_t active_bank;
 	uint32_t active_pid; /* 0 = none yet */
 	uint32_t primed_pid; /* the standby that is ready; the standby */
-	uint32_t ready;	     /* INIT was answered */
+	uint32_t ready; /* INIT was answered; the keeper clears it */
+	uint32_t lost;	/* the connection that was found to have ended */
 	uint32_t detached;   /* workers that have left the terminal */
 	uint32_t can_resend; /* the kernel sends requests again when asked */
 	uint32_t takeovers;

@@ -73,7 +73,7 @@ static void read_signals(struct keeper *kp)
 static void wait_for_news(struct keeper *kp, int msecs)
 {
 	/* Whoever serves notices itself that the mount is gone. */
-	bool look = !kp->active && !keep_get(&kp->k->over);
+	bool look = !kp->active && !kp->lost_since && !keep_get(&kp->k->over);
 	struct pollfd fds[3] = {
 		{kp->signals, POLLIN, 0},
 		{kp->k->wake_fd, POLLIN, 0},
@@ -84,7 +84,7 @@ static void wait_for_news(struct keeper *kp, int msecs)
 	if (poll(fds, 3, msecs) > 0 && fds[1].revents)
 		n = (uint64_t)read(kp->k->wake_fd, &n, sizeof(n));
 	if (fds[2].revents & POLLERR)
-		keep_set(&kp->k->over, 1);
+		keep_set(&kp->k->lost, kp->k->connection);
 	read_signals(kp);
 }
 
@@ -94,6 +94,8 @@ static int timeout_of(const struct keeper *kp)
 
 	if (kp->ending)
 		return END_MSECS;
+	if (kp->lost_since)
+		return keeper_reconnect_msecs(kp);
 	if (replace_under_way(&kp->replace) || !kp->taught)
 		return 10;
 	if (keep_get(&kp->k->detached) < kp->attached && !kp->settled)
@@ -120,6 +122,7 @@ static void look_around(struct keeper *kp)
 	wait_for_news(kp, timeout_of(kp));
 	keeper_look_who_is_active(kp);
 	keeper_reap_children(kp);
+	keeper_reconnect_step(kp);
 	if (!kp->ending && !kp->over && replace_step(&kp->replace, kp->active))
 		keeper_no_failures(kp);
 	end_without_workers(kp);
@@ -160,6 +163,8 @@ static int keep_going(struct keeper *kp)
 	keeper_stop_child(&kp->standby);
 	keeper_stop_child(&kp->replace.pid);
 	keeper_stop_child(&kp->active);
+	keeper_stop_child(&kp->leaving);
+	reconnect_end(&kp->reconnect);
 	close(kp->k->fuse_fd);
 	/* What worked and ended badly stays, so that nobody writes below it. */
 	if (kp->status == 0 || !kp->worked)
@@ -177,12 +182,21 @@ static void init_keeper(struct keeper *kp, struct keep *k)
 
 	prctl(PR_SET_NAME, "zsfs");
 	proctitle_set("keeper", k->mountpoint);
-	*kp = (struct keeper){.k = k, .place.mountpoint = k->mountpoint};
+	*kp = (struct keeper){
+		.k = k,
+		.place.mountpoint = k->mountpoint,
+		.reconnect.mount = -1,
+	};
 	memcpy(kp->place.dev, k->dev, sizeof(kp->place.dev));
 	replace_init(&kp->replace, k);
 	daemon_signals(&set);
 	sigaddset(&set, SIGCHLD);
 	kp->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (kp->signals < 0) {
+		zsfs_log(LOG_ERR, "signals cannot be received: %s",
+			 strerror(errno));
+		keeper_end(kp, 1);
+	}
 	kp->oom_takeovers = keep_get(&k->oom_takeovers);
 	keep_set(&k->keeper_pid, (uint32_t)getpid());
 }
@@ -228,7 +242,8 @@ int keeper_run(struct keep *k, struct daemon *d)
 	int err;
 
 	init_keeper(&kp, k);
-	kp.active = keeper_start_worker(&kp, true);
+	if (!kp.over)
+		kp.active = keeper_start_worker(&kp, true);
 	if (!kp.active)
 		keeper_end(&kp, 1);
 	until_ready(&kp);

@@ -34,6 +34,8 @@ pid_t keeper_start_worker(struct keeper *kp, bool first)
 	kp->attached += attached;
 	if (pid == 0) {
 		close(kp->signals);
+		/* It would keep the mount from going away. */
+		reconnect_end(&kp->reconnect);
 		/* Else its own copy would hide the keeper's death from it. */
 		close(kp->k->alive_keeper_fd);
 		worker_main(kp->k, bank, first, attached);
@@ -49,12 +51,20 @@ pid_t keeper_start_worker(struct keeper *kp, bool first)
 void keeper_start_teacher(struct keeper *kp)
 {
 	kp->teacher = fork();
+	kp->taught = kp->teacher < 0;
+	if (kp->taught)
+		zsfs_log(
+			LOG_WARNING,
+			"a process cannot be started: %s; creating a file will "
+			"take two requests until one is opened",
+			strerror(errno));
 	if (kp->teacher)
 		return;
 	close(kp->signals);
 	close(kp->k->alive_keeper_fd);
 	close(kp->k->fuse_fd);
 	mount_teach_kernel(&kp->place);
+	reconnect_parts(&kp->reconnect);
 	_exit(0);
 }
 
@@ -119,19 +129,24 @@ static void count_death(struct keeper *kp, pid_t pid, int status)
 	keep_set(&k->progress, 0);
 }
 
+/* Has the first worker got as far as to serve? */
+static bool was_ready(const struct keep *k)
+{
+	return keep_get(&k->ready) || k->connection > 1;
+}
+
 static void on_worker_death(struct keeper *kp, pid_t pid, int status)
 {
-	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_UNMOUNTED) {
-		keeper_end(kp, 0);
-		return;
-	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DRAINED)
 		return;
 	/* It may have been killed on its way out. */
-	if (kp->ending || keep_get(&kp->k->over) || !kp->k->ready) {
-		keeper_end(kp, !kp->k->ready);
+	if (kp->ending || keep_get(&kp->k->over) || !was_ready(kp->k)) {
+		keeper_end(kp, !was_ready(kp->k));
 		return;
 	}
+	/* Whether there is a next connection is not decided here. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_UNMOUNTED)
+		return;
 	count_death(kp, pid, status);
 	if (!kp->k->can_resend)
 		keeper_give_up(
@@ -228,8 +243,9 @@ void keeper_look_who_is_active(struct keeper *kp)
 /* There shall always be one, if there is any use for it. */
 bool keeper_lacks_standby(const struct keeper *kp)
 {
-	return !kp->standby && !kp->over && !keep_get(&kp->k->over) &&
-	       keep_get(&kp->k->can_resend) && !replace_under_way(&kp->replace);
+	return !kp->standby && !kp->over && !kp->lost_since &&
+	       !keep_get(&kp->k->over) && keep_get(&kp->k->can_resend) &&
+	       !replace_under_way(&kp->replace);
 }
 
 void keeper_need_standby(struct keeper *kp)
@@ -245,7 +261,9 @@ void keeper_need_standby(struct keeper *kp)
 static void on_child(struct keeper *kp, pid_t pid, int status)
 {
 	keeper_look_who_is_active(kp);
-	if (pid == kp->teacher) {
+	if (pid == kp->leaving) {
+		kp->leaving = 0;
+	} else if (pid == kp->teacher) {
 		kp->teacher = 0;
 		kp->taught = true;
 	} else if (pid == kp->standby) {

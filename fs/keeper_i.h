@@ -14,6 +14,7 @@
 #include "keep.h"
 #include "keeper.h"
 #include "mount.h"
+#include "reconnect.h"
 #include "replace.h"
 
 struct keeper {
@@ -22,6 +23,7 @@ struct keeper {
 	int signals;		/* signalfd */
 	pid_t active;		/* 0 = it has died */
 	pid_t standby;		/* 0 = none */
+	pid_t leaving;		/* was active on a lost connection, 0 = none */
 	pid_t teacher;		/* 0 = not running */
 	bool taught;		/* the mount was seen to work */
 	bool settled;		/* started, and gone to the background */
@@ -36,6 +38,12 @@ struct keeper {
 	bool over;	      /* leave the loop */
 	int status;	      /* exit code then */
 	struct replace replace;
+	/* A new connection (keeper_reconnect.c). */
+	struct reconnect reconnect;
+	uint64_t lost_since; /* clock_ms(), 0 = the connection stands */
+	uint64_t retry_at;   /* clock_ms() */
+	bool attempting;     /* a worker was started on a new one */
+	bool complained;
 };
 
 /* Log it, leave the loop, and leave the dead mount where it is. */
@@ -45,7 +53,9 @@ void keeper_end(struct keeper *kp, int status);
 
 /* The process id, or 0 when none can be started, which is logged. */
 pid_t keeper_start_worker(struct keeper *kp, bool first);
-/* Start what teaches the kernel (mount.h). */
+/*
+ * Start what teaches the kernel (mount.h) and lets parts follow (reconnect.h).
+ */
 void keeper_start_teacher(struct keeper *kp);
 /* Kill a child, wait for its end, and set *@pid to 0. */
 void keeper_stop_child(pid_t *pid);
@@ -59,5 +69,13 @@ void keeper_need_standby(struct keeper *kp);
 bool keeper_lacks_standby(const struct keeper *kp);
 /* Standbys work again: no pauses before the next. */
 void keeper_no_failures(struct keeper *kp);
+
+/*
+ * If the connection was lost: end when it was an unmount, else take the next
+ * step to a new one.
+ */
+void keeper_reconnect_step(struct keeper *kp);
+/* Milliseconds until there is a step to take, -1 = news will tell. */
+int keeper_reconnect_msecs(const struct keeper *kp);
 
 #endif

@@ -77,11 +77,9 @@ static int create(const struct zsfs_options *o, struct zsfs **out)
 }
 
 /* The descriptor of the connection, or -errno. */
-static int mount_it(const struct zsfs_options *o, bool privileged,
-		    const char *mountpoint)
+static int mount_it(const char *opts, bool privileged, const char *mountpoint)
 {
-	char *opts = options_mount_string(o, privileged);
-	int fd = opts ? mount_make(mountpoint, opts) : -ENOMEM;
+	int fd = mount_make(mountpoint, opts);
 
 	if (fd < 0)
 		zsfs_log(LOG_ERR, "mounting on %s failed: %s%s", mountpoint,
@@ -89,7 +87,6 @@ static int mount_it(const struct zsfs_options *o, bool privileged,
 			 fd == -EPERM && privileged
 				 ? "; a container needs --cap-add SYS_ADMIN"
 				 : "");
-	free(opts);
 	return fd;
 }
 
@@ -104,11 +101,12 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 {
 	int ends[2], err = keep_create(1 + arena_nr_threads(fs->arena),
 				       zsfs_buffers_size(fs->nr_threads), out);
-	struct keep *k = *out;
+	struct keep *k;
 	ssize_t n;
 
 	if (err)
 		return err;
+	k = *out;
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
 	k->alive_fd = ends[0];
@@ -131,7 +129,8 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 
 /* Make the mount and keep it. The exit code. */
 static int keep_mount(const struct zsfs_options *o, bool privileged,
-		      struct zsfs *fs, const char *mountpoint, struct daemon *d)
+		      struct zsfs *fs, const char *mountpoint, const char *opts,
+		      struct daemon *d)
 {
 	struct mount_place place = {.mountpoint = mountpoint};
 	struct keep *k;
@@ -143,9 +142,11 @@ static int keep_mount(const struct zsfs_options *o, bool privileged,
 			 strerror(-err));
 		return 1;
 	}
-	k->fuse_fd = mount_it(o, privileged, mountpoint);
+	k->fuse_fd = mount_it(opts, privileged, mountpoint);
 	if (k->fuse_fd < 0)
 		return 1;
+	k->connection = 1;
+	snprintf(k->mount_opts, sizeof(k->mount_opts), "%s", opts);
 	mount_find(&place);
 	memcpy(k->dev, place.dev, sizeof(k->dev));
 	return keeper_run(k, d);
@@ -154,15 +155,20 @@ static int keep_mount(const struct zsfs_options *o, bool privileged,
 /* Make the mount and serve it in this one process. The exit code. */
 static int serve_alone(const struct zsfs_options *o, bool privileged,
 		       struct zsfs *fs, const char *mountpoint,
-		       struct daemon *d)
+		       const char *opts, struct daemon *d)
 {
-	int fd = mount_it(o, privileged, mountpoint), ret;
+	struct alone_params p = {
+		.mountpoint = mountpoint,
+		.mount_opts = opts,
+		.debug = o->debug,
+	};
+	int fd = mount_it(opts, privileged, mountpoint), ret;
 
 	if (fd < 0)
 		return 1;
 	if (hides_memory(o, privileged))
 		daemon_hide_memory();
-	ret = alone_serve(fs, fd, mountpoint, o->debug, d);
+	ret = alone_serve(fs, fd, &p, d);
 	zsfs_close(fs);
 	return ret;
 }
@@ -171,7 +177,7 @@ static int run(const struct zsfs_options *o, bool privileged)
 {
 	struct daemon d = {.verdict = -1};
 	struct zsfs *fs = NULL;
-	char *mountpoint;
+	char *mountpoint, *opts;
 	int ret, err = o->foreground ? 0 : daemon_fork(&d);
 
 	if (err) {
@@ -184,13 +190,15 @@ static int run(const struct zsfs_options *o, bool privileged)
 	if (!mountpoint)
 		return 1;
 	daemon_protect();
-	err = create(o, &fs);
+	opts = options_mount_string(o, privileged);
+	err = opts ? create(o, &fs) : -ENOMEM;
 	if (err)
 		ret = 1;
 	else if (o->survive)
-		ret = keep_mount(o, privileged, fs, mountpoint, &d);
+		ret = keep_mount(o, privileged, fs, mountpoint, opts, &d);
 	else
-		ret = serve_alone(o, privileged, fs, mountpoint, &d);
+		ret = serve_alone(o, privileged, fs, mountpoint, opts, &d);
+	free(opts);
 	free(mountpoint);
 	return ret;
 }

@@ -46,8 +46,8 @@ int mount_make(const char *mountpoint, const char *opts)
 	int err = 0;
 
 	if (fuse_opt_add_arg(&args, "zsfs") ||
-	    (opts[0] && (fuse_opt_add_arg(&args, "-o") ||
-			 fuse_opt_add_arg(&args, opts))))
+	    (opts[0] &&
+	     (fuse_opt_add_arg(&args, "-o") || fuse_opt_add_arg(&args, opts))))
 		err = -ENOMEM;
 	if (!err)
 		se = fuse_session_new(&args, &none, sizeof(none), NULL);
@@ -133,9 +133,13 @@ void mount_teach_kernel(const struct mount_place *p)
 
 static void spawn_fusermount(const char *mountpoint)
 {
-	char *const argv[] = {(char *)"fusermount3", (char *)"-u",
-			      (char *)"-q", (char *)"-z", (char *)"--",
-			      (char *)(uintptr_t)mountpoint, NULL};
+	char *const argv[] = {(char *)"fusermount3",
+			      (char *)"-u",
+			      (char *)"-q",
+			      (char *)"-z",
+			      (char *)"--",
+			      (char *)(uintptr_t)mountpoint,
+			      NULL};
 	pid_t pid;
 
 	if (!posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ))

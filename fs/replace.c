@@ -118,6 +118,18 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 		refuse(r, strerror(errno));
 }
 
+void replace_abandon(struct replace *r, const char *why)
+{
+	if (!replace_under_way(r))
+		return;
+	if (r->pid) {
+		kill(r->pid, SIGKILL);
+		waitpid(r->pid, NULL, 0);
+	}
+	r->served = false;
+	refuse(r, why);
+}
+
 bool replace_child_died(struct replace *r, pid_t pid, int status)
 {
 	if (!r->pid || pid != r->pid)
@@ -140,9 +152,11 @@ static void become_program(struct replace *r)
 {
 	inherit(r->k->alive_keeper_fd);
 	start_program(r->k, "--keeper", "0");
-	fcntl(r->k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
 	zsfs_log(LOG_ERR, "%s cannot be run as keeper: %s", r->k->binary,
 		 strerror(errno));
+	/* Not for what else this process may start. */
+	keep_claim_descriptors(r->k);
+	fcntl(r->k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
 }
 
 static bool taken_over(struct replace *r)

@@ -53,6 +53,9 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info);
  */
 bool replace_step(struct replace *r, pid_t active);
 
+/* Nothing comes of it, if one is under way; logged with the reason @why. */
+void replace_abandon(struct replace *r, const char *why);
+
 /*
  * Was that the new worker, before it served? Then the replacement has failed.
  */

@@ -106,6 +106,8 @@ static void *thread_main(void *arg)
 	allow_kicks();
 	wait_for_go(s);
 	err = request_loop(t->th, &s->env);
+	if (err == -ENODEV && s->p.on_lost)
+		s->p.on_lost(s->p.arg);
 	if (err && err != -ENODEV) {
 		zsfs_log(LOG_ERR, "reading requests failed: %s",
 			 strerror(-err));
@@ -177,8 +179,8 @@ static int new_fuse_session(struct server *s)
 int server_new(struct zsfs *fs, const struct server_params *p,
 	       struct server **out)
 {
-	struct server *s = calloc(1, sizeof(*s) + fs->nr_threads *
-							sizeof(s->threads[0]));
+	struct server *s =
+		calloc(1, sizeof(*s) + fs->nr_threads * sizeof(s->threads[0]));
 	int err;
 
 	if (!s)

@@ -148,6 +148,7 @@ static void add_survival(struct zsfs *fs, struct textbuf *t)
 		number(t, "worst_takeover_us", k->worst_takeover_us);
 		number(t, "oom_takeovers", k->oom_takeovers);
 		number(t, "poisoned", k->poisoned);
+		number(t, "reconnects", keep_get(&k->reconnects));
 		number(t, "replacements", keep_get(&k->replacements));
 		number(t, "replace_attempts", keep_get(&k->replace_attempts));
 		string(t, "replace", replace_word(k));

@@ -128,6 +128,14 @@ void suspect_keep(struct zsfs *fs, uint64_t unique)
 		s->life = fs->super->life + 1;
 }
 
+void suspect_clear(struct zsfs *fs)
+{
+	for (unsigned i = 0; i < ZSFS_NR_SUSPECTS; i++)
+		fs->super->suspects[i].unique = 0;
+	fs->super->crashed = 0;
+	fs->super->replies_seen = replies_sent(fs);
+}
+
 void suspect_purge(struct zsfs *fs)
 {
 	struct zsfs_super *super = fs->super;

@@ -33,5 +33,7 @@ bool suspect_is_poison(const struct zsfs *fs, uint64_t unique);
 void suspect_keep(struct zsfs *fs, uint64_t unique);
 /* Forget the suspects that were not kept in this takeover, and begin a life. */
 void suspect_purge(struct zsfs *fs);
+/* Forget all of them: their requests went with their connection. */
+void suspect_clear(struct zsfs *fs);
 
 #endif

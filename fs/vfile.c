@@ -238,6 +238,18 @@ void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 	tx_commit(tx);
 }
 
+void vfile_forget_all(struct zsfs_thread *th)
+{
+	const uint64_t *head = &th->fs->super->snap_head;
+
+	while (*head) {
+		struct snapshot *s = (struct snapshot *)(uintptr_t)*head;
+
+		vfile_forget(th, VFILE_NODEID + snapshot_pfn(s), UINT64_MAX,
+			     NULL);
+	}
+}
+
 int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
 		size_t len, uint64_t off)
 {

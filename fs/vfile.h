@@ -80,6 +80,8 @@ bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 		     struct stat *st);
 void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		  uint64_t *consumed);
+/* All that the kernel knew of, when it has forgotten it. */
+void vfile_forget_all(struct zsfs_thread *th);
 
 /*
  * Render the text of a file (stats.c, control.c) into @buf of @size bytes.

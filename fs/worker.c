@@ -18,12 +18,14 @@
 #include "clock.h"
 #include "crash_test.h"
 #include "daemon.h"
+#include "disconnect.h"
 #include "environment.h"
 #include "keep.h"
 #include "log.h"
 #include "mount.h"
 #include "pressure.h"
 #include "proctitle.h"
+#include "reconnect.h"
 #include "server.h"
 #include "suspect.h"
 #include "takeover.h"
@@ -38,8 +40,11 @@ struct worker {
 	struct zsfs *fs;
 	struct server *server;
 	struct mount_place place;
-	int oom_fd;    /* environment_open_oom() */
-	bool attached; /* started while the keeper had its terminal */
+	int oom_fd;	     /* environment_open_oom() */
+	uint32_t connection; /* keep.connection that it serves */
+	bool anew;	     /* it is one that nobody has served yet */
+	int signals;	     /* signalfd */
+	bool attached;	     /* started while the keeper had its terminal */
 };
 
 static void name_process(const struct worker *w, const char *role)
@@ -93,10 +98,8 @@ static void *watch_main(void *arg)
 	struct signalfd_siginfo info;
 	struct pollfd fds[2];
 	bool attached = w->attached;
-	sigset_t set;
 
-	daemon_signals(&set);
-	fds[0] = (struct pollfd){signalfd(-1, &set, SFD_CLOEXEC), POLLIN, 0};
+	fds[0] = (struct pollfd){w->signals, POLLIN, 0};
 	fds[1] = (struct pollfd){w->k->alive_fd, POLLIN, 0};
 	for (;;) {
 		poll(fds, 2, attached ? DETACH_LOOK_MSECS : -1);
@@ -121,15 +124,29 @@ static void *watch_main(void *arg)
 static void start_watching(struct worker *w)
 {
 	pthread_t thread;
-	int err = pthread_create(&thread, NULL, watch_main, w);
+	sigset_t set;
+	int err;
 
+	daemon_signals(&set);
+	w->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	err = w->signals < 0 ? errno
+			     : pthread_create(&thread, NULL, watch_main, w);
 	if (!err)
 		return;
-	zsfs_log(LOG_ERR, "a thread cannot be started: %s", strerror(err));
+	zsfs_log(LOG_ERR, "signals cannot be received: %s", strerror(err));
 	_exit(WORKER_FAILED);
 }
 
 /* ---- taking over ---- */
+
+/* The keeper finds out whether it was an unmount. */
+static void on_lost(void *arg)
+{
+	const struct worker *w = arg;
+
+	keep_set(&w->k->lost, w->connection);
+	keep_wake(w->k);
+}
 
 static void check_after(struct worker *w)
 {
@@ -142,10 +159,10 @@ static void check_after(struct worker *w)
 	strcpy(w->fs->super->verify_text, msg);
 }
 
-static void end_takeover(const struct worker *w, int err)
+static void end_takeover(struct worker *w, int err)
 {
 	if (err == -ENODEV) {
-		keep_set(&w->k->over, 1);
+		on_lost(w);
 		_exit(WORKER_UNMOUNTED);
 	}
 	if (err == -EPROTO)
@@ -181,6 +198,34 @@ static void count_takeover(struct keep *k, uint64_t us,
 		keep_note_progress(k);
 }
 
+/* The one before may have died with its connection, or before it. */
+static int take_up(struct worker *w, struct takeover *t)
+{
+	int err;
+
+	if (!w->anew)
+		return takeover_run(t);
+	err = zsfs_recover(w->fs);
+	if (!err)
+		disconnect_clean(w->fs);
+	return err;
+}
+
+static void report(struct worker *w, uint64_t us, const struct takeover *t)
+{
+	struct keep *k = w->k;
+
+	if (w->anew)
+		return; /* the keeper does, once it works */
+	count_takeover(k, us, t);
+	keep_wake(k);
+	zsfs_log(LOG_NOTICE,
+		 "took over in %u us: %u transactions undone, %u finished, %u "
+		 "forgets, %u requests again, %u answered from the record",
+		 k->last_takeover_us, t->rolled_back, t->finished, t->forgets,
+		 t->again, t->replayed);
+}
+
 static void take_over(struct worker *w)
 {
 	struct keep *k = w->k;
@@ -197,20 +242,14 @@ static void take_over(struct worker *w)
 	if (k->active_bank == w->bank)
 		_exit(WORKER_FAILED); /* somebody else was faster */
 	crash_test_arm(w->fs);
-	err = takeover_run(&t);
+	err = take_up(w, &t);
 	if (err)
 		end_takeover(w, err);
 	pressure_look(w->fs, oom_kills);
 	check_after(w);
 	become_active(w, false);
 	server_go(w->server, true);
-	count_takeover(k, clock_us() - start, &t);
-	keep_wake(k);
-	zsfs_log(LOG_NOTICE,
-		 "took over in %u us: %u transactions undone, %u finished, %u "
-		 "forgets, %u requests again, %u answered from the record",
-		 k->last_takeover_us, t.rolled_back, t.finished, t.forgets,
-		 t.again, t.replayed);
+	report(w, clock_us() - start, &t);
 }
 
 /* ---- life ---- */
@@ -245,6 +284,7 @@ static void prepare(struct worker *w, bool first)
 		.fd = k->fuse_fd,
 		.debug = k->debug,
 		.on_ready = on_ready,
+		.on_lost = on_lost,
 		.arg = w,
 	};
 	int err;
@@ -258,7 +298,7 @@ static void prepare(struct worker *w, bool first)
 	if (err)
 		refuse("the arena cannot be mapped", err);
 	err = server_new(w->fs, &sp, &w->server);
-	if (!err && !first)
+	if (!err && !first && !w->anew)
 		err = server_prime(w->server);
 	if (err)
 		refuse("serving cannot begin", err);
@@ -268,13 +308,26 @@ static void prepare(struct worker *w, bool first)
 		daemon_hide_memory();
 }
 
+/* Without a keeper there is nobody to make another connection. */
+static void end_alone(struct worker *w)
+{
+	keep_set(&w->k->over, 1);
+	if (reconnect_wanted(&w->place))
+		zsfs_log(
+			LOG_ERR,
+			"the connection of %s was aborted, and with the keeper "
+			"dead there is no other: what was in it is lost",
+			w->k->mountpoint);
+	mount_detach_dead(&w->place);
+}
+
 static void leave(struct worker *w, enum server_end end)
 {
 	switch (end) {
 	case SERVER_UNMOUNTED:
-		keep_set(&w->k->over, 1);
+		on_lost(w);
 		if (!keep_get(&w->k->keeper_pid))
-			mount_detach_dead(&w->place);
+			end_alone(w);
 		server_free(w->server);
 		zsfs_close(w->fs);
 		exit(WORKER_UNMOUNTED);
@@ -293,6 +346,8 @@ void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 	struct worker w = {
 		.k = k,
 		.bank = bank,
+		.connection = keep_get(&k->connection),
+		.anew = !first && !keep_get(&k->ready),
 		.attached = attached,
 	};
 

@@ -140,13 +140,25 @@ mount_field() {
 	mounts_below "$1" | tail -n 1 | awk "{ print \$$column }"
 }
 
+# Where connections can be aborted, in $FUSECTL; only root can make it.
+find_fusectl() {
+	FUSECTL=/sys/fs/fuse/connections
+	mountpoint -q "$FUSECTL" || {
+		FUSECTL=$T/fusectl
+		mkdir -p "$FUSECTL"
+		mountpoint -q "$FUSECTL" || mount -t fusectl none "$FUSECTL"
+	}
+}
+
 abort_mounts() {
 	local device minor type
+
+	find_fusectl || return 0
 
 	while read -r _ device _ type _; do
 		minor=${device#*:}
 		case $type in
-		fuse*) echo 1 >"/sys/fs/fuse/connections/$minor/abort" || true ;;
+		fuse | fuse.*) echo 1 >"$FUSECTL/$minor/abort" || true ;;
 		esac
 	done < <(mounts_below "$T")
 }
