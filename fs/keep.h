@@ -57,7 +57,7 @@ enum keep_replace {
 };
 
 enum keep_spare {
-	SPARE_NONE,  /* there is no room for it */
+	SPARE_NONE, /* there is no room for it */
 	SPARE_HELD,
 	SPARE_GIVEN, /* given up for the time of a shortage */
 };
@@ -76,11 +76,11 @@ struct keep {
 	int32_t alive_fd;	 /* end that workers look at */
 	int32_t alive_keeper_fd; /* end that only the keeper has */
 	uint32_t nr_lives;
-	uint32_t nr_helpers;	 /* of each worker's crew */
-	uint64_t buffers_size;	 /* bytes */
-	bool huge;		 /* this memory is on huge pages */
-	uint32_t read_ahead_kb;	 /* 0 = could not be set; the keeper */
-	bool debug;		 /* print requests */
+	uint32_t nr_helpers;	/* of each worker's crew */
+	uint64_t buffers_size;	/* bytes */
+	bool huge;		/* this memory is on huge pages */
+	uint32_t read_ahead_kb; /* 0 = could not be set; the keeper */
+	bool debug;		/* print requests */
 	bool foreground;
 	bool hide_memory;
 	struct process_notes notes;
@@ -111,27 +111,29 @@ struct keep {
 	uint32_t active_bank;
 	uint32_t active_pid; /* 0 = none yet */
 	uint32_t primed_pid; /* the standby that is ready; the standby */
-	uint32_t ready; /* INIT was answered; the keeper clears it */
-	uint32_t lost;	/* the connection that was found to have ended */
+	uint32_t ready;	     /* INIT was answered; the keeper clears it */
+	uint32_t lost;	     /* the connection that was found to have ended */
 	uint32_t detached;   /* workers that have left the terminal */
 	uint32_t can_resend; /* the kernel sends requests again when asked */
 	uint32_t takeovers;
 	uint32_t last_takeover_us;
 	uint32_t worst_takeover_us;
-	uint32_t poisoned;   /* requests ended with EIO */
-	/* Something was achieved since the last death; cleared by the keeper. */
+	uint32_t poisoned; /* requests ended with EIO */
+	/* Something was achieved since the last death; cleared by the keeper.
+	 */
 	uint32_t progress;
-	uint64_t oom_kills;  /* counted by the kernel when last looked at */
+	uint64_t oom_kills; /* counted by the kernel when last looked at */
 	uint32_t oom_takeovers;
-	uint32_t spare; /* enum keep_spare; the keeper, too, with no worker left */
+	uint32_t spare; /* enum keep_spare; the keeper, too, with no worker left
+			 */
 
 	pthread_mutex_t life[KEEP_NR_BANKS][KEEP_MAX_LIVES];
 };
 
 /*
- * Make a keep page for workers with @nr_lives threads and @buffers_size bytes of
- * buffers, without a spare, all else zero. 0 or -errno. The caller owns *out and
- * its keep_fd, for the process's life.
+ * Make a keep page for workers with @nr_lives threads and @buffers_size bytes
+ * of buffers, without a spare, all else zero. 0 or -errno. The caller owns *out
+ * and its keep_fd, for the process's life.
  */
 int keep_create(unsigned nr_lives, uint64_t buffers_size, struct keep **out);
 
@@ -152,8 +154,8 @@ void *keep_map_buffers(const struct keep *k, uint64_t size);
 void keep_unmap_buffers(const struct keep *k, void *buffers);
 
 /*
- * Take the spare from the system, if it has the memory and we have not, and give
- * it up, if we have it. Safe to be killed in.
+ * Take the spare from the system, if it has the memory and we have not, and
+ * give it up, if we have it. Safe to be killed in.
  */
 void keep_take_spare(struct keep *k);
 void keep_give_spare(struct keep *k);

@@ -32,7 +32,7 @@ struct replace {
 	struct keep *k;
 	pid_t pid; /* of the new program's worker, 0 = none */
 	bool draining;
-	bool served; /* the new worker did, and has died since */
+	bool served;	   /* the new worker did, and has died since */
 	uint64_t deadline; /* milliseconds, of the step under way */
 	char before[KEEP_PATH_SIZE]; /* keep.binary, if it comes to nothing */
 };
