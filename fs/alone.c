@@ -54,7 +54,8 @@ static void *watch_main(void *arg)
 		if (__atomic_load_n(&a->over, __ATOMIC_ACQUIRE))
 			return NULL;
 		if (sig == SIGUSR2) {
-			zsfs_log(LOG_NOTICE, "mounted with nosurvive: the "
+			zsfs_log_ratelimited(LOG_NOTICE,
+					     "mounted with nosurvive: the "
 					     "program cannot be replaced");
 			continue;
 		}

@@ -108,18 +108,20 @@ int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
 
 static int refused(const char *file, const char *val, const char *allowed)
 {
-	zsfs_log(LOG_NOTICE, ".zsctl/%s: bad value \"%s\"; allowed: %s", file,
-		 val, allowed);
+	zsfs_log_ratelimited(LOG_NOTICE,
+			     ".zsctl/%s: bad value \"%s\"; allowed: %s", file,
+			     val, allowed);
 	return -EINVAL;
 }
 
 static int refused_below(const char *file, const char *val, ull least,
 			 const char *why)
 {
-	zsfs_log(LOG_NOTICE,
-		 ".zsctl/%s: \"%s\" is too little; allowed: %llu or more "
-		 "(%s), or 0 for no limit",
-		 file, val, least, why);
+	zsfs_log_ratelimited(
+		LOG_NOTICE,
+		".zsctl/%s: \"%s\" is too little; allowed: %llu or more "
+		"(%s), or 0 for no limit",
+		file, val, least, why);
 	return -EINVAL;
 }
 
@@ -225,7 +227,7 @@ static int verify(struct zsfs *fs, bool gently)
 	if (err == -EBUSY || err == -EAGAIN)
 		return err;
 	if (err)
-		zsfs_log(LOG_ERR, "verify: %s", msg);
+		zsfs_log_ratelimited(LOG_ERR, "verify: %s", msg);
 	pthread_mutex_lock(&work.text_lock);
 	strcpy(fs->super->verify_text, err ? msg : "clean");
 	pthread_mutex_unlock(&work.text_lock);
@@ -258,10 +260,10 @@ int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
 	if (len > 0 && buf[len - 1] == '\n')
 		len--;
 	if (len > MAX_VALUE || memchr(buf, '\0', len)) {
-		zsfs_log(LOG_NOTICE,
-			 ".zsctl: %zu bytes are no value of any "
-			 "file",
-			 len);
+		zsfs_log_ratelimited(LOG_NOTICE,
+				     ".zsctl: %zu bytes are no value of any "
+				     "file",
+				     len);
 		return -EINVAL;
 	}
 	memcpy(val, buf, len);

@@ -41,9 +41,9 @@ static void report_bad_block(struct tx *tx, const struct zinode *i,
 	zsfs_stat_bump(tx->th, ST_FAILED_READS);
 	if (err == -EIO) {
 		zsfs_stat_bump(tx->th, ST_CORRUPT);
-		zsfs_log(LOG_ERR,
-			 "inode %lu block %lu: content does not verify",
-			 inode_nodeid(tx->fs, i), block);
+		zsfs_log_ratelimited(
+			LOG_ERR, "inode %lu block %lu: content does not verify",
+			inode_nodeid(tx->fs, i), block);
 	}
 }
 
@@ -360,10 +360,11 @@ static void report_lost_write(struct tx *tx, const struct zinode *i,
 			      uint64_t off)
 {
 	zsfs_stat_bump(tx->th, ST_LATE_LOST);
-	zsfs_log(LOG_ERR,
-		 "inode %lu: no room for a write to its shared mapping at "
-		 "offset %lu",
-		 inode_nodeid(tx->fs, i), off);
+	zsfs_log_ratelimited(
+		LOG_ERR,
+		"inode %lu: no room for a write to its shared mapping at "
+		"offset %lu",
+		inode_nodeid(tx->fs, i), off);
 }
 
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,

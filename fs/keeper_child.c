@@ -120,7 +120,7 @@ static void count_death(struct keeper *kp, pid_t pid, int status)
 	char text[128];
 
 	describe_status(status, text, sizeof(text));
-	zsfs_log(LOG_NOTICE, "worker %d %s", (int)pid, text);
+	zsfs_log_ratelimited(LOG_NOTICE, "worker %d %s", (int)pid, text);
 	k->last_status = status;
 	k->deaths++;
 	kp->failures += !was_just_killed(kp, status);

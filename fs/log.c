@@ -3,17 +3,25 @@
 #include "log.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 #define MAX_LINE 1024
 
 /* Set before threads are started, or by a single store. */
 static bool show_debug;
 static bool use_syslog;
+
+/* Protects every struct log_ratelimit, and the list of those with lines to
+ * tell. */
+static pthread_mutex_t limit_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct log_ratelimit *silent;
 
 void zsfs_log_debug(bool on)
 {
@@ -56,19 +64,128 @@ static void to_stderr(int level, const char *text)
 	(void)done; /* nobody is left to tell */
 }
 
-void zsfs_log(int level, const char *fmt, ...)
+static void show(int level, char *text)
 {
-	char text[MAX_LINE];
-	va_list ap;
-
 	if (level >= LOG_DEBUG && !show_debug)
 		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	make_harmless(text);
 	if (use_syslog)
 		syslog(level, "%s", text);
 	else
 		to_stderr(level, text);
+}
+
+void zsfs_log(int level, const char *fmt, ...)
+{
+	char text[MAX_LINE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	show(level, text);
+}
+
+/* ---- limited ---- */
+
+static bool interval_is_over(const struct log_ratelimit *rl)
+{
+	return !rl->begun || clock_ms() - rl->begun >= LOG_INTERVAL_MS;
+}
+
+static void leave_out_locked(struct log_ratelimit *rl, int level,
+			     const char *text)
+{
+	if (!rl->left_out++) {
+		rl->next = silent;
+		silent = rl;
+	}
+	rl->level = level;
+	snprintf(rl->last, sizeof(rl->last), "%.*s", (int)sizeof(rl->last) - 1,
+		 text);
+}
+
+/* How many were left out; now they have been told of. */
+static unsigned take_left_out_locked(struct log_ratelimit *rl)
+{
+	struct log_ratelimit **link = &silent;
+	unsigned n = rl->left_out;
+
+	if (!n)
+		return 0;
+	while (*link != rl)
+		link = &(*link)->next;
+	*link = rl->next;
+	rl->left_out = 0;
+	return n;
+}
+
+/* May one more be shown? Then *@left_out were left out before it. */
+static bool may_show(struct log_ratelimit *rl, int level, const char *text,
+		     unsigned *left_out)
+{
+	bool may;
+
+	pthread_mutex_lock(&limit_lock);
+	if (interval_is_over(rl)) {
+		rl->begun = clock_ms();
+		rl->shown = 0;
+	}
+	may = rl->shown < LOG_BURST;
+	if (may) {
+		rl->shown++;
+		*left_out = take_left_out_locked(rl);
+	} else {
+		leave_out_locked(rl, level, text);
+	}
+	pthread_mutex_unlock(&limit_lock);
+	return may;
+}
+
+void zsfs_log_limited(struct log_ratelimit *rl, int level, const char *fmt, ...)
+{
+	char text[MAX_LINE];
+	unsigned left_out;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (n < 0 || !may_show(rl, level, text, &left_out))
+		return;
+	if (left_out && (size_t)n < sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n,
+			 " (%u lines like this left out before)", left_out);
+	show(level, text);
+}
+
+static struct log_ratelimit *find_silent_locked(bool all)
+{
+	struct log_ratelimit *rl = silent;
+
+	while (rl && !all && !interval_is_over(rl))
+		rl = rl->next;
+	return rl;
+}
+
+void zsfs_log_left_out(bool all)
+{
+	struct log_ratelimit *rl;
+	char text[MAX_LINE];
+	int level = LOG_NOTICE;
+
+	do {
+		pthread_mutex_lock(&limit_lock);
+		rl = find_silent_locked(all);
+		if (rl) {
+			level = rl->level;
+			snprintf(text, sizeof(text),
+				 "%s (the last of %u lines left out)", rl->last,
+				 take_left_out_locked(rl));
+		}
+		pthread_mutex_unlock(&limit_lock);
+		if (rl)
+			show(level, text);
+	} while (rl);
 }

@@ -32,7 +32,8 @@ void replace_init(struct replace *r, struct keep *k)
 
 static void refuse(struct replace *r, const char *why)
 {
-	zsfs_log(LOG_ERR, "not replaced by %s: %s", r->k->binary, why);
+	zsfs_log_ratelimited(LOG_ERR, "not replaced by %s: %s", r->k->binary,
+			     why);
 	snprintf(r->k->replace_text, sizeof(r->k->replace_text), "%s", why);
 	strcpy(r->k->binary, r->before);
 	keep_set(&r->k->drain, 0);

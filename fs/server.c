@@ -286,6 +286,7 @@ enum server_end server_wait(struct server *s)
 	else if (leaving(s) && !s->gone && !fuse_session_exited(s->se))
 		end = SERVER_DRAINED;
 	pthread_mutex_unlock(&s->lock);
+	zsfs_log_left_out(true);
 	return end;
 }
 

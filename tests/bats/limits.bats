@@ -365,6 +365,29 @@ fill_by_map() {
 	done
 }
 
+@test "limits: many lost late writes are few lines in the log, none in silence" {
+	zsfs_only
+	expect_log 'no room for a write to its shared mapping'
+	zsfs_mount -o mem_limit=32M
+	begun=$SECONDS
+	for i in 1 2 3; do
+		fill_by_map "$M/map" 200
+	done
+	lost=$(json .content.late_writes_lost)
+	zsfs_umount
+	wait_daemon
+	secs=$((SECONDS - begun + 2))
+	grep 'no room for a write' "$LOG" >"$T/lines"
+	shown=$(wc -l <"$T/lines")
+	told=$(sed -nE 's/.*[ (]([0-9]+) lines (like this )?left out.*/\1/p' "$T/lines" |
+		awk '{ n += $1 } END { print n + 0 }')
+	extra=$(grep -c 'the last of' "$T/lines" || true)
+	echo "$lost lost, $shown lines, $told left out, $secs s"
+	[ "$lost" -gt 100 ]
+	[ "$shown" -le $((6 * secs)) ]
+	same $((shown - extra + told)) "$lost"
+}
+
 # ---- memory control groups --------------------------------------------------
 
 @test "limits: the default respects a 1 GiB control group, no oom-kill" {

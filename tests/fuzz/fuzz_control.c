@@ -18,6 +18,11 @@ static const enum vfile_id files[] = {
 /* Instead of log.c's, which would fill the terminal. */
 void zsfs_log(int level, const char *fmt, ...)
 {
+	FUZZ_CHECK(level >= 0 && fmt);
+}
+
+void zsfs_log_limited(struct log_ratelimit *rl, int level, const char *fmt, ...)
+{
 	char text[2048];
 	va_list ap;
 
