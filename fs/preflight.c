@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "environment.h"
@@ -104,9 +105,11 @@ char *preflight_mountpoint(const char *path, bool privileged, char *msg,
 {
 	char *full = realpath(path, NULL);
 	char room[256];
+	struct statfs sfs;
 	struct stat st;
 
-	if (!full || stat(full, &st) != 0) {
+	/* Of a mount that has died the kernel may still know the root. */
+	if (!full || stat(full, &st) != 0 || statfs(full, &sfs) != 0) {
 		explain_path(path, errno, msg, size);
 		goto err_free;
 	}

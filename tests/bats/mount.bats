@@ -237,6 +237,7 @@ no_daemon() { [ -z "$(daemons_of "$M")" ]; }
 @test "mount: over the remains of a daemon that was killed" {
 	zsfs_mount
 	expect_log . # a killed daemon may say anything
+	poll 10 has_standby
 	kill -9 $(processes_of "$M")
 	wait $DAEMON || true
 	DAEMON=
