@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Shared by the scripts: installing what is missing, and the release build.
+# Shared by the scripts: installing what is missing, and building.
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+TOP=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 
 say() {
 	printf '%s\n' "$*" >&2
@@ -14,16 +14,20 @@ die() {
 	exit 1
 }
 
-as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
-	else
-		die "needs root for: $*" \
-			"(install sudo, or run this once as root)"
-	fi
+# quietly COMMAND...: what it says is shown when it fails, and only then.
+quietly() {
+	local log
+
+	log=$("$@" 2>&1) && return
+	say "$log"
+	return 1
 }
+
+# ---- packages -------------------------------------------------------------
+
+# shellcheck disable=SC2034 # for those who include this file
+BUILD_PACKAGES=(gcc libc6-dev linux-libc-dev meson ninja-build pkg-config
+	libfuse3-dev fuse3 liblz4-dev libzstd-dev libxxhash-dev)
 
 has_package() {
 	dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null |
@@ -43,38 +47,72 @@ install_packages() {
 		has_package "$p" || missing+=("$p")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+		die "not installed: ${missing[*]}. Have root do it:" \
+			"apt-get install ${missing[*]}"
 	say "installing: ${missing[*]}"
-	apt_install "${missing[@]}" && return 0
-	# The package lists may be missing or old.
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update >&2 ||
-		die "apt-get update failed"
-	apt_install "${missing[@]}" || die "could not install: ${missing[*]}"
+	quietly apt_install "${missing[@]}" || die "these could not be installed"
 }
 
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# The package lists may be missing or old: then once more with new ones.
 apt_install() {
-	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" >&2
+	apt_get install -y --no-install-recommends "$@" && return
+	apt_get update && apt_get install -y --no-install-recommends "$@"
 }
 
-# shellcheck disable=SC2034 # for those who include this file
-BUILD_PACKAGES=(gcc libc6-dev linux-libc-dev meson ninja-build pkg-config
-	libfuse3-dev fuse3 liblz4-dev libzstd-dev libxxhash-dev)
+apt_get() {
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -o Dpkg::Use-Pty=0 "$@" </dev/null
+}
 
-# build_release [TARGET...]: into build/, quietly when nothing is wrong.
+# ---- building -------------------------------------------------------------
+
+# Sets BUILD, the folder of the release build; others have its name and more.
+# That is build/ in the checkout, for who may write there.
+choose_build() {
+	local home=~
+
+	# Without a folder for its cache, ccache compiles nothing.
+	[ -w "$home" ] || export CCACHE_DISABLE=1
+	BUILD=$(realpath -m -- "${ZSFS_BUILD:-$TOP/build}")
+	! is_writable "$BUILD" || return 0
+	[ -z "${ZSFS_BUILD:-}" ] || die "you may not write to $BUILD (ZSFS_BUILD)"
+	BUILD=${XDG_CACHE_HOME:-$home/.cache}/zsfs$TOP/build
+	mkdir -p "$BUILD" 2>/dev/null ||
+		die "you may write neither to $TOP/build nor to $BUILD:" \
+			"set ZSFS_BUILD to a folder to build in"
+}
+
+is_writable() {
+	if [ -e "$1" ]; then
+		[ -w "$1" ]
+	else
+		mkdir -p "$1" 2>/dev/null
+	fi
+}
+
+# build_in DIR OPTION...: everything, configured with these options of meson.
+build_in() {
+	local dir=$1
+
+	shift
+	if [ -e "$dir/build.ninja" ]; then
+		meson configure "$dir" "$@"
+	else
+		meson setup "$dir" "$TOP" "$@"
+	fi && ninja -C "$dir"
+}
+
+# The release build, tests and all.
 build_release() {
-	local log
-
-	# root's build serves ordinary users, too.
-	if [ -e "$TOP/build" ] && [ ! -w "$TOP/build" ]; then
-		[ -x "$TOP/build/fs/zsfs" ] ||
-			die "you may not write to $TOP/build: remove it, or run this as its owner"
-		say "$TOP/build is not yours: using what is built there"
-		return 0
-	fi
-	if [ ! -e "$TOP/build/build.ninja" ]; then
-		log=$(meson setup "$TOP/build" "$TOP" --buildtype=release 2>&1) ||
-			{ say "$log"; die "configuring the build failed"; }
-	fi
-	log=$(ninja -C "$TOP/build" "$@" 2>&1) ||
-		{ say "$log"; die "the build failed"; }
+	quietly build_in "$BUILD" --buildtype=release -Dtests=true ||
+		die "the build in $BUILD failed (without that folder it starts anew)"
 }

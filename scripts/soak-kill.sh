@@ -5,7 +5,7 @@
 # everything. What is measured goes to the standard output.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
 usage() {
 	cat <<-EOF
@@ -49,7 +49,8 @@ done
 [ ${#parts[@]} -gt 0 ] || parts=(external injected interrupted killed takeover replace)
 
 install_packages "${BUILD_PACKAGES[@]}" jq python3
-RELEASE=$TOP/build CRASHING=$TOP/build-debug
+choose_build
+RELEASE=$BUILD CRASHING=$BUILD-debug
 M=
 KEEPER=
 CLIENT=

@@ -4,7 +4,7 @@
 # test.sh: install what tests need, build, run all tests, count them.
 set -uo pipefail
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
 usage() {
 	cat <<-EOF
@@ -23,8 +23,9 @@ usage() {
 
 	--quick    check, release and bats only
 
-	bats/NAME stands for the one file tests/bats/NAME.bats. Everything runs by
-	itself as well: "meson test -C build", "bats tests/bats/smoke.bats".
+	bats/NAME stands for the one file tests/bats/NAME.bats. Builds go where those
+	of run.sh go ("scripts/run.sh --help"). Everything runs by itself as well:
+	"meson test -C build", "bats tests/bats/smoke.bats".
 	EOF
 }
 
@@ -60,18 +61,6 @@ one() {
 		say "$log"
 		result "$name" 0 1 0
 	fi
-}
-
-# build DIR MESON_OPTION...: configured anew, warnings are errors
-build() {
-	local dir=$1
-
-	shift
-	if [ -e "$dir/build.ninja" ]; then
-		meson configure "$dir" "$@"
-	else
-		meson setup "$dir" "$TOP" "$@"
-	fi && ninja -C "$dir"
 }
 
 # meson_suite NAME DIR SUITE_OPTION...
@@ -129,17 +118,17 @@ suite_check() {
 }
 
 suite_release() {
-	meson_suite release "$TOP/build"
+	meson_suite release "$BUILD"
 }
 
 suite_bats() {
-	bats_suite bats "$TOP/build" "$TOP"/tests/bats/*.bats
+	bats_suite bats "$BUILD" "$TOP"/tests/bats/*.bats
 }
 
 suite_asan() {
-	local dir=$TOP/build-asan
+	local dir=$BUILD-asan
 
-	one "asan: build" build "$dir" --buildtype=debugoptimized \
+	one "asan: build" build_in "$dir" --buildtype=debugoptimized \
 		-Db_sanitize=address,undefined -Ddebug_level=2 || return
 	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
@@ -148,9 +137,9 @@ suite_asan() {
 }
 
 suite_tsan() {
-	local dir=$TOP/build-tsan
+	local dir=$BUILD-tsan
 
-	one "tsan: build" build "$dir" --buildtype=debugoptimized \
+	one "tsan: build" build_in "$dir" --buildtype=debugoptimized \
 		-Db_sanitize=thread -Ddebug_level=1 || return
 	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 	# Older ThreadSanitizers refuse where the kernel spreads mappings wide.
@@ -161,7 +150,7 @@ suite_tsan() {
 }
 
 suite_clang() {
-	CC=clang one "clang: build" build "$TOP/build-clang" \
+	CC=clang one "clang: build" build_in "$BUILD-clang" \
 		--buildtype=release --werror
 }
 
@@ -188,7 +177,8 @@ done
 [ ${#suites[@]} -gt 0 ] || suites=(check release bats asan tsan clang)
 
 install_packages "${TEST_PACKAGES[@]}"
-one "release: build" build "$TOP/build" --buildtype=release --werror -Dtests=true
+choose_build
+one "release: build" build_in "$BUILD" --buildtype=release --werror -Dtests=true
 release_failed=$failed
 for suite in "${suites[@]}"; do
 	case $suite in
@@ -200,7 +190,7 @@ for suite in "${suites[@]}"; do
 		;;
 	esac
 	case $suite in
-	bats/*) bats_suite bats "$TOP/build" "$TOP/tests/$suite.bats" ;;
+	bats/*) bats_suite bats "$BUILD" "$TOP/tests/$suite.bats" ;;
 	*) "suite_$suite" ;;
 	esac
 done
