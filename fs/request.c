@@ -11,13 +11,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "init_reply.h"
 #include "keep.h"
 #include "reap.h"
 #include "vfile.h"
 #include "zsfs_i.h"
-
-/* Bits of the INIT reply that libfuse 3.14 does not set by itself. */
-#define WANTED_FLAGS (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2)
 
 struct current {
 	struct zsfs_thread *th;
@@ -75,18 +73,6 @@ static size_t iov_total(const struct iovec *iov, int count)
 	return n;
 }
 
-/* Add to the INIT reply what this libfuse cannot ask for. */
-static void patch_init(const uint8_t *req, uint8_t *reply, size_t len)
-{
-	const struct fuse_init_in *in =
-		(const void *)(req + sizeof(struct fuse_in_header));
-	struct fuse_init_out *out =
-		(void *)(reply + sizeof(struct fuse_out_header));
-
-	if (len >= sizeof(struct fuse_out_header) + 24)
-		out->flags |= in->flags & WANTED_FLAGS;
-}
-
 /* Keep the exchange for a successor. */
 static void keep_init(struct zsfs_super *super, const struct zsfs_slot *slot,
 		      const uint8_t *reply, size_t len)
@@ -137,7 +123,8 @@ static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
 		p += iov[i].iov_len;
 	}
 	if (slot->opcode == FUSE_INIT) {
-		patch_init(slot->req, slot->reply, total);
+		init_reply_complete(slot->req, slot->reply, total,
+				    init_reply_timeout());
 		keep_init(cur.th->fs->super, slot, slot->reply, total);
 	}
 	slot->reply_len = (uint32_t)total;
@@ -159,7 +146,9 @@ static void compare_init(const struct iovec *iov, int count, size_t total)
 		memcpy(p, iov[i].iov_base, iov[i].iov_len);
 		p += iov[i].iov_len;
 	}
-	patch_init(super->init_req, reply, total);
+	init_reply_complete(
+		super->init_req, reply, total,
+		init_reply_agreed_timeout(super->init_reply, total));
 	prime.same = !memcmp(reply, super->init_reply, total);
 }
 
@@ -256,8 +245,9 @@ void request_forget(struct zsfs_thread *th)
 {
 	const struct fuse_in_header *in = request_in(th->slot);
 	uint8_t *body = th->slot->req + sizeof(*in);
-	const uint8_t *end = th->slot->req +
-			     (in->len < ZSFS_REQ_SIZE ? in->len : ZSFS_REQ_SIZE);
+	const uint8_t *end =
+		th->slot->req +
+		(in->len < ZSFS_REQ_SIZE ? in->len : ZSFS_REQ_SIZE);
 
 	if (in->opcode == FUSE_FORGET) {
 		struct fuse_forget_in *one = (void *)body;
@@ -341,7 +331,8 @@ static void note_touched(struct zsfs_slot *slot)
 	case FUSE_RENAME:
 	case FUSE_RENAME2:
 		/* newdir is the first word of both. */
-		slot->touched[1] = ((const struct fuse_rename_in *)body)->newdir;
+		slot->touched[1] =
+			((const struct fuse_rename_in *)body)->newdir;
 		/* fall through */
 	case FUSE_CREATE:
 	case FUSE_MKNOD:
@@ -447,8 +438,7 @@ int request_loop(struct zsfs_thread *th, const struct request_env *env)
 	int err = 0;
 
 	cur = (struct current){.th = th, .env = env};
-	while (!err && !fuse_session_exited(env->se) &&
-	       !env->leaving(env->arg))
+	while (!err && !fuse_session_exited(env->se) && !env->leaving(env->arg))
 		err = serve_one(th);
 	th->slot->executing = 0;
 	cur.th = NULL;

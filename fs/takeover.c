@@ -9,6 +9,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "init_reply.h"
 #include "inject.h"
 #include "log.h"
 #include "reap.h"
@@ -17,15 +18,8 @@
 #include "vfile.h"
 #include "zsfs_i.h"
 
-/* Of the kernel's protocol since 7.40; older headers lack them. */
-#define NOTIFY_RESEND	 7
-#define RESEND_MINOR	 40
-#define INIT_EXT	 (1u << 30)
-#define HAS_RESEND_FLAG2 (1u << 7)
-
-struct init_in {
-	uint32_t major, minor, max_readahead, flags, flags2;
-};
+/* Of the protocol since 7.40; older headers lack it. */
+#define NOTIFY_RESEND 7
 
 static unsigned nr_servers(const struct zsfs *fs)
 {
@@ -40,13 +34,8 @@ static struct zsfs_slot *slot_of(const struct zsfs *fs, unsigned nr)
 bool takeover_possible(const struct zsfs *fs)
 {
 	const struct zsfs_super *s = fs->super;
-	const struct init_in *in = (const void *)(s->init_req +
-						  sizeof(struct fuse_in_header));
 
-	return s->init_req_len >=
-		       sizeof(struct fuse_in_header) + sizeof(*in) &&
-	       in->minor >= RESEND_MINOR && in->flags & INIT_EXT &&
-	       in->flags2 & HAS_RESEND_FLAG2;
+	return init_request_can_resend(s->init_req, s->init_req_len);
 }
 
 /* ---- steps 1 to 3 ---- */
@@ -70,7 +59,8 @@ static void finish_forgets(struct takeover *t)
 		if (!request_is_forget(slot))
 			continue;
 		if (suspect_is_poison(t->fs, request_in(slot)->unique)) {
-			zsfs_log(LOG_ERR, "inode %lu: forgetting it kills the "
+			zsfs_log(LOG_ERR,
+				 "inode %lu: forgetting it kills the "
 				 "worker, left alone",
 				 (unsigned long)request_in(slot)->nodeid);
 			t->poisoned++;
@@ -144,7 +134,8 @@ static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
 		.len = sizeof(out), .error = -EIO, .unique = in->unique};
 
 	zsfs_log(LOG_ERR,
-		 "request %u on inode %lu has cost too many workers: it gets EIO",
+		 "request %u on inode %lu has cost too many workers: it gets "
+		 "EIO",
 		 in->opcode, (unsigned long)in->nodeid);
 	t->poisoned++;
 	return send_bytes(t, &out, sizeof(out));
@@ -248,9 +239,8 @@ static int drain_one(struct takeover *t, unsigned nr)
 	if (n < 0)
 		return errno == EAGAIN ? 1 : -errno;
 	zs_crash_point();
-	return n < (ssize_t)sizeof(struct fuse_in_header) ?
-		       -EIO :
-		       sort_request(t, nr);
+	return n < (ssize_t)sizeof(struct fuse_in_header) ? -EIO
+							  : sort_request(t, nr);
 }
 
 static int set_nonblocking(int fd, bool on)

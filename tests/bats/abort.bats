@@ -224,3 +224,26 @@ left() {
 	wait $user || { cat "$T/out"; false; }
 	same "$(cat "$T/out")" "$(printf 'precious\n1')"
 }
+
+@test "abort: a limit on how long requests may take does not end the mount" {
+	can_abort
+	limit=/proc/sys/fs/fuse/default_request_timeout
+	[ -w $limit ] || skip "this kernel has no such limit (Linux 6.14)"
+	before=$(cat $limit)
+	on_teardown "echo $before >$limit"
+	echo 1 >$limit
+	zsfs_mount
+	echo "$before" >$limit
+	echo kept >"$M/f"
+	pid=$(worker)
+	on_teardown "kill -CONT $pid"
+	kill -STOP "$pid"
+	stat -f "$M" >"$T/statfs" &
+	client=$!
+	# The kernel looks every 15 s.
+	sleep 33
+	kill -CONT "$pid"
+	wait $client
+	same "$(cat "$M/f")" kept
+	same "$(reconnects)" 0
+}
