@@ -134,6 +134,27 @@ static void merge_bucket(struct tx *tx, struct zinode *dir)
 	tx_set(tx, &dir->dir.nr_buckets, b);
 }
 
+static uint64_t cookie_after(uint64_t cookie)
+{
+	return cookie + 1 < END_COOKIE ? cookie + 1 : FIRST_COOKIE;
+}
+
+/* Readers that begin from now on end at another cookie. */
+static void note_change(struct tx *tx, struct zinode *dir)
+{
+	tx_set(tx, &dir->dir.next_cookie, cookie_after(dir->dir.next_cookie));
+}
+
+/* The first free cookie from the next one on; there is one. */
+static uint64_t free_cookie(const struct zinode *dir)
+{
+	uint64_t c = table_next_hole(&dir->dir.entries, dir->dir.next_cookie);
+
+	return c < END_COOKIE
+		       ? c
+		       : table_next_hole(&dir->dir.entries, FIRST_COOKIE);
+}
+
 static void set_nr_entries(struct tx *tx, struct zinode *dir, uint64_t n)
 {
 	tx_set(tx, &dir->dir.nr_entries, n);
@@ -145,14 +166,14 @@ int dentry_add(struct tx *tx, struct zinode *dir, const char *name, size_t len,
 {
 	uint32_t hash = name_hash(tx->fs, name, len);
 	uint64_t b = bucket_of(hash, dir->dir.nr_buckets);
-	uint64_t cookie = dir->dir.next_cookie;
-	uint64_t *slot;
+	uint64_t cookie, *slot;
 	struct dentry *d;
 	void *p;
 	int err;
 
-	if (cookie >= MAX_COOKIE)
+	if (dir->dir.nr_entries >= MAX_ENTRIES)
 		return -ENOSPC;
+	cookie = free_cookie(dir);
 	err = tx_slab_alloc(tx, slab_cache_for(sizeof(*d) + len), &p);
 	if (err)
 		return err;
@@ -172,7 +193,7 @@ int dentry_add(struct tx *tx, struct zinode *dir, const char *name, size_t len,
 	err = set_bucket(tx, dir, b, addr_of(d));
 	if (err)
 		return err;
-	tx_set(tx, &dir->dir.next_cookie, cookie + 1);
+	tx_set(tx, &dir->dir.next_cookie, cookie_after(cookie));
 	set_nr_entries(tx, dir, dir->dir.nr_entries + 1);
 	if (dir->dir.nr_entries > dir->dir.nr_buckets * BUCKET_LOAD)
 		split_bucket(tx, dir);
@@ -199,6 +220,7 @@ void dentry_remove(struct tx *tx, struct zinode *dir, struct dentry *d)
 	}
 	table_clear(tx, &dir->dir.entries, d->cookie);
 	tx_free(tx, slab_ref(d));
+	note_change(tx, dir);
 	set_nr_entries(tx, dir, dir->dir.nr_entries - 1);
 	/* Two at a time: one would not keep pace with the removals. */
 	for (unsigned i = 0; i < 2 && dir->dir.nr_buckets > 1 &&
@@ -207,9 +229,10 @@ void dentry_remove(struct tx *tx, struct zinode *dir, struct dentry *d)
 		merge_bucket(tx, dir);
 }
 
-void dentry_set_ino(struct tx *tx, struct dentry *d, uint64_t ino,
-		    uint32_t mode)
+void dentry_set_ino(struct tx *tx, struct zinode *dir, struct dentry *d,
+		    uint64_t ino, uint32_t mode)
 {
+	note_change(tx, dir);
 	tx_set(tx, &d->ino, ino);
 	tx_save(tx, &d->type);
 	d->type = (uint16_t)((mode & S_IFMT) >> 12);
@@ -224,6 +247,45 @@ struct dentry *dentry_next(const struct zinode *dir, uint64_t cookie)
 	return dentry_at(val);
 }
 
+struct dir_reader dentry_seek(const struct zinode *dir, uint64_t off)
+{
+	struct dir_reader r = {.end = off >> COOKIE_BITS,
+			       .at = off & (END_COOKIE - 1)};
+
+	/* Nobody was told to go there: as one that begins now, or is done. */
+	if (r.end < FIRST_COOKIE)
+		r.end = dir->dir.next_cookie;
+	else if (r.end >= END_COOKIE)
+		r = (struct dir_reader){END_COOKIE - 1, END_COOKIE - 2};
+	return r;
+}
+
+uint64_t dentry_offset(const struct dir_reader *r, uint64_t cookie)
+{
+	return r->end << COOKIE_BITS | cookie;
+}
+
+struct dentry *dentry_read(const struct zinode *dir, struct dir_reader *r)
+{
+	bool begins = r->at < FIRST_COOKIE;
+	/* What was made since it began lies between its end and there. */
+	uint64_t from = begins ? dir->dir.next_cookie : r->at + 1;
+	struct dentry *d = NULL;
+
+	if (from > r->end || (begins && from == r->end)) {
+		d = dentry_next(dir, from);
+		from = FIRST_COOKIE;
+	}
+	if (!d) {
+		d = dentry_next(dir, from);
+		if (d && d->cookie >= r->end)
+			d = NULL;
+	}
+	if (d)
+		r->at = d->cookie;
+	return d;
+}
+
 static int check_entry(struct zsfs *fs, const struct zinode *dir,
 		       const struct dentry *d, uint64_t cookie, char *msg,
 		       size_t size)
@@ -232,8 +294,8 @@ static int check_entry(struct zsfs *fs, const struct zinode *dir,
 
 	if (d->cookie != cookie)
 		what = "its cookie differs from its place";
-	else if (cookie >= dir->dir.next_cookie)
-		what = "its cookie was not given out yet";
+	else if (cookie < FIRST_COOKIE || cookie >= END_COOKIE)
+		what = "its cookie is none";
 	else if (d->name_len == 0 || d->name_len > ZSFS_NAME_MAX)
 		what = "its name has a bad length";
 	else if (d->hash != name_hash(fs, d->name, d->name_len))
@@ -253,6 +315,12 @@ int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 	uint64_t cookie = 0, b = 0, val, n = 0, chained = 0;
 	const struct dentry *d;
 
+	if (dir->dir.next_cookie < FIRST_COOKIE ||
+	    dir->dir.next_cookie >= END_COOKIE) {
+		snprintf(msg, size, "directory %lu: its next cookie is none",
+			 inode_ino(dir));
+		return -EUCLEAN;
+	}
 	for (; table_next(&dir->dir.entries, &cookie, &val); cookie++, n++) {
 		int err =
 			check_entry(fs, dir, dentry_at(val), cookie, msg, size);

@@ -417,8 +417,8 @@ static void exchange(struct tx *tx, struct rename *r)
 {
 	int delta = (int)!!S_ISDIR(r->si->mode) - (int)!!S_ISDIR(r->ti->mode);
 
-	dentry_set_ino(tx, r->s, inode_ino(r->ti), r->ti->mode);
-	dentry_set_ino(tx, r->t, inode_ino(r->si), r->si->mode);
+	dentry_set_ino(tx, r->from, r->s, inode_ino(r->ti), r->ti->mode);
+	dentry_set_ino(tx, r->to, r->t, inode_ino(r->si), r->si->mode);
 	if (r->from != r->to) {
 		set_parent(tx, r->si, r->to);
 		set_parent(tx, r->ti, r->from);
@@ -435,7 +435,7 @@ static int move_entry(struct tx *tx, struct rename *r)
 	int err;
 
 	if (r->t) {
-		dentry_set_ino(tx, r->t, inode_ino(r->si), r->si->mode);
+		dentry_set_ino(tx, r->to, r->t, inode_ino(r->si), r->si->mode);
 	} else {
 		err = dentry_add(tx, r->to, r->new_name, strlen(r->new_name),
 				 inode_ino(r->si), r->si->mode);

@@ -2,9 +2,10 @@
 /*
  * FUSE readdir and readdirplus.
  *
- * The offset of an entry is its cookie, so nothing is kept between requests. A
- * reply of readdirplus adds to nlookup of every entry in it, all in one
- * transaction, so its size is bounded by the undo log.
+ * The offset of an entry says where the reader is and where it ends (dentry.h),
+ * so nothing is kept between requests, and opening a directory is none. A reply
+ * of readdirplus adds to nlookup of every entry in it, all in one transaction,
+ * so its size is bounded by the undo log.
  */
 #include "ops.h"
 
@@ -14,8 +15,8 @@
 #include "request.h"
 #include "vfile.h"
 
-#define MAX_REPLY   (ZSFS_REPLY_SIZE - 64u)
-#define MAX_ENTRIES 512u
+#define MAX_REPLY	  (ZSFS_REPLY_SIZE - 64u)
+#define MAX_REPLY_ENTRIES 512u
 
 struct listing {
 	fuse_req_t req;
@@ -25,7 +26,7 @@ struct listing {
 	size_t size, used;
 	unsigned entries;
 	unsigned nr_seen; /* inodes that the reply makes known to the kernel */
-	struct zinode *seen[MAX_ENTRIES];
+	struct zinode *seen[MAX_REPLY_ENTRIES];
 };
 
 /* Put one entry in; false when it does not fit any more. */
@@ -48,21 +49,23 @@ static bool put(struct listing *l, const char *name,
 }
 
 /* "." and "..": never looked up, so they count nothing. */
-static bool put_dot(struct listing *l, const struct zinode *dir, uint64_t off)
+static bool put_dots(struct listing *l, const struct zinode *dir,
+		     const struct dir_reader *r)
 {
 	const struct zsfs *fs = l->tx->fs;
 	struct fuse_entry_param e = {.attr.st_mode = S_IFDIR};
 
-	if (off < 1) {
+	if (r->at < 1) {
 		e.attr.st_ino = inode_nodeid(fs, dir);
-		if (!put(l, ".", &e, 1))
+		if (!put(l, ".", &e, dentry_offset(r, 1)))
 			return false;
 	}
-	if (off < 2) {
-		e.attr.st_ino = dir->dir.parent ?
-					inode_nodeid(fs, inode_at(dir->dir.parent)) :
-					e.attr.st_ino;
-		if (!put(l, "..", &e, 2))
+	if (r->at < 2) {
+		e.attr.st_ino =
+			dir->dir.parent
+				? inode_nodeid(fs, inode_at(dir->dir.parent))
+				: e.attr.st_ino;
+		if (!put(l, "..", &e, dentry_offset(r, 2)))
 			return false;
 	}
 	return true;
@@ -74,7 +77,7 @@ static void entry_stat(const struct dentry *d, struct stat *st)
 	st->st_mode = (mode_t)d->type << 12;
 }
 
-static bool put_dentry(struct listing *l, struct dentry *d)
+static bool put_dentry(struct listing *l, struct dentry *d, uint64_t next)
 {
 	struct zinode *i = inode_at(d->ino);
 	struct fuse_entry_param e = {0};
@@ -87,10 +90,10 @@ static bool put_dentry(struct listing *l, struct dentry *d)
 	/* An inode locked out of order is listed by name only (nodeid 0). */
 	if (!l->plus || !tx_lock_more(l->tx, i, LOCK_SHARED)) {
 		entry_stat(d, &e.attr);
-		return put(l, name, &e, d->cookie);
+		return put(l, name, &e, next);
 	}
 	fill_entry(l->tx->fs, i, &e);
-	fits = put(l, name, &e, d->cookie);
+	fits = put(l, name, &e, next);
 	if (fits)
 		l->seen[l->nr_seen++] = i;
 	tx_unlock_more(l->tx, locks);
@@ -112,6 +115,7 @@ static void count_seen(struct listing *l)
 
 static int list_dir(struct listing *l, fuse_ino_t ino, uint64_t off)
 {
+	struct dir_reader r;
 	struct zinode *dir;
 	struct dentry *d;
 	int err = zsfs_getattr(l->tx, ino, &dir);
@@ -120,13 +124,13 @@ static int list_dir(struct listing *l, fuse_ino_t ino, uint64_t off)
 		return err;
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	if (!put_dot(l, dir, off))
+	r = dentry_seek(dir, off);
+	if (!put_dots(l, dir, &r))
 		return 0;
-	d = dentry_next(dir, off < FIRST_COOKIE ? FIRST_COOKIE : off + 1);
-	for (; d && l->entries < MAX_ENTRIES; l->entries++) {
-		if (!put_dentry(l, d))
+	for (; l->entries < MAX_REPLY_ENTRIES; l->entries++) {
+		d = dentry_read(dir, &r);
+		if (!d || !put_dentry(l, d, dentry_offset(&r, d->cookie)))
 			break;
-		d = dentry_next(dir, d->cookie + 1);
 	}
 	count_seen(l);
 	return 0;

@@ -124,6 +124,155 @@ dirscan() { "$ZSFS_TOOLS/dirscan" "$@"; }
 	END
 }
 
+# What is made while a folder is read is not read: everything comes to an end.
+
+@test "readdir: renaming, linking, making at every name ends" {
+	local how
+
+	for how in rename link make nfs-rename; do
+		mkdir "$M/$how"
+		expect ok -n 1000 create "$M/$how/f%d" 644
+		same "$how $(timeout 60 "$ZSFS_TOOLS/dirscan" $how "$M/$how")" "$how 1000"
+	done
+	same "$(ls "$M/rename" | wc -l)" 1000
+	same "$(ls "$M/link" | wc -l)" 2000
+	same "$(ls "$M/make" | wc -l)" 2000
+	# In a folder that was listed, so that the names come from the cache.
+	ls -l "$M/rename" >/dev/null
+	ls -l "$M/rename" >/dev/null
+	same "$(timeout 60 "$ZSFS_TOOLS/dirscan" rename "$M/rename")" 1000
+}
+
+@test "readdir: renaming at every name ends in other languages too" {
+	need perl
+	expect ok -n 1000 create "$M/d/f%d" 644
+	same "$(perl -e 'chdir shift; opendir D, "."; my $n = 0;
+		while (defined($_ = readdir D)) {
+			next if /^\./;
+			last if ++$n > 5000;
+			rename $_, "v$n";
+		}
+		print $n' "$M/d")" 1000
+	same "$("$PYTHON" - "$M/d" <<-'END'
+		import os, sys
+		os.chdir(sys.argv[1])
+		n = 0
+		for e in os.scandir("."):
+		    n += 1
+		    if n > 5000:
+		        break
+		    os.rename(e.name, "w%d" % n)
+		print(n)
+	END
+	)" 1000
+	same "$(ls "$M/d" | wc -l)" 1000
+}
+
+@test "readdir: rewinding shows what was made since, seeking back does not" {
+	need perl
+	expect ok -n 1000 create "$M/d/f%d" 644
+	perl -e 'chdir shift; opendir D, ".";
+		sub rest { my @n = grep { !/^\./ } readdir D; scalar @n }
+		readdir D for 1 .. 300;
+		my $at = telldir D;
+		my $next = readdir D;
+		my $left = rest();
+		for (1 .. 50) { open F, ">", "new$_" or die; close F }
+		seekdir D, $at;
+		readdir D eq $next or die "another name after seekdir";
+		rest() == $left or die "seekdir shows other names";
+		rewinddir D;
+		rest() == 1050 or die "rewinddir does not show the new names";
+		unlink "new$_" for 1 .. 50;
+		seekdir D, $at;
+		rest() == $left + 1 or die "seekdir after rewinddir"' "$M/d"
+}
+
+@test "readdir: offsets a program made up do no harm" {
+	expect ok -n 300 create "$M/d/f%d" 644
+	"$PYTHON" - "$M/d" <<-'END'
+		import ctypes, os, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		buf = ctypes.create_string_buffer(1 << 20)
+		def getdents(fd):
+		    n = libc.syscall(217 if os.uname().machine == "x86_64" else 61,
+		                     fd, buf, ctypes.c_ulong(len(buf)))
+		    assert n >= 0, os.strerror(ctypes.get_errno())
+		    return n
+		fd = os.open(sys.argv[1], os.O_RDONLY)
+		for off in [1, 2, 3, 5, 299, 4096, 2**31 - 1, 2**31, 2**32, 2**33 + 7,
+		            2**61, 2**62 - 1, 2**62, 2**63 - 1]:
+		    os.lseek(fd, off, os.SEEK_SET)
+		    calls = 0
+		    while getdents(fd):
+		        calls += 1
+		        assert calls < 100, off
+		        assert os.lseek(fd, 0, os.SEEK_CUR) < 2**62
+	END
+}
+
+@test "readdir: a worker that dies meanwhile changes nothing" {
+	zsfs_only
+	poll 30 has_standby
+	expect ok -n 1000 create "$M/d/f%d" 644
+	"$PYTHON" - "$M" "$(worker)" <<-'END'
+		import os, signal, sys
+		os.chdir(sys.argv[1] + "/d")
+		seen = []
+		for n, e in enumerate(os.scandir(".")):
+		    seen.append(e.name)
+		    assert n < 5000
+		    os.rename(e.name, "%s-%d" % ("v" * 200, n))
+		    if n == 300:
+		        os.kill(int(sys.argv[2]), signal.SIGKILL)
+		assert sorted(seen) == sorted("f%d" % i for i in range(1000))
+	END
+}
+
+# The kernel keeps a listing while somebody reads it to the end; who opened the
+# folder later must not be given what was gone by then.
+@test "readdir: a fresh listing beside a slow reader has no old names" {
+	"$PYTHON" - "$M/d" <<-'END'
+		import os, sys
+		os.chdir(sys.argv[1])
+		long = "x" * 200
+		def check(change):
+		    want = {long + "f%d" % i for i in range(1000)}
+		    for n in os.listdir("."):
+		        os.unlink(n)
+		    for n in want:
+		        os.close(os.open(n, os.O_CREAT))
+		    slow = os.scandir(".")
+		    gone = [next(slow).name for i in range(600)][-300:]
+		    for n in gone:
+		        want.remove(n)
+		        if change == "rename":
+		            os.rename(n, n + "r")
+		            want.add(n + "r")
+		        elif change == "replace":
+		            os.rename(n, gone[0])
+		            want.add(gone[0])
+		        else:
+		            os.unlink(n)
+		    fresh = os.scandir(".")
+		    got = [next(fresh).name]
+		    for e in slow:
+		        pass
+		    got += [e.name for e in fresh]
+		    assert sorted(got) == sorted(want), change
+		    assert sorted(os.listdir(".")) == sorted(want), change
+		check("rename")
+		check("unlink")
+		check("replace")
+	END
+}
+
+@test "readdir: fresh listings are right while others list and names change" {
+	mkdir "$M/e"
+	timeout 100 "$ZSFS_TOOLS/freshlist" "$M/e" 20 2000 2
+	timeout 100 "$ZSFS_TOOLS/freshlist" "$M/d" 2000 50 2
+}
+
 @test "readdir: rmdir of a folder with entries, hidden ones too" {
 	touch "$M/d/.hidden"
 	expect ENOTEMPTY rmdir "$M/d"

@@ -100,7 +100,7 @@ static void test_basics(void)
 	d = find("a");
 	CHECK_EQ(d->type, S_IFREG >> 12);
 	tx = tx_begin(fs->threads);
-	dentry_set_ino(tx, d, 77, S_IFDIR);
+	dentry_set_ino(tx, dir, d, 77, S_IFDIR);
 	tx_commit(tx);
 	CHECK_EQ(find("a")->ino, 77);
 	CHECK_EQ(find("a")->type, S_IFDIR >> 12);
@@ -236,6 +236,171 @@ static void test_cookies(void)
 			del(name);
 	}
 	check_empty();
+}
+
+/* ---- readers ---- */
+
+/* As readdir does: all it knows is the offset it was told last. */
+static struct dentry *read_on(uint64_t *off)
+{
+	struct dir_reader r = dentry_seek(dir, *off);
+	struct dentry *d = dentry_read(dir, &r);
+
+	if (d) {
+		*off = dentry_offset(&r, d->cookie);
+		CHECK(*off < UINT64_C(1) << 62 && *off > 2);
+	}
+	return d;
+}
+
+/* A reader that has begun, with nothing read but the dots. */
+static uint64_t begin(void)
+{
+	struct dir_reader r = dentry_seek(dir, 0);
+
+	return dentry_offset(&r, 2);
+}
+
+/* The last one ends where the first cookie comes again. */
+#define NR_STARTS 5u
+
+static const uint64_t starts[NR_STARTS] = {
+	FIRST_COOKIE, 1000, END_COOKIE - 70, END_COOKIE - 30, END_COOKIE - 1,
+};
+
+static void add_numbered(unsigned from, unsigned to)
+{
+	char name[32];
+
+	for (unsigned k = from; k < to; k++) {
+		name_of(name, k);
+		CHECK_EQ(add(name, k + 1), 0);
+	}
+}
+
+static void del_all(void)
+{
+	struct dentry *d;
+	char name[32];
+
+	while ((d = dentry_next(dir, 0))) {
+		snprintf(name, sizeof(name), "%.*s", d->name_len, d->name);
+		del(name);
+	}
+	check_empty();
+}
+
+/* A reader that renames all it reads, in the order of making, and ends. */
+static void test_reader_ends(void)
+{
+	for (unsigned s = 0; s < NR_STARTS; s++) {
+		uint64_t off = 0, n = 0;
+		struct dentry *d;
+		char name[32];
+
+		dir->dir.next_cookie = starts[s];
+		add_numbered(0, 50);
+		for (; (d = read_on(&off)) && n < 1000; n++) {
+			CHECK_EQ(d->ino, n + 1);
+			name_of(name, (unsigned)n);
+			del(name);
+			name_of(name, 1000 + (unsigned)n);
+			CHECK_EQ(add(name, 1000 + n), 0);
+		}
+		CHECK_EQ(n, 50);
+		CHECK(!read_on(&off));
+		verify();
+		del_all();
+	}
+}
+
+/* Whatever was made after a reader began is not for it. */
+static void test_reader_begun(void)
+{
+	for (unsigned s = 0; s < NR_STARTS; s++) {
+		uint64_t off, n = 0;
+		struct dentry *d;
+
+		dir->dir.next_cookie = starts[s];
+		off = begin();
+		add_numbered(0, 40);
+		CHECK(!read_on(&off));
+		off = begin();
+		add_numbered(40, 80);
+		for (; (d = read_on(&off)); n++)
+			CHECK_EQ(d->ino, n + 1);
+		CHECK_EQ(n, 40);
+		for (off = 0, n = 0; (d = read_on(&off)); n++)
+			CHECK_EQ(d->ino, n + 1);
+		CHECK_EQ(n, 80);
+		del_all();
+	}
+}
+
+/* Cookies that are still in use are passed over when they come again. */
+static void test_cookies_again(void)
+{
+	uint64_t off = 0, n = 0;
+	struct dentry *d;
+
+	dir->dir.next_cookie = FIRST_COOKIE;
+	add_numbered(0, 20);
+	dir->dir.next_cookie = END_COOKIE - 20;
+	add_numbered(20, 40);
+	CHECK_EQ(dir->dir.next_cookie, FIRST_COOKIE);
+	add_numbered(40, 60);
+	CHECK_EQ(find("entry 40")->cookie, FIRST_COOKIE + 20);
+	verify();
+	/* Whatever lies ahead comes first. */
+	for (; (d = read_on(&off)); n++)
+		CHECK_EQ(d->ino, n < 20 ? n + 21 : n < 40 ? n - 19 : n + 1);
+	CHECK_EQ(n, 60);
+	del_all();
+}
+
+/* Each change makes another end, so that no two listings that differ meet. */
+static void test_ends_differ(void)
+{
+	uint64_t end = dentry_seek(dir, 0).end;
+	struct tx *tx;
+
+#define CHECK_DIFFERS()                                                        \
+	do {                                                                   \
+		CHECK(dentry_seek(dir, 0).end != end);                         \
+		end = dentry_seek(dir, 0).end;                                 \
+	} while (0)
+
+	CHECK_EQ(add("a", 1), 0);
+	CHECK_DIFFERS();
+	CHECK_EQ(add("b", 2), 0);
+	CHECK_DIFFERS();
+	del("b");
+	CHECK_DIFFERS();
+	tx = tx_begin(fs->threads);
+	dentry_set_ino(tx, dir, find("a"), 3, S_IFREG);
+	tx_commit(tx);
+	CHECK_DIFFERS();
+	dir->dir.next_cookie = END_COOKIE - 1;
+	end = dentry_seek(dir, 0).end;
+	del("a");
+	CHECK_DIFFERS();
+	CHECK_EQ(end, FIRST_COOKIE);
+	check_empty();
+}
+
+/* Offsets nobody was told: never a crash, always an end. */
+static void test_made_up(void)
+{
+	add_numbered(0, 20);
+	for (unsigned bit = 0; bit < 64; bit++) {
+		uint64_t off = (UINT64_C(1) << bit) - (bit % 3 == 0);
+		unsigned n = 0;
+
+		while (read_on(&off) && n <= 20)
+			n++;
+		CHECK(n <= 20);
+	}
+	del_all();
 }
 
 static void test_many(void)
@@ -389,13 +554,12 @@ static void test_failing(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_basics),
-	CHECK_CASE(test_names),
-	CHECK_CASE(test_linear_hash),
-	CHECK_CASE(test_abort),
-	CHECK_CASE(test_cookies),
-	CHECK_CASE(test_many),
-	CHECK_CASE(test_same_hash),
+	CHECK_CASE(test_basics),       CHECK_CASE(test_names),
+	CHECK_CASE(test_linear_hash),  CHECK_CASE(test_abort),
+	CHECK_CASE(test_cookies),      CHECK_CASE(test_reader_ends),
+	CHECK_CASE(test_reader_begun), CHECK_CASE(test_cookies_again),
+	CHECK_CASE(test_ends_differ),  CHECK_CASE(test_made_up),
+	CHECK_CASE(test_many),	       CHECK_CASE(test_same_hash),
 	CHECK_CASE(test_one_bucket),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_failing),

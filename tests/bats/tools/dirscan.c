@@ -8,6 +8,13 @@
  *   dirscan unlink-odd DIR       at every 100th name, unlink the files named
  *                                f1, f3, f5... in turn; lists what was read
  *   dirscan create DIR           create a new file every 100 names; lists
+ *   dirscan rename DIR           rename every name as it is read to a new one,
+ *                                which is renamed again if it comes, and so on
+ *   dirscan link DIR             make one more link of every name
+ *   dirscan make DIR             make a new file at every name; these three
+ *                                print how many were read, at most MAX_READ
+ *   dirscan nfs-rename DIR       as rename, but opens the directory anew for
+ *                                each buffer and seeks, as a file server does
  *   dirscan seek DIR             remember telldir() of every name, then seek
  *                                there in reverse order and compare
  *
@@ -33,13 +40,25 @@ struct entry {
 	char name[];
 };
 
+#define MAX_READ 100000u
+
 typedef int (*visit_fn)(int dir, const struct entry *e);
 
 static unsigned long nr_read;
 
+static const char *reopen; /* before each buffer */
+
+static int open_again(int *dir, int64_t at)
+{
+	close(*dir);
+	*dir = open(reopen, O_RDONLY | O_DIRECTORY);
+	return *dir < 0 || lseek(*dir, at, SEEK_SET) < 0 ? -errno : 0;
+}
+
 static int scan(int dir, visit_fn visit)
 {
 	static char buf[4096] __attribute__((aligned(8)));
+	int64_t next = 0;
 
 	for (;;) {
 		long n = syscall(SYS_getdents64, dir, buf, sizeof(buf));
@@ -52,6 +71,7 @@ static int scan(int dir, visit_fn visit)
 			struct entry *e = (struct entry *)(buf + at);
 			int err = 0;
 
+			next = e->next;
 			if (strcmp(e->name, ".") && strcmp(e->name, "..")) {
 				nr_read++;
 				err = visit(dir, e);
@@ -60,6 +80,8 @@ static int scan(int dir, visit_fn visit)
 				return err;
 			at += e->len;
 		}
+		if (reopen && open_again(&dir, next))
+			return -errno;
 	}
 }
 
@@ -98,6 +120,36 @@ static int visit_create(int dir, const struct entry *e)
 	snprintf(name, sizeof(name), "n%lu", nr_read);
 	fd = openat(dir, name, O_CREAT | O_WRONLY | O_EXCL, 0600);
 	return fd < 0 ? -errno : close(fd);
+}
+
+static const char *new_name(void)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "v%lu", nr_read);
+	return name;
+}
+
+static int ends(int ret)
+{
+	if (nr_read >= MAX_READ)
+		return -ELOOP;
+	return ret < 0 ? -errno : 0;
+}
+
+static int visit_rename(int dir, const struct entry *e)
+{
+	return ends(renameat(dir, e->name, dir, new_name()));
+}
+
+static int visit_link(int dir, const struct entry *e)
+{
+	return ends(linkat(dir, e->name, dir, new_name(), 0));
+}
+
+static int visit_make(int dir, const struct entry *e)
+{
+	return ends(mknodat(dir, new_name(), S_IFREG | 0600, 0));
 }
 
 struct place {
@@ -149,9 +201,15 @@ int main(int argc, char **argv)
 		const char *name;
 		visit_fn visit;
 	} modes[] = {
-		{ "list", visit_list },		{ "unlink", visit_unlink },
-		{ "create", visit_create },	{ "seek", visit_note },
-		{ "unlink-odd", visit_unlink_odd },
+		{"list", visit_list},
+		{"unlink", visit_unlink},
+		{"create", visit_create},
+		{"seek", visit_note},
+		{"unlink-odd", visit_unlink_odd},
+		{"rename", visit_rename},
+		{"link", visit_link},
+		{"make", visit_make},
+		{"nfs-rename", visit_rename},
 	};
 	int err = -EINVAL, dir;
 
@@ -162,16 +220,18 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 1;
 	}
+	if (!strncmp(argv[1], "nfs-", 4))
+		reopen = argv[2];
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (!strcmp(argv[1], modes[i].name))
 			err = scan(dir, modes[i].visit);
 	if (!err && !strcmp(argv[1], "seek"))
 		err = seek_back(dir);
-	if (!err && !strcmp(argv[1], "unlink"))
+	if (!err && (!strcmp(argv[1], "unlink") || strstr(argv[1], "rename") ||
+		     !strcmp(argv[1], "link") || !strcmp(argv[1], "make")))
 		printf("%lu\n", nr_read);
 	if (err)
 		fprintf(stderr, "dirscan: %s\n", strerror(-err));
 	free(places);
-	close(dir);
 	return err ? 1 : 0;
 }
