@@ -198,6 +198,11 @@ struct arena {
 	struct arena_thread *threads;
 	int fd;
 	pthread_mutex_t grow_lock; /* changes of backing, one at a time */
+	/*
+	 * Bytes that the file holds beyond the books, because the kernel did
+	 * not take them back when it was asked. grow_lock.
+	 */
+	uint64_t excess;
 	pthread_mutex_t run_lock;
 	pthread_mutex_t slab_lock[SLAB_NR_CACHES];
 };
@@ -356,9 +361,9 @@ void arena_unmap(void);
  * Unback a part of a segment that has left the books already. The kernel must
  * split huge pages for it, and does not while one is looked at by somebody
  * (a page fault in another thread is enough), so this looks whether it did,
- * and tries again. Under grow_lock.
+ * and tries again for a while. Under grow_lock.
  */
-void arena_punch(const struct arena *a, uint64_t off, uint64_t len);
+void arena_punch(struct arena *a, uint64_t off, uint64_t len);
 /* Map what is backed, so that nobody has to fault it in page by page. */
 void arena_populate(uint64_t off, uint64_t len);
 

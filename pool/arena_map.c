@@ -157,24 +157,32 @@ void arena_unback(int fd, uint64_t off, uint64_t len)
 	zs_crash_point();
 }
 
-/* Does the file hold no more than the books say? Under grow_lock. */
-static bool holds_what_it_should(const struct arena *a)
+/* Bytes that the file holds and the books do not; 0 if that cannot be told. */
+static uint64_t excess_of(const struct arena *a)
 {
 	struct stat st;
+	uint64_t held;
 
-	return fstat(a->fd, &st) < 0 ||
-	       (uint64_t)st.st_blocks * 512 <= a->hdr->used;
+	if (fstat(a->fd, &st) < 0)
+		return 0;
+	held = (uint64_t)st.st_blocks * 512;
+	return held > a->hdr->used ? held - a->hdr->used : 0;
 }
 
-void arena_punch(const struct arena *a, uint64_t off, uint64_t len)
+void arena_punch(struct arena *a, uint64_t off, uint64_t len)
 {
+	uint64_t excess = 0;
+
 	for (unsigned i = 0; i < PUNCH_TRIES; i++) {
 		if (i)
 			usleep(i < 10 ? 1u << i : PUNCH_PAUSE);
 		arena_unback(a->fd, off, len);
-		if (holds_what_it_should(a))
-			return;
+		excess = excess_of(a);
+		if (excess <= a->excess)
+			break;
 	}
+	/* What was in vain once must not be waited for at every later punch. */
+	a->excess = excess;
 }
 
 void arena_populate(uint64_t off, uint64_t len)

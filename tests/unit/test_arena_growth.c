@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The arena's limits, growth and give-back. */
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "arena_test.h"
 
@@ -205,6 +206,46 @@ static void test_punch(void)
 	}
 }
 
+/* Pauses that the calling process has made so far. */
+static long pauses(void)
+{
+	struct rusage r;
+
+	CHECK_EQ(getrusage(RUSAGE_SELF, &r), 0);
+	return r.ru_nvcsw;
+}
+
+/* One punch that was in vain is waited for once, not at every later one. */
+static void test_punch_in_vain(void)
+{
+	FOR_EACH_BACKING(no_huge)
+	{
+		struct arena *a = new_arena(0, no_huge);
+		struct arena_thread *t = arena_thread(a, 0);
+		uint64_t stuck = ARENA_DATA + 100 * (uint64_t)ARENA_SEG_SIZE;
+		long before;
+		int err;
+
+		CHECK_EQ(fill(a, t, 1, 4 * 512, &err), 4 * 512);
+		for (unsigned i = 0; i < 4 * 512; i++)
+			if (i % 8)
+				arena_run_free(a, t, &refs[i]);
+		/* As if the kernel had kept what it was told to take. */
+		CHECK_EQ(arena_back(arena_fd(a), stuck, ARENA_SEG_SIZE), 0);
+		before = pauses();
+		CHECK(arena_trim(a, t, false, true) >= 4 * 62 * 7);
+		CHECK(pauses() - before < 60);
+		/* It counts until it is gone, and is looked for again then. */
+		CHECK_EQ(a->excess, ARENA_SEG_SIZE);
+		arena_unback(arena_fd(a), stuck, ARENA_SEG_SIZE);
+		free_refs(a, t, MAX_REFS);
+		arena_trim(a, t, true, true);
+		CHECK_EQ(file_bytes(a), stats_of(a).used);
+		check_verify(a);
+		arena_close(a);
+	}
+}
+
 /* Holes that cannot make a run long enough stay. */
 static void test_useless_holes(void)
 {
@@ -374,8 +415,8 @@ static void test_fail_each(void)
 static const struct check_case cases[] = {
 	CHECK_CASE(test_limit),		CHECK_CASE(test_reserve),
 	CHECK_CASE(test_give_back),	CHECK_CASE(test_punch),
-	CHECK_CASE(test_useless_holes), CHECK_CASE(test_punch_limit),
-	CHECK_CASE(test_handles),
+	CHECK_CASE(test_punch_in_vain), CHECK_CASE(test_useless_holes),
+	CHECK_CASE(test_punch_limit),	CHECK_CASE(test_handles),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_fail_each),
 #endif
