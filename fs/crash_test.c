@@ -13,8 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "zsfs_i.h"
+
 static uint64_t one_in;
-static uint64_t state; /* atomic */
+static uint64_t state;	   /* atomic */
 static const char *poison; /* atomic: set while threads serve */
 
 static void perhaps_die(void)
@@ -28,12 +30,18 @@ static void perhaps_die(void)
 		kill(getpid(), SIGKILL);
 }
 
+static void shorten_logs(struct zsfs *fs, const char *room)
+{
+	for (unsigned i = 0; room && i + 1 < fs->nr_threads; i++)
+		fs->threads[i].slot->undo.max = strtoull(room, NULL, 10);
+}
+
 void crash_test_arm(struct zsfs *fs)
 {
 	const char *text = getenv("ZSFS_TEST_KILL");
 	struct timespec t;
 
-	(void)fs;
+	shorten_logs(fs, getenv("ZSFS_TEST_LOG"));
 	__atomic_store_n(&poison, getenv("ZSFS_TEST_POISON"), __ATOMIC_RELEASE);
 	one_in = text ? strtoull(text, NULL, 10) : 0;
 	clock_gettime(CLOCK_MONOTONIC, &t);

@@ -6,6 +6,7 @@
  *                        points (inject.h), at random
  *   ZSFS_TEST_POISON=S   looking up the name S in the root crashes the worker
  *   ZSFS_TEST_DOOM=FILE  while FILE exists, who takes over dies of it
+ *   ZSFS_TEST_LOG=N      undo logs of request threads have room for N words
  *
  * Release builds ignore them.
  */

@@ -293,16 +293,42 @@ static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
 	}
 }
 
+static void forget(void *th)
+{
+	request_forget(th);
+}
+
 static void execute_forget(struct zsfs_thread *th)
 {
 	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
 	zsfs_enter(th);
 	count_request(th->slot);
-	request_forget(th);
+	/* What cannot be forgotten is left alone. */
+	(void)tx_guarded(th, forget, th);
 	/* Nothing that deletes should leave the rest to others. */
 	reap_all(th);
 	zsfs_leave(th);
 	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
+}
+
+static void process(void *buf)
+{
+	fuse_session_process_buf(cur.env->se, buf);
+}
+
+/* The operation came to no end: nothing of it was done, nor answered. */
+static void answer_eio(struct zsfs_slot *slot)
+{
+	struct fuse_out_header *out = (void *)slot->reply;
+
+	*out = (struct fuse_out_header){
+		.len = sizeof(*out),
+		.error = -EIO,
+		.unique = slot->unique,
+	};
+	slot->reply_len = sizeof(*out);
+	cur.reply = slot->reply;
+	cur.reply_len = sizeof(*out);
 }
 
 static void execute(struct zsfs_thread *th)
@@ -315,8 +341,8 @@ static void execute(struct zsfs_thread *th)
 	zsfs_enter(th);
 	count_request(slot);
 	/* Nothing here waits for others, so there is nothing to interrupt. */
-	if (slot->opcode != FUSE_INTERRUPT)
-		fuse_session_process_buf(cur.env->se, &buf);
+	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf))
+		answer_eio(slot);
 	zsfs_leave(th);
 }
 

@@ -4,7 +4,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <syslog.h>
 
+#include "log.h"
 #include "zsfs_i.h"
 
 static unsigned inode_stripe(const struct zinode *i)
@@ -42,6 +45,36 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	s->state = TX_ACTIVE;
 	undo_barrier();
 	return tx;
+}
+
+/* ---- bounds ---- */
+
+int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg)
+{
+	jmp_buf guard;
+	int err = 0;
+
+	th->guard = &guard;
+	if (_setjmp(guard))
+		err = -EIO;
+	else
+		fn(arg);
+	th->guard = NULL;
+	return err;
+}
+
+static _Noreturn void too_large(struct tx *tx, const char *log)
+{
+	struct zsfs_thread *th = tx->th;
+
+	zsfs_log_ratelimited(LOG_ERR,
+			     "request %u: a transaction does not fit its %s",
+			     tx->slot->opcode, log);
+	if (!th->guard)
+		abort();
+	tx_abort(tx, -EIO);
+	zsfs_unclaim(th, ARENA_NEW);
+	_longjmp(*th->guard, 1);
 }
 
 /* ---- locks ---- */
@@ -192,18 +225,24 @@ static void drop_locks(struct tx *tx)
 
 void tx_save(struct tx *tx, const void *p)
 {
-	undo_save(&tx->slot->undo, p);
+	struct undo_log *u = &tx->slot->undo;
+
+	if (u->n >= u->max)
+		too_large(tx, "undo log");
+	undo_save(u, p);
 }
 
 void tx_set(struct tx *tx, uint64_t *w, uint64_t val)
 {
-	undo_set(&tx->slot->undo, w, val);
+	tx_save(tx, w);
+	/* As undo_set(). */
+	__atomic_store_n(w, val, __ATOMIC_RELAXED);
 }
 
 void tx_save_range(struct tx *tx, const void *p, size_t size)
 {
 	for (size_t off = 0; off < size; off += 8)
-		undo_save(&tx->slot->undo, (const char *)p + off);
+		tx_save(tx, (const char *)p + off);
 }
 
 bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees)
@@ -219,7 +258,8 @@ uint64_t *tx_alloc_ref(struct tx *tx)
 {
 	struct zsfs_slot *s = tx->slot;
 
-	assert(s->nr_alloc < TX_MAX_ALLOC);
+	if (s->nr_alloc >= TX_MAX_ALLOC)
+		too_large(tx, "list of allocations");
 	s->alloc[s->nr_alloc] = REF_NONE;
 	undo_barrier();
 	s->nr_alloc++;
@@ -241,7 +281,9 @@ void tx_free(struct tx *tx, uint64_t ref)
 {
 	struct zsfs_slot *s = tx->slot;
 
-	assert(s->nr_free < TX_MAX_FREE && REF_KIND(ref) != REF_NONE);
+	assert(REF_KIND(ref) != REF_NONE);
+	if (s->nr_free >= TX_MAX_FREE)
+		too_large(tx, "list of frees");
 	s->free[s->nr_free] = ref;
 	undo_barrier();
 	s->nr_free++;

@@ -90,6 +90,16 @@ struct lock_want {
 	enum lock_mode mode;
 };
 
+/*
+ * Run @fn(@arg). What a transaction changes has to fit into the logs of a slot:
+ * operations stay within their bounds by themselves, but one that does not, in
+ * any build, is aborted and logged before anything is written beyond them, and
+ * this returns -EIO without returning to @fn. Else 0. Without a guard such a
+ * process ends, for a successor to undo the transaction. No lock but those of a
+ * transaction may be held in @fn where a transaction is open.
+ */
+int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg);
+
 /* Start a transaction in the thread's slot. */
 struct tx *tx_begin(struct zsfs_thread *th);
 
@@ -127,9 +137,7 @@ void tx_set(struct tx *tx, uint64_t *w, uint64_t val);
 /* Save @size bytes (whole words) from @p on. */
 void tx_save_range(struct tx *tx, const void *p, size_t size);
 
-/*
- * The ref to allocate into, for the next allocation; NULL never (asserts room).
- */
+/* The ref to allocate into, for the next allocation. Never NULL. */
 uint64_t *tx_alloc_ref(struct tx *tx);
 /* Allocate a slab object in the transaction. 0, -ENOSPC, -ENOMEM. */
 int tx_slab_alloc(struct tx *tx, enum slab_cache cache, void **out);

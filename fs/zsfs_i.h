@@ -13,6 +13,7 @@
 #define FS_ZSFS_I_H
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,7 +55,8 @@ struct zsfs_thread {
 	struct arena_thread *at;
 	struct zcomp_ctx *zc;
 	struct tx tx;
-	bool parked; /* a request waits in the slot (takeover.h) */
+	jmp_buf *guard; /* of tx_guarded(), NULL outside */
+	bool parked;	/* a request waits in the slot (takeover.h) */
 	/* In zsfs.buffers. */
 	uint8_t *read_buf;  /* FUSE header page + ZSFS_MAX_WRITE */
 	uint8_t *stage_buf; /* (ZSFS_MAX_BLOCKS + 1) * ZSFS_BLOCK_SIZE */

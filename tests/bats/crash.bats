@@ -79,3 +79,24 @@ teardown() { zsfs_teardown; }
 	expect ENOTCONN stat "$M/f"
 	umount -l "$M"
 }
+
+@test "crash: a request that does not fit its undo log gets EIO, nothing else" {
+	expect_log 'does not fit its undo log'
+	export ZSFS_TEST_LOG=150
+	zsfs_mount
+	unset ZSFS_TEST_LOG
+	expect ok put "$M/f" 300000
+	# A million bytes are 245 blocks.
+	expect EIO write "$M/f" w 0 1000000 2
+	expect EIO write "$M/g" wc 0 1000000 2
+	same "$(stat -c %s "$M/g")" 0
+	drop_cache
+	expect ok check "$M/f" 0 300000 1
+	expect 40000 write "$M/f" w 0 40000 3
+	expect ok rename "$M/f" "$M/h"
+	rm "$M/g"
+	expect ok check "$M/h" 0 40000 3
+	same "$(json .survival.deaths)" 0
+	echo 1 >"$M/.zsctl/verify"
+	same "$(control verify)" clean
+}
