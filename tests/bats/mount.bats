@@ -353,3 +353,33 @@ no_daemon() { [ -z "$(daemons_of "$M")" ]; }
 	same "$status" 1
 	[[ $output == */dev/fuse* && $output == *666* ]]
 }
+
+group_is_empty() {
+	[ -z "$(cat "$1/cgroup.procs")" ]
+}
+
+@test "mount: with room for few processes the command ends, and says why" {
+	local n pids=/sys/fs/cgroup/pids/zsfs-mount-$$ rc
+
+	root_only
+	zsfs_only
+	mkdir "$pids" 2>/dev/null || skip "no control groups of processes"
+	on_teardown "for i in \$(seq 50); do rmdir $pids && break; sleep 0.1; done"
+	on_teardown "xargs -r kill -9 <$pids/cgroup.procs"
+	for n in $(seq 1 20); do
+		echo "$n" >"$pids/pids.max"
+		rc=0
+		timeout 20 bash -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$pids" \
+			"$ZSFS" "$M" >"$T/out" 2>&1 || rc=$?
+		[ $rc != 124 ] || { echo "hangs with $n processes"; return 1; }
+		if [ $rc = 0 ]; then
+			touch "$M/f"
+			umount "$M"
+		else
+			[ -s "$T/out" ] || { echo "says nothing with $n"; return 1; }
+			fails is_mounted "$M"
+		fi
+		poll 5 group_is_empty "$pids"
+	done
+	same $rc 0
+}
