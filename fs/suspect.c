@@ -21,9 +21,16 @@ static struct zsfs_super *watched;
 
 static _Thread_local struct zsfs_slot *this_slot;
 
+#define HANDLER_STACK (16u << 10)
+static _Thread_local uint8_t handler_stack[HANDLER_STACK];
+
 void suspect_this_thread(struct zsfs_slot *slot)
 {
+	stack_t stack = {.ss_sp = handler_stack, .ss_size = HANDLER_STACK};
+
 	this_slot = slot;
+	/* Where the thread's own stack is what it crashed of. */
+	sigaltstack(&stack, NULL);
 }
 
 /* Note who it was, then let it happen again with what was there before us. */
@@ -41,7 +48,10 @@ static void on_crash(int sig)
 
 void suspect_watch(struct zsfs *fs)
 {
-	struct sigaction sa = {.sa_handler = on_crash};
+	struct sigaction sa = {
+		.sa_handler = on_crash,
+		.sa_flags = SA_ONSTACK,
+	};
 
 	watched = fs->super;
 	for (size_t i = 0; i < NR_CRASH_SIGNALS; i++)
