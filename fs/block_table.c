@@ -401,25 +401,45 @@ bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val)
 	return true;
 }
 
+/*
+ * First slot that is 0 at or after *@idx below @node, of level @level, whose
+ * indices start at @base. Goes into no subtree that is full.
+ */
+static bool hole_below(const uint64_t *node, unsigned level, unsigned width,
+		       uint64_t base, uint64_t *idx)
+{
+	unsigned shift = (level - 1) * TABLE_ORDER;
+	unsigned i = 0;
+
+	if (*idx > base)
+		i = (unsigned)((*idx - base) >> shift);
+	for (; i < width; i++) {
+		uint64_t at = base + ((uint64_t)i << shift);
+
+		if (*idx < at)
+			*idx = at;
+		if (!node[i])
+			return true;
+		if (level == 1 || link_is_full(node[i], level - 1))
+			continue;
+		if (hole_below(link_node(node[i]), level - 1, TABLE_WIDTH, at,
+			       idx))
+			return true;
+	}
+	return false;
+}
+
 uint64_t table_next_hole(const struct ztable *t, uint64_t idx)
 {
-	while (in_reach(t, idx)) {
-		uint64_t *leaf;
-		uint64_t end;
+	unsigned width = t->level == 1 ? 1u << t->order : TABLE_WIDTH;
 
-		if (t->level == 0)
-			return t->root ? idx + 1 : idx;
-		leaf = find_leaf(t, idx);
-		if (!leaf)
-			return idx;
-		end = (idx | (TABLE_WIDTH - 1)) + 1;
-		for (; idx < end && in_reach(t, idx); idx++)
-			if (!leaf[digit(idx, 1)])
-				return idx;
-		if (idx == 0)
-			break;
-	}
-	return idx;
+	if (!t->root || !in_reach(t, idx))
+		return idx;
+	if (t->level == 0)
+		return idx + 1;
+	if (hole_below(root_node(t), t->level, width, 0, &idx))
+		return idx;
+	return capacity(t);
 }
 
 /* ---- checking ---- */

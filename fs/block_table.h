@@ -85,7 +85,9 @@ bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val);
 bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val);
 
 /*
- * First index at or after *@idx whose slot is 0 (SEEK_HOLE).
+ * First index at or after @idx whose slot is 0 (SEEK_HOLE). Passes over what is
+ * full, so it takes the time of a few look-ups. Changes of an open transaction
+ * have to be settled.
  */
 uint64_t table_next_hole(const struct ztable *t, uint64_t idx);
 

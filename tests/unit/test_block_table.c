@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "block_table.h"
+#include "block_table_i.h"
 #include "fs_fixture.h"
 
 #define MAX_KEYS 400u
@@ -306,6 +306,34 @@ static void test_holes(void)
 	drop_all();
 }
 
+/*
+ * What is full is not looked at: a slot that is taken away behind the table's
+ * back is not found.
+ */
+static void test_holes_behind_full(void)
+{
+	const uint64_t n = 4096 + 2 * TABLE_WIDTH + 5;
+	uint64_t *leaf;
+
+	for (uint64_t idx = 0; idx < n; idx++)
+		CHECK_EQ(set(idx, 5), 0);
+	CHECK_EQ(table.level, 3);
+	leaf = link_node(link_node(root_node(&table)[0])[7]);
+	leaf[3] = 0;
+	check_hole(0, n);
+	check_hole(7 * TABLE_WIDTH, n);
+	check_hole(n - 1, n);
+	clear(4000);
+	check_hole(0, 4000);
+	check_hole(4001, n);
+	leaf[3] = 5;
+	clear(7 * TABLE_WIDTH + 3);
+	check_hole(0, 7 * TABLE_WIDTH + 3);
+	for (uint64_t idx = 0; idx < n; idx++)
+		clear(idx);
+	check_content();
+}
+
 /* Indices that are near each other, and near where shapes change. */
 static uint64_t draw_index(void)
 {
@@ -552,12 +580,18 @@ static void test_failing(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_shapes),	   CHECK_CASE(test_growing),
-	CHECK_CASE(test_overwriting),	   CHECK_CASE(test_holes),
-	CHECK_CASE(test_random),	   CHECK_CASE(test_counts),
-	CHECK_CASE(test_counts_in_one_go), CHECK_CASE(test_split),
+	CHECK_CASE(test_shapes),
+	CHECK_CASE(test_growing),
+	CHECK_CASE(test_overwriting),
+	CHECK_CASE(test_holes),
+	CHECK_CASE(test_holes_behind_full),
+	CHECK_CASE(test_random),
+	CHECK_CASE(test_counts),
+	CHECK_CASE(test_counts_in_one_go),
+	CHECK_CASE(test_split),
 #if ZS_DEBUG_LEVEL >= 1
-	CHECK_CASE(test_split_failing),	   CHECK_CASE(test_failing),
+	CHECK_CASE(test_split_failing),
+	CHECK_CASE(test_failing),
 #endif
 };
 
