@@ -36,6 +36,15 @@ static FILE *open_in(const char *root, const char *dir, const char *name)
 
 /* ---- memory ---- */
 
+static bool has_file(const char *root, const char *path)
+{
+	FILE *f = open_below(root, path);
+
+	if (f)
+		fclose(f);
+	return f;
+}
+
 /* The value in bytes of line "@key:  N kB" of /proc/meminfo, 0 = none. */
 static uint64_t meminfo(const char *root, const char *key)
 {
@@ -121,7 +130,8 @@ static uint64_t read_reclaimable(const char *root, const char *dir)
 		bool below = !strncmp(line, "total_", 6);
 
 		has_total |= below;
-		if (sscanf(line + (below ? 6 : 0), "%63s %llu", name, &val) != 2)
+		if (sscanf(line + (below ? 6 : 0), "%63s %llu", name, &val) !=
+		    2)
 			continue;
 		if (!strcmp(name, "inactive_file"))
 			*(below ? &total : &own) += val;
@@ -165,9 +175,8 @@ static uint64_t walk_up(const char *root, const char *mnt, const char *group,
 		char *slash;
 
 		limit = smaller_limit(
-			limit, used_name ?
-				       read_room(root, dir, name, used_name) :
-				       read_limit(root, dir, name));
+			limit, used_name ? read_room(root, dir, name, used_name)
+					 : read_limit(root, dir, name));
 		slash = strrchr(dir + base, '/');
 		if (!slash)
 			return limit;
@@ -337,8 +346,8 @@ static FILE *open_in_group(const char *root, bool v2, const char *file)
 	if (!find_hierarchy(root, v2, &h))
 		return NULL;
 	n = snprintf(dir, sizeof(dir), "%s%s", h.mnt, group_below(&h));
-	return n < 0 || (size_t)n >= sizeof(dir) ? NULL :
-						   open_in(root, dir, file);
+	return n < 0 || (size_t)n >= sizeof(dir) ? NULL
+						 : open_in(root, dir, file);
 }
 
 int environment_open_oom(const char *root)
@@ -419,6 +428,7 @@ void environment_read(const char *root, struct environment *env)
 	env->cgroup = environment_cgroup_limit(root);
 	env->cpus = environment_cpus();
 	env->privileged = geteuid() == 0;
+	env->selinux = has_file(root, "/sys/fs/selinux/enforce");
 }
 
 uint64_t environment_default_mem_limit(const struct environment *env)

@@ -20,6 +20,7 @@ struct environment {
 	uint64_t cgroup;
 	unsigned cpus;	 /* this process may run on, >= 1 */
 	bool privileged; /* effective uid 0 */
+	bool selinux;	 /* is in use */
 };
 
 /* Never fails: what cannot be read is left at its "none" value. */
@@ -40,8 +41,9 @@ uint64_t environment_room(const char *root);
 
 /*
  * Processes that the kernel has killed for want of memory: of this process's
- * control group, where that has a count of it, else of the machine. A descriptor
- * to read it by, the caller's, or -1; and the number, 0 when it cannot be read.
+ * control group, where that has a count of it, else of the machine. A
+ * descriptor to read it by, the caller's, or -1; and the number, 0 when it
+ * cannot be read.
  */
 int environment_open_oom(const char *root);
 uint64_t environment_read_oom(int fd);

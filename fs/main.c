@@ -67,6 +67,13 @@ static int create(const struct zsfs_options *o, struct zsfs **out)
 			 "the address range at %#llx, where the file system "
 			 "has to be, is taken in this process",
 			 (unsigned long long)ARENA_BASE);
+	else if (err == -EOPNOTSUPP)
+		zsfs_log(LOG_ERR,
+			 "the kernel does not do %s here (noswap: Linux 6.4 "
+			 "and a real root; mpol: as for tmpfs)",
+			 o->fs.no_swap && *o->fs.mpol ? "noswap or this mpol"
+			 : o->fs.no_swap	      ? "noswap"
+						      : "this mpol");
 	else if (err == -ENOMEM || err == -ENOSPC)
 		zsfs_log(LOG_ERR, "not enough memory to start: %s",
 			 strerror(-err));
@@ -76,8 +83,28 @@ static int create(const struct zsfs_options *o, struct zsfs **out)
 	return err;
 }
 
+/* What only a mount that is there can be given. @fd, or -errno and no mount. */
+static int set_flags(const struct zsfs_options *o, const char *mountpoint,
+		     int fd)
+{
+	struct mount_place place = {.mountpoint = mountpoint};
+	int err = mount_set_flags(mountpoint, o->flags);
+
+	if (!err)
+		return fd;
+	zsfs_log(LOG_ERR,
+		 "nodiratime, strictatime or nosymfollow cannot be set: %s "
+		 "(they need Linux 5.12)",
+		 strerror(-err));
+	mount_find(&place);
+	mount_detach(&place);
+	close(fd);
+	return err;
+}
+
 /* The descriptor of the connection, or -errno. */
-static int mount_it(const char *opts, bool privileged, const char *mountpoint)
+static int mount_it(const struct zsfs_options *o, const char *opts,
+		    bool privileged, const char *mountpoint)
 {
 	int fd = mount_make(mountpoint, opts);
 
@@ -87,7 +114,8 @@ static int mount_it(const char *opts, bool privileged, const char *mountpoint)
 			 fd == -EPERM && privileged
 				 ? "; a container needs --cap-add SYS_ADMIN"
 				 : "");
-	return fd;
+	/* Users' times of access are ours alone to keep. */
+	return fd < 0 || !privileged ? fd : set_flags(o, mountpoint, fd);
 }
 
 static bool hides_memory(const struct zsfs_options *o, bool privileged)
@@ -142,7 +170,7 @@ static int keep_mount(const struct zsfs_options *o, bool privileged,
 			 strerror(-err));
 		return 1;
 	}
-	k->fuse_fd = mount_it(opts, privileged, mountpoint);
+	k->fuse_fd = mount_it(o, opts, privileged, mountpoint);
 	if (k->fuse_fd < 0)
 		return 1;
 	k->connection = 1;
@@ -162,7 +190,7 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 		.mount_opts = opts,
 		.debug = o->debug,
 	};
-	int fd = mount_it(opts, privileged, mountpoint), ret;
+	int fd = mount_it(o, opts, privileged, mountpoint), ret;
 
 	if (fd < 0)
 		return 1;

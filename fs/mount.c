@@ -59,6 +59,25 @@ int mount_make(const char *mountpoint, const char *opts)
 	return err;
 }
 
+int mount_set_flags(const char *mountpoint, unsigned long flags)
+{
+	struct mount_attr attr = {0};
+
+	if (flags & MS_NODIRATIME)
+		attr.attr_set |= MOUNT_ATTR_NODIRATIME;
+	if (flags & MS_NOSYMFOLLOW)
+		attr.attr_set |= MOUNT_ATTR_NOSYMFOLLOW;
+	if (flags & MS_STRICTATIME) {
+		attr.attr_clr |= MOUNT_ATTR__ATIME;
+		attr.attr_set |= MOUNT_ATTR_STRICTATIME;
+	}
+	if (!attr.attr_set)
+		return 0;
+	return mount_setattr(AT_FDCWD, mountpoint, 0, &attr, sizeof(attr))
+		       ? -errno
+		       : 0;
+}
+
 /* ---- finding ---- */
 
 /* Copy "major:minor" of the newest mount at @path. */

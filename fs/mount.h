@@ -23,6 +23,12 @@ struct mount_place {
  */
 int mount_make(const char *mountpoint, const char *opts);
 
+/*
+ * Give the mount just made what libfuse has no word for: of @flags
+ * MS_NODIRATIME, MS_STRICTATIME and MS_NOSYMFOLLOW. 0 or -errno.
+ */
+int mount_set_flags(const char *mountpoint, unsigned long flags);
+
 /* Fill in p->dev of the mount just made, from p->mountpoint. */
 void mount_find(struct mount_place *p);
 

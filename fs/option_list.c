@@ -1,260 +1,105 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The options behind -o: a table of them, and a small setter function for each
- * kind of value.
- */
-#include "options_i.h"
-
-#include <ctype.h>
+/* The options behind -o: a table of them, and how a list of them is read. */
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/mount.h>
 
+#include "options_i.h"
 #include "size_arg.h"
 
 /* Longest item of a list. */
 #define MAX_ITEM 1024u
 
-struct option_def;
-typedef int setter_fn(struct parser *p, const struct option_def *d,
-		      const char *val);
-
-enum takes { NO_VALUE, VALUE, MAYBE_VALUE };
-
-struct option_def {
-	const char *name;
-	enum takes takes;
-	setter_fn *set;
-	size_t where;	     /* offset in struct zsfs_options of what is set */
-	int num;	     /* meaning depends on the setter */
-	const char *allowed; /* what to say about a bad value */
-};
-
-/* ---- messages ---- */
-
-const char *options_shown(const char *text, char room[64])
-{
-	size_t n = strnlen(text, 61);
-
-	for (size_t i = 0; i < n; i++)
-		room[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
-	strcpy(room + n, n > 60 ? ".." : "");
-	return room;
-}
-
-int options_bad_value(struct parser *p, const char *name, const char *val,
-		      const char *allowed)
-{
-	char room[64];
-
-	textbuf_add(&p->msg, "option %s: bad value \"%s\"; allowed: %s", name,
-		    options_shown(val, room), allowed);
-	return -EINVAL;
-}
-
-static int bad_value(struct parser *p, const struct option_def *d,
-		     const char *val, const char *allowed)
-{
-	return options_bad_value(p, d->name, val, allowed);
-}
-
-int options_unknown(struct parser *p, const char *what, const char *name)
-{
-	char room[64];
-
-	textbuf_add(&p->msg, "%s \"%s\"; zsfs --help lists what is allowed",
-		    what, options_shown(name, room));
-	return -EINVAL;
-}
-
-/* ---- setters ---- */
-
-static void *target(struct parser *p, const struct option_def *d)
-{
-	return (char *)p->o + d->where;
-}
-
-static int set_flag(struct parser *p, const struct option_def *d,
-		    const char *val)
-{
-	*(bool *)target(p, d) = d->num;
-	return 0;
-}
-
-static int set_nothing(struct parser *p, const struct option_def *d,
-		       const char *val)
-{
-	return 0;
-}
-
-static int set_refused(struct parser *p, const struct option_def *d,
-		       const char *val)
-{
-	textbuf_add(&p->msg, "option %s: not supported, %s", d->name,
-		    d->allowed);
-	return -EINVAL;
-}
-
-/* num: enum size_kind */
-static int set_size(struct parser *p, const struct option_def *d,
-		    const char *val)
-{
-	enum size_kind kind = (enum size_kind)d->num;
-	uint64_t *to = target(p, d);
-
-	if (size_arg_parse(val, strlen(val), kind, p->env->ram, to))
-		return bad_value(p, d, val, size_arg_usage(kind));
-	/* tmpfs, too, counts in whole blocks and rounds up. */
-	if (kind == SIZE_BYTES)
-		*to = (*to + ZSFS_BLOCK_SIZE - 1) & ~(ZSFS_BLOCK_SIZE - 1ul);
-	if (kind == SIZE_MEMORY)
-		p->mem_limit_given = true;
-	return 0;
-}
-
-static int set_mode(struct parser *p, const struct option_def *d,
-		    const char *val)
-{
-	uint64_t n;
-
-	if (number_arg_parse(val, strlen(val), 8, 07777, &n))
-		return bad_value(p, d, val, d->allowed);
-	p->o->fs.mode = (uint32_t)n;
-	return 0;
-}
-
-static int set_chain_size(struct parser *p, const struct option_def *d,
-			  const char *val)
-{
-	uint64_t n;
-
-	if (number_arg_parse(val, strlen(val), 10, ZS_MAX_CHAIN_SIZE, &n) ||
-	    n < ZS_MIN_CHAIN_SIZE)
-		return bad_value(p, d, val, d->allowed);
-	p->o->fs.chain_size = (unsigned)n;
-	return 0;
-}
-
-static int set_comp(struct parser *p, const struct option_def *d,
-		    const char *val)
-{
-	if (zcomp_parse(val, &p->o->fs.comp))
-		return bad_value(p, d, val, zcomp_usage());
-	return 0;
-}
-
-static int set_uid(struct parser *p, const struct option_def *d,
-		   const char *val)
-{
-	struct passwd *pw;
-	uint64_t n;
-	/* The highest number stands for "no user" in system calls. */
-	int err = number_arg_parse(val, strlen(val), 10, UINT32_MAX - 1, &n);
-
-	if (err) {
-		pw = err == -EINVAL && *val ? getpwnam(val) : NULL;
-		if (!pw)
-			return bad_value(p, d, val, d->allowed);
-		n = pw->pw_uid;
-	}
-	p->o->fs.uid = p->o->fs.owner_uid = (uint32_t)n;
-	return 0;
-}
-
-static int set_gid(struct parser *p, const struct option_def *d,
-		   const char *val)
-{
-	struct group *gr;
-	uint64_t n;
-	int err = number_arg_parse(val, strlen(val), 10, UINT32_MAX - 1, &n);
-
-	if (err) {
-		gr = err == -EINVAL && *val ? getgrnam(val) : NULL;
-		if (!gr)
-			return bad_value(p, d, val, d->allowed);
-		n = gr->gr_gid;
-	}
-	p->o->fs.gid = p->o->fs.owner_gid = (uint32_t)n;
-	return 0;
-}
-
-int options_replace(char **to, const char *text)
-{
-	char *copy = strdup(text);
-
-	if (!copy)
-		return -ENOMEM;
-	free(*to);
-	*to = copy;
-	return 0;
-}
-
-static int set_name(struct parser *p, const struct option_def *d,
-		    const char *val)
-{
-	if (strlen(val) > MAX_NAME)
-		return bad_value(p, d, val, d->allowed);
-	return options_replace(target(p, d), val);
-}
-
 /* ---- the table ---- */
 
 #define AT(field) offsetof(struct zsfs_options, field)
-#define FLAG(n, field, v)                                                      \
+#define FLAG(n, on, off)                                                       \
 	{                                                                      \
-		n, NO_VALUE, set_flag, AT(field), v, NULL                      \
+		n, NO_VALUE, set_flags, on, off, NULL, 0                       \
+	}
+#define SWITCH(n, field, v, given)                                             \
+	{                                                                      \
+		n, NO_VALUE, set_switch, AT(field), v, NULL, given             \
 	}
 #define IGNORED(n)                                                             \
 	{                                                                      \
-		n, NO_VALUE, set_nothing, 0, 0, NULL                           \
+		n, MAYBE_VALUE, set_nothing, 0, 0, NULL, 0                     \
+	}
+/* Means nothing here; noted in stats.json. */
+#define IDLE(n)                                                                \
+	{                                                                      \
+		n, NO_VALUE, set_idle, 0, 0, NULL, 0                           \
 	}
 #define REFUSED(n, why)                                                        \
 	{                                                                      \
-		n, MAYBE_VALUE, set_refused, 0, 0, why                         \
+		n, MAYBE_VALUE, set_refused, 0, 0, why, 0                      \
 	}
 
-#define ATIME_WHY                                                              \
-	"because reads that the kernel answers from its cache are not "        \
-	"seen; allowed: relatime (the default), noatime"
+#define QUOTA_WHY                                                              \
+	"limits for each user are not kept; size= and nr_inodes= hold for "    \
+	"all together"
+#define CASE_WHY     "names are told apart by every byte"
+#define CONTEXT_TEXT "an SELinux context of at most 255 bytes"
 
 static const struct option_def options[] = {
-	{"size", VALUE, set_size, AT(fs.size_limit), SIZE_BYTES, NULL},
-	{"mem_limit", VALUE, set_size, AT(fs.mem_limit), SIZE_MEMORY, NULL},
-	{"nr_inodes", VALUE, set_size, AT(fs.inode_limit), SIZE_COUNT, NULL},
-	{"mode", VALUE, set_mode, 0, 0, "an octal number from 0 to 7777"},
-	{"uid", VALUE, set_uid, 0, 0, "a user's number or name"},
-	{"gid", VALUE, set_gid, 0, 0, "a group's number or name"},
-	{"comp", VALUE, set_comp, 0, 0, NULL},
-	{"chain_size", VALUE, set_chain_size, 0, 0, "4 to 16"},
-	{"fsname", VALUE, set_name, AT(fsname), 0, "at most 255 bytes"},
-	{"subtype", VALUE, set_name, AT(subtype), 0, "at most 255 bytes"},
-	FLAG("noatime", fs.noatime, true),
-	FLAG("atime", fs.noatime, false),
-	FLAG("relatime", fs.noatime, false),
-	FLAG("nostrictatime", fs.noatime, false),
-	FLAG("ro", read_only, true),
-	FLAG("rw", read_only, false),
-	FLAG("noexec", noexec, true),
-	FLAG("exec", noexec, false),
-	FLAG("nosuid", nosuid, true),
-	FLAG("suid", nosuid, false),
-	FLAG("nodev", nodev, true),
-	FLAG("dev", nodev, false),
-	FLAG("sync", sync, true),
-	FLAG("async", sync, false),
-	FLAG("dirsync", dirsync, true),
-	FLAG("allow_other", allow_other, true),
-	FLAG("noallow_other", allow_other, false),
-	FLAG("nosurvive", survive, false),
-	FLAG("survive", survive, true),
-	FLAG("stack", stack, true),
+	{"size", VALUE, set_size, AT(fs.size_limit), SIZE_BYTES, NULL,
+	 GIVEN_SIZE},
+	{"nr_blocks", VALUE, set_nr_blocks, 0, 0, NULL, GIVEN_SIZE},
+	{"mem_limit", VALUE, set_size, AT(fs.mem_limit), SIZE_MEMORY, NULL,
+	 GIVEN_MEM_LIMIT},
+	{"nr_inodes", VALUE, set_size, AT(fs.inode_limit), SIZE_COUNT, NULL,
+	 GIVEN_NR_INODES},
+	{"mode", VALUE, set_mode, 0, 0, "an octal number from 0 to 7777", 0},
+	{"uid", VALUE, set_uid, 0, 0, "a user's number or name", 0},
+	{"gid", VALUE, set_gid, 0, 0, "a group's number or name", 0},
+	{"comp", VALUE, set_comp, 0, 0, NULL, GIVEN_COMP},
+	{"chain_size", VALUE, set_chain_size, 0, 0, "4 to 16",
+	 GIVEN_CHAIN_SIZE},
+	{"noswap", NO_VALUE, set_noswap, 0, 0, NULL, GIVEN_NOSWAP},
+	{"huge", VALUE, set_huge, 0, 0, "never, always, within_size, advise",
+	 GIVEN_HUGE},
+	{"mpol", VALUE, set_mpol, 0, 0, "a memory policy as for tmpfs",
+	 GIVEN_MPOL},
+	{"context", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
+	{"fscontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
+	{"defcontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
+	{"rootcontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
+	{"fsname", VALUE, set_name, AT(fsname), 0, "at most 255 bytes",
+	 GIVEN_FSNAME},
+	{"subtype", VALUE, set_name, AT(subtype), 0, "at most 255 bytes",
+	 GIVEN_SUBTYPE},
+	FLAG("noatime", MS_NOATIME, MS_STRICTATIME),
+	FLAG("atime", 0, MS_NOATIME),
+	FLAG("relatime", 0, MS_NOATIME | MS_STRICTATIME),
+	FLAG("strictatime", MS_STRICTATIME, MS_NOATIME),
+	FLAG("nostrictatime", 0, MS_STRICTATIME),
+	FLAG("nodiratime", MS_NODIRATIME, 0),
+	FLAG("diratime", 0, MS_NODIRATIME),
+	FLAG("ro", MS_RDONLY, 0),
+	FLAG("rw", 0, MS_RDONLY),
+	FLAG("noexec", MS_NOEXEC, 0),
+	FLAG("exec", 0, MS_NOEXEC),
+	FLAG("nosuid", MS_NOSUID, 0),
+	FLAG("suid", 0, MS_NOSUID),
+	FLAG("nodev", MS_NODEV, 0),
+	FLAG("dev", 0, MS_NODEV),
+	FLAG("nosymfollow", MS_NOSYMFOLLOW, 0),
+	FLAG("symfollow", 0, MS_NOSYMFOLLOW),
+	FLAG("sync", MS_SYNCHRONOUS, 0),
+	FLAG("async", 0, MS_SYNCHRONOUS),
+	FLAG("dirsync", MS_DIRSYNC, 0),
+	SWITCH("allow_other", allow_other, true, GIVEN_ALLOW_OTHER),
+	SWITCH("noallow_other", allow_other, false, GIVEN_ALLOW_OTHER),
+	SWITCH("nosurvive", survive, false, GIVEN_SURVIVE),
+	SWITCH("survive", survive, true, GIVEN_SURVIVE),
+	SWITCH("stack", stack, true, 0),
 	/* What mount(8) and fstab say to each other. */
 	IGNORED("defaults"),
 	IGNORED("auto"),
 	IGNORED("noauto"),
-	{"user", MAYBE_VALUE, set_nothing, 0, 0, NULL},
+	IGNORED("user"),
 	IGNORED("nouser"),
 	IGNORED("users"),
 	IGNORED("nousers"),
@@ -264,15 +109,41 @@ static const struct option_def options[] = {
 	IGNORED("nogroup"),
 	IGNORED("nofail"),
 	IGNORED("_netdev"),
+	IGNORED("comment"),
+	IGNORED("helper"),
+	IGNORED("uhelper"),
 	IGNORED("silent"),
 	IGNORED("loud"),
-	/* All that a RAM disk knows of a file is in memory anyway. */
-	IGNORED("lazytime"),
+	/* So it is without them. */
+	IGNORED("norelatime"),
+	IGNORED("noiversion"),
+	IGNORED("nomand"),
 	IGNORED("nolazytime"),
+	IGNORED("noquota"),
+	IGNORED("inode64"),
+	IGNORED("nonempty"),
+	IGNORED("default_permissions"),
+	/* All that a RAM disk knows of a file is in memory anyway. */
+	IDLE("lazytime"),
+	/* Who exports the mount goes by the change time. */
+	IDLE("iversion"),
+	/* Linux has no mandatory locks any more (since 5.15). */
+	IDLE("mand"),
+	/* Kept for the first 4,294,967,295 files; then nothing starts anew. */
+	IDLE("inode32"),
 	/* Known, but not kept: better said than silently not done. */
-	REFUSED("strictatime", ATIME_WHY),
-	REFUSED("norelatime", ATIME_WHY),
-	REFUSED("nodiratime", ATIME_WHY),
+	REFUSED("quota", QUOTA_WHY),
+	REFUSED("usrquota", QUOTA_WHY),
+	REFUSED("grpquota", QUOTA_WHY),
+	REFUSED("usrquota_block_hardlimit", QUOTA_WHY),
+	REFUSED("usrquota_inode_hardlimit", QUOTA_WHY),
+	REFUSED("grpquota_block_hardlimit", QUOTA_WHY),
+	REFUSED("grpquota_inode_hardlimit", QUOTA_WHY),
+	REFUSED("casefold", CASE_WHY),
+	REFUSED("strict_encoding", CASE_WHY),
+	REFUSED("disksize", "there is no device; size= limits the content, "
+			    "mem_limit= the RAM"),
+	REFUSED("bind", "only new mounts are made here; use mount --bind"),
 	REFUSED("auto_unmount", "because the mount has to outlive a daemon "
 				"that another one takes over from; to "
 				"unmount, send the daemon SIGTERM"),
@@ -310,13 +181,36 @@ static int parse_item(struct parser *p, const char *item)
 	if (!d)
 		return options_unknown(p, "unknown option", item);
 	if (d->takes == NO_VALUE && val)
-		return bad_value(p, d, val, "no value");
+		return options_bad_value(p, d->name, val, "no value");
 	if (d->takes == VALUE && !val) {
 		textbuf_add(&p->msg, "option %s needs a value: %s=..", d->name,
 			    d->name);
 		return -EINVAL;
 	}
+	p->given |= d->given;
 	return d->set(p, d, val);
+}
+
+/* Is this the comma of a list of nodes, as tmpfs takes them: "mpol=bind:0,2" */
+static bool is_in_nodes(const char *item, const char *comma)
+{
+	return !strncmp(item, "mpol=", 5) && comma[1] >= '0' && comma[1] <= '9';
+}
+
+/* Bytes of the item at the start of @list; commas in quotes do not end it. */
+static size_t item_length(const char *list)
+{
+	bool quoted = false;
+	const char *at = list;
+
+	for (; *at; at++) {
+		if (*at == '"')
+			quoted = !quoted;
+		if (*at == ',' && !quoted && !is_in_nodes(list, at))
+			break;
+	}
+	/* A quote without its other half is a character like others. */
+	return quoted ? strcspn(list, ",") : (size_t)(at - list);
 }
 
 int options_parse_list(struct parser *p, const char *list)
@@ -324,7 +218,7 @@ int options_parse_list(struct parser *p, const char *list)
 	char item[MAX_ITEM];
 
 	for (;;) {
-		size_t len = strcspn(list, ",");
+		size_t len = item_length(list);
 		int err;
 
 		if (len >= sizeof(item))

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "options_i.h"
@@ -142,7 +143,7 @@ static int check_mem_limit(struct parser *p)
 
 	if (fs->mem_limit == 0 || fs->mem_limit >= min)
 		return 0;
-	if (p->mem_limit_given)
+	if (p->given & GIVEN_MEM_LIMIT)
 		textbuf_add(&p->msg,
 			    "option mem_limit: %llu bytes are too little; "
 			    "allowed: at least %llu bytes (%lluM), or 0 for no "
@@ -156,6 +157,25 @@ static int check_mem_limit(struct parser *p)
 			    "mem_limit; give mem_limit=%lluM or more",
 			    (unsigned long long)fs->mem_limit,
 			    (min + (1 << 20) - 1) >> 20);
+	return -EINVAL;
+}
+
+static void settle_atime(struct zsfs_options *o, bool privileged)
+{
+	o->fs.atime = o->flags & MS_STRICTATIME ? ATIME_STRICTATIME
+		      : o->flags & MS_NOATIME	? ATIME_NOATIME
+						: ATIME_RELATIME;
+	o->fs.nodiratime = o->flags & MS_NODIRATIME;
+	/* fusermount3 has words for little of it. */
+	o->fs.atime_is_own = !privileged;
+}
+
+/* What a user asks for must be kept, or be refused. */
+static int check_flags(struct parser *p)
+{
+	if (p->env->privileged || !(p->o->flags & MS_NOSYMFOLLOW))
+		return 0;
+	textbuf_add(&p->msg, "option nosymfollow: only root may use it");
 	return -EINVAL;
 }
 
@@ -199,6 +219,9 @@ int options_parse(int argc, char **argv, const struct environment *env,
 	if (!err)
 		err = check_mem_limit(&p);
 	if (!err)
+		err = check_flags(&p);
+	settle_atime(o, env->privileged);
+	if (!err)
 		err = default_name(o);
 	if (err == -ENOMEM)
 		textbuf_add(&p.msg, "no memory");
@@ -224,6 +247,21 @@ static void add_name(struct textbuf *t, const char *name, const char *val)
 		textbuf_add(t, "%s%c", strchr(",\\", *val) ? "\\" : "", *val);
 }
 
+/* The same for a whole list, in which only quoted commas are escaped. */
+static void add_contexts(struct textbuf *t, const char *list)
+{
+	bool quoted = false;
+
+	textbuf_add(t, "%s", *list ? "," : "");
+	for (; *list; list++) {
+		quoted ^= *list == '"';
+		textbuf_add(t, "%s%c",
+			    *list == '\\' || (*list == ',' && quoted) ? "\\"
+								      : "",
+			    *list);
+	}
+}
+
 static void add_flag(struct textbuf *t, const char *name, bool on)
 {
 	if (on)
@@ -232,7 +270,7 @@ static void add_flag(struct textbuf *t, const char *name, bool on)
 
 char *options_mount_string(const struct zsfs_options *o, bool privileged)
 {
-	size_t size = 4 * (MAX_NAME + 1) + 256;
+	size_t size = 4 * (MAX_NAME + 1) + 2 * sizeof(o->contexts) + 256;
 	char *room = malloc(size);
 	struct textbuf t;
 
@@ -247,12 +285,13 @@ char *options_mount_string(const struct zsfs_options *o, bool privileged)
 	add_flag(&t, "allow_other", o->allow_other);
 	/* libfuse has nosuid and nodev on by itself; users cannot be without.
 	 */
-	add_flag(&t, "suid", privileged && !o->nosuid);
-	add_flag(&t, "dev", privileged && !o->nodev);
-	add_flag(&t, "noexec", o->noexec);
-	add_flag(&t, "ro", o->read_only);
-	add_flag(&t, "sync", o->sync);
-	add_flag(&t, "dirsync", o->dirsync);
-	add_flag(&t, "noatime", o->fs.noatime);
+	add_flag(&t, "suid", privileged && !(o->flags & MS_NOSUID));
+	add_flag(&t, "dev", privileged && !(o->flags & MS_NODEV));
+	add_flag(&t, "noexec", o->flags & MS_NOEXEC);
+	add_flag(&t, "ro", o->flags & MS_RDONLY);
+	add_flag(&t, "sync", o->flags & MS_SYNCHRONOUS);
+	add_flag(&t, "dirsync", o->flags & MS_DIRSYNC);
+	add_flag(&t, "noatime", o->flags & MS_NOATIME);
+	add_contexts(&t, o->contexts);
 	return room;
 }

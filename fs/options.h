@@ -25,13 +25,9 @@ struct zsfs_options {
 	bool debug;
 	bool by_mount; /* called by mount(8) as its helper */
 	bool fake; /* -f as mount(8) means it: check everything, do nothing */
-	/* Flags of the mount. */
-	bool read_only;
-	bool noexec;
-	bool nosuid;
-	bool nodev;
-	bool sync;
-	bool dirsync;
+	/* MS_* of the mount, and those that anything was said about. */
+	unsigned long flags, flags_given;
+	char contexts[1100]; /* SELinux's options, comma separated */
 	bool allow_other;
 	bool stack;   /* over a zsfs that is mounted there already */
 	bool survive; /* a keeper, and workers that can follow each other */

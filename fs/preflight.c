@@ -12,32 +12,22 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#include "environment.h"
+#include "mount_table.h"
 
 /* ---- what is mounted there ---- */
 
-/* The type of the newest mount at @path; false when there is none. */
+/* The type of the mount at @path; false when there is none. */
 static bool mounted_type(const char *path, char type[64])
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	bool found = false;
-	char *line = NULL;
-	size_t room = 0;
+	const struct mount_entry *e = NULL;
+	struct mount_table t;
 
-	while (f && getline(&line, &room, f) > 0) {
-		const char *tail = strstr(line, " - ");
-		char at[PATH_MAX];
-
-		if (!tail || sscanf(line, "%*s %*s %*s %*s %4095s", at) != 1)
-			continue;
-		environment_unescape(at);
-		if (!strcmp(at, path) && sscanf(tail, " - %63s", type) == 1)
-			found = true;
-	}
-	free(line);
-	if (f)
-		fclose(f);
-	return found;
+	if (!mount_table_read(&t, NULL))
+		e = mount_table_top(&t, path);
+	if (e)
+		snprintf(type, 64, "%s", e->type);
+	mount_table_free(&t);
+	return e;
 }
 
 /* ---- mountpoint ---- */

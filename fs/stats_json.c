@@ -167,6 +167,41 @@ static void add_limits(struct zsfs *fs, struct textbuf *t,
 	textbuf_add(t, "}");
 }
 
+static void add_word(struct textbuf *t, const char *word, size_t len)
+{
+	comma(t);
+	textbuf_add(t, "\"%.*s\"", (int)len, word);
+}
+
+/* A comma separated list of words as an array. */
+static void add_words(struct textbuf *t, const char *key, const char *list)
+{
+	comma(t);
+	textbuf_add(t, "\"%s\":[", key);
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		add_word(t, list, len);
+		list += len + (list[len] == ',');
+	}
+	textbuf_add(t, "]");
+}
+
+static void add_mount(struct zsfs *fs, struct textbuf *t)
+{
+	static const char *const atime[ATIME_NR] = {
+		[ATIME_RELATIME] = "relatime",
+		[ATIME_NOATIME] = "noatime",
+		[ATIME_STRICTATIME] = "strictatime",
+	};
+
+	open_object(t, "mount");
+	string(t, "atime", atime[fs->super->atime % ATIME_NR]);
+	string(t, "memory_options", fs->super->fixed_options);
+	add_words(t, "without_effect", fs->super->idle_options);
+	textbuf_add(t, "}");
+}
+
 static void add_content(struct zsfs *fs, struct textbuf *t)
 {
 	static const char *const name[ST_NR] = {
@@ -399,6 +434,7 @@ static void render(struct zsfs *fs, struct textbuf *t, bool classes)
 	add_head(fs, t);
 	add_survival(fs, t);
 	add_limits(fs, t, &mem);
+	add_mount(fs, t);
 	add_content(fs, t);
 	add_memory(fs, t, &mem);
 	add_pool(fs, t);

@@ -13,6 +13,7 @@
 #include "daemon.h"
 #include "keep.h"
 #include "reap.h"
+#include "textbuf.h"
 #include "zsfs_i.h"
 
 #define STAGE_SIZE    ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
@@ -194,7 +195,6 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	fs->nr_threads = fs->super->nr_slots;
 	fs->snap_area = root_at(fs, snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);
-	fs->noatime = fs->super->noatime;
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
 	if (!fs->threads)
 		return -ENOMEM;
@@ -229,6 +229,20 @@ void zsfs_close(struct zsfs *fs)
 
 /* ---- making ---- */
 
+static void note_options(struct zsfs_super *s, const struct zsfs_params *p)
+{
+	struct textbuf t;
+
+	textbuf_init(&t, s->fixed_options, sizeof(s->fixed_options));
+	if (p->no_swap)
+		textbuf_add(&t, "noswap");
+	if (*p->huge)
+		textbuf_add(&t, "%shuge=%s", t.len ? "," : "", p->huge);
+	if (*p->mpol)
+		textbuf_add(&t, "%smpol=%s", t.len ? "," : "", p->mpol);
+	memcpy(s->idle_options, p->idle_options, sizeof(s->idle_options));
+}
+
 static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 {
 	struct zsfs_super *s = fs->super;
@@ -243,7 +257,10 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->mount_uid = p->owner_uid;
 	s->mount_gid = p->owner_gid;
 	s->created = ztime_now().sec;
-	s->noatime = p->noatime;
+	s->atime = p->atime;
+	s->nodiratime = p->nodiratime;
+	s->atime_is_own = p->atime_is_own;
+	note_options(s, p);
 	s->mem_limit = p->mem_limit;
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
 		s->seed = (uint64_t)(uintptr_t)fs ^ (uint64_t)s->created;
@@ -301,7 +318,9 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
 		.limit = p->mem_limit,
 		.nr_threads = p->nr_threads + 1 + p->nr_helpers,
 		.root_size = root_size(p->nr_threads),
-		.no_huge = p->no_huge,
+		.no_huge = p->no_huge || !strcmp(p->huge, "never"),
+		.no_swap = p->no_swap,
+		.mpol = p->mpol,
 	};
 	struct zsfs *fs = calloc(1, sizeof(*fs));
 	int err;

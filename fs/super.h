@@ -28,6 +28,16 @@
 #define ZSFS_MAX_BLOCKS	 (ZSFS_MAX_WRITE / ZSFS_BLOCK_SIZE)
 #define ZSFS_NAME_MAX	 255u
 
+#define ZSFS_OPTIONS_SIZE 128u
+
+/* When reading sets the time of access. */
+enum zsfs_atime {
+	ATIME_RELATIME, /* once after a change, and once a day */
+	ATIME_NOATIME,
+	ATIME_STRICTATIME, /* with every READ that the kernel sends */
+	ATIME_NR,
+};
+
 /* Request and recorded-reply buffers of a slot. */
 #define ZSFS_REQ_SIZE	(ZSFS_MAX_WRITE + 2 * ARENA_PAGE_SIZE)
 #define ZSFS_REPLY_SIZE (64u << 10)
@@ -103,8 +113,13 @@ struct zsfs_super {
 	/* Fixed by the mount. */
 	uint32_t mount_uid; /* owner of the root and of control files */
 	uint32_t mount_gid;
-	int64_t created; /* seconds since the epoch */
-	uint64_t noatime;
+	int64_t created;       /* seconds since the epoch */
+	uint64_t atime;	       /* enum zsfs_atime, as asked for */
+	uint64_t nodiratime;   /* not that of directories */
+	uint64_t atime_is_own; /* no flag of the mount says so */
+	/* Comma separated: how the arena was made, and what means nothing. */
+	char fixed_options[ZSFS_OPTIONS_SIZE];
+	char idle_options[ZSFS_OPTIONS_SIZE];
 	/* Deaths and what they were about; only changed in a takeover. */
 	uint64_t life;	       /* of how many workers */
 	uint64_t replies_seen; /* replies sent when the last one took over */

@@ -93,7 +93,6 @@ struct zsfs {
 	int64_t used_blocks;
 	int64_t used_inodes;
 	size_t huge_size; /* zs_huge_class_size() */
-	bool noatime;
 	/* Shared with the keeper and other workers; NULL: there are none. */
 	struct keep *keep;
 	unsigned bank;	/* this worker's, in the keep page */
@@ -112,8 +111,14 @@ struct zsfs_params {
 	unsigned nr_helpers;	       /* of the compression crew */
 	uint32_t mode, uid, gid;       /* of the root directory */
 	uint32_t owner_uid, owner_gid; /* of the virtual files */
-	bool no_huge;
-	bool noatime;
+	bool no_huge;		       /* whatever huge says */
+	bool no_swap;  /* what the arena holds is never swapped out */
+	char huge[16]; /* as tmpfs's huge=, "" = not given */
+	char mpol[64]; /* as tmpfs's mpol=, "" = not given */
+	enum zsfs_atime atime;
+	bool nodiratime;		      /* not that of directories */
+	bool atime_is_own;		      /* no flag of the mount says so */
+	char idle_options[ZSFS_OPTIONS_SIZE]; /* accepted, without meaning */
 };
 
 /*

@@ -170,7 +170,7 @@ int arena_create(const struct arena_params *params, struct arena **out)
 	if (!params->nr_threads || params->nr_threads > ARENA_MAX_THREADS ||
 	    params->root_size > ARENA_MAX_ROOT)
 		return -EINVAL;
-	fd = arena_make_file(params->no_huge);
+	fd = arena_make_file(params);
 	if (fd < 0)
 		return fd;
 	err = create_in(fd, params, out);

@@ -144,7 +144,9 @@ struct arena_params {
 	uint64_t limit;	     /* bytes of RAM for everything, 0 = no limit */
 	unsigned nr_threads; /* threads that change the arena, 1 .. 512 */
 	size_t root_size;    /* bytes of the owner's root area */
-	bool no_huge;	     /* do not try the huge-page tmpfs */
+	bool no_huge;	     /* no huge pages */
+	bool no_swap;	     /* never to be swapped out; Linux 6.4, root */
+	const char *mpol;    /* as tmpfs's mpol=; NULL or "": none; root */
 };
 
 struct arena_stats {
@@ -168,6 +170,7 @@ struct arena_stats {
  *
  * Returns 0; -EEXIST when the fixed address range is taken; -EINVAL for bad
  * parameters or a limit too small for header and root area plus one segment;
+ * -EOPNOTSUPP when the kernel does not give this process no_swap or mpol;
  * -ENOMEM, -ENOSPC when the system has no memory. Nothing is left behind on
  * failure. The caller owns *out and ends it with arena_close().
  */

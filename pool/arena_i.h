@@ -352,7 +352,7 @@ void arena_reset_handles(struct arena *a, struct arena_thread *t);
 
 /* arena_map.c: the file and its mapping. */
 /* An empty file of ARENA_SIZE bytes, or -errno. The caller's. */
-int arena_make_file(bool no_huge);
+int arena_make_file(const struct arena_params *params);
 /* Does the kernel back this file in huge pages? Probes an empty file. */
 int arena_probe_huge(int fd, bool *huge);
 int arena_map(int fd);

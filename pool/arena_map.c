@@ -21,19 +21,43 @@
 #define PUNCH_TRIES 24
 #define PUNCH_PAUSE 1024u
 
+static bool wants_mpol(const struct arena_params *p)
+{
+	return p->mpol && *p->mpol;
+}
+
+/* What only a file on a tmpfs of our own can have. */
+static bool wants_tmpfs(const struct arena_params *p)
+{
+	return p->no_swap || wants_mpol(p);
+}
+
 /* A tmpfs of our own, never attached anywhere: its mount, or -errno. */
-static int mount_private_tmpfs(void)
+static bool set_string(int fs, const char *key, const char *val)
+{
+	return !fsconfig(fs, FSCONFIG_SET_STRING, key, val, 0);
+}
+
+static bool configure_tmpfs(int fs, const struct arena_params *p)
+{
+	/* Size 0 is "no limit of its own"; so is the number of inodes. */
+	return (p->no_huge || set_string(fs, "huge", "always")) &&
+	       set_string(fs, "size", "0") &&
+	       set_string(fs, "nr_inodes", "0") &&
+	       (!p->no_swap ||
+		!fsconfig(fs, FSCONFIG_SET_FLAG, "noswap", NULL, 0)) &&
+	       (!wants_mpol(p) || set_string(fs, "mpol", p->mpol)) &&
+	       !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+}
+
+static int mount_private_tmpfs(const struct arena_params *p)
 {
 	int mnt = -1;
 	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 
 	if (fs < 0)
 		return -errno;
-	/* Size 0 is "no limit of its own"; so is the number of inodes. */
-	if (!fsconfig(fs, FSCONFIG_SET_STRING, "huge", "always", 0) &&
-	    !fsconfig(fs, FSCONFIG_SET_STRING, "size", "0", 0) &&
-	    !fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "0", 0) &&
-	    !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+	if (configure_tmpfs(fs, p))
 		mnt = fsmount(fs, FSMOUNT_CLOEXEC,
 			      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				      MOUNT_ATTR_NOEXEC);
@@ -43,9 +67,9 @@ static int mount_private_tmpfs(void)
 	return mnt;
 }
 
-static int make_huge_file(void)
+static int make_tmpfs_file(const struct arena_params *p)
 {
-	int mnt = mount_private_tmpfs();
+	int mnt = mount_private_tmpfs(p);
 	int fd;
 
 	if (mnt < 0)
@@ -69,22 +93,29 @@ static bool may_be_that_large(void)
 	return r.rlim_max >= ARENA_SIZE && !setrlimit(RLIMIT_FSIZE, &r);
 }
 
-int arena_new_file(const char *name, bool no_huge)
+static int new_file(const char *name, const struct arena_params *p)
 {
-	int fd = no_huge ? -1 : make_huge_file();
+	int fd = p->no_huge && !wants_tmpfs(p) ? -1 : make_tmpfs_file(p);
 
+	if (fd < 0 && wants_tmpfs(p))
+		return -EOPNOTSUPP;
 	if (fd < 0)
 		fd = memfd_create(name, MFD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-int arena_make_file(bool no_huge)
+int arena_new_file(const char *name, bool no_huge)
+{
+	return new_file(name, &(struct arena_params){.no_huge = no_huge});
+}
+
+int arena_make_file(const struct arena_params *params)
 {
 	int fd;
 
 	if (!may_be_that_large())
 		return -EFBIG;
-	fd = arena_new_file("zsfs-arena", no_huge);
+	fd = new_file("zsfs-arena", params);
 	if (fd < 0)
 		return fd;
 	if (ftruncate(fd, (off_t)ARENA_SIZE) < 0) {

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
 
 # Taken, but only other words for what is documented, or for mount(8) alone.
-SILENT='nostrictatime|user'
+SILENT='nostrictatime'
 
 # One option a line, without its value.
 names() {
@@ -16,7 +16,7 @@ names() {
 }
 
 parser() {
-	sed -nE 's/^\t(FLAG\(|\{)"([a-z_]+)",.*/\2/p' fs/option_list.c |
+	sed -nE 's/^\t(FLAG\(|SWITCH\(|\{)"([a-z_]+)",.*/\2/p' fs/option_list.c |
 		grep -vxE "$SILENT" | names
 }
 
@@ -49,7 +49,7 @@ same() {
 	local diff
 
 	diff=$(diff <(parser) <(printf '%s\n' "$2")) && return
-	sed -nE "s/^< (.*)/$1 lacks the option \1/p; s/^> (.*)/$1 has \1, which is no option/p" <<<"$diff"
+	sed -nE "s|^< (.*)|$1 lacks the option \1|p; s|^> (.*)|$1 has \1, which is no option|p" <<<"$diff"
 	rc=1
 }
 

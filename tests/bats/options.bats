@@ -347,6 +347,107 @@ told() {
 	expect ok create "$M/f" 644
 }
 
+# The options of a mount in mountinfo, between commas.
+flags() { echo ",$(mount_field "$M" options),"; }
+
+@test "options: the words of tmpfs and mount(8)" {
+	root_only
+	for o in noatime,nodiratime mode=1777,strictatime,nosuid,nodev,size=50%,nr_inodes=1m \
+		nosymfollow symfollow comment=x comment iversion noiversion mand nomand \
+		lazytime nolazytime diratime norelatime nostrictatime,relatime \
+		size=10m size=1g,nr_inodes=10k size=100k nr_blocks=10k nr_blocks=0 \
+		inode32 inode64 huge=never huge=always huge=within_size huge=advise \
+		mpol=default mpol=local mpol=prefer:0 mpol=bind:0,0 mpol=interleave=static:0,size=1m \
+		context=system_u:object_r:tmp_t:s0 'rootcontext="a:b:c0,c1",noexec' \
+		loud silent _netdev nofail auto noauto user=joe users,owner,group noquota \
+		x-systemd.requires=a.mount X-mount.mkdir=0755 x-gvfs-hide uhelper=u nonempty; do
+		good -o "$o"
+		expect ok put "$M/f" 10000
+		again
+	done
+	for o in usrquota grpquota quota usrquota_block_hardlimit=1g; do
+		bad "${o%=*}" size= nr_inodes= -- -o "$o"
+	done
+	bad casefold -- -o casefold
+	bad huge never -- -o huge=maybe
+	bad mpol -- -o mpol=nonsense
+	bad mpol -- -o mpol=bind:9999
+}
+
+@test "options: what the kernel can do for a mount is done" {
+	root_only
+	good -o nosymfollow,nodiratime,noexec
+	[[ $(flags) == *,noexec,*nodiratime,*nosymfollow,* ]]
+	echo text >"$M/f"
+	ln -s f "$M/l"
+	expect ELOOP open "$M/l" r
+	same "$(readlink "$M/l")" f
+	again
+	good -o strictatime,ro,nosuid
+	[[ $(flags) == ,ro,nosuid, ]]
+	same "$(json .mount.atime)" strictatime
+	again
+	good -o noswap,huge=never,mpol=local
+	same "$(json .mount.memory_options)" noswap,huge=never,mpol=local
+	same "$(json .memory.huge_pages)" false
+	expect ok -n 20 put "$M/f%d" 100000
+	again
+	good -o mand,iversion,lazytime,inode32
+	same "$(json '.mount.without_effect | join(" ")')" "mand iversion lazytime inode32"
+	[[ $(flags),$(mount_field "$M" super) != *mand* ]]
+	again
+	good
+	same "$(json '.mount | [.atime, .memory_options, (.without_effect | length)] | join(" ")')" \
+		"relatime  0"
+}
+
+@test "options: strictatime stamps what the kernel asks for" {
+	good -o strictatime
+	echo text >"$M/f"
+	for _ in 1 2 3; do
+		touch -a -d '2 hours' "$M/f"
+		before=$(stat -c %X "$M/f")
+		drop_cache
+		cat "$M/f" >"$T/out"
+		[ "$(stat -c %X "$M/f")" != "$before" ]
+	done
+	again
+	good
+	echo text >"$M/f"
+	touch -a -d '2 hours' "$M/f"
+	before=$(stat -c %X "$M/f")
+	drop_cache
+	cat "$M/f" >"$T/out"
+	same "$(stat -c %X "$M/f")" "$before"
+}
+
+@test "options: systemd's tmp.mount with Type=zsfs" {
+	root_only
+	ln -s "$ZSFS" "$T/mount.zsfs"
+	timeout 30 "$T/mount.zsfs" tmpfs "$M" -o \
+		rw,nosuid,nodev,strictatime,mode=1777,size=50%,nr_inodes=1m 3>&- 4>&-
+	same "$(stat -c %a "$M") $(mount_field "$M" source)" "1777 tmpfs"
+	[[ $(flags) == ,rw,nosuid,nodev, ]]
+	same "$(control nr_inodes)" 1048576
+	umount "$M"
+	no_daemon() { [ -z "$(daemons_of "$M")" ]; }
+	poll 10 no_daemon
+}
+
+@test "options: words of tmpfs that only root may use" {
+	as_nobody '
+		for o in noswap mpol=local nosymfollow; do
+			said=$($ZSFS -o $o $M 2>&1) && exit 1
+			[[ $said == *${o%=*}*"only root"* ]]
+		done
+		$ZSFS -o strictatime,nodiratime,huge=never,inode64,mand $M
+		echo text >$M/f
+		touch -a -d "2 hours" $M/f
+		before=$(stat -c %X $M/f)
+		grep -q "\"atime\":\"strictatime\"" $M/.zsstats/stats.json
+		fusermount3 -u $M'
+}
+
 @test "options: -d shows requests" {
 	zsfs_start "$M" -d
 	expect ok create "$M/a-name" 644

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -75,11 +76,11 @@ static void test_defaults_root(void)
 	CHECK_EQ(o.fs.gid, getegid());
 	CHECK_EQ(o.fs.owner_uid, geteuid());
 	CHECK_EQ(o.fs.owner_gid, getegid());
-	CHECK(!o.fs.noatime && !o.fs.no_huge);
+	CHECK(!o.fs.no_huge && !o.fs.no_swap && !*o.fs.huge && !*o.fs.mpol);
+	CHECK_EQ(o.fs.atime, ATIME_RELATIME);
 	CHECK(o.allow_other);
 	CHECK(!o.foreground && !o.debug && !o.help && !o.version && !o.fake);
-	CHECK(!o.read_only && !o.noexec && !o.nosuid && !o.nodev && !o.sync &&
-	      !o.dirsync);
+	CHECK_EQ(o.flags, 0);
 }
 
 static void test_defaults_user(void)
@@ -183,16 +184,24 @@ static void test_flags(void)
 {
 	OK("zsfs -o ro,noexec,nosuid,nodev,sync,dirsync,noatime,noallow_other "
 	   "/mnt");
-	CHECK(o.read_only && o.noexec && o.nosuid && o.nodev && o.sync &&
-	      o.dirsync && o.fs.noatime && !o.allow_other);
+	CHECK_EQ(o.flags, MS_RDONLY | MS_NOEXEC | MS_NOSUID | MS_NODEV |
+				  MS_SYNCHRONOUS | MS_DIRSYNC | MS_NOATIME);
+	CHECK_EQ(o.fs.atime, ATIME_NOATIME);
+	CHECK(!o.allow_other);
 	OK("zsfs -o ro,noexec,nosuid,nodev,sync,noatime,noallow_other "
 	   "-o rw,exec,suid,dev,async,relatime,allow_other /mnt");
-	CHECK(!o.read_only && !o.noexec && !o.nosuid && !o.nodev && !o.sync &&
-	      !o.fs.noatime && o.allow_other);
+	CHECK_EQ(o.flags, 0);
+	CHECK(o.allow_other);
 	OK("zsfs -o noatime,atime /mnt");
-	CHECK(!o.fs.noatime);
+	CHECK_EQ(o.fs.atime, ATIME_RELATIME);
 	OK("zsfs -o noatime,nostrictatime /mnt");
-	CHECK(!o.fs.noatime);
+	CHECK_EQ(o.fs.atime, ATIME_NOATIME);
+	OK("zsfs -o noatime,strictatime,nodiratime,nosymfollow /mnt");
+	CHECK_EQ(o.fs.atime, ATIME_STRICTATIME);
+	CHECK_EQ(o.flags, MS_STRICTATIME | MS_NODIRATIME | MS_NOSYMFOLLOW);
+	OK("zsfs -o strictatime,nodiratime,relatime,diratime /mnt");
+	CHECK_EQ(o.fs.atime, ATIME_RELATIME);
+	CHECK_EQ(o.flags, 0);
 }
 
 static void test_ignored(void)
@@ -201,7 +210,7 @@ static void test_ignored(void)
 	   "owner,noowner,group,nogroup,nofail,_netdev,x-systemd.automount,"
 	   "x-foo=bar=baz,X-bar,silent,loud,lazytime,nolazytime /mnt");
 	OK("zsfs -o ,,size=1G,,,ro, /mnt");
-	CHECK(o.read_only);
+	CHECK_EQ(o.flags, MS_RDONLY);
 	OK("zsfs -o '' /mnt");
 }
 
@@ -258,7 +267,7 @@ static void test_letters(void)
 	OK("zsfs /mnt -d");
 	CHECK(o.foreground && o.debug);
 	OK("zsfs -fdsnv -t zsfs /mnt -oro");
-	CHECK(o.foreground && o.debug && o.read_only);
+	CHECK(o.foreground && o.debug && o.flags == MS_RDONLY);
 	OK("zsfs -h");
 	CHECK(o.help);
 	OK("zsfs --help /mnt");
@@ -280,6 +289,64 @@ static void test_mount_helper(void)
 	OK("/sbin/mount.zsfs none /mnt -d");
 	CHECK(!o.fake && o.foreground && o.debug);
 	CHECK_EQ(parse("/sbin/mount.zsfs none /mnt -f -o bad"), -EINVAL);
+}
+
+/* ---- words of tmpfs and mount(8) ---- */
+
+static void test_tmpfs_words(void)
+{
+	struct environment env = root_env;
+
+	/* systemd's tmp.mount. */
+	OK("zsfs tmpfs /tmp -o mode=1777,strictatime,nosuid,nodev,size=50%,"
+	   "nr_inodes=1m");
+	CHECK_EQ(o.fs.size_limit, UINT64_C(4) << 30);
+	CHECK_EQ(o.fs.inode_limit, 1 << 20);
+	CHECK(is(o.fs.idle_options, ""));
+	OK("zsfs -o nr_blocks=3k,huge=within_size,noswap /mnt");
+	CHECK_EQ(o.fs.size_limit, 3 * 1024 * 4096);
+	CHECK(is(o.fs.huge, "within_size"));
+	CHECK(o.fs.no_swap);
+	OK("zsfs -o nr_blocks=1,size=2G,nr_blocks=0 /mnt");
+	CHECK_EQ(o.fs.size_limit, 0);
+	CHECK_EQ(parse("zsfs -o nr_blocks=9007199254740991 /mnt"), -EINVAL);
+	CHECK_EQ(parse("zsfs -o huge=force /mnt"), -EINVAL);
+	/* A comma before a digit goes on with the nodes, as in tmpfs. */
+	OK("zsfs -o mpol=bind=static:0-3,5,7,mode=700 /mnt");
+	CHECK(is(o.fs.mpol, "bind=static:0-3,5,7"));
+	CHECK_EQ(o.fs.mode, 0700);
+	CHECK_EQ(parse("zsfs -o mpol= /mnt"), -EINVAL);
+	CHECK_EQ(parse("zsfs -o mpol=Bind:0 /mnt"), -EINVAL);
+	OK("zsfs -o mand,iversion,lazytime,mand,inode32,nomand /mnt");
+	CHECK(is(o.fs.idle_options, "mand,iversion,lazytime,inode32"));
+	/* Without SELinux. */
+	OK("zsfs -o context=\"a:b:c0,c1\",nodev,fscontext=d /mnt");
+	CHECK(is(o.fs.idle_options, "context,fscontext"));
+	CHECK(is(o.contexts, ""));
+	CHECK_EQ(o.flags, MS_NODEV);
+	env.selinux = true;
+	REQUIRE(!parse_as(&env, "zsfs -o rootcontext=\"a,b\",context=c /mnt"));
+	CHECK(is(o.contexts, "rootcontext=\"a,b\",context=c"));
+	/* A quote of which there is only one is nothing special. */
+	OK("zsfs -o fsname=a\"b,ro /mnt");
+	CHECK(is(o.fsname, "a\"b"));
+	CHECK_EQ(o.flags, MS_RDONLY);
+}
+
+static void test_tmpfs_words_of_users(void)
+{
+	static const char *const only_root[] = {"noswap", "mpol=local",
+						"nosymfollow"};
+	char line[64];
+
+	for (size_t i = 0; i < sizeof(only_root) / sizeof(only_root[0]); i++) {
+		snprintf(line, sizeof(line), "zsfs -o %s /mnt", only_root[i]);
+		CHECK_EQ(parse_as(&user_env, line), -EINVAL);
+		CHECK(strstr(msg, ": only root may use it"));
+	}
+	CHECK(!parse_as(&user_env, "zsfs -o strictatime,nodiratime /mnt"));
+	CHECK_EQ(o.fs.atime, ATIME_STRICTATIME);
+	CHECK(o.fs.atime_is_own);
 }
 
 /* ---- what is refused ---- */
@@ -368,15 +435,16 @@ static void test_refused(void)
 /* Refused for a reason, and the reason is said. */
 static void test_not_supported(void)
 {
-	static const char *const names[] = {"strictatime", "norelatime",
-					    "nodiratime", "auto_unmount",
-					    "allow_root"};
+	static const char *const names[] = {
+		"auto_unmount", "allow_root",  "quota",
+		"usrquota",	"grpquota",    "casefold",
+		"bind",		"disksize=1G", "usrquota_block_hardlimit=1G"};
 	char line[64], begin[64];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(line, sizeof(line), "zsfs -o %s /mnt", names[i]);
-		snprintf(begin, sizeof(begin),
-			 "option %s: not supported, because ", names[i]);
+		snprintf(begin, sizeof(begin), "option %.*s: not supported, ",
+			 (int)strcspn(names[i], "="), names[i]);
 		CHECK_EQ(parse(line), -EINVAL);
 		CHECK(strncmp(msg, begin, strlen(begin)) == 0);
 	}
@@ -429,6 +497,20 @@ static void check_mount_string(const char *line, bool privileged,
 	free(got);
 }
 
+static void check_contexts(void)
+{
+	struct environment env = root_env;
+	char *got;
+
+	env.selinux = true;
+	REQUIRE(!parse_as(&env, "zsfs -o context=\"a,b\",fscontext=c,subtype= "
+				"/mnt"));
+	got = options_mount_string(&o, true);
+	CHECK(is(got, "fsname=zsfs,default_permissions,allow_other,suid,dev,"
+		      "context=\"a\\,b\",fscontext=c"));
+	free(got);
+}
+
 static void test_mount_string(void)
 {
 	check_mount_string("zsfs /mnt", true,
@@ -447,6 +529,7 @@ static void test_mount_string(void)
 			   false,
 			   "fsname=zsfs,subtype=zsfs,default_permissions,"
 			   "allow_other,noexec,ro,sync,dirsync,noatime");
+	check_contexts();
 	check_mount_string("zsfs a,b\\c /mnt", false,
 			   "fsname=a\\,b\\\\c,subtype=zsfs,"
 			   "default_permissions");
@@ -491,6 +574,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_flags),		 CHECK_CASE(test_ignored),
 	CHECK_CASE(test_operands),	 CHECK_CASE(test_hints),
 	CHECK_CASE(test_letters),	 CHECK_CASE(test_mount_helper),
+	CHECK_CASE(test_tmpfs_words),	 CHECK_CASE(test_tmpfs_words_of_users),
 	CHECK_CASE(test_refused),	 CHECK_CASE(test_not_supported),
 	CHECK_CASE(test_comp_refused),	 CHECK_CASE(test_long_values),
 	CHECK_CASE(test_mount_string),	 CHECK_CASE(test_mount_string_room),
