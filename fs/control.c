@@ -3,6 +3,7 @@
  * The files of .zsctl: one knob each. A write is executed whole or, with an
  * error, not at all.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -23,12 +24,11 @@ typedef unsigned long long ull;
 
 /*
  * Compaction and verification take long: one of them at a time, so that they
- * hold no more than one request thread. Also protects the text of the last
- * verification while it is replaced.
+ * hold no more than one request thread.
  */
 static struct {
-	pthread_mutex_t lock; /* held while long work is done */
-	pthread_mutex_t text_lock;
+	pthread_mutex_t lock;	   /* held while long work is done */
+	pthread_mutex_t text_lock; /* the super's texts */
 } work = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.text_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -59,6 +59,15 @@ static void add_verify(struct zsfs *fs, struct textbuf *t)
 
 	pthread_mutex_lock(&work.text_lock);
 	textbuf_add(t, "%s\n", *text ? text : "never run");
+	pthread_mutex_unlock(&work.text_lock);
+}
+
+static void add_status(struct zsfs *fs, struct textbuf *t)
+{
+	const char *text = fs->super->control_text;
+
+	pthread_mutex_lock(&work.text_lock);
+	textbuf_add(t, "%s\n", *text ? text : "ok");
 	pthread_mutex_unlock(&work.text_lock);
 }
 
@@ -98,6 +107,9 @@ int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
 	case VF_VERIFY:
 		add_verify(fs, &t);
 		break;
+	case VF_LAST_CMD_STATUS:
+		add_status(fs, &t);
+		break;
 	default:
 		return -ENOENT;
 	}
@@ -106,22 +118,47 @@ int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
 
 /* ---- writing: values ---- */
 
-static int refused(const char *file, const char *val, const char *allowed)
+static void set_status(struct zsfs *fs, const char *text)
 {
-	zsfs_log_ratelimited(LOG_NOTICE,
-			     ".zsctl/%s: bad value \"%s\"; allowed: %s", file,
-			     val, allowed);
+	char *to = fs->super->control_text;
+	int most = (int)sizeof(fs->super->control_text) - 1;
+
+	pthread_mutex_lock(&work.text_lock);
+	snprintf(to, (size_t)most + 1, "%.*s", most, text);
+	/* One line, whatever was written. */
+	for (; *to; to++)
+		if (iscntrl((unsigned char)*to))
+			*to = '?';
+	pthread_mutex_unlock(&work.text_lock);
+}
+
+void control_refuse(struct zsfs *fs, const char *why)
+{
+	zsfs_log_ratelimited(LOG_NOTICE, ".zsctl/%s", why);
+	set_status(fs, why);
+}
+
+static int refused(struct zsfs *fs, const char *file, const char *val,
+		   const char *allowed)
+{
+	char why[512];
+
+	snprintf(why, sizeof(why), "%s: bad value \"%s\"; allowed: %s", file,
+		 val, allowed);
+	control_refuse(fs, why);
 	return -EINVAL;
 }
 
-static int refused_below(const char *file, const char *val, ull least,
-			 const char *why)
+static int refused_below(struct zsfs *fs, const char *file, const char *val,
+			 ull least, const char *what)
 {
-	zsfs_log_ratelimited(
-		LOG_NOTICE,
-		".zsctl/%s: \"%s\" is too little; allowed: %llu or more "
-		"(%s), or 0 for no limit",
-		file, val, least, why);
+	char why[512];
+
+	snprintf(why, sizeof(why),
+		 "%s: \"%s\" is too little; allowed: %llu or more (%s), or 0 "
+		 "for no limit",
+		 file, val, least, what);
+	control_refuse(fs, why);
 	return -EINVAL;
 }
 
@@ -136,9 +173,9 @@ static int write_size(struct zsfs *fs, const char *val)
 
 	if (size_arg_parse(val, strlen(val), SIZE_BYTES, environment_ram(""),
 			   &n))
-		return refused("size", val, size_arg_usage(SIZE_BYTES));
+		return refused(fs, "size", val, size_arg_usage(SIZE_BYTES));
 	if (zsfs_set_size(fs, n))
-		return refused_below("size", val,
+		return refused_below(fs, "size", val,
 				     counter(&fs->used_blocks)
 					     << ZSFS_BLOCK_SHIFT,
 				     "bytes in use");
@@ -150,9 +187,10 @@ static int write_nr_inodes(struct zsfs *fs, const char *val)
 	uint64_t n;
 
 	if (size_arg_parse(val, strlen(val), SIZE_COUNT, 0, &n))
-		return refused("nr_inodes", val, size_arg_usage(SIZE_COUNT));
+		return refused(fs, "nr_inodes", val,
+			       size_arg_usage(SIZE_COUNT));
 	if (zsfs_set_nr_inodes(fs, n))
-		return refused_below("nr_inodes", val,
+		return refused_below(fs, "nr_inodes", val,
 				     counter(&fs->used_inodes),
 				     "inodes in use");
 	return 0;
@@ -164,9 +202,10 @@ static int write_mem_limit(struct zsfs *fs, const char *val)
 
 	if (size_arg_parse(val, strlen(val), SIZE_MEMORY, environment_ram(""),
 			   &n))
-		return refused("mem_limit", val, size_arg_usage(SIZE_MEMORY));
+		return refused(fs, "mem_limit", val,
+			       size_arg_usage(SIZE_MEMORY));
 	if (zsfs_set_mem_limit(fs, n))
-		return refused_below("mem_limit", val,
+		return refused_below(fs, "mem_limit", val,
 				     zsfs_min_mem_limit(fs->nr_threads - 1),
 				     "what an empty file system takes");
 	return 0;
@@ -177,7 +216,7 @@ static int write_comp(struct zsfs *fs, const char *val)
 	struct zcomp_params p;
 
 	if (zcomp_parse(val, &p))
-		return refused("comp_algorithm", val, zcomp_usage());
+		return refused(fs, "comp_algorithm", val, zcomp_usage());
 	zsfs_set_comp(fs, &p);
 	return 0;
 }
@@ -185,7 +224,7 @@ static int write_comp(struct zsfs *fs, const char *val)
 static int write_mem_used_max(struct zsfs *fs, const char *val)
 {
 	if (strcmp(val, "0") != 0)
-		return refused("mem_used_max", val, "0, to start anew");
+		return refused(fs, "mem_used_max", val, "0, to start anew");
 	arena_reset_used_max(fs->arena);
 	return 0;
 }
@@ -243,30 +282,44 @@ static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id)
 {
 	int err;
 
-	if (pthread_mutex_trylock(&work.lock))
+	if (pthread_mutex_trylock(&work.lock)) {
+		control_refuse(fs, "compact and verify: one of them is under "
+				   "way already");
 		return -EBUSY;
+	}
 	err = id == VF_COMPACT ? do_compact(fs, th) : verify(fs, false);
 	pthread_mutex_unlock(&work.lock);
+	if (err)
+		set_status(fs, id == VF_COMPACT
+				       ? "compact: another is under way"
+				       : "verify: see what reading it says");
 	return err;
 }
 
-int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
-		  const char *buf, size_t len)
+static int write_text(struct zsfs *fs, enum vfile_id id, const char *buf,
+		      size_t len)
 {
 	char val[MAX_VALUE + 1];
 
-	if (id == VF_COMPACT || id == VF_VERIFY)
-		return do_work(fs, th, id);
 	if (len > 0 && buf[len - 1] == '\n')
 		len--;
 	if (len > MAX_VALUE || memchr(buf, '\0', len)) {
-		zsfs_log_ratelimited(LOG_NOTICE,
-				     ".zsctl: %zu bytes are no value of any "
-				     "file",
-				     len);
+		control_refuse(fs, "what was written is no value of any file");
 		return -EINVAL;
 	}
 	memcpy(val, buf, len);
 	val[len] = '\0';
 	return write_value(fs, id, val);
+}
+
+int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
+		  const char *buf, size_t len)
+{
+	bool work_wanted = id == VF_COMPACT || id == VF_VERIFY;
+	int err;
+
+	err = work_wanted ? do_work(fs, th, id) : write_text(fs, id, buf, len);
+	if (!err)
+		set_status(fs, "");
+	return err;
 }

@@ -127,6 +127,8 @@ struct zsfs_super {
 	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
 	/* What the last verification said; "" = never run. */
 	char verify_text[512];
+	/* Why the last write to a control file failed; "" = it did not. */
+	char control_text[256];
 	/* The FUSE_INIT exchange, as sent, for a successor. */
 	uint32_t init_req_len;
 	uint32_t init_reply_len;

@@ -27,6 +27,7 @@ static const struct {
 	[VF_NR_INODES] = {"nr_inodes", VF_CTL_DIR, S_IFREG | 0600},
 	[VF_MEM_USED_MAX] = {"mem_used_max", VF_CTL_DIR, S_IFREG | 0600},
 	[VF_VERIFY] = {"verify", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_LAST_CMD_STATUS] = {"last_cmd_status", VF_CTL_DIR, S_IFREG | 0400},
 };
 
 static bool is_dir(enum vfile_id id)
@@ -260,7 +261,10 @@ int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
 	if (files[s->id].dir != VF_CTL_DIR)
 		return -EACCES;
 	/* A value comes whole, in one request. */
-	if (off != 0)
+	if (off != 0) {
+		control_refuse(th->fs, "a value is written whole, at the "
+				       "beginning of its file");
 		return -EINVAL;
+	}
 	return control_write(th->fs, th, s->id, buf, len);
 }

@@ -34,6 +34,7 @@ enum vfile_id {
 	VF_NR_INODES,
 	VF_MEM_USED_MAX,
 	VF_VERIFY,
+	VF_LAST_CMD_STATUS,
 	VF_NR,
 };
 
@@ -93,12 +94,15 @@ int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
 
 /*
  * Execute a write of @len bytes (not terminated) to a control file. 0 or
- * -errno: -EINVAL for a value that is not allowed (nothing is changed, and the
- * log says what is allowed), -EBUSY when the same long work is already under
- * way. @th is the calling thread's context, with no transaction open.
+ * -errno: -EINVAL for a value that is not allowed (nothing is changed), -EBUSY
+ * when the same long work is already under way. The log and last_cmd_status
+ * then say why. @th is the calling thread's context, with no transaction open.
  */
 int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
 		  const char *buf, size_t len);
+
+/* A write was refused for what @why says: log and last_cmd_status say it. */
+void control_refuse(struct zsfs *fs, const char *why);
 
 /*
  * As a write to .zsctl/verify: check, log what is wrong, keep the result for

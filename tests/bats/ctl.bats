@@ -193,3 +193,36 @@ LONG=$(printf '1%.0s' {1..5000})
 	grep -q '^1$' "$T"/out?
 	expect ok -n 1 stat "$M/f1"
 }
+
+@test "ctl: last_cmd_status says why a write was refused" {
+	same "$(control last_cmd_status)" ok
+	for v in "size lots" "mem_limit 4096" "nr_inodes -1" "comp_algorithm gzip" \
+		"mem_used_max 1"; do
+		set -- $v
+		expect EINVAL puts "$C/$1" "$2"
+		[[ $(control last_cmd_status) == "$1: "*"\"$2\""*"allowed: "* ]]
+		same "$(wc -l <"$C/last_cmd_status")" 1
+	done
+	expect EINVAL puts "$C/size" $'1\n2'
+	same "$(control last_cmd_status | head -n 1 | cut -c 1-23)" 'size: bad value "1?2"; '
+	expect EINVAL puts "$C/size" "$LONG"
+	[[ $(control last_cmd_status) == *"no value of any file"* ]]
+	# It has the last one only.
+	expect 3 puts "$C/size" 64M
+	same "$(control last_cmd_status)" ok
+	expect ok put "$M/f" 8388608
+	expect EINVAL puts "$C/size" 4M
+	[[ $(control last_cmd_status) == *"allowed: 8388608 or more"* ]]
+	if [ "$(json .survive)" = true ]; then
+		kill -9 "$(worker)"
+		[[ $(control last_cmd_status) == *"allowed: 8388608 or more"* ]]
+	fi
+	fails bash -c 'echo 1 >"$0"' "$C/last_cmd_status"
+	expect 1 puts "$C/verify" 1
+	same "$(control last_cmd_status)" ok
+}
+
+@test "ctl: last_cmd_status after an append" {
+	fails bash -c 'echo 1M >>"$0"' "$C/size"
+	[[ $(control last_cmd_status) == *"written whole"* ]]
+}

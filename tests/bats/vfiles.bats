@@ -4,7 +4,7 @@
 load helpers
 
 STATS="classes fullness io_stat mm_stat stats.json"
-CONTROLS="comp_algorithm compact mem_limit mem_used_max nr_inodes size verify"
+CONTROLS="comp_algorithm compact last_cmd_status mem_limit mem_used_max nr_inodes size verify"
 
 setup() {
 	zsfs_setup
@@ -30,14 +30,16 @@ fill() {
 	same "$(ls "$S" | sort | xargs)" "$STATS"
 	same "$(ls "$C" | sort | xargs)" "$CONTROLS"
 	same "$(find "$M" | xargs)" "$M"
-	same "$(find "$S" "$C" -type f | wc -l)" 12
+	same "$(find "$S" "$C" -type f | wc -l)" 13
 	same "$(stat -c '%F %a' "$S")" "directory 555"
 	same "$(stat -c '%F' "$C")" "directory"
 	for f in $STATS; do
 		same "$(stat -c '%F %a' "$S/$f")" "regular file 444"
 	done
 	for f in $CONTROLS; do
-		same "$(stat -c '%F %a %u' "$C/$f")" "regular file 600 $(id -u)"
+		mode=600
+		[ "$f" != last_cmd_status ] || mode=400
+		same "$(stat -c '%F %a %u' "$C/$f")" "regular file $mode $(id -u)"
 	done
 	expect ENOENT stat "$S/none"
 	expect ENOENT stat "$C/none"
