@@ -406,8 +406,10 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	if (off + *done > i->size)
 		i->size = off + *done;
 	i->mtime = i->ctime = ztime_now();
+	/* After a late one the kernel only notes that its times are old. */
+	tx->attr_changed = flags & WRITE_CACHE;
 	if (flags & WRITE_KILL_PRIV)
-		tx->mode_changed = inode_kill_priv(i);
+		tx->attr_changed |= inode_kill_priv(i);
 	tx_stat(tx, ST_WRITTEN_BLOCKS,
 		(int64_t)(e.whole + !!e.head_len + !!e.tail_len));
 	return 0;

@@ -413,6 +413,17 @@ static void set_parent(struct tx *tx, struct zinode *i, struct zinode *dir)
 		tx_set(tx, &i->dir.parent, inode_ino(dir));
 }
 
+/* For the kernel, which only notes that the ctime of @i is old. */
+static void note_renamed(struct tx *tx, unsigned nr, const struct zinode *i,
+			 bool moved)
+{
+	struct zsfs_slot *slot = tx->slot;
+
+	slot->touched[ZSFS_TOUCHED_DIRS + nr] = inode_nodeid(tx->fs, i);
+	if (moved && S_ISDIR(i->mode))
+		slot->moved |= UINT64_C(1) << (ZSFS_TOUCHED_DIRS + nr);
+}
+
 static void exchange(struct tx *tx, struct rename *r)
 {
 	int delta = (int)!!S_ISDIR(r->si->mode) - (int)!!S_ISDIR(r->ti->mode);
@@ -426,6 +437,7 @@ static void exchange(struct tx *tx, struct rename *r)
 		add_links(tx, r->from, -delta);
 	}
 	inode_touch_ctime(tx, r->ti);
+	note_renamed(tx, 1, r->ti, r->from != r->to);
 }
 
 /* Move the entry; what was at the new name is gone afterwards. */
@@ -491,6 +503,7 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 	if (err)
 		return err;
 	inode_touch_ctime(tx, r.si);
+	note_renamed(tx, 0, r.si, r.from != r.to);
 	inode_touch_mtime(tx, r.from);
 	if (r.to != r.from)
 		inode_touch_mtime(tx, r.to);

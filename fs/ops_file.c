@@ -46,8 +46,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	reply_error(req, -ENOSYS);
 }
 
-static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size,
-			 off_t off)
+static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 {
 	const char *text;
 	size_t len;
@@ -93,8 +92,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 /* libfuse shows only one of the flags of a WRITE. */
 static uint32_t raw_write_flags(void)
 {
-	const struct fuse_write_in *in =
-		(const void *)(request_header() + 1);
+	const struct fuse_write_in *in = (const void *)(request_header() + 1);
 
 	return in->write_flags;
 }
@@ -135,7 +133,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		fuse_reply_write(req, done);
 	tx_commit(tx);
 	/* Before the reply is sent, so that no set-uid program runs late. */
-	if (tx->mode_changed)
+	if (tx->attr_changed)
 		request_invalidate_attr(ino);
 }
 

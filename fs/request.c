@@ -42,19 +42,24 @@ const struct fuse_in_header *request_header(void)
 	return request_in(cur.th->slot);
 }
 
-void request_notify_attr(int fd, uint64_t nodeid)
+/* From @off on content is dropped, too; a negative one: attributes only. */
+static void notify_inode(int fd, uint64_t nodeid, int64_t off)
 {
 	struct {
 		struct fuse_out_header head;
 		struct fuse_notify_inval_inode_out body;
 	} out = {
 		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
-		/* A negative offset: attributes only. */
-		.body = {.ino = nodeid, .off = -1},
+		.body = {.ino = nodeid, .off = off},
 	};
 	ssize_t n = write(fd, &out, sizeof(out));
 
 	(void)n; /* ENOENT: the kernel does not know it, so all is well */
+}
+
+void request_notify_attr(int fd, uint64_t nodeid)
+{
+	notify_inode(fd, nodeid, -1);
 }
 
 void request_invalidate_attr(uint64_t nodeid)
@@ -346,13 +351,17 @@ static void execute(struct zsfs_thread *th)
 	zsfs_leave(th);
 }
 
-/* Directories whose names it changes, and files that may lose set-uid. */
+/*
+ * Directories whose names it changes, and files that may lose set-uid or that
+ * are written late. What is renamed is noted by rename itself (namei.c).
+ */
 static void note_touched(struct zsfs_slot *slot)
 {
 	const struct fuse_in_header *in = request_in(slot);
 	const void *body = in + 1;
 
-	slot->touched[0] = slot->touched[1] = 0;
+	memset(slot->touched, 0, sizeof(slot->touched));
+	slot->moved = 0;
 	switch (in->opcode) {
 	case FUSE_RENAME:
 	case FUSE_RENAME2:
@@ -371,7 +380,7 @@ static void note_touched(struct zsfs_slot *slot)
 		break;
 	case FUSE_WRITE:
 		if (((const struct fuse_write_in *)body)->write_flags &
-		    FUSE_WRITE_KILL_SUIDGID)
+		    (FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_CACHE))
 			slot->touched[0] = in->nodeid;
 		break;
 	default:
@@ -385,10 +394,17 @@ void request_tell_touched(int fd, const struct zsfs_slot *slot)
 
 	if (!slot->done || out->error)
 		return;
-	for (unsigned i = 0; i < 2; i++)
-		if (slot->touched[i] &&
-		    (i == 0 || slot->touched[1] != slot->touched[0]))
-			request_notify_attr(fd, slot->touched[i]);
+	for (unsigned i = 0; i < ZSFS_NR_TOUCHED; i++) {
+		uint64_t nodeid = slot->touched[i];
+
+		if (!nodeid || (i == 1 && nodeid == slot->touched[0]))
+			continue;
+		/*
+		 * Pages are waited for, but nobody lists a directory while it
+		 * is moved, and only one is at a time.
+		 */
+		notify_inode(fd, nodeid, slot->moved >> i & 1 ? 0 : -1);
+	}
 }
 
 /* A request is in the buffer: whatever happens now is about it. */

@@ -57,9 +57,12 @@ void request_notify_attr(int fd, uint64_t nodeid);
 /*
  * Before a recorded answer is sent: have the kernel drop what it knows, or is
  * about to learn from older answers, of the inodes that the request in @slot
- * touched. For the directory of a name that was made or removed the kernel only
- * notes that its attributes are old, and takes an answer given before that for
- * new, for ever; the notification makes it refuse such answers.
+ * touched. For the directory of a name that was made or removed, and for what
+ * was renamed, the kernel only notes that attributes are old, and takes an
+ * answer given before that for new, for ever; the notification makes it refuse
+ * such answers. (What was unlinked, replaced, set or written to it guards by
+ * itself.) A directory that was moved loses its cached listing, too, in which
+ * ".." is the old parent.
  */
 void request_tell_touched(int fd, const struct zsfs_slot *slot);
 

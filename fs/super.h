@@ -149,6 +149,10 @@ enum tx_state {
 #define TX_MAX_FREE  700u
 #define TX_MAX_UNDO  2048u
 
+/* Directories of a request, and inodes whose name it changes. */
+#define ZSFS_TOUCHED_DIRS 2u
+#define ZSFS_NR_TOUCHED	  4u
+
 struct zsfs_slot {
 	uint64_t state; /* enum tx_state; the store of it is the commit */
 	/*
@@ -169,10 +173,13 @@ struct zsfs_slot {
 	uint32_t sending; /* the kernel may have had the answer already */
 	uint32_t crashed; /* this thread made the process die */
 	uint64_t replies; /* answers sent */
-	/* Nodeids whose attributes the request changes behind the kernel's
-	 * back. */
-	uint64_t touched[2]; /* 0 = none */
-	uint64_t nr_alloc;   /* entries of alloc[] that may be in use */
+	/*
+	 * Nodeids whose attributes the request changes behind the kernel's
+	 * back, 0 = none: directories, then inodes that were renamed.
+	 */
+	uint64_t touched[ZSFS_NR_TOUCHED];
+	uint64_t moved;	   /* bits: a directory that has another parent now */
+	uint64_t nr_alloc; /* entries of alloc[] that may be in use */
 	uint64_t nr_free;
 	uint64_t alloc[TX_MAX_ALLOC]; /* refs taken, freed by rollback */
 	uint64_t free[TX_MAX_FREE];   /* refs to free after the commit */

@@ -32,7 +32,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->snap_locked = false;
 	tx->count_all = false;
 	tx->count_stripe = -1;
-	tx->mode_changed = false;
+	tx->attr_changed = false;
 	tx->replied = false;
 	tx->uncounted.table = NULL;
 	tx->reserved_blocks = 0;

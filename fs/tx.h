@@ -64,10 +64,11 @@ struct tx {
 	bool count_all;
 	int count_stripe; /* -1 = none */
 	/*
-	 * The mode was changed by a write: the kernel, which asked for it, does
-	 * not know whether it happened and must be told.
+	 * An attribute changed that the kernel knows nothing of, or only notes
+	 * to be old, so that it would take an answer given before for new: it
+	 * must be told.
 	 */
-	bool mode_changed;
+	bool attr_changed;
 	/* The reply was recorded: it is valid from the commit on. */
 	bool replied;
 	/*

@@ -299,3 +299,9 @@ owner() { stat -c %u:%g "$1"; }
 		raise SystemExit(f"{len(bad)} times: {bad[0]}" if bad else 0)
 	END
 }
+
+# Answers that were given before a change come to the kernel after it.
+@test "attrs: what the kernel keeps is right while others stat, list, look up" {
+	mkdir "$M/race"
+	timeout 100 "$ZSFS_TOOLS/statrace" "$M/race" 15 3
+}

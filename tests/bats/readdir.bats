@@ -19,6 +19,40 @@ dirscan() { "$ZSFS_TOOLS/dirscan" "$@"; }
 	same "$(stat -c %i "$M/d/..")" "$(stat -c %i "$M")"
 }
 
+# inode_listed NAME FOLDER: what readdir says, not stat
+inode_listed() {
+	"$PYTHON" - "$@" <<-'END'
+		import ctypes, sys
+		libc = ctypes.CDLL(None)
+		libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+		stream = ctypes.c_void_p(libc.opendir(sys.argv[2].encode()))
+		while True:
+		    e = libc.readdir(stream)
+		    if ctypes.string_at(e + 19) == sys.argv[1].encode():
+		        print(ctypes.c_uint64.from_address(e).value)
+		        break
+	END
+}
+
+@test "readdir: .. is the new parent after a move, also from the cache" {
+	local d
+
+	mkdir -p "$M/d/a/s" "$M/d/b/t" "$M/d/a/u"
+	for d in a/s b/t a/u a/s b/t a/u; do
+		ls "$M/d/$d"
+	done
+	mv "$M/d/a/s" "$M/d/b/s"
+	same "$(inode_listed .. "$M/d/b/s")" "$(stat -c %i "$M/d/b")"
+	"$PYTHON" - "$M/d/a/u" "$M/d/b/t" <<-'END'
+		import ctypes, sys
+		at, exchange = -100, 2
+		assert ctypes.CDLL(None).renameat2(at, sys.argv[1].encode(), at,
+		    sys.argv[2].encode(), exchange) == 0
+	END
+	same "$(inode_listed .. "$M/d/b/t")" "$(stat -c %i "$M/d/b")"
+	same "$(inode_listed .. "$M/d/a/u")" "$(stat -c %i "$M/d/a")"
+}
+
 @test "readdir: types and inode numbers agree with stat" {
 	cd "$M/d"
 	mkdir dir
