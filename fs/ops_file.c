@@ -48,9 +48,11 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 
 static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 {
+	struct zsfs_thread *th = request_thread();
+	uint8_t *buf = th->read_buf + READ_BUF_HEAD;
 	const char *text;
 	size_t len;
-	int err = vfile_text(request_thread()->fs, ino, &text, &len);
+	int err = vfile_text(th->fs, ino, &text, &len);
 
 	if (err) {
 		reply_error(req, err);
@@ -60,7 +62,11 @@ static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 		size = 0;
 	else if (size > len - (size_t)off)
 		size = len - (size_t)off;
-	fuse_reply_buf(req, size ? text + off : NULL, size);
+	if (size > ZSFS_MAX_WRITE)
+		size = ZSFS_MAX_WRITE;
+	if (size)
+		memcpy(buf, text + off, size);
+	fuse_reply_buf(req, (char *)buf, size);
 }
 
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

@@ -13,6 +13,7 @@
 
 #include "init_reply.h"
 #include "keep.h"
+#include "log.h"
 #include "reap.h"
 #include "vfile.h"
 #include "zsfs_i.h"
@@ -92,6 +93,29 @@ static void keep_init(struct zsfs_super *super, const struct zsfs_slot *slot,
 	super->init_req_len = slot->req_len;
 }
 
+/* Instead of whatever the answer was. */
+static void answer_eio(struct zsfs_slot *slot)
+{
+	struct fuse_out_header *out = (void *)slot->reply;
+
+	*out = (struct fuse_out_header){
+		.len = sizeof(*out),
+		.error = -EIO,
+		.unique = slot->unique,
+	};
+	slot->reply_len = sizeof(*out);
+	cur.reply = slot->reply;
+	cur.reply_len = sizeof(*out);
+}
+
+/* Something is wrong with the answer to the request in @slot. */
+static void complain(const struct zsfs_slot *slot, const char *what)
+{
+	zsfs_log_ratelimited(LOG_ERR, "request %u on inode %lu: %s",
+			     slot->opcode,
+			     (unsigned long)request_header()->nodeid, what);
+}
+
 /* Content read: put the header right in front of it. */
 static void capture_content(const struct iovec *iov)
 {
@@ -120,8 +144,11 @@ static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
 	uint8_t *p = slot->reply;
 
 	if (total > ZSFS_REPLY_SIZE) {
-		errno = EMSGSIZE;
-		return -1;
+		complain(slot, "its answer is too long");
+		if (slot->state == TX_ACTIVE)
+			tx_give_up(&cur.th->tx);
+		answer_eio(slot);
+		return (ssize_t)total;
 	}
 	for (int i = 0; i < count; i++) {
 		memcpy(p, iov[i].iov_base, iov[i].iov_len);
@@ -167,9 +194,14 @@ ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
 		compare_init(iov, count, total);
 		return (ssize_t)total;
 	}
-	/* Notifications, and answers to interrupts of earlier requests. */
-	if (!cur.th || out->unique != cur.th->slot->unique)
+	if (!out->unique) /* a notification */
 		return writev(fd, iov, count);
+	if (!cur.th)
+		return (ssize_t)total;
+	if (cur.reply || out->unique != cur.th->slot->unique) {
+		complain(cur.th->slot, "another answer is left out");
+		return (ssize_t)total;
+	}
 	if (count == 2 && iov[1].iov_base == cur.th->read_buf + READ_BUF_HEAD) {
 		capture_content(iov);
 		return (ssize_t)total;
@@ -199,6 +231,12 @@ int request_prime(struct zsfs *fs, struct fuse_session *se)
 	return prime.same ? 0 : -EPROTO;
 }
 
+/* Nobody waits any more: the request was interrupted, or all is over. */
+static bool nobody_waits(int err)
+{
+	return err == ENOENT || err == EINTR || err == ENODEV;
+}
+
 static int send_reply(struct zsfs_slot *slot)
 {
 	ssize_t n;
@@ -209,8 +247,13 @@ static int send_reply(struct zsfs_slot *slot)
 	undo_barrier();
 	zs_crash_point();
 	n = write(cur.env->fd, cur.reply, cur.reply_len);
+	if (n < 0 && !nobody_waits(errno)) {
+		/* Where the kernel has given up on it already: ENOENT. */
+		complain(slot, strerror(errno));
+		answer_eio(slot);
+		n = write(cur.env->fd, cur.reply, cur.reply_len);
+	}
 	zs_crash_point();
-	/* ENOENT: the request was interrupted and nobody waits any more. */
 	if (n < 0 && errno != ENOENT && errno != EINTR)
 		return -errno;
 	__atomic_store_n(&slot->replies, slot->replies + 1, __ATOMIC_RELAXED);
@@ -321,19 +364,25 @@ static void process(void *buf)
 	fuse_session_process_buf(cur.env->se, buf);
 }
 
-/* The operation came to no end: nothing of it was done, nor answered. */
-static void answer_eio(struct zsfs_slot *slot)
+static bool has_answer(uint32_t opcode)
 {
-	struct fuse_out_header *out = (void *)slot->reply;
+	return !is_forget(opcode) && opcode != FUSE_INTERRUPT &&
+	       opcode != FUSE_NOTIFY_REPLY;
+}
 
-	*out = (struct fuse_out_header){
-		.len = sizeof(*out),
-		.error = -EIO,
-		.unique = slot->unique,
-	};
-	slot->reply_len = sizeof(*out);
-	cur.reply = slot->reply;
-	cur.reply_len = sizeof(*out);
+/* An operation has returned, with its transaction ended and an answer? */
+static void check_answer(struct zsfs_thread *th)
+{
+	struct zsfs_slot *slot = th->slot;
+
+	if (slot->state == TX_ACTIVE) {
+		complain(slot, "its transaction was left open");
+		tx_abort(&th->tx, -EIO);
+		answer_eio(slot);
+	} else if (!cur.reply && has_answer(slot->opcode)) {
+		complain(slot, "it was left without an answer");
+		answer_eio(slot);
+	}
 }
 
 static void execute(struct zsfs_thread *th)
@@ -348,6 +397,7 @@ static void execute(struct zsfs_thread *th)
 	/* Nothing here waits for others, so there is nothing to interrupt. */
 	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf))
 		answer_eio(slot);
+	check_answer(th);
 	zsfs_leave(th);
 }
 

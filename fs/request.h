@@ -9,6 +9,11 @@
  * commit with its reply on record, and content read stays in the thread's read
  * buffer. The reply is sent when the operation has returned.
  *
+ * Whatever an operation does, its request gets one answer, as the kernel needs:
+ * the first counts; where it left none, or one that fits no buffer, or that the
+ * kernel refuses, it is EIO, and a line is logged. Only FORGETs, INTERRUPT and
+ * NOTIFY_REPLY have none.
+ *
  * The slot tells a successor how far a request came (struct zsfs_slot):
  *
  *   in the slot             means

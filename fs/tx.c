@@ -63,18 +63,23 @@ int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg)
 	return err;
 }
 
-static _Noreturn void too_large(struct tx *tx, const char *log)
+void tx_give_up(struct tx *tx)
 {
 	struct zsfs_thread *th = tx->th;
 
-	zsfs_log_ratelimited(LOG_ERR,
-			     "request %u: a transaction does not fit its %s",
-			     tx->slot->opcode, log);
 	if (!th->guard)
 		abort();
 	tx_abort(tx, -EIO);
 	zsfs_unclaim(th, ARENA_NEW);
 	_longjmp(*th->guard, 1);
+}
+
+static _Noreturn void too_large(struct tx *tx, const char *log)
+{
+	zsfs_log_ratelimited(LOG_ERR,
+			     "request %u: a transaction does not fit its %s",
+			     tx->slot->opcode, log);
+	tx_give_up(tx);
 }
 
 /* ---- locks ---- */

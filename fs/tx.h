@@ -101,6 +101,12 @@ struct lock_want {
  */
 int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg);
 
+/*
+ * Abort @tx and have the tx_guarded() that runs it return -EIO; without one the
+ * process ends.
+ */
+_Noreturn void tx_give_up(struct tx *tx);
+
 /* Start a transaction in the thread's slot. */
 struct tx *tx_begin(struct zsfs_thread *th);
 

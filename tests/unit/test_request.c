@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tests of the request loop: one answer to each request, whatever happens. */
+#define FUSE_USE_VERSION 35
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "fs_fixture.h"
+#include "request.h"
+
+/* Of operations that this libfuse does not know. */
+#define OP_UNKNOWN 63
+
+static struct zsfs *fs;
+static struct fuse_session *se;
+static int dev, kernel; /* the two ends of the connection */
+static uint64_t unique;
+
+/* ---- a device that refuses ---- */
+
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+
+static int refuse_with[2]; /* errno of the next two writes, 0: they succeed */
+static unsigned writes;
+
+ssize_t __wrap_write(int fd, const void *buf, size_t len)
+{
+	if (fd == dev && writes < 2 && refuse_with[writes]) {
+		errno = refuse_with[writes++];
+		return -1;
+	}
+	return __real_write(fd, buf, len);
+}
+
+/* ---- operations that misbehave ---- */
+
+static char large[ZSFS_REPLY_SIZE + 100];
+
+static void op_silent(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	fuse_reply_none(req);
+}
+
+/* Leaves a transaction and its locks, too. */
+static void op_silent_tx(fuse_req_t req, fuse_ino_t ino)
+{
+	struct tx *tx = tx_begin(request_thread());
+	struct zinode *root;
+
+	CHECK_EQ(zsfs_getattr(tx, ROOT_NODEID, &root), 0);
+	fuse_reply_none(req);
+}
+
+static void op_large(fuse_req_t req, fuse_ino_t ino)
+{
+	CHECK(fuse_reply_buf(req, large, sizeof(large)) <= 0);
+}
+
+static void op_large_tx(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct new_inode spec = {.mode = S_IFREG | 0600};
+	struct tx *tx = tx_begin(request_thread());
+	struct zinode *i;
+
+	CHECK_EQ(zsfs_make(tx, ROOT_NODEID, name, &spec, &i), 0);
+	fuse_reply_buf(req, large, sizeof(large));
+	CHECK_FAILED("goes on after an answer that cannot be recorded");
+	tx_commit(tx);
+}
+
+static void op_fits(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	fuse_reply_buf(req, large,
+		       ZSFS_REPLY_SIZE - sizeof(struct fuse_out_header));
+}
+
+static void op_twice(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fuse_out_header out = {
+		.len = sizeof(out), .error = -EPERM, .unique = unique};
+	struct iovec iov = {&out, sizeof(out)};
+
+	fuse_reply_err(req, EBUSY);
+	request_capture(dev, &iov, 1, NULL);
+	out.unique++;
+	request_capture(dev, &iov, 1, NULL);
+}
+
+static const struct fuse_lowlevel_ops ops = {
+	.getattr = op_silent,
+	.readlink = op_silent_tx,
+	.statfs = op_large,
+	.lookup = op_large_tx,
+	.readdir = op_fits,
+	.unlink = op_twice,
+};
+
+/* ---- the kernel's side ---- */
+
+static unsigned to_serve;
+
+static bool leaving(void *arg)
+{
+	return to_serve-- == 0;
+}
+
+static void on_init(void *arg)
+{
+}
+
+static int serve(unsigned n)
+{
+	struct request_env env = {
+		.se = se, .fd = dev, .on_init = on_init, .leaving = leaving};
+
+	to_serve = n;
+	return request_loop(&fs->threads[0], &env);
+}
+
+/* Send a request with @len bytes behind its header. */
+static void ask(uint32_t opcode, const void *body, size_t len)
+{
+	struct fuse_in_header in = {
+		.len = (uint32_t)(sizeof(in) + len),
+		.opcode = opcode,
+		.unique = unique += 2,
+		.nodeid = ROOT_NODEID,
+	};
+	struct iovec iov[2] = {{&in, sizeof(in)}, {(void *)body, len}};
+
+	CHECK_EQ(writev(kernel, iov, len ? 2 : 1), sizeof(in) + len);
+}
+
+/* Bytes of the next answer, 0 when there is none; its header in @out. */
+static size_t answer(struct fuse_out_header *out)
+{
+	static uint8_t buf[ZSFS_REPLY_SIZE + 4096];
+	ssize_t n = recv(kernel, buf, sizeof(buf), MSG_DONTWAIT);
+
+	if (n < 0)
+		return 0;
+	memcpy(out, buf, sizeof(*out));
+	CHECK_EQ(out->len, n);
+	return (size_t)n;
+}
+
+/* One request, one answer with this error and nothing else. */
+static void check_error(uint32_t opcode, const void *body, size_t len,
+			int error)
+{
+	struct fuse_out_header out = {0};
+
+	ask(opcode, body, len);
+	CHECK_EQ(serve(1), 0);
+	CHECK_EQ(answer(&out), sizeof(out));
+	CHECK_EQ(out.error, error);
+	CHECK_EQ(out.unique, unique);
+	CHECK_EQ(answer(&out), 0);
+	/* All locks are free. */
+	CHECK_EQ(fs->threads[0].slot->state, TX_IDLE);
+	for (unsigned k = 0; k < NR_LOCK_STRIPES; k++) {
+		CHECK_EQ(pthread_rwlock_trywrlock(&fs->locks[k].lock), 0);
+		pthread_rwlock_unlock(&fs->locks[k].lock);
+	}
+}
+
+/* ---- tests ---- */
+
+static void test_none(void)
+{
+	struct fuse_getattr_in in = {0};
+
+	check_error(FUSE_GETATTR, &in, sizeof(in), -EIO);
+	check_error(FUSE_GETATTR, &in, sizeof(in), -EIO);
+	check_error(OP_UNKNOWN, NULL, 0, -ENOSYS);
+}
+
+static void test_open_transaction(void)
+{
+	struct tx *tx;
+	struct zinode *root;
+
+	check_error(FUSE_READLINK, NULL, 0, -EIO);
+	tx = tx_begin(&fs->threads[0]);
+	CHECK_EQ(zsfs_getattr(tx, ROOT_NODEID, &root), 0);
+	tx_abort(tx, 0);
+}
+
+static void test_too_long(void)
+{
+	struct zinode *i;
+	struct tx *tx;
+
+	check_error(FUSE_STATFS, NULL, 0, -EIO);
+	check_error(FUSE_LOOKUP, "name", 5, -EIO);
+	/* Nothing is left of what it would have done. */
+	tx = tx_begin(&fs->threads[0]);
+	CHECK_EQ(zsfs_lookup(tx, ROOT_NODEID, "name", &i), 0);
+	CHECK(!i);
+	tx_abort(tx, 0);
+}
+
+static void test_longest(void)
+{
+	struct fuse_read_in in = {.size = ZSFS_REPLY_SIZE};
+	struct fuse_out_header out = {0};
+
+	ask(FUSE_READDIR, &in, sizeof(in));
+	CHECK_EQ(serve(1), 0);
+	CHECK_EQ(answer(&out), ZSFS_REPLY_SIZE);
+	CHECK_EQ(out.error, 0);
+}
+
+static void test_two(void)
+{
+	check_error(FUSE_UNLINK, "name", 5, -EBUSY);
+}
+
+static void test_no_answer(void)
+{
+	struct fuse_forget_in forget = {0};
+	struct fuse_batch_forget_in batch = {0};
+	struct fuse_interrupt_in interrupt = {.unique = unique};
+	struct fuse_notify_retrieve_in retrieve = {0};
+	struct fuse_out_header out;
+
+	ask(FUSE_FORGET, &forget, sizeof(forget));
+	ask(FUSE_BATCH_FORGET, &batch, sizeof(batch));
+	ask(FUSE_INTERRUPT, &interrupt, sizeof(interrupt));
+	ask(FUSE_NOTIFY_REPLY, &retrieve, sizeof(retrieve));
+	CHECK_EQ(serve(4), 0);
+	CHECK_EQ(answer(&out), 0);
+}
+
+/* What the device does not take. */
+static void test_refused(void)
+{
+	static const int errors[] = {EINVAL, EFAULT, ENOMEM, EIO};
+	struct fuse_out_header out = {0};
+
+	for (unsigned k = 0; k < 4; k++) {
+		writes = 0;
+		refuse_with[0] = errors[k];
+		refuse_with[1] = 0;
+		check_error(FUSE_UNLINK, "name", 5, -EIO);
+		/* The kernel gave its client an error by itself. */
+		writes = 0;
+		refuse_with[1] = ENOENT;
+		ask(FUSE_UNLINK, "name", 5);
+		CHECK_EQ(serve(1), 0);
+		CHECK_EQ(answer(&out), 0);
+		/* Nothing goes through: a successor may have more luck. */
+		writes = 0;
+		refuse_with[1] = errors[k];
+		ask(FUSE_UNLINK, "name", 5);
+		CHECK_EQ(serve(1), -errors[k]);
+	}
+	refuse_with[0] = 0;
+}
+
+static void test_nobody_waits(void)
+{
+	struct fuse_out_header out = {0};
+
+	writes = 0;
+	refuse_with[0] = ENOENT;
+	refuse_with[1] = 0;
+	ask(FUSE_UNLINK, "name", 5);
+	CHECK_EQ(serve(1), 0);
+	CHECK_EQ(answer(&out), 0);
+	writes = 0;
+	refuse_with[0] = ENODEV;
+	ask(FUSE_UNLINK, "name", 5);
+	CHECK_EQ(serve(1), -ENODEV);
+	refuse_with[0] = 0;
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_none),	   CHECK_CASE(test_open_transaction),
+	CHECK_CASE(test_too_long), CHECK_CASE(test_longest),
+	CHECK_CASE(test_two),	   CHECK_CASE(test_no_answer),
+	CHECK_CASE(test_refused),  CHECK_CASE(test_nobody_waits),
+};
+
+static void connect_both(void)
+{
+	static const struct fuse_custom_io io = {
+		.writev = request_capture,
+		.read = request_read,
+	};
+	struct fuse_init_in in = {.major = FUSE_KERNEL_VERSION,
+				  .minor = FUSE_KERNEL_MINOR_VERSION};
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_out_header out = {.error = -1};
+	int fds[2], room = 1 << 20;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) ||
+	    setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)))
+		exit(2);
+	dev = fds[0];
+	kernel = fds[1];
+	fuse_opt_add_arg(&args, "test");
+	se = fuse_session_new(&args, &ops, sizeof(ops), NULL);
+	fuse_opt_free_args(&args);
+	if (!se || fuse_session_custom_io(se, &io, dup(dev)))
+		exit(2);
+	ask(FUSE_INIT, &in, sizeof(in));
+	if (serve(1) || !answer(&out) || out.error)
+		exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	fs = fixture_fs();
+	connect_both();
+	ret = CHECK_MAIN(cases, argc, argv);
+	fuse_session_destroy(se);
+	zsfs_close(fs);
+	return ret;
+}
