@@ -147,10 +147,12 @@ static void run_readdir(struct run *r)
 
 	if (!err && !S_ISDIR(i->mode))
 		err = -ENOTDIR;
-	if (!err)
-		for (d = dentry_next(i, 0); d;
-		     d = dentry_next(i, d->cookie + 1))
+	if (!err) {
+		struct dir_reader reader = dentry_seek(i, 0);
+
+		while ((d = dentry_read(i, &reader)))
 			put_entry(r, d);
+	}
 	finish(r, tx, err);
 }
 

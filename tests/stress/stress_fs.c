@@ -379,18 +379,24 @@ static void move_name(struct worker *w)
 static void list(struct worker *w)
 {
 	struct tx *tx = tx_begin(w->th);
-	uint64_t cookie = 0;
+	struct dir_reader reader;
 	const struct dentry *d;
+	uint64_t off = 0, last = 0;
 	struct zinode *i;
 	int err = zsfs_getattr(tx, draw_dir(w), &i);
 
 	if (err)
 		complain("getattr", err);
-	while (!err && S_ISDIR(i->mode) && (d = dentry_next(i, cookie))) {
-		if (d->cookie < cookie || d->name[0] != 'n')
+	while (!err && S_ISDIR(i->mode)) {
+		reader = dentry_seek(i, off);
+		d = dentry_read(i, &reader);
+		if (!d)
+			break;
+		if (d->cookie <= last || d->name[0] != 'n')
 			complain("a directory has a bad entry",
 				 (int64_t)d->cookie);
-		cookie = d->cookie + 1;
+		last = d->cookie;
+		off = dentry_offset(&reader, last);
 	}
 	finish(w, tx, err);
 }
