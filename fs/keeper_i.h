@@ -42,6 +42,7 @@ struct keeper {
 	struct reconnect reconnect;
 	uint64_t lost_since; /* clock_ms(), 0 = the connection stands */
 	uint64_t retry_at;   /* clock_ms() */
+	unsigned attempts;   /* that came to nothing */
 	bool attempting;     /* a worker was started on a new one */
 	bool complained;
 };

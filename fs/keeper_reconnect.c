@@ -11,15 +11,20 @@
 #include "keeper_i.h"
 #include "log.h"
 
+#define EAGER_TRIES 5u
+
 static bool is_lost(const struct keeper *kp)
 {
 	return keep_get(&kp->k->lost) == kp->k->connection;
 }
 
+/* The first ones at once: the last may just have been killed. */
 static void retry_later(struct keeper *kp)
 {
 	kp->attempting = false;
-	kp->retry_at = clock_ms() + RECONNECT_SECONDS * 1000;
+	kp->retry_at = clock_ms();
+	if (++kp->attempts >= EAGER_TRIES)
+		kp->retry_at += RECONNECT_SECONDS * 1000;
 }
 
 /* Nobody of the old connection touches the arena any more, or soon. */
@@ -107,7 +112,7 @@ static void begin(struct keeper *kp)
 	}
 	kp->lost_since = clock_ms();
 	kp->attempting = kp->complained = false;
-	kp->retry_at = 0;
+	kp->retry_at = kp->attempts = 0;
 }
 
 void keeper_reconnect_step(struct keeper *kp)

@@ -20,6 +20,8 @@ usage() {
 	               pages where the machine gives them, and again in pages of
 	               4 KiB, which is what an ordinary user's mount has
 	  replace      the program is replaced under load, 100 times
+	  aborted      the connection is aborted, by root's umount -f and by the
+	               kernel's control file, and workers are killed, 500 times
 
 	All parts unless some are named. --short: a twentieth of each.
 	After each part the file system is verified, and nothing may be left of
@@ -36,7 +38,7 @@ while [ $# -gt 0 ]; do
 		exit 0
 		;;
 	--short) share=20 ;;
-	external | injected | interrupted | killed | takeover | replace)
+	external | injected | interrupted | killed | takeover | replace | aborted)
 		parts+=("$1")
 		;;
 	*)
@@ -46,7 +48,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#parts[@]} -gt 0 ] || parts=(external injected interrupted killed takeover replace)
+[ ${#parts[@]} -gt 0 ] || parts=(external injected interrupted killed takeover replace aborted)
 
 install_packages "${BUILD_PACKAGES[@]}" jq python3
 choose_build
@@ -183,6 +185,39 @@ replace() {
 	check_end
 }
 
+# umount -f of a mount in use, or what the kernel offers beside it.
+abort_connection() {
+	local device
+
+	if [ $((RANDOM % 2)) = 0 ]; then
+		(cd "$M" 2>/dev/null && exec umount -f "$M" 2>/dev/null) || true
+		return
+	fi
+	device=$(awk -v at="$M" '$5 == at { print $3 }' /proc/self/mountinfo)
+	echo 1 2>/dev/null >"$CONNECTIONS/${device#*:}/abort" || true
+}
+
+aborted() {
+	[ "$(id -u)" = 0 ] || { echo "  only root can"; return 0; }
+	CONNECTIONS=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-soak.XXXXXX")
+	mount -t fusectl none "$CONNECTIONS"
+	make_mount "$RELEASE"
+	python3 "$TOP/tests/kill/abort_client.py" "$M" &
+	CLIENT=$!
+	until [ "$(survival reconnects 2>/dev/null || echo 0)" -ge "$1" ]; do
+		sleep "0.0$((RANDOM % 9 + 1))"
+		kill -0 "$CLIENT" 2>/dev/null || die "the client has ended"
+		[ $((RANDOM % 4)) != 0 ] || kill_worker || true
+		abort_connection
+	done
+	sleep 1
+	stop_client
+	umount "$CONNECTIONS"
+	rmdir "$CONNECTIONS"
+	echo "  $(survival reconnects) reconnects"
+	check_end
+}
+
 build_release
 [ -e "$CRASHING/build.ninja" ] ||
 	meson setup "$CRASHING" "$TOP" --buildtype=debugoptimized -Ddebug_level=1 >/dev/null
@@ -203,6 +238,7 @@ for part in "${parts[@]}"; do
 		takeover_small_pages $((200 / share))
 		;;
 	replace) replace $((100 / share)) ;;
+	aborted) aborted $((500 / share)) ;;
 	esac
 done
 echo "all of it passed"

@@ -138,6 +138,34 @@ left() {
 	verify_clean
 }
 
+@test "abort: again and again under a client that checks everything" {
+	can_abort
+	zsfs_mount
+	"$PYTHON" "$TOP/tests/kill/abort_client.py" "$M" >"$T/out" 3>&- 4>&- &
+	client=$!
+	on_teardown "kill $client"
+	sleep 0.5
+	for i in $(seq 40); do
+		sleep 0.0$((RANDOM % 8 + 1))
+		[ $((RANDOM % 4)) != 0 ] || kill_workers
+		abort_connection 2>/dev/null || true
+	done
+	sleep 0.5
+	kill -TERM $client
+	wait $client || { cat "$T/out"; false; }
+	[ "$(reconnects)" -ge 20 ]
+	poll 5 left 1 0
+	verify_clean
+}
+
+kill_workers() {
+	local pid
+
+	for pid in $(processes_named zsfs-worker "$M"); do
+		kill -9 "$pid" || true
+	done
+}
+
 @test "abort: the new connection survives a killed worker, and can be replaced" {
 	can_abort
 	zsfs_mount
