@@ -378,7 +378,8 @@ start_in_group() {
 }
 
 # as_nobody SCRIPT: in a mount namespace with a /dev/fuse that everybody may
-# open (as distributions set it up), with the daemon where nobody may run it.
+# open and with /etc/mtab, which fusermount3 wants (as distributions set it up),
+# with the daemon where nobody may run it.
 as_nobody() {
 	root_only
 	need unshare setpriv fusermount3
@@ -389,6 +390,11 @@ as_nobody() {
 		cp -a /dev/fuse "$T/fuse"
 		chmod 666 "$T/fuse"
 		mount --bind "$T/fuse" /dev/fuse
+		[ -e /etc/mtab ] || {
+			mkdir -p "$T/etc"
+			ln -sf /proc/self/mounts "$T/etc/mtab"
+			mount -t overlay overlay -o "lowerdir=$T/etc:/etc" /etc
+		}
 		cd /
 		exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "$0"' \
 		"set -eu; PATH=/usr/bin:/bin; ZSFS=$T/daemon; $1" 3>&- 4>&-
