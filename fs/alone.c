@@ -190,6 +190,7 @@ int alone_serve(struct zsfs *fs, int fd, const struct alone_params *p,
 	int err;
 
 	mount_find(&a.place);
+	atime_follow(fs, &a.place);
 	err = -pthread_create(&a.watcher, NULL, watch_main, &a);
 	if (err) {
 		zsfs_log(LOG_ERR, "serving cannot begin: %s", strerror(-err));

@@ -150,12 +150,11 @@ static void touch_atime(struct zsfs *fs, struct zinode *i)
 	struct ztime now;
 	int64_t sec;
 
-	if (fs->super->atime == ATIME_NOATIME)
-		return;
 	now = ztime_now();
 	sec = __atomic_load_n(&i->atime.sec, __ATOMIC_RELAXED);
-	if (fs->super->atime == ATIME_RELATIME && sec > i->mtime.sec &&
-	    sec > i->ctime.sec && now.sec - sec < 24 * 60 * 60)
+	if (!atime_wanted(fs, false,
+			  sec <= i->mtime.sec || sec <= i->ctime.sec ||
+				  now.sec - sec >= 24 * 60 * 60))
 		return;
 	/* Two words that no invariant ties together: no transaction needed. */
 	__atomic_store_n(&i->atime.nsec, now.nsec, __ATOMIC_RELAXED);

@@ -23,6 +23,7 @@
 #include "options.h"
 #include "preflight.h"
 #include "proctitle.h"
+#include "remount.h"
 #include "replace.h"
 #include "worker.h"
 
@@ -279,6 +280,8 @@ int main(int argc, char **argv)
 		fputs(options_help, stdout);
 	else if (o.version)
 		puts("zsfs " ZSFS_VERSION);
+	else if (o.remount)
+		err = remount_command(&o);
 	else if (o.replace)
 		err = replace_command(o.mountpoint);
 	else if (!o.fake)

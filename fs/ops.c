@@ -57,6 +57,7 @@ const struct fuse_lowlevel_ops zsfs_ops = {
 	.statfs = op_statfs,
 	.create = op_create,
 	.lseek = op_lseek,
+	.ioctl = op_ioctl,
 };
 
 void reply_error(fuse_req_t req, int err)

@@ -143,6 +143,25 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		request_invalidate_attr(ino);
 }
 
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned flags, const void *in_buf,
+	      size_t in_size, size_t out_size)
+{
+	int err = -ENOTTY;
+
+	(void)arg;
+	(void)fi;
+	(void)flags;
+	(void)out_size;
+	if (cmd == VFILE_SET && vfile_is(ino) && in_size == VFILE_VALUE_SIZE)
+		err = vfile_write(request_thread(), ino, in_buf,
+				  strnlen(in_buf, in_size), 0);
+	if (err)
+		reply_error(req, err);
+	else
+		fuse_reply_ioctl(req, 0, NULL, 0);
+}
+
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	      struct fuse_file_info *fi)
 {

@@ -32,6 +32,11 @@
 	{                                                                      \
 		n, NO_VALUE, set_idle, 0, 0, NULL, 0                           \
 	}
+/* What mountinfo says and mount(8) repeats in a remount. */
+#define KERNEL(n)                                                              \
+	{                                                                      \
+		n, VALUE, set_kernel_word, 0, 0, NULL, 0                       \
+	}
 #define REFUSED(n, why)                                                        \
 	{                                                                      \
 		n, MAYBE_VALUE, set_refused, 0, 0, why, 0                      \
@@ -149,7 +154,13 @@ static const struct option_def options[] = {
 				"unmount, send the daemon SIGTERM"),
 	REFUSED("allow_root", "because other users would be let in by the "
 			      "kernel's caches; use allow_other and mode="),
-	REFUSED("remount", "write the new value to a file in .zsctl instead"),
+	SWITCH("remount", remount, true, 0),
+	KERNEL("user_id"),
+	KERNEL("group_id"),
+	KERNEL("rootmode"),
+	KERNEL("fd"),
+	KERNEL("max_read"),
+	KERNEL("blksize"),
 };
 
 static const struct option_def *find_option(const char *name, size_t len)
@@ -187,7 +198,7 @@ static int parse_item(struct parser *p, const char *item)
 			    d->name);
 		return -EINVAL;
 	}
-	p->given |= d->given;
+	p->o->given |= d->given;
 	return d->set(p, d, val);
 }
 

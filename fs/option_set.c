@@ -159,6 +159,13 @@ int set_context(struct parser *p, const struct option_def *d, const char *val)
 	return 0;
 }
 
+int set_kernel_word(struct parser *p, const struct option_def *d,
+		    const char *val)
+{
+	p->kernel_word = d->name;
+	return 0;
+}
+
 int set_refused(struct parser *p, const struct option_def *d, const char *val)
 {
 	textbuf_add(&p->msg, "option %s: not supported, %s", d->name,

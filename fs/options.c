@@ -34,12 +34,20 @@ static int unknown_flag(struct parser *p, char **argv)
 	return hints_for_flag(p, is_long ? argv[optind - 1] : letter);
 }
 
+/* mount(8) begins its list with one of these, whatever it was given. */
+static bool begins_as_of_mount(const char *list)
+{
+	return (!strncmp(list, "rw", 2) || !strncmp(list, "ro", 2)) &&
+	       (!list[2] || list[2] == ',');
+}
+
 static int parse_flag(struct parser *p, int c, char **argv)
 {
 	struct zsfs_options *o = p->o;
 
 	switch (c) {
 	case 'o':
+		o->complete |= begins_as_of_mount(optarg);
 		return options_parse_list(p, optarg);
 	case 'f':
 		o->foreground = true;
@@ -141,9 +149,10 @@ static int check_mem_limit(struct parser *p)
 	const struct zsfs_params *fs = &p->o->fs;
 	unsigned long long min = zsfs_min_mem_limit(fs->nr_threads);
 
-	if (fs->mem_limit == 0 || fs->mem_limit >= min)
+	/* A live mount may have another least value, and says it itself. */
+	if (fs->mem_limit == 0 || fs->mem_limit >= min || p->o->remount)
 		return 0;
-	if (p->given & GIVEN_MEM_LIMIT)
+	if (p->o->given & GIVEN_MEM_LIMIT)
 		textbuf_add(&p->msg,
 			    "option mem_limit: %llu bytes are too little; "
 			    "allowed: at least %llu bytes (%lluM), or 0 for no "
@@ -173,7 +182,10 @@ static void settle_atime(struct zsfs_options *o, bool privileged)
 /* What a user asks for must be kept, or be refused. */
 static int check_flags(struct parser *p)
 {
-	if (p->env->privileged || !(p->o->flags & MS_NOSYMFOLLOW))
+	if (p->kernel_word && !p->o->remount)
+		return options_unknown(p, "unknown option", p->kernel_word);
+	if (p->env->privileged || !(p->o->flags & MS_NOSYMFOLLOW) ||
+	    p->o->remount)
 		return 0;
 	textbuf_add(&p->msg, "option nosymfollow: only root may use it");
 	return -EINVAL;
@@ -221,6 +233,8 @@ int options_parse(int argc, char **argv, const struct environment *env,
 	if (!err)
 		err = check_flags(&p);
 	settle_atime(o, env->privileged);
+	/* mount(8) always names a source, also through mount.fuse3. */
+	o->complete = p.by_mount || (o->complete && o->source);
 	if (!err)
 		err = default_name(o);
 	if (err == -ENOMEM)

@@ -11,6 +11,23 @@
 #include "environment.h"
 #include "zsfs_i.h"
 
+/* What was given, for what depends on that. */
+enum {
+	GIVEN_SIZE = 1 << 0,
+	GIVEN_MEM_LIMIT = 1 << 1,
+	GIVEN_NR_INODES = 1 << 2,
+	GIVEN_COMP = 1 << 3,
+	GIVEN_CHAIN_SIZE = 1 << 4,
+	GIVEN_NOSWAP = 1 << 5,
+	GIVEN_HUGE = 1 << 6,
+	GIVEN_MPOL = 1 << 7,
+	GIVEN_CONTEXT = 1 << 8,
+	GIVEN_FSNAME = 1 << 9,
+	GIVEN_SUBTYPE = 1 << 10,
+	GIVEN_ALLOW_OTHER = 1 << 11,
+	GIVEN_SURVIVE = 1 << 12,
+};
+
 struct zsfs_options {
 	struct zsfs_params fs;
 	/* Owned; NULL when not given. Freed by options_free(). */
@@ -18,9 +35,12 @@ struct zsfs_options {
 	char *source;
 	char *fsname;
 	char *subtype;
-	bool help;    /* -h: print the help and end */
-	bool version; /* -V */
-	bool replace; /* --replace: have this program take a mount over */
+	unsigned given; /* GIVEN_* */
+	bool remount;	/* change the mount that is there (remount.h) */
+	bool complete;	/* the flags are all that there shall be */
+	bool help;	/* -h: print the help and end */
+	bool version;	/* -V */
+	bool replace;	/* --replace: have this program take a mount over */
 	bool foreground;
 	bool debug;
 	bool by_mount; /* called by mount(8) as its helper */

@@ -16,25 +16,8 @@ struct parser {
 	struct zsfs_options *o;
 	const struct environment *env;
 	struct textbuf msg;
-	unsigned given; /* GIVEN_* */
-	bool by_mount;	/* called as mount.zsfs or the like */
-};
-
-/* What was given, for what depends on that. */
-enum {
-	GIVEN_SIZE = 1 << 0,
-	GIVEN_MEM_LIMIT = 1 << 1,
-	GIVEN_NR_INODES = 1 << 2,
-	GIVEN_COMP = 1 << 3,
-	GIVEN_CHAIN_SIZE = 1 << 4,
-	GIVEN_NOSWAP = 1 << 5,
-	GIVEN_HUGE = 1 << 6,
-	GIVEN_MPOL = 1 << 7,
-	GIVEN_CONTEXT = 1 << 8,
-	GIVEN_FSNAME = 1 << 9,
-	GIVEN_SUBTYPE = 1 << 10,
-	GIVEN_ALLOW_OTHER = 1 << 11,
-	GIVEN_SURVIVE = 1 << 12,
+	const char *kernel_word; /* of the kernel's own, in a remount only */
+	bool by_mount;		 /* called as mount.zsfs or the like */
 };
 
 struct option_def;
@@ -56,7 +39,7 @@ struct option_def {
 
 setter_fn set_switch, set_flags, set_nothing, set_idle, set_refused, set_size,
 	set_nr_blocks, set_mode, set_uid, set_gid, set_comp, set_chain_size,
-	set_noswap, set_huge, set_mpol, set_context, set_name;
+	set_noswap, set_huge, set_mpol, set_context, set_name, set_kernel_word;
 
 /* Execute the items of a list as -o takes it. 0, -EINVAL, -ENOMEM. */
 int options_parse_list(struct parser *p, const char *list);

@@ -126,22 +126,23 @@ err_free:
 /* ---- what is meant by it ---- */
 
 /* It may have been given any subtype, or be closed to us. */
-static bool is_zsfs(const char *path, const char *type)
+bool preflight_is_zsfs(const char *full)
 {
-	char stats[PATH_MAX];
-	int n = snprintf(stats, sizeof(stats), "%s/.zsstats", path);
+	char stats[PATH_MAX], type[64];
+	int n = snprintf(stats, sizeof(stats), "%s/.zsstats", full);
 
+	if (!mounted_type(full, type) || strncmp(type, "fuse", 4))
+		return false;
 	if (!strcmp(type, "fuse.zsfs"))
 		return true;
-	return !strncmp(type, "fuse", 4) && n > 0 &&
-	       (size_t)n < sizeof(stats) && access(stats, F_OK) == 0;
+	return n > 0 && (size_t)n < sizeof(stats) && access(stats, F_OK) == 0;
 }
 
 int preflight_not_mounted(const char *full, char *msg, size_t size)
 {
-	char room[256], type[64];
+	char room[256];
 
-	if (!mounted_type(full, type) || !is_zsfs(full, type))
+	if (!preflight_is_zsfs(full))
 		return 0;
 	shown(full, room);
 	snprintf(msg, size,

@@ -20,6 +20,9 @@
 char *preflight_mountpoint(const char *path, bool privileged, char *msg,
 			   size_t size);
 
+/* Is the directory @full, as preflight_mountpoint() returned it, one's root? */
+bool preflight_is_zsfs(const char *full);
+
 /*
  * Is the directory @full, as preflight_mountpoint() returned it, the root of a
  * zsfs that works? Then mounting there would hide it. 0, or -EBUSY and a

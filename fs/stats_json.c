@@ -189,14 +189,9 @@ static void add_words(struct textbuf *t, const char *key, const char *list)
 
 static void add_mount(struct zsfs *fs, struct textbuf *t)
 {
-	static const char *const atime[ATIME_NR] = {
-		[ATIME_RELATIME] = "relatime",
-		[ATIME_NOATIME] = "noatime",
-		[ATIME_STRICTATIME] = "strictatime",
-	};
-
+	atime_look(fs);
 	open_object(t, "mount");
-	string(t, "atime", atime[fs->super->atime % ATIME_NR]);
+	string(t, "atime", atime_word(fs));
 	string(t, "memory_options", fs->super->fixed_options);
 	add_words(t, "without_effect", fs->super->idle_options);
 	textbuf_add(t, "}");

@@ -195,6 +195,7 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	fs->nr_threads = fs->super->nr_slots;
 	fs->snap_area = root_at(fs, snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);
+	atime_init(fs);
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
 	if (!fs->threads)
 		return -ENOMEM;
@@ -220,6 +221,8 @@ void zsfs_close(struct zsfs *fs)
 	free(fs->threads);
 	free_buffers(fs);
 	destroy_locks(fs);
+	if (fs->threads)
+		atime_destroy(fs);
 	if (fs->pool)
 		zs_close_pool(fs->pool);
 	if (fs->arena)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 struct zsfs;
@@ -37,6 +38,13 @@ enum vfile_id {
 	VF_LAST_CMD_STATUS,
 	VF_NR,
 };
+
+/*
+ * The same as writing a value to a file of .zsctl, also where the mount is
+ * read-only. The text ends with its first NUL, or the array.
+ */
+#define VFILE_VALUE_SIZE 64u
+#define VFILE_SET	 _IOW('z', 1, char[VFILE_VALUE_SIZE])
 
 /* Nodeids from here on are virtual. */
 #define VFILE_NODEID (UINT64_C(1) << 62)

@@ -297,6 +297,7 @@ static void prepare(struct worker *w, bool first)
 	err = zsfs_attach(k->arena_fd, k->nr_helpers, k, w->bank, &w->fs);
 	if (err)
 		refuse("the arena cannot be mapped", err);
+	atime_follow(w->fs, &w->place);
 	err = server_new(w->fs, &sp, &w->server);
 	if (!err && !first && !w->anew)
 		err = server_prime(w->server);

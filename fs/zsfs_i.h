@@ -21,6 +21,7 @@
 #include <sys/statvfs.h>
 
 #include "arena.h"
+#include "atime.h"
 #include "dentry.h"
 #include "inode.h"
 #include "super.h"
@@ -93,6 +94,7 @@ struct zsfs {
 	int64_t used_blocks;
 	int64_t used_inodes;
 	size_t huge_size; /* zs_huge_class_size() */
+	struct atime atime;
 	/* Shared with the keeper and other workers; NULL: there are none. */
 	struct keep *keep;
 	unsigned bank;	/* this worker's, in the keep page */

@@ -349,6 +349,26 @@ static void test_tmpfs_words_of_users(void)
 	CHECK(o.fs.atime_is_own);
 }
 
+/* What there is of a remount, in the words of mount(8) and by hand. */
+static void test_remount(void)
+{
+	OK("zsfs none /mnt -o rw,noexec,remount,user_id=0,group_id=0,"
+	   "default_permissions,allow_other,size=1G");
+	CHECK(o.remount && o.complete);
+	CHECK_EQ(o.given, GIVEN_SIZE | GIVEN_ALLOW_OTHER);
+	CHECK_EQ(o.flags, MS_NOEXEC);
+	CHECK_EQ(o.flags_given, MS_NOEXEC | MS_RDONLY);
+	OK("zsfs -o remount,ro,mem_limit=1M,comp=zstd /mnt");
+	CHECK(o.remount && !o.complete);
+	CHECK_EQ(o.given, GIVEN_MEM_LIMIT | GIVEN_COMP);
+	CHECK_EQ(o.fs.mem_limit, 1 << 20);
+	OK("mount.fuse.zsfs none /mnt -o remount,noatime");
+	CHECK(o.complete);
+	OK("zsfs -o ro,remount /mnt");
+	CHECK(!o.complete);
+	REQUIRE(!parse_as(&user_env, "zsfs -o remount,nosymfollow /mnt"));
+}
+
 /* ---- what is refused ---- */
 
 struct refusal {
@@ -416,9 +436,7 @@ static const struct refusal refusals[] = {
 	{"zsfs --bogus /m", "unknown option \"--bogus\"" SEE_HELP},
 	{"zsfs --help=1 /m", "unknown option \"--help=1\"" SEE_HELP},
 	{"zsfs /m -o", "option -o needs a value"},
-	{"zsfs -o remount,size=1G /m", "option remount: not supported, write "
-				       "the new value to a file in .zsctl "
-				       "instead"},
+	{"zsfs -o user_id=0 /m", "unknown option \"user_id\"" SEE_HELP},
 };
 
 static void test_refused(void)
@@ -567,17 +585,29 @@ static void test_help(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_defaults_root),	 CHECK_CASE(test_defaults_user),
-	CHECK_CASE(test_many_cpus),	 CHECK_CASE(test_cgroup_default),
-	CHECK_CASE(test_limits),	 CHECK_CASE(test_mem_limit_least),
-	CHECK_CASE(test_root_directory), CHECK_CASE(test_comp),
-	CHECK_CASE(test_flags),		 CHECK_CASE(test_ignored),
-	CHECK_CASE(test_operands),	 CHECK_CASE(test_hints),
-	CHECK_CASE(test_letters),	 CHECK_CASE(test_mount_helper),
-	CHECK_CASE(test_tmpfs_words),	 CHECK_CASE(test_tmpfs_words_of_users),
-	CHECK_CASE(test_refused),	 CHECK_CASE(test_not_supported),
-	CHECK_CASE(test_comp_refused),	 CHECK_CASE(test_long_values),
-	CHECK_CASE(test_mount_string),	 CHECK_CASE(test_mount_string_room),
+	CHECK_CASE(test_defaults_root),
+	CHECK_CASE(test_defaults_user),
+	CHECK_CASE(test_many_cpus),
+	CHECK_CASE(test_cgroup_default),
+	CHECK_CASE(test_limits),
+	CHECK_CASE(test_mem_limit_least),
+	CHECK_CASE(test_root_directory),
+	CHECK_CASE(test_comp),
+	CHECK_CASE(test_flags),
+	CHECK_CASE(test_ignored),
+	CHECK_CASE(test_operands),
+	CHECK_CASE(test_hints),
+	CHECK_CASE(test_letters),
+	CHECK_CASE(test_mount_helper),
+	CHECK_CASE(test_tmpfs_words),
+	CHECK_CASE(test_tmpfs_words_of_users),
+	CHECK_CASE(test_remount),
+	CHECK_CASE(test_refused),
+	CHECK_CASE(test_not_supported),
+	CHECK_CASE(test_comp_refused),
+	CHECK_CASE(test_long_values),
+	CHECK_CASE(test_mount_string),
+	CHECK_CASE(test_mount_string_room),
 	CHECK_CASE(test_help),
 };
 
