@@ -37,7 +37,7 @@ struct zsfs;
 #define DIRENT_SIZE 20u
 /* Cookies 1 and 2 are "." and "..". */
 #define FIRST_COOKIE 3u
-#define COOKIE_BITS  31
+#define COOKIE_BITS  27
 #define END_COOKIE   (UINT64_C(1) << COOKIE_BITS)
 #define MAX_ENTRIES  (END_COOKIE - FIRST_COOKIE - 1)
 
@@ -80,7 +80,7 @@ struct dir_reader {
  */
 struct dir_reader dentry_seek(const struct zinode *dir, uint64_t off);
 
-/* The offset behind the entry at @cookie: above 2, and below 2^62. */
+/* The offset behind the entry at @cookie: above 2, and below 2^54. */
 uint64_t dentry_offset(const struct dir_reader *r, uint64_t cookie);
 
 /* The entry after @r->at, which then is at it; NULL at the end. */

@@ -6,10 +6,19 @@
  * so nothing is kept between requests, and opening a directory is none. A reply
  * of readdirplus adds to nlookup of every entry in it, all in one transaction,
  * so its size is bounded by the undo log.
+ *
+ * The lowest bits of an offset count how far the names up to there fill the
+ * last page of a cached listing in the kernel. When a listing ends with a full
+ * page, Linux takes the end of that cache for the end of the directory at any
+ * offset that is not in the cache, so that a reader who began before a change
+ * would lose the rest. Such a listing ends with a reply that is too short for
+ * an entry and not empty: it ends the reader, but the kernel does not keep the
+ * listing.
  */
 #include "ops.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
 #include <string.h>
 
 #include "request.h"
@@ -18,16 +27,30 @@
 #define MAX_REPLY	  (ZSFS_REPLY_SIZE - 64u)
 #define MAX_REPLY_ENTRIES 512u
 
+#define FILL_BITS 9 /* of 8 bytes each */
+#define FILL_MASK ((1u << FILL_BITS) - 1)
+#define FILL_SIZE 4096u
+
 struct listing {
 	fuse_req_t req;
 	struct tx *tx;
 	bool plus;
 	char *buf;
 	size_t size, used;
+	unsigned fill; /* bytes in the last page of the kernel's cache */
 	unsigned entries;
 	unsigned nr_seen; /* inodes that the reply makes known to the kernel */
 	struct zinode *seen[MAX_REPLY_ENTRIES];
 };
+
+/* The kernel begins another page where an entry does not fit any more. */
+static unsigned fill_with(unsigned fill, const char *name)
+{
+	unsigned len =
+		(unsigned)FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + strlen(name));
+
+	return fill + len > FILL_SIZE ? len : (fill + len) % FILL_SIZE;
+}
 
 /* Put one entry in; false when it does not fit any more. */
 static bool put(struct listing *l, const char *name,
@@ -35,16 +58,17 @@ static bool put(struct listing *l, const char *name,
 {
 	char *at = l->buf + l->used;
 	size_t left = l->size - l->used, n;
+	unsigned fill = fill_with(l->fill, name);
+	off_t off = (off_t)(next << FILL_BITS | fill / 8);
 
 	if (l->plus)
-		n = fuse_add_direntry_plus(l->req, at, left, name, e,
-					   (off_t)next);
+		n = fuse_add_direntry_plus(l->req, at, left, name, e, off);
 	else
-		n = fuse_add_direntry(l->req, at, left, name, &e->attr,
-				      (off_t)next);
+		n = fuse_add_direntry(l->req, at, left, name, &e->attr, off);
 	if (n > left)
 		return false;
 	l->used += n;
+	l->fill = fill;
 	return true;
 }
 
@@ -166,16 +190,21 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	l.buf = (char *)th->stage_buf;
 	l.size = size < MAX_REPLY ? size : MAX_REPLY;
 	l.used = 0;
+	l.fill = (unsigned)((uint64_t)off & FILL_MASK) * 8;
 	l.entries = 0;
 	l.nr_seen = 0;
 
 	if (vfile_is(ino))
-		list_virtual(&l, ino, (uint64_t)off);
+		list_virtual(&l, ino, (uint64_t)off >> FILL_BITS);
 	else
-		err = list_dir(&l, ino, (uint64_t)off);
+		err = list_dir(&l, ino, (uint64_t)off >> FILL_BITS);
 	if (err) {
 		reply_abort(req, l.tx, err);
 		return;
+	}
+	if (!l.used && !l.fill) {
+		memset(l.buf, 0, 8);
+		l.used = 8;
 	}
 	fuse_reply_buf(req, l.buf, l.used);
 	tx_commit(l.tx);

@@ -248,7 +248,7 @@ static struct dentry *read_on(uint64_t *off)
 
 	if (d) {
 		*off = dentry_offset(&r, d->cookie);
-		CHECK(*off < UINT64_C(1) << 62 && *off > 2);
+		CHECK(*off < UINT64_C(1) << 54 && *off > 2);
 	}
 	return d;
 }
