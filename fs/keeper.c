@@ -74,18 +74,20 @@ static void wait_for_news(struct keeper *kp, int msecs)
 {
 	/* Whoever serves notices itself that the mount is gone. */
 	bool look = !kp->active && !kp->lost_since && !keep_get(&kp->k->over);
-	struct pollfd fds[3] = {
+	struct pollfd fds[4] = {
 		{kp->signals, POLLIN, 0},
 		{kp->k->wake_fd, POLLIN, 0},
 		{look ? kp->k->fuse_fd : -1, 0, 0},
+		{kp->witness, POLLIN, 0},
 	};
 	uint64_t n;
 
-	if (poll(fds, 3, msecs) > 0 && fds[1].revents)
+	if (poll(fds, 4, msecs) > 0 && fds[1].revents)
 		n = (uint64_t)read(kp->k->wake_fd, &n, sizeof(n));
 	if (fds[2].revents & POLLERR)
 		keep_set(&kp->k->lost, kp->k->connection);
 	read_signals(kp);
+	keeper_namespace_step(kp, fds[3].revents);
 }
 
 static int timeout_of(const struct keeper *kp)
@@ -154,6 +156,8 @@ static void wait_for_end(struct keeper *kp)
 static int keep_going(struct keeper *kp)
 {
 	kp->settled = true;
+	if (!kp->over && !kp->ending)
+		keeper_watch_namespace(kp);
 	keeper_need_standby(kp);
 	while (!kp->over && !kp->ending)
 		look_around(kp);
@@ -186,6 +190,7 @@ static void init_keeper(struct keeper *kp, struct keep *k)
 		.k = k,
 		.place.mountpoint = k->mountpoint,
 		.reconnect.mount = -1,
+		.witness = -1,
 	};
 	memcpy(kp->place.dev, k->dev, sizeof(kp->place.dev));
 	replace_init(&kp->replace, k);

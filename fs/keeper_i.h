@@ -38,6 +38,10 @@ struct keeper {
 	bool over;	      /* leave the loop */
 	int status;	      /* exit code then */
 	struct replace replace;
+	/* Others in the mount namespace (keeper_namespace.c). */
+	int witness; /* pidfd, below 0 = we stay, or have left */
+	bool moving; /* we have left, and the worker has not */
+	pid_t moved; /* the worker that was sent off, 0 = none */
 	/* A new connection (keeper_reconnect.c). */
 	struct reconnect reconnect;
 	uint64_t lost_since; /* clock_ms(), 0 = the connection stands */
@@ -70,6 +74,11 @@ void keeper_need_standby(struct keeper *kp);
 bool keeper_lacks_standby(const struct keeper *kp);
 /* Standbys work again: no pauses before the next. */
 void keeper_no_failures(struct keeper *kp);
+
+/* From now on, leave the mount namespace when nobody else is in it. */
+void keeper_watch_namespace(struct keeper *kp);
+/* Take the next step of that, if there is one. */
+void keeper_namespace_step(struct keeper *kp, bool witness_ended);
 
 /*
  * If the connection was lost: end when it was an unmount, else take the next

@@ -393,3 +393,43 @@ group_is_empty() {
 	done
 	same $rc 0
 }
+
+# Processes of zsfs for $M, in whatever mount namespace.
+served() {
+	[ -n "$(processes_of "$M")" ]
+}
+
+not_served() {
+	! served
+}
+
+in_namespace() {
+	timeout 60 unshare -m --propagation private bash -c "$1" 3>&- 4>&-
+}
+
+@test "mount: it ends with the mount namespace that it is in" {
+	root_only
+	zsfs_only
+	in_namespace '"$ZSFS" "$M" && echo hi >"$M/f" && sleep 0.5 && cat "$M/f"'
+	poll 10 not_served
+}
+
+@test "mount: a namespace that something holds keeps its mount" {
+	root_only
+	zsfs_only
+	mkdir "$T/ns"
+	mount --bind "$T/ns" "$T/ns"
+	mount --make-private "$T/ns"
+	touch "$T/ns/mnt"
+	on_teardown "umount $T/ns/mnt; umount $T/ns"
+	timeout 60 unshare --mount="$T/ns/mnt" --propagation private bash -c \
+		'"$ZSFS" "$M" && echo kept >"$M/f"' 3>&- 4>&-
+	sleep 1
+	same "$(nsenter --mount="$T/ns/mnt" cat "$M/f")" kept
+	served
+	# A worker's death out there is survived as any other.
+	kill -9 $(processes_named zsfs-worker "$M")
+	same "$(nsenter --mount="$T/ns/mnt" cat "$M/f")" kept
+	umount "$T/ns/mnt"
+	poll 10 not_served
+}
