@@ -304,7 +304,7 @@ static int check_entry(struct zsfs *fs, const struct zinode *dir,
 		what = "it is not found by its name";
 	if (!what)
 		return 0;
-	snprintf(msg, size, "directory %lu: entry %lu: %s", inode_ino(dir),
+	snprintf(msg, size, "directory %lu: entry %lu: %s", inode_number(dir),
 		 cookie, what);
 	return -EUCLEAN;
 }
@@ -341,6 +341,6 @@ int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 	snprintf(msg, size,
 		 "directory %lu: %lu entries by count, %lu by cookie, %lu in "
 		 "chains, size %lu",
-		 inode_ino(dir), dir->dir.nr_entries, n, chained, dir->size);
+		 inode_number(dir), dir->dir.nr_entries, n, chained, dir->size);
 	return -EUCLEAN;
 }

@@ -43,7 +43,7 @@ static void report_bad_block(struct tx *tx, const struct zinode *i,
 		zsfs_stat_bump(tx->th, ST_CORRUPT);
 		zsfs_log_ratelimited(
 			LOG_ERR, "inode %lu block %lu: content does not verify",
-			inode_nodeid(tx->fs, i), block);
+			inode_number(i), block);
 	}
 }
 
@@ -363,7 +363,7 @@ static void report_lost_write(struct tx *tx, const struct zinode *i,
 		LOG_ERR,
 		"inode %lu: no room for a write to its shared mapping at "
 		"offset %lu",
-		inode_nodeid(tx->fs, i), off);
+		inode_number(i), off);
 }
 
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,

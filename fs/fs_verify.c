@@ -22,6 +22,7 @@ struct check {
 	size_t size;
 	struct numbers links;	/* ino of each entry's inode */
 	struct numbers subdirs; /* ino of the directory, one per subdirectory */
+	struct numbers gens;	/* of each inode that is not being reaped */
 	uint8_t *handles;	/* bitmap: each handle a slot names */
 	size_t handle_max;	/* bytes of it */
 	uint64_t nr_handles;
@@ -125,7 +126,8 @@ static int check_table(struct check *c, const struct zinode *i,
 	int err = table_for_each_node(t, count_node, c);
 
 	if (err == -EUCLEAN)
-		return fail(c, "inode %lu: a table counts wrong", inode_ino(i));
+		return fail(c, "inode %lu: a table counts wrong",
+			    inode_number(i));
 	return err;
 }
 
@@ -158,13 +160,13 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 	if (!slot_is_obj(slot)) {
 		if (slot_is_tagged(slot) && slot != slot_tagged(SLOT_ZERO, 0))
 			return fail(c, "inode %lu block %lu: slot %lx",
-				    inode_ino(i), block, slot);
+				    inode_number(i), block, slot);
 		c->stat[ST_SAME]++;
 		return 0;
 	}
 	if (!zs_obj_info(c->fs->pool, slot_handle(slot), &info))
 		return fail(c, "inode %lu block %lu: handle %u is not live",
-			    inode_ino(i), block, slot_handle(slot));
+			    inode_number(i), block, slot_handle(slot));
 	c->stat[ST_OBJS]++;
 	c->stat[ST_COMPR_BYTES] += info.size;
 	c->stat[ST_HUGE] += info.tag == ZCOMP_RAW;
@@ -183,14 +185,14 @@ static int check_file(struct check *c, const struct zinode *i, bool reaping)
 			err = gone_on_long_enough(c);
 		if (!err && !reaping && idx >= end)
 			err = fail(c, "inode %lu: block %lu behind its end",
-				   inode_ino(i), idx);
+				   inode_number(i), idx);
 	}
 	if (err || reaping)
 		return err;
 	c->stat[ST_BLOCKS] += (int64_t)n;
 	if (n != i->blocks)
 		return fail(c, "inode %lu: %lu blocks, counted %lu",
-			    inode_ino(i), i->blocks, n);
+			    inode_number(i), i->blocks, n);
 	return 0;
 }
 
@@ -203,16 +205,16 @@ static int check_entry(struct check *c, const struct zinode *dir,
 	count_slab(c, sizeof(*d) + d->name_len);
 	if (!slab_inode_valid(c->fs->arena, i) || i->magic != INODE_MAGIC)
 		return fail(c, "directory %lu: entry %.*s leads nowhere",
-			    inode_ino(dir), d->name_len, d->name);
+			    inode_number(dir), d->name_len, d->name);
 	if (d->type != (i->mode & S_IFMT) >> 12)
 		return fail(c, "directory %lu: entry %.*s has a wrong type",
-			    inode_ino(dir), d->name_len, d->name);
+			    inode_number(dir), d->name_len, d->name);
 	err = add_number(&c->links, d->ino);
 	if (err || !S_ISDIR(i->mode))
 		return err;
 	if (i->dir.parent != inode_ino(dir))
 		return fail(c, "directory %lu: its parent is not %lu", d->ino,
-			    inode_ino(dir));
+			    inode_number(dir));
 	return add_number(&c->subdirs, inode_ino(dir));
 }
 
@@ -241,6 +243,17 @@ static bool on_reap_list(const struct zsfs *fs, const struct zinode *i)
 	return false;
 }
 
+/* What an inode has for all its life. */
+static int check_identity(struct check *c, const struct zinode *i)
+{
+	if (i->gen == 0 || i->gen > c->fs->super->last_gen)
+		return fail(c, "inode at %p: its number is %lu",
+			    (const void *)i, i->gen);
+	if (i->btime.nsec > 999999999)
+		return fail(c, "inode %lu: born at no time", i->gen);
+	return add_number(&c->gens, i->gen);
+}
+
 static int check_inode(void *obj, void *arg)
 {
 	const struct zinode *i = obj;
@@ -251,13 +264,18 @@ static int check_inode(void *obj, void *arg)
 	if (gone_on_long_enough(c))
 		return -EAGAIN;
 	if (i->magic != INODE_MAGIC)
-		return fail(c, "inode %lu: bad magic", inode_ino(i));
+		return fail(c, "inode %lu: bad magic", inode_number(i));
 	if (reaping && !on_reap_list(c->fs, i))
-		return fail(c, "inode %lu: nothing holds it", inode_ino(i));
-	if (!reaping)
-		c->stat[ST_INODES]++;
-	else
+		return fail(c, "inode %lu: nothing holds it", inode_number(i));
+	if (reaping) {
 		c->reaping++;
+	} else {
+		int err = check_identity(c, i);
+
+		if (err)
+			return err;
+		c->stat[ST_INODES]++;
+	}
 	if (S_ISREG(i->mode))
 		return check_file(c, i, reaping);
 	if (S_ISDIR(i->mode))
@@ -268,6 +286,15 @@ static int check_inode(void *obj, void *arg)
 }
 
 /* ---- totals ---- */
+
+static int check_numbers(struct check *c)
+{
+	for (size_t k = 1; k < c->gens.n; k++)
+		if (c->gens.v[k] == c->gens.v[k - 1])
+			return fail(c, "two inodes have number %lu",
+				    c->gens.v[k]);
+	return 0;
+}
 
 static int check_links(void *obj, void *arg)
 {
@@ -280,11 +307,11 @@ static int check_links(void *obj, void *arg)
 	if (S_ISDIR(i->mode) && (names || root))
 		want = 2 + count_number(&c->subdirs, inode_ino(i));
 	if (S_ISDIR(i->mode) && names > 1)
-		return fail(c, "directory %lu has %lu names", inode_ino(i),
+		return fail(c, "directory %lu has %lu names", inode_number(i),
 			    names);
 	if (i->nlink != want)
-		return fail(c, "inode %lu: %u links, counted %lu", inode_ino(i),
-			    i->nlink, want);
+		return fail(c, "inode %lu: %u links, counted %lu",
+			    inode_number(i), i->nlink, want);
 	return 0;
 }
 
@@ -299,7 +326,7 @@ static int check_reachable(void *obj, void *arg)
 	for (uint64_t n = 0; (uint64_t)(uintptr_t)i != root; n++) {
 		if (n > c->slabs[SLAB_INODE])
 			return fail(c, "directory %lu is not under the root",
-				    inode_ino(obj));
+				    inode_number(obj));
 		i = inode_at(i->dir.parent);
 	}
 	return 0;
@@ -385,6 +412,9 @@ static int check_all(struct check *c)
 		err = slab_for_each_inode(a, check_inode, c);
 	sort_numbers(&c->links);
 	sort_numbers(&c->subdirs);
+	sort_numbers(&c->gens);
+	if (!err)
+		err = check_numbers(c);
 	if (!err)
 		err = slab_for_each_inode(a, check_links, c);
 	if (!err)
@@ -413,6 +443,7 @@ static int check_and_free(struct check *c)
 		snprintf(c->msg, c->size, "no memory for the check");
 	free(c->links.v);
 	free(c->subdirs.v);
+	free(c->gens.v);
 	free(c->handles);
 	return err;
 }

@@ -57,9 +57,9 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	i->uid = uid;
 	i->gid = gid;
 	i->rdev = rdev;
-	i->gen = (uint32_t)__atomic_add_fetch(&tx->fs->super->next_gen, 1,
-					      __ATOMIC_RELAXED);
-	i->atime = i->mtime = i->ctime = ztime_now();
+	i->gen = __atomic_add_fetch(&tx->fs->super->last_gen, 1,
+				    __ATOMIC_RELAXED);
+	i->btime = i->atime = i->mtime = i->ctime = ztime_now();
 	if (S_ISDIR(mode)) {
 		i->dir.nr_buckets = 1;
 		i->dir.next_cookie = FIRST_COOKIE;
@@ -118,7 +118,7 @@ static struct timespec to_timespec(const struct ztime *t)
 void inode_stat(const struct zsfs *fs, const struct zinode *i, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
-	st->st_ino = inode_nodeid(fs, i);
+	st->st_ino = inode_number(i);
 	st->st_mode = i->mode;
 	st->st_nlink = i->nlink;
 	st->st_uid = i->uid;

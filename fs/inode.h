@@ -4,11 +4,13 @@
  *
  * Three names of one thing:
  *   address  of struct zinode in the arena
- *   ino      (address - ARENA_BASE) / 32: st_ino and the FUSE nodeid; only the
- *            root is known to the kernel as nodeid 1. Because it is derived
- *            from the address, no table is needed to resolve it.
- *   gen      taken from a counter that never goes back, so that ino + gen is
- *            never used twice
+ *   ino      (address - ARENA_BASE) / 32: the FUSE nodeid; only the root is
+ *            known to the kernel as nodeid 1. Because it is derived from the
+ *            address, no table is needed to resolve it.
+ *   gen      the inode's number, from a counter of 64 bits that never goes
+ *            back: st_ino, which is never used again, as on tmpfs, and the
+ *            FUSE generation, so that ino + gen is never used twice. The root
+ *            is the first, 1.
  *
  * Life: an inode lives while nlink > 0 or nlookup > 0. nlookup is what the
  * kernel knows of it (LOOKUP adds, FORGET takes away). nlookup, and the step
@@ -41,14 +43,16 @@ struct ztime {
 struct zinode {
 	uint64_t magic;
 	uint64_t nlookup; /* counter lock */
+	uint64_t gen;
+	struct ztime btime; /* of birth; never changes, as gen */
 	uint32_t mode;
 	uint32_t nlink;
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t rdev;
-	uint32_t gen;
-	uint64_t size;   /* bytes; directories: entries * DIRENT_SIZE */
-	uint64_t blocks; /* blocks held, in ZSFS_BLOCK_SIZE */
+	uint32_t pad;
+	uint64_t size;	    /* bytes; directories: entries * DIRENT_SIZE */
+	uint64_t blocks;    /* blocks held, in ZSFS_BLOCK_SIZE */
 	struct ztime atime; /* sec by single stores under the shared lock */
 	struct ztime mtime;
 	struct ztime ctime;
@@ -91,8 +95,14 @@ static inline struct zinode *inode_at(uint64_t ino)
  */
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid);
 
-/* st_ino: as inode_ino(), 1 for the root. */
+/* As inode_ino(), ROOT_NODEID for the root. */
 uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i);
+
+/* st_ino. Needs no lock where a name or a look-up count keeps the inode. */
+static inline uint64_t inode_number(const struct zinode *i)
+{
+	return i->gen;
+}
 
 /*
  * A new inode of @mode owned by @uid and @gid, all times now, nlink 0, not
@@ -111,8 +121,7 @@ void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
 /* Change nlookup; the caller holds the counter lock. */
 void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta);
 
-void inode_stat(const struct zsfs *fs, const struct zinode *i,
-		struct stat *st);
+void inode_stat(const struct zsfs *fs, const struct zinode *i, struct stat *st);
 
 struct ztime ztime_now(void);
 

@@ -76,19 +76,16 @@ static bool put(struct listing *l, const char *name,
 static bool put_dots(struct listing *l, const struct zinode *dir,
 		     const struct dir_reader *r)
 {
-	const struct zsfs *fs = l->tx->fs;
 	struct fuse_entry_param e = {.attr.st_mode = S_IFDIR};
 
 	if (r->at < 1) {
-		e.attr.st_ino = inode_nodeid(fs, dir);
+		e.attr.st_ino = inode_number(dir);
 		if (!put(l, ".", &e, dentry_offset(r, 1)))
 			return false;
 	}
 	if (r->at < 2) {
-		e.attr.st_ino =
-			dir->dir.parent
-				? inode_nodeid(fs, inode_at(dir->dir.parent))
-				: e.attr.st_ino;
+		e.attr.st_ino = inode_number(
+			dir->dir.parent ? inode_at(dir->dir.parent) : dir);
 		if (!put(l, "..", &e, dentry_offset(r, 2)))
 			return false;
 	}
@@ -97,7 +94,7 @@ static bool put_dots(struct listing *l, const struct zinode *dir,
 
 static void entry_stat(const struct dentry *d, struct stat *st)
 {
-	st->st_ino = d->ino;
+	st->st_ino = inode_number(inode_at(d->ino));
 	st->st_mode = (mode_t)d->type << 12;
 }
 

@@ -91,7 +91,7 @@ struct zsfs_super {
 	uint32_t inode_size;
 	uint32_t slot_size;
 	uint64_t root;	    /* address of the root directory's inode */
-	uint64_t next_gen;  /* generation of the next inode; atomic */
+	uint64_t last_gen;  /* generation of the last inode; atomic */
 	uint64_t reap_head; /* inodes with blocks to free; zsfs.reap_lock */
 	uint64_t snap_head; /* snapshots of virtual files; zsfs.snap_lock */
 	uint64_t seed;	    /* of the directories' name hash */

@@ -258,6 +258,25 @@ owner() { stat -c %u:%g "$1"; }
 	same "$(stat -f -c '%S %l' .)" "4096 255"
 }
 
+@test "attrs: no inode number is used again" {
+	same "$(stat -c %i .)" 1
+	for k in 1 2 3 4 5 6 7 8; do
+		echo >f && stat -c %i f && rm f
+		mkdir d && stat -c %i d && rmdir d
+		ln -s x s && stat -c %i s && rm s
+		touch g h && stat -c %i g h && mv g h && rm h
+		echo >"l$k" && stat -c %i "l$k"
+	done >"$T/numbers"
+	same "$(sort -u "$T/numbers" | wc -l)" 48
+	# What lives keeps its number, under any name and in listings.
+	mv l1 m && ln m n
+	drop_cache
+	same "$(stat -c %i m n)" "$(sed -n '6p;6p' "$T/numbers")"
+	same "$(find . -inum "$(sed -n 6p "$T/numbers")" | sort | xargs)" "./m ./n"
+	# shellcheck disable=SC2012
+	same "$(ls -i l2 | cut -d ' ' -f 1)" "$(sed -n 12p "$T/numbers")"
+}
+
 @test "attrs: a directory's link count is right while others look at it" {
 	timeout 60 "$PYTHON" - "$M" <<-'END'
 		import multiprocessing, os, sys, time

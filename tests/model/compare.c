@@ -48,6 +48,8 @@ const char *compare_stat(const struct minode *i, const struct stat *st)
 
 	if (S_ISDIR(i->mode))
 		size = i->nr_entries * DIRENT_SIZE;
+	if (i->number && st->st_ino != i->number)
+		return "number";
 	if (st->st_mode != i->mode)
 		return "mode";
 	if (st->st_nlink != i->nlink)
@@ -77,6 +79,8 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 
 	inode_stat(c->fs, zi, &st);
 	what = compare_stat(i, &st);
+	if (!what && (zi->btime.sec < 1000000000 || zi->btime.nsec > 999999999))
+		what = "birth";
 	if (!what && i->id != MODEL_ROOT && zi->nlookup != i->nlookup)
 		what = "lookups";
 	if (!what)

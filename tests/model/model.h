@@ -36,22 +36,24 @@ struct mentry {
 struct minode {
 	unsigned id;
 	uint64_t nodeid;  /* the real one; 0 = not known */
+	uint64_t number;  /* the real st_ino; 0 = not known */
 	uint64_t nlookup; /* how often the kernel would have looked it up */
 	uint32_t mode, nlink, uid, gid, rdev;
-	uint64_t size;       /* bytes, names, or length of the target */
-	int64_t atime, mtime; /* seconds; -1 = set by the clock */
+	uint64_t size;	       /* bytes, names, or length of the target */
+	int64_t atime, mtime;  /* seconds; -1 = set by the clock */
 	struct mblock *blocks; /* by index */
 	size_t nr_blocks, room_blocks;
 	struct mentry *entries;
 	size_t nr_entries, room_entries;
 	unsigned parent; /* of a directory */
-	char *target;    /* of a symlink */
+	char *target;	 /* of a symlink */
 };
 
 struct model {
 	struct minode **inodes; /* by id; NULL = not in use */
 	unsigned nr_ids;
-	uint64_t max_blocks; /* 0 = no limit */
+	uint64_t last_number; /* st_ino of the inode that was made last */
+	uint64_t max_blocks;  /* 0 = no limit */
 	uint64_t max_inodes;
 	uint64_t used_blocks;
 	uint64_t used_inodes;
@@ -104,8 +106,7 @@ void model_kill_priv(struct minode *i);
 
 /* Position of a name, or -1. */
 long model_find(const struct minode *dir, const char *name);
-int model_lookup(struct model *m, unsigned dir, const char *name,
-		 unsigned *id);
+int model_lookup(struct model *m, unsigned dir, const char *name, unsigned *id);
 int model_make(struct model *m, unsigned dir, const char *name,
 	       const struct mspec *spec, unsigned *id);
 int model_link(struct model *m, unsigned id, unsigned dir, const char *name);

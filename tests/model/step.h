@@ -39,17 +39,17 @@ enum step_op {
 	STEP_NR,
 };
 
-#define STEP_NAME_ROOM   264
+#define STEP_NAME_ROOM	 264
 #define STEP_TARGET_ROOM 4200
-#define STEP_MAX_OUT     (ZSFS_MAX_WRITE + 4096)
+#define STEP_MAX_OUT	 (ZSFS_MAX_WRITE + 4096)
 
 struct step {
 	enum step_op op;
-	unsigned id; /* inode, or directory of `name` */
+	unsigned id;  /* inode, or directory of `name` */
 	unsigned id2; /* directory of `name2` */
 	char name[STEP_NAME_ROOM];
 	char name2[STEP_NAME_ROOM];
-	unsigned flags; /* rename flags, kill_priv, hole, codec number */
+	unsigned flags;	   /* rename flags, kill_priv, hole, codec number */
 	struct mspec spec; /* spec.target: length in `size`, not the text */
 	struct mattr attr;
 	uint64_t off;
@@ -61,7 +61,8 @@ struct step {
 /* What the real file system said; for the model and for the log. */
 struct step_result {
 	int64_t err;
-	uint64_t value; /* nodeid, bytes done, or offset found */
+	uint64_t value;	 /* nodeid, bytes done, or offset found */
+	uint64_t number; /* st_ino, with a nodeid */
 };
 
 struct step_out {
@@ -76,15 +77,15 @@ struct step_out {
 
 struct draw {
 	struct rng rng;
-	unsigned nr_names;    /* beside the few that are used all the time */
-	size_t max_write;     /* bytes, at most ZSFS_MAX_WRITE */
-	uint64_t max_blocks;  /* rather delete than write above this */
-	uint64_t max_inodes;  /* and rather than create */
-	unsigned noise;       /* percent of writes that do not compress */
+	unsigned nr_names;   /* beside the few that are used all the time */
+	size_t max_write;    /* bytes, at most ZSFS_MAX_WRITE */
+	uint64_t max_blocks; /* rather delete than write above this */
+	uint64_t max_inodes; /* and rather than create */
+	unsigned noise;	     /* percent of writes that do not compress */
 	unsigned phase; /* steps for which it grows or shrinks, on average */
-	bool hoard;     /* cut and delete nothing while growing */
-	bool far;   /* offsets up to 2^63 */
-	bool whole; /* the whole file system: virtual files and settings */
+	bool hoard;	/* cut and delete nothing while growing */
+	bool far;	/* offsets up to 2^63 */
+	bool whole;	/* the whole file system: virtual files and settings */
 	bool one_codec; /* as it was mounted */
 	bool shrinking; /* state */
 };

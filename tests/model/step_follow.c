@@ -69,6 +69,11 @@ static int follow_make(struct follow *f)
 		return err;
 	if (model_by_nodeid(f->m, f->out->res->value) != MODEL_NO_ID)
 		return wrong(f, "the new nodeid is in use");
+	if (f->out->res->number <= f->m->last_number)
+		return wrong(f, "number %" PRIu64 " was used before",
+			     f->out->res->number);
+	f->m->last_number = f->out->res->number;
+	model_get(f->m, id)->number = f->out->res->number;
 	model_get(f->m, id)->nodeid = f->out->res->value;
 	return 0;
 }
@@ -168,8 +173,8 @@ static int follow_readlink(struct follow *f)
 
 	if (!i->target)
 		return -EINVAL;
-	if (f->out->buf && (f->out->len != i->size ||
-			    memcmp(f->out->buf, i->target, i->size)))
+	if (f->out->buf &&
+	    (f->out->len != i->size || memcmp(f->out->buf, i->target, i->size)))
 		return wrong(f, "wrong target");
 	return 0;
 }
@@ -262,7 +267,8 @@ int step_follow(struct model *m, const struct step *s,
 		const struct step_out *out, unsigned allow, char *msg,
 		size_t size)
 {
-	struct follow f = {.m = m, .s = s, .out = out, .msg = msg, .size = size};
+	struct follow f = {
+		.m = m, .s = s, .out = out, .msg = msg, .size = size};
 	int64_t real = out->res->err;
 	int err;
 
@@ -292,15 +298,15 @@ const char *step_op_name(enum step_op op)
 {
 	static const char *const names[STEP_NR] = {
 		[STEP_LOOKUP] = "lookup",     [STEP_FORGET] = "forget",
-		[STEP_MAKE] = "make",         [STEP_LINK] = "link",
+		[STEP_MAKE] = "make",	      [STEP_LINK] = "link",
 		[STEP_UNLINK] = "unlink",     [STEP_RMDIR] = "rmdir",
 		[STEP_RENAME] = "rename",     [STEP_WRITE] = "write",
-		[STEP_READ] = "read",         [STEP_TRUNCATE] = "truncate",
+		[STEP_READ] = "read",	      [STEP_TRUNCATE] = "truncate",
 		[STEP_CHANGE] = "change",     [STEP_GETATTR] = "getattr",
 		[STEP_READLINK] = "readlink", [STEP_SEEK] = "seek",
 		[STEP_READDIR] = "readdir",   [STEP_VLOOKUP] = "vlookup",
 		[STEP_VFORGET] = "vforget",   [STEP_COMPACT] = "compact",
-		[STEP_TRIM] = "trim",         [STEP_CODEC] = "codec",
+		[STEP_TRIM] = "trim",	      [STEP_CODEC] = "codec",
 	};
 
 	return names[op];
@@ -309,8 +315,9 @@ const char *step_op_name(enum step_op op)
 void step_print(const struct step *s, char *buf, size_t size)
 {
 	snprintf(buf, size,
-		 "%s(id %u, \"%.20s\", id %u, \"%.20s\", flags %u, mode %o, set %x, size %" PRIu64
-		 ", off %" PRIu64 ", seed %" PRIx64 "%s)",
+		 "%s(id %u, \"%.20s\", id %u, \"%.20s\", flags %u, mode %o, "
+		 "set %x, size %" PRIu64 ", off %" PRIu64 ", seed %" PRIx64
+		 "%s)",
 		 step_op_name(s->op), s->id, s->name, s->id2, s->name2,
 		 s->flags, s->spec.mode, s->attr.set,
 		 s->op == STEP_TRUNCATE ? s->attr.size : s->size, s->off,

@@ -28,6 +28,7 @@ static void result(struct run *r, uint64_t value)
 static void found(struct run *r, const struct zinode *i)
 {
 	result(r, inode_nodeid(r->fs, i));
+	r->out->res->number = inode_number(i);
 }
 
 /* Commit or abort, as a request handler does once its reply is recorded. */
