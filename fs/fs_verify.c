@@ -203,7 +203,7 @@ static int check_entry(struct check *c, const struct zinode *dir,
 	int err;
 
 	count_slab(c, sizeof(*d) + d->name_len);
-	if (!slab_inode_valid(c->fs->arena, i) || i->magic != INODE_MAGIC)
+	if (!inode_valid(c->fs, i))
 		return fail(c, "directory %lu: entry %.*s leads nowhere",
 			    inode_number(dir), d->name_len, d->name);
 	if (d->type != (i->mode & S_IFMT) >> 12)

@@ -20,6 +20,12 @@ struct ztime ztime_now(void)
 	return (struct ztime){.sec = ts.tv_sec, .nsec = (uint32_t)ts.tv_nsec};
 }
 
+bool inode_valid(const struct zsfs *fs, const struct zinode *i)
+{
+	return slab_inode_valid(fs->arena, i) &&
+	       __atomic_load_n(&i->magic, __ATOMIC_ACQUIRE) == INODE_MAGIC;
+}
+
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)
 {
 	struct zinode *i;
@@ -29,7 +35,7 @@ struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)
 	if (nodeid >= ARENA_SIZE / INODE_ALIGN)
 		return NULL;
 	i = inode_at(nodeid);
-	return slab_inode_valid(fs->arena, i) ? i : NULL;
+	return inode_valid(fs, i) ? i : NULL;
 }
 
 uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i)
@@ -52,7 +58,6 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 		return err;
 	i = p;
 	memset(&i->nlookup, 0, sizeof(*i) - sizeof(i->magic));
-	__atomic_store_n(&i->magic, INODE_MAGIC, __ATOMIC_RELAXED);
 	i->mode = mode;
 	i->uid = uid;
 	i->gid = gid;
@@ -67,6 +72,12 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	tx_stat(tx, ST_INODES, 1);
 	*out = i;
 	return 0;
+}
+
+void inode_complete(struct tx *tx, struct zinode *i)
+{
+	tx_count_lock(tx, i);
+	__atomic_store_n(&i->magic, INODE_MAGIC, __ATOMIC_RELEASE);
 }
 
 void inode_save(struct tx *tx, struct zinode *i)

@@ -90,8 +90,8 @@ static inline struct zinode *inode_at(uint64_t ino)
 }
 
 /*
- * The inode a nodeid names, NULL when it names none in use. Anything but a
- * nodeid that the kernel holds may be freed at any time after.
+ * The inode a nodeid names, NULL when it names none that is in use and complete.
+ * Anything but a nodeid that the kernel holds may be freed at any time after.
  */
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid);
 
@@ -110,6 +110,15 @@ static inline uint64_t inode_number(const struct zinode *i)
  */
 int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	      uint32_t rdev, struct zinode **out);
+
+/*
+ * The last step of making one: from now on its nodeid resolves, also for whoever
+ * still has the nodeid from the place's last inode. Takes its counter lock, so
+ * that nobody else counts it before the transaction has ended.
+ */
+void inode_complete(struct tx *tx, struct zinode *i);
+/* Is there a complete inode at @i? */
+bool inode_valid(const struct zsfs *fs, const struct zinode *i);
 
 /* Save a whole group of fields before they are changed in place. */
 void inode_save(struct tx *tx, struct zinode *i);

@@ -89,8 +89,7 @@ static int lookup_dot(struct tx *tx, struct zinode *dir, bool up,
 					   {i, LOCK_SHARED}};
 
 		tx_lock(tx, want, 2);
-		if (!slab_inode_valid(tx->fs->arena, dir) ||
-		    dir->magic != INODE_MAGIC)
+		if (!inode_valid(tx->fs, dir))
 			return -ESTALE;
 		if (up) {
 			int err = check_dir(dir);
@@ -98,15 +97,16 @@ static int lookup_dot(struct tx *tx, struct zinode *dir, bool up,
 			if (err)
 				return err;
 			to = inode_at(dir->dir.parent);
-		} else if (!dir->nlink) {
-			return -ESTALE;
 		}
 		if (to == i)
 			break;
 		i = to;
 		tx_unlock(tx);
 	}
+	/* A new inode's lock is not held by who makes it, this one is. */
 	tx_count_lock(tx, i);
+	if (!inode_valid(tx->fs, i) || !i->nlink)
+		return -ESTALE;
 	inode_add_nlookup(tx, i, 1);
 	*out = i;
 	return 0;
@@ -200,6 +200,7 @@ int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
 	if (S_ISDIR(i->mode))
 		inode_set_nlink(tx, dir, dir->nlink + 1);
 	inode_touch_mtime(tx, dir);
+	inode_complete(tx, i);
 	*out = i;
 	return 0;
 }

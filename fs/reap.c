@@ -92,7 +92,6 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first)
 		return err;
 	ghost = p;
 	memset(&ghost->nlookup, 0, sizeof(*ghost) - sizeof(ghost->magic));
-	__atomic_store_n(&ghost->magic, INODE_MAGIC, __ATOMIC_RELAXED);
 	ghost->mode = S_IFREG;
 	if (first == 0) {
 		ghost->file.blocks = i->file.blocks;
@@ -106,6 +105,7 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first)
 		if (err)
 			return err;
 	}
+	inode_complete(tx, ghost);
 	put_on_list(tx, ghost);
 	return 0;
 }
