@@ -30,6 +30,7 @@ int zsfs_readlink(struct tx *tx, uint64_t nodeid, const char **target,
 		return -EINVAL;
 	*target = slab_addr(i->link.target);
 	*len = i->size;
+	inode_touch_atime(tx, i);
 	return 0;
 }
 
@@ -70,7 +71,7 @@ static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
 	if (err)
 		return err;
 	i->size = size;
-	i->mtime = ztime_now();
+	i->mtime = tx_now(tx);
 	return 0;
 }
 
@@ -79,14 +80,15 @@ static struct ztime from_timespec(const struct timespec *ts)
 	return (struct ztime){.sec = ts->tv_sec, .nsec = (uint32_t)ts->tv_nsec};
 }
 
-static void set_times(struct zinode *i, const struct stat *st, unsigned set)
+static void set_times(struct tx *tx, struct zinode *i, const struct stat *st,
+		      unsigned set)
 {
 	if (set & SET_ATIME_NOW)
-		i->atime = ztime_now();
+		i->atime = tx_now(tx);
 	else if (set & SET_ATIME)
 		i->atime = from_timespec(&st->st_atim);
 	if (set & SET_MTIME_NOW)
-		i->mtime = ztime_now();
+		i->mtime = tx_now(tx);
 	else if (set & SET_MTIME)
 		i->mtime = from_timespec(&st->st_mtim);
 }
@@ -121,8 +123,8 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
 	if ((set & SET_KILL_PRIV) && !S_ISDIR(i->mode))
 		inode_kill_priv(i);
-	set_times(i, st, set);
-	i->ctime = ztime_now();
+	set_times(tx, i, st, set);
+	i->ctime = tx_now(tx);
 	*out = i;
 	return 0;
 }

@@ -144,23 +144,6 @@ static int read_range(struct tx *tx, const struct zinode *i, uint8_t *buf,
 	return err;
 }
 
-/* As relatime: when it was not later than the last change, or a day ago. */
-static void touch_atime(struct zsfs *fs, struct zinode *i)
-{
-	struct ztime now;
-	int64_t sec;
-
-	now = ztime_now();
-	sec = __atomic_load_n(&i->atime.sec, __ATOMIC_RELAXED);
-	if (!atime_wanted(fs, false,
-			  sec <= i->mtime.sec || sec <= i->ctime.sec ||
-				  now.sec - sec >= 24 * 60 * 60))
-		return;
-	/* Two words that no invariant ties together: no transaction needed. */
-	__atomic_store_n(&i->atime.nsec, now.nsec, __ATOMIC_RELAXED);
-	__atomic_store_n(&i->atime.sec, now.sec, __ATOMIC_RELAXED);
-}
-
 int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 	      uint64_t off, size_t *done)
 {
@@ -170,16 +153,17 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 	*done = 0;
 	if (err)
 		return err;
-	touch_atime(tx->fs, i);
 	if (off >= i->size)
-		return 0;
-	if (size > i->size - off)
+		size = 0;
+	else if (size > i->size - off)
 		size = i->size - off;
 	err = read_range(tx, i, buf, size, off);
+	if (err)
+		return err;
 	/* Never less: the kernel would take a short read for the end. */
-	if (!err)
-		*done = size;
-	return err;
+	*done = size;
+	inode_touch_atime(tx, i);
+	return 0;
 }
 
 int zsfs_seek(struct tx *tx, uint64_t nodeid, uint64_t off, bool hole,
@@ -404,7 +388,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	}
 	if (off + *done > i->size)
 		i->size = off + *done;
-	i->mtime = i->ctime = ztime_now();
+	i->mtime = i->ctime = tx_now(tx);
 	/* After a late one the kernel only notes that its times are old. */
 	tx->attr_changed = flags & WRITE_CACHE;
 	if (flags & WRITE_KILL_PRIV)

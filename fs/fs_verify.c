@@ -213,8 +213,8 @@ static int check_entry(struct check *c, const struct zinode *dir,
 	if (err || !S_ISDIR(i->mode))
 		return err;
 	if (i->dir.parent != inode_ino(dir))
-		return fail(c, "directory %lu: its parent is not %lu", d->ino,
-			    inode_number(dir));
+		return fail(c, "directory %lu: its parent is not %lu",
+			    inode_number(i), inode_number(dir));
 	return add_number(&c->subdirs, inode_ino(dir));
 }
 

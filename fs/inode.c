@@ -5,20 +5,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "dentry.h"
 #include "tx.h"
 #include "zsfs_i.h"
-
-struct ztime ztime_now(void)
-{
-	struct timespec ts;
-
-	/* The clock the kernel stamps tmpfs files with. */
-	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
-	return (struct ztime){.sec = ts.tv_sec, .nsec = (uint32_t)ts.tv_nsec};
-}
 
 bool inode_valid(const struct zsfs *fs, const struct zinode *i)
 {
@@ -64,7 +54,7 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	i->rdev = rdev;
 	i->gen = __atomic_add_fetch(&tx->fs->super->last_gen, 1,
 				    __ATOMIC_RELAXED);
-	i->btime = i->atime = i->mtime = i->ctime = ztime_now();
+	i->btime = i->atime = i->mtime = i->ctime = tx_now(tx);
 	if (S_ISDIR(mode)) {
 		i->dir.nr_buckets = 1;
 		i->dir.next_cookie = FIRST_COOKIE;
@@ -96,14 +86,44 @@ static void save_time(struct tx *tx, struct ztime *t)
 void inode_touch_ctime(struct tx *tx, struct zinode *i)
 {
 	save_time(tx, &i->ctime);
-	i->ctime = ztime_now();
+	i->ctime = tx_now(tx);
 }
 
 void inode_touch_mtime(struct tx *tx, struct zinode *i)
 {
 	save_time(tx, &i->mtime);
 	save_time(tx, &i->ctime);
-	i->mtime = i->ctime = ztime_now();
+	i->mtime = i->ctime = tx_now(tx);
+}
+
+static bool is_after(const struct ztime *a, const struct ztime *b)
+{
+	return a->sec > b->sec || (a->sec == b->sec && a->nsec > b->nsec);
+}
+
+/* As relatime: when it is not later than the last change, or a day old. */
+static bool atime_is_due(const struct zinode *i)
+{
+	struct ztime was = {
+		.sec = __atomic_load_n(&i->atime.sec, __ATOMIC_RELAXED),
+		.nsec = __atomic_load_n(&i->atime.nsec, __ATOMIC_RELAXED),
+	};
+
+	return !is_after(&was, &i->mtime) || !is_after(&was, &i->ctime) ||
+	       stamp_coarse().sec - was.sec >= 24 * 60 * 60;
+}
+
+void inode_touch_atime(struct tx *tx, struct zinode *i)
+{
+	struct ztime now;
+
+	if (!atime_wanted(tx->fs, S_ISDIR(i->mode), atime_is_due(i)))
+		return;
+	/* Two words that no invariant ties together: no undo needed. */
+	tx_count_lock(tx, i);
+	now = tx_now(tx);
+	__atomic_store_n(&i->atime.nsec, now.nsec, __ATOMIC_RELAXED);
+	__atomic_store_n(&i->atime.sec, now.sec, __ATOMIC_RELAXED);
 }
 
 void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
@@ -126,7 +146,7 @@ static struct timespec to_timespec(const struct ztime *t)
 	return ts;
 }
 
-void inode_stat(const struct zsfs *fs, const struct zinode *i, struct stat *st)
+void inode_stat(const struct zinode *i, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->st_ino = inode_number(i);

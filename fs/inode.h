@@ -26,6 +26,7 @@
 
 #include "arena.h"
 #include "block_table.h"
+#include "stamp.h"
 
 struct tx;
 struct zsfs;
@@ -33,12 +34,6 @@ struct zsfs;
 #define INODE_MAGIC UINT64_C(0x65646f6e69736601) /* odd: see slab_alloc() */
 #define INODE_ALIGN 32u
 #define ROOT_NODEID UINT64_C(1)
-
-struct ztime {
-	int64_t sec;
-	uint32_t nsec;
-	uint32_t pad;
-};
 
 struct zinode {
 	uint64_t magic;
@@ -53,7 +48,7 @@ struct zinode {
 	uint32_t pad;
 	uint64_t size;	    /* bytes; directories: entries * DIRENT_SIZE */
 	uint64_t blocks;    /* blocks held, in ZSFS_BLOCK_SIZE */
-	struct ztime atime; /* sec by single stores under the shared lock */
+	struct ztime atime; /* also under shared and counter lock (reading) */
 	struct ztime mtime;
 	struct ztime ctime;
 	union {
@@ -90,8 +85,9 @@ static inline struct zinode *inode_at(uint64_t ino)
 }
 
 /*
- * The inode a nodeid names, NULL when it names none that is in use and complete.
- * Anything but a nodeid that the kernel holds may be freed at any time after.
+ * The inode a nodeid names, NULL when it names none that is in use and
+ * complete. Anything but a nodeid that the kernel holds may be freed at any
+ * time after.
  */
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid);
 
@@ -112,9 +108,9 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	      uint32_t rdev, struct zinode **out);
 
 /*
- * The last step of making one: from now on its nodeid resolves, also for whoever
- * still has the nodeid from the place's last inode. Takes its counter lock, so
- * that nobody else counts it before the transaction has ended.
+ * The last step of making one: from now on its nodeid resolves, also for
+ * whoever still has the nodeid from the place's last inode. Takes its counter
+ * lock, so that nobody else counts it before the transaction has ended.
  */
 void inode_complete(struct tx *tx, struct zinode *i);
 /* Is there a complete inode at @i? */
@@ -124,14 +120,18 @@ bool inode_valid(const struct zsfs *fs, const struct zinode *i);
 void inode_save(struct tx *tx, struct zinode *i);
 void inode_touch_mtime(struct tx *tx, struct zinode *i); /* and ctime */
 void inode_touch_ctime(struct tx *tx, struct zinode *i);
+/*
+ * Something was read from @i, which is locked shared: a new atime, with
+ * relatime when the old one is not later than the last change, or a day old.
+ * Takes the counter lock.
+ */
+void inode_touch_atime(struct tx *tx, struct zinode *i);
 /* Not to 0: that is for reap_set_nlink(). */
 void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
 
 /* Change nlookup; the caller holds the counter lock. */
 void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta);
 
-void inode_stat(const struct zsfs *fs, const struct zinode *i, struct stat *st);
-
-struct ztime ztime_now(void);
+void inode_stat(const struct zinode *i, struct stat *st);
 
 #endif

@@ -91,7 +91,7 @@ void fill_entry(const struct zsfs *fs, const struct zinode *i,
 		return;
 	e->ino = inode_nodeid(fs, i);
 	e->generation = i->gen;
-	inode_stat(fs, i, &e->attr);
+	inode_stat(i, &e->attr);
 }
 
 void reply_entry(fuse_req_t req, struct tx *tx, const struct zinode *i)

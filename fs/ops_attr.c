@@ -25,7 +25,7 @@ static void reply_attr(fuse_req_t req, struct tx *tx, const struct zinode *i)
 {
 	struct stat st;
 
-	inode_stat(tx->fs, i, &st);
+	inode_stat(i, &st);
 	fuse_reply_attr(req, &st, CACHE_FOREVER);
 	tx_commit(tx);
 }
@@ -52,8 +52,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* `> file` comes as a truncation, which means nothing to a control file. */
 static void setattr_virtual(fuse_req_t req, fuse_ino_t ino, int to_set)
 {
-	int not_truncation = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID |
-			     FUSE_SET_ATTR_GID;
+	int not_truncation =
+		FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
 
 	if (!(to_set & FUSE_SET_ATTR_SIZE) || (to_set & not_truncation))
 		reply_error(req, -EPERM);
@@ -64,8 +64,7 @@ static void setattr_virtual(fuse_req_t req, fuse_ino_t ino, int to_set)
 /* FATTR_KILL_SUIDGID, which libfuse does not show. */
 static bool raw_kill_priv(void)
 {
-	const struct fuse_setattr_in *in =
-		(const void *)(request_header() + 1);
+	const struct fuse_setattr_in *in = (const void *)(request_header() + 1);
 
 	return in->valid & FATTR_KILL_SUIDGID;
 }
@@ -104,8 +103,8 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct tx *tx = tx_begin(request_thread());
 	const char *target;
 	size_t len;
-	int err = vfile_is(ino) ? -EINVAL :
-				  zsfs_readlink(tx, ino, &target, &len);
+	int err =
+		vfile_is(ino) ? -EINVAL : zsfs_readlink(tx, ino, &target, &len);
 
 	if (err) {
 		reply_abort(req, tx, err);

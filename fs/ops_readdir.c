@@ -154,6 +154,8 @@ static int list_dir(struct listing *l, fuse_ino_t ino, uint64_t off)
 			break;
 	}
 	count_seen(l);
+	/* Last: the counter lock of this one may be another. */
+	inode_touch_atime(l->tx, dir);
 	return 0;
 }
 

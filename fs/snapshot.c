@@ -141,7 +141,7 @@ int snapshot_add(struct tx *tx, const struct snapshot_spec *spec,
 		.len = spec->len,
 		.uid = spec->uid,
 		.pages = pages,
-		.time = ztime_now(),
+		.time = tx_now(tx),
 	};
 	memcpy(s->text, spec->text, spec->len);
 	tx_set(tx, &super->snap_head, (uint64_t)(uintptr_t)s);

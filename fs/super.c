@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "crew.h"
 #include "daemon.h"
@@ -196,6 +197,7 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	fs->snap_area = root_at(fs, snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);
 	atime_init(fs);
+	fs->stamp_fd = stamp_open();
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
 	if (!fs->threads)
 		return -ENOMEM;
@@ -220,6 +222,8 @@ void zsfs_close(struct zsfs *fs)
 		free_thread(&fs->threads[i]);
 	free(fs->threads);
 	free_buffers(fs);
+	if (fs->stamp_fd >= 0)
+		close(fs->stamp_fd);
 	destroy_locks(fs);
 	if (fs->threads)
 		atime_destroy(fs);
@@ -259,7 +263,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->inode_limit = p->inode_limit;
 	s->mount_uid = p->owner_uid;
 	s->mount_gid = p->owner_gid;
-	s->created = ztime_now().sec;
+	s->created = stamp_coarse().sec;
 	s->atime = p->atime;
 	s->nodiratime = p->nodiratime;
 	s->atime_is_own = p->atime_is_own;
@@ -331,6 +335,7 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
 
 	if (!fs)
 		return -ENOMEM;
+	fs->stamp_fd = -1;
 	err = arena_create(&ap, &fs->arena);
 	if (err)
 		goto err_close;
@@ -391,6 +396,7 @@ int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
 
 	if (!fs)
 		return -ENOMEM;
+	fs->stamp_fd = -1;
 	fs->keep = keep;
 	fs->bank = bank;
 	err = arena_attach(fd, &fs->arena);

@@ -34,7 +34,7 @@
 enum zsfs_atime {
 	ATIME_RELATIME, /* once after a change, and once a day */
 	ATIME_NOATIME,
-	ATIME_STRICTATIME, /* with every READ that the kernel sends */
+	ATIME_STRICTATIME, /* with all reading that the kernel asks for */
 	ATIME_NR,
 };
 

@@ -35,6 +35,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->attr_changed = false;
 	tx->replied = false;
 	tx->uncounted.table = NULL;
+	tx->stamped = false;
 	tx->reserved_blocks = 0;
 	tx->reserved_inodes = 0;
 	for (unsigned i = 0; i < ST_NR; i++)
@@ -227,6 +228,14 @@ static void drop_locks(struct tx *tx)
 }
 
 /* ---- changes ---- */
+
+struct ztime tx_now(struct tx *tx)
+{
+	if (!tx->stamped)
+		tx->now = stamp_now(tx->fs->stamp_fd);
+	tx->stamped = true;
+	return tx->now;
+}
 
 void tx_save(struct tx *tx, const void *p)
 {

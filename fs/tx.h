@@ -38,6 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "stamp.h"
 #include "super.h"
 
 struct zsfs;
@@ -80,6 +81,8 @@ struct tx {
 		uint64_t leaf; /* index of a slot >> TABLE_ORDER */
 		int64_t n;
 	} uncounted;
+	bool stamped; /* now is set */
+	struct ztime now;
 	/* Reserved from the limits, given back on abort. */
 	int64_t reserved_blocks;
 	int64_t reserved_inodes;
@@ -137,6 +140,13 @@ void tx_count_lock(struct tx *tx, const struct zinode *i);
 void tx_count_lock_all(struct tx *tx);
 void tx_reap_lock(struct tx *tx);
 void tx_snap_lock(struct tx *tx);
+
+/*
+ * The time of the transaction, for all that it stamps, taken by the first call.
+ * Only when everything that is to be stamped is locked, so that no change of an
+ * inode has an earlier time than the one before it.
+ */
+struct ztime tx_now(struct tx *tx);
 
 /* Save the 8-byte word around @p / save and set a whole word. */
 void tx_save(struct tx *tx, const void *p);

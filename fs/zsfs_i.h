@@ -95,6 +95,7 @@ struct zsfs {
 	int64_t used_inodes;
 	size_t huge_size; /* zs_huge_class_size() */
 	struct atime atime;
+	int stamp_fd; /* stamp.h */
 	/* Shared with the keeper and other workers; NULL: there are none. */
 	struct keep *keep;
 	unsigned bank;	/* this worker's, in the keep page */

@@ -39,6 +39,8 @@ static bool time_is(const struct timespec *ts, int64_t want)
 {
 	if (ts->tv_nsec < 0 || ts->tv_nsec > 999999999)
 		return false;
+	if (want == MODEL_ANY_TIME)
+		return true;
 	return want < 0 ? ts->tv_sec > 1000000000 : ts->tv_sec == want;
 }
 
@@ -66,7 +68,7 @@ const char *compare_stat(const struct minode *i, const struct stat *st)
 		return "atime";
 	if (!time_is(&st->st_mtim, i->mtime))
 		return "mtime";
-	if (!time_is(&st->st_ctim, -1))
+	if (!time_is(&st->st_ctim, MODEL_CLOCK))
 		return "ctime";
 	return NULL;
 }
@@ -77,7 +79,7 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 	const char *what;
 	struct stat st;
 
-	inode_stat(c->fs, zi, &st);
+	inode_stat(zi, &st);
 	what = compare_stat(i, &st);
 	if (!what && (zi->btime.sec < 1000000000 || zi->btime.nsec > 999999999))
 		what = "birth";

@@ -34,8 +34,8 @@ static unsigned free_id(struct model *m)
 	for (unsigned id = 0; id < m->nr_ids; id++)
 		if (!m->inodes[id])
 			return id;
-	m->inodes = must(realloc(m->inodes,
-				 (m->nr_ids + 1) * sizeof(m->inodes[0])));
+	m->inodes = must(
+		realloc(m->inodes, (m->nr_ids + 1) * sizeof(m->inodes[0])));
 	m->inodes[m->nr_ids] = NULL;
 	return m->nr_ids++;
 }
@@ -52,7 +52,7 @@ unsigned model_new_inode(struct model *m, const struct mspec *spec)
 	i->uid = spec->uid;
 	i->gid = spec->gid;
 	i->rdev = spec->rdev;
-	i->atime = i->mtime = -1;
+	i->atime = i->mtime = MODEL_CLOCK;
 	if (S_ISLNK(spec->mode)) {
 		i->target = must(strdup(spec->target));
 		i->size = strlen(spec->target);

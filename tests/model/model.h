@@ -21,6 +21,9 @@
 #define MODEL_NO_ID    (~0u)
 #define MODEL_NAME_MAX 255u
 
+#define MODEL_CLOCK    (-1) /* the time at which it was done */
+#define MODEL_ANY_TIME (-2)
+
 /* One block of a file that is not a hole. */
 struct mblock {
 	uint64_t index;
@@ -40,7 +43,7 @@ struct minode {
 	uint64_t nlookup; /* how often the kernel would have looked it up */
 	uint32_t mode, nlink, uid, gid, rdev;
 	uint64_t size;	       /* bytes, names, or length of the target */
-	int64_t atime, mtime;  /* seconds; -1 = set by the clock */
+	int64_t atime, mtime;  /* seconds, or one of these: */
 	struct mblock *blocks; /* by index */
 	size_t nr_blocks, room_blocks;
 	struct mentry *entries;

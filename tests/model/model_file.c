@@ -81,7 +81,7 @@ int model_read(const struct model *m, unsigned id, void *buf, size_t size,
 	*done = 0;
 	if (err)
 		return err;
-	i->atime = -1;
+	i->atime = MODEL_CLOCK;
 	if (off >= i->size)
 		return 0;
 	if (size > i->size - off)
@@ -126,7 +126,7 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 		return -ENOSPC;
 	if (off + *done > i->size)
 		i->size = off + *done;
-	i->mtime = -1;
+	i->mtime = MODEL_CLOCK;
 	if (kill_priv)
 		model_kill_priv(i);
 	return 0;
@@ -147,7 +147,7 @@ void model_truncate(struct model *m, struct minode *i, uint64_t size)
 		memset(i->blocks[at - 1].data + size % MODEL_BLOCK, 0,
 		       MODEL_BLOCK - size % MODEL_BLOCK);
 	i->size = size;
-	i->mtime = -1;
+	i->mtime = MODEL_CLOCK;
 }
 
 int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,

@@ -39,7 +39,7 @@ static int check_dir(const struct minode *dir)
 static void changed(struct minode *dir)
 {
 	dir->size = dir->nr_entries;
-	dir->mtime = -1;
+	dir->mtime = MODEL_CLOCK;
 }
 
 static void add_entry(struct minode *dir, const char *name, unsigned id)
@@ -48,8 +48,9 @@ static void add_entry(struct minode *dir, const char *name, unsigned id)
 
 	if (dir->nr_entries == dir->room_entries) {
 		dir->room_entries = dir->room_entries * 2 + 8;
-		dir->entries = realloc(dir->entries, dir->room_entries *
-						   sizeof(dir->entries[0]));
+		dir->entries =
+			realloc(dir->entries,
+				dir->room_entries * sizeof(dir->entries[0]));
 	}
 	if (!copy || !dir->entries)
 		abort();

@@ -130,7 +130,7 @@ static int overwrite_all(struct world *w)
 					 off, 0, &done);
 			if (!err && done == n) {
 				tx_commit(tx);
-				i->mtime = -1;
+				i->mtime = MODEL_CLOCK;
 				continue;
 			}
 			tx_abort(tx, err);
@@ -369,7 +369,8 @@ static bool read_args(int argc, char **argv, struct args *a)
 
 int main(int argc, char **argv)
 {
-	struct args a = {.seed = (uint64_t)time(NULL), .ops = 3000, .checks = 10};
+	struct args a = {
+		.seed = (uint64_t)time(NULL), .ops = 3000, .checks = 10};
 	int bad = 0, ran = 0;
 
 	if (!read_args(argc, argv, &a))

@@ -32,16 +32,24 @@ static const struct variant variants[] = {
 		.name = "mixed",
 		.nr_actors = 1,
 		.share = 35,
-		.draw = {.nr_names = 60, .max_write = ZSFS_MAX_WRITE,
-			 .phase = 150, .max_blocks = 1500, .max_inodes = 120,
-			 .far = true, .whole = true},
+		.draw = {.nr_names = 60,
+			 .max_write = ZSFS_MAX_WRITE,
+			 .phase = 150,
+			 .max_blocks = 1500,
+			 .max_inodes = 120,
+			 .far = true,
+			 .whole = true},
 	},
 	{
 		.name = "names",
 		.nr_actors = 1,
 		.share = 20,
-		.draw = {.nr_names = 600, .max_write = 9000, .phase = 500,
-			 .max_blocks = 300, .max_inodes = 400, .hoard = true,
+		.draw = {.nr_names = 600,
+			 .max_write = 9000,
+			 .phase = 500,
+			 .max_blocks = 300,
+			 .max_inodes = 400,
+			 .hoard = true,
 			 .whole = true},
 	},
 	{
@@ -49,17 +57,27 @@ static const struct variant variants[] = {
 		.nr_actors = 1,
 		.share = 20,
 		.limited = true,
-		.draw = {.nr_names = 60, .max_write = ZSFS_MAX_WRITE,
-			 .phase = 300, .max_blocks = 9000, .max_inodes = 200,
-			 .noise = 70, .hoard = true, .one_codec = true,
-			 .far = true, .whole = true},
+		.draw = {.nr_names = 60,
+			 .max_write = ZSFS_MAX_WRITE,
+			 .phase = 300,
+			 .max_blocks = 9000,
+			 .max_inodes = 200,
+			 .noise = 70,
+			 .hoard = true,
+			 .one_codec = true,
+			 .far = true,
+			 .whole = true},
 	},
 	{
 		.name = "threads",
 		.nr_actors = 3,
 		.share = 25,
-		.draw = {.nr_names = 60, .max_write = 300000, .phase = 150,
-			 .max_blocks = 600, .max_inodes = 100, .far = true},
+		.draw = {.nr_names = 60,
+			 .max_write = 300000,
+			 .phase = 150,
+			 .max_blocks = 600,
+			 .max_inodes = 100,
+			 .far = true},
 	},
 };
 
@@ -178,10 +196,9 @@ static void wait_ready(struct trial *t)
 
 /* Steps that have something to lose in the middle. */
 static const enum step_op worth_killing[] = {
-	STEP_LOOKUP,  STEP_FORGET,  STEP_MAKE,     STEP_LINK,
-	STEP_UNLINK,  STEP_RMDIR,   STEP_RENAME,   STEP_WRITE,
-	STEP_CHANGE,  STEP_VLOOKUP, STEP_TRUNCATE, STEP_VFORGET,
-	STEP_COMPACT, STEP_TRIM,
+	STEP_LOOKUP,   STEP_FORGET,  STEP_MAKE,	   STEP_LINK,	STEP_UNLINK,
+	STEP_RMDIR,    STEP_RENAME,  STEP_WRITE,   STEP_CHANGE, STEP_VLOOKUP,
+	STEP_TRUNCATE, STEP_VFORGET, STEP_COMPACT, STEP_TRIM,
 };
 
 #define NR_WORTH_KILLING (sizeof(worth_killing) / sizeof(worth_killing[0]))
@@ -261,8 +278,8 @@ static int check_consumed(struct trial *t, struct zsfs *fs, unsigned nr,
 		return 0;
 	if ((*step_consumed(&fs->threads[ctx]) == 0) == after)
 		return 0;
-	return failed("forget", after ? "done, but not marked as done" :
-					"marked as done, but not done");
+	return failed("forget", after ? "done, but not marked as done"
+				      : "marked as done, but not done");
 }
 
 static int compare_actor(struct trial *t, struct zsfs *fs, unsigned nr,
@@ -280,10 +297,10 @@ static int compare_actor(struct trial *t, struct zsfs *fs, unsigned nr,
 static int follow_killed(struct trial *t, struct model *m, const struct step *s,
 			 const struct step_out *out, char *msg)
 {
-	if (s->op != STEP_READ)
+	if (s->op != STEP_READ && s->op != STEP_READLINK)
 		return step_follow(m, s, out, t->allow, msg, MSG_SIZE);
-	/* A read changes nothing but the atime, whatever comes of it. */
-	model_get(m, s->id)->atime = -1;
+	/* Reading changes nothing but the atime, whatever comes of it. */
+	model_get(m, s->id)->atime = MODEL_ANY_TIME;
 	return 0;
 }
 
@@ -438,8 +455,8 @@ static int check_coverage(const struct tally *y)
 static void report(const struct tally *y, bool verbose)
 {
 	printf("%" PRIu64 " kills in %" PRIu64 " rounds, %" PRIu64
-	       " of recovery; transactions open %" PRIu64
-	       ", committed %" PRIu64 "; reaping %" PRIu64 "\n",
+	       " of recovery; transactions open %" PRIu64 ", committed %" PRIu64
+	       "; reaping %" PRIu64 "\n",
 	       y->kills, y->rounds, y->recovery_kills, y->active, y->committed,
 	       y->reaping);
 	for (unsigned op = 0; verbose && op < STEP_NR; op++)

@@ -169,10 +169,11 @@ static int follow_getattr(struct follow *f)
 
 static int follow_readlink(struct follow *f)
 {
-	const struct minode *i = model_get(f->m, f->s->id);
+	struct minode *i = model_get(f->m, f->s->id);
 
 	if (!i->target)
 		return -EINVAL;
+	i->atime = MODEL_CLOCK;
 	if (f->out->buf &&
 	    (f->out->len != i->size || memcmp(f->out->buf, i->target, i->size)))
 		return wrong(f, "wrong target");

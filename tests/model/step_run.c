@@ -213,7 +213,7 @@ static void run_getattr(struct run *r)
 	int err = zsfs_getattr(tx, r->nodeid, &i);
 
 	if (!err)
-		inode_stat(r->fs, i, &r->out->st);
+		inode_stat(i, &r->out->st);
 	finish(r, tx, err);
 }
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Say which times (a, m, c) of which files each operation changes, in a folder.
+
+Run on two file systems, the output is to be the same.
+"""
+import ctypes
+import fcntl
+import mmap
+import os
+import sys
+import time
+
+libc = ctypes.CDLL(None, use_errno=True)
+UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
+NOREPLACE, EXCHANGE = 1, 2
+
+
+class Timespec(ctypes.Structure):
+    _fields_ = [("sec", ctypes.c_long), ("nsec", ctypes.c_long)]
+
+
+def utimens(atime, mtime):
+    times = (Timespec * 2)(Timespec(*atime), Timespec(*mtime))
+    assert libc.utimensat(-100, b"f", times, 0) == 0
+
+
+def rename2(old, new, flags):
+    assert libc.renameat2(-100, old, -100, new, flags) == 0
+
+
+def with_fd(flags, fn, name="f"):
+    fd = os.open(name, flags, 0o644)
+    try:
+        fn(fd)
+    finally:
+        os.close(fd)
+
+
+def write(name, data=b"x" * 5000):
+    with_fd(os.O_CREAT | os.O_WRONLY, lambda fd: os.write(fd, data), name)
+
+
+def prepare():
+    """f, g and its link h, the folders d and d/e, the symlink s."""
+    write("f")
+    write("empty", b"")
+    time.sleep(0.02)  # so that f and g have other times
+    write("g")
+    os.link("g", "h")
+    os.makedirs("d/e")
+    os.symlink("f", "s")
+
+
+def mapped_write(flush):
+    def fn(fd):
+        with mmap.mmap(fd, 4096) as m:
+            m[0] = 65
+            if flush:
+                m.flush()
+    with_fd(os.O_RDWR, fn)
+
+
+TOP = os.path.abspath(sys.argv[1])
+RO, WO, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
+CASES = {
+    "read": lambda: with_fd(RO, lambda fd: os.read(fd, 10)),
+    "read noatime": lambda: with_fd(RO | os.O_NOATIME, lambda fd: os.read(fd, 10)),
+    "list": lambda: os.listdir("."),
+    "readlink": lambda: os.readlink("s"),
+    "follow": lambda: os.stat("s"),
+    "open": lambda: with_fd(RW, lambda fd: None),
+    "open creat": lambda: with_fd(RW | os.O_CREAT, lambda fd: None),
+    "open trunc": lambda: with_fd(WO | os.O_TRUNC, lambda fd: None),
+    "open trunc empty": lambda: with_fd(WO | os.O_TRUNC, lambda fd: None, "empty"),
+    "lock": lambda: with_fd(RO, lambda fd: fcntl.flock(fd, fcntl.LOCK_EX)),
+    "fsync": lambda: with_fd(WO, os.fsync),
+    "write": lambda: with_fd(WO, lambda fd: os.write(fd, b"y")),
+    "write nothing": lambda: with_fd(WO, lambda fd: os.write(fd, b"")),
+    "append": lambda: with_fd(WO | os.O_APPEND, lambda fd: os.write(fd, b"y")),
+    "mapped write": lambda: mapped_write(True),
+    "truncate smaller": lambda: os.truncate("f", 10),
+    "truncate same": lambda: os.truncate("f", 5000),
+    "truncate larger": lambda: os.truncate("f", 9000),
+    "ftruncate same": lambda: with_fd(RW, lambda fd: os.ftruncate(fd, 5000)),
+    "chmod": lambda: os.chmod("f", 0o600),
+    "chmod same": lambda: os.chmod("f", 0o644),
+    "chown same": lambda: os.chown("f", os.getuid(), os.getgid()),
+    "chown none": lambda: os.chown("f", -1, -1),
+    "utime": lambda: os.utime("f"),
+    "utime set": lambda: os.utime("f", (1, 1)),
+    "utime omit now": lambda: utimens((0, UTIME_OMIT), (0, UTIME_NOW)),
+    "utime now omit": lambda: utimens((0, UTIME_NOW), (0, UTIME_OMIT)),
+    "utime omit omit": lambda: utimens((0, UTIME_OMIT), (0, UTIME_OMIT)),
+    "utime now set": lambda: utimens((0, UTIME_NOW), (5, 5)),
+    "utime set omit": lambda: utimens((5, 5), (0, UTIME_OMIT)),
+    "link": lambda: os.link("f", "d/i"),
+    "unlink": lambda: os.unlink("f"),
+    "unlink one of two": lambda: os.unlink("h"),
+    "rename": lambda: os.rename("f", "i"),
+    "rename away": lambda: os.rename("f", "d/f"),
+    "rename folder": lambda: os.rename("d/e", "e"),
+    "rename over": lambda: os.rename("f", "g"),
+    "rename to itself": lambda: os.rename("g", "h"),
+    "rename noreplace": lambda: rename2(b"f", b"i", NOREPLACE),
+    "exchange": lambda: rename2(b"f", b"g", EXCHANGE),
+    "exchange folder": lambda: rename2(b"f", b"d/e", EXCHANGE),
+    "mkdir": lambda: os.mkdir("d/x"),
+    "rmdir": lambda: os.rmdir("d/e"),
+    "mkfifo": lambda: os.mkfifo("d/x"),
+    "symlink": lambda: os.symlink("f", "d/x"),
+    "create": lambda: write("d/x"),
+    "mkdir exists": lambda: os.mkdir("d"),
+    "rmdir full": lambda: os.rmdir("d"),
+    "unlink folder": lambda: os.unlink("d"),
+}
+# What was written is in the kernel's cache, and reading it there is not seen.
+IGNORED = {"read": "a", "mapped write": "a"}
+
+
+def times():
+    """By inode number, so that renamed files are followed."""
+    found = {}
+    names = ["."] + [n for n in ("f", "g", "h", "i", "s", "d", "d/f", "d/i", "d/e",
+                                 "e", "empty") if os.path.lexists(n)]
+    for name in names:
+        st = os.lstat(name)
+        found[st.st_ino] = (name, (st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns))
+    return found
+
+
+def run(top, case, operation):
+    folder = os.path.join(top, case.replace(" ", "_"))
+    os.mkdir(folder)
+    os.chdir(folder)
+    prepare()
+    before = times()
+    time.sleep(0.02)
+    try:
+        operation()
+        said = []
+    except OSError as e:
+        said = [os.strerror(e.errno)]
+    after = times()
+    for ino, (name, old) in before.items():
+        if ino not in after:
+            continue
+        changed = "".join(what for what, x, y in zip("amc", old, after[ino][1])
+                          if x != y and what not in IGNORED.get(case, ""))
+        if changed:
+            said.append(f"{name}:{changed}")
+    time.sleep(0.01)
+    if times() != after:
+        said.append("and later again")
+    print(f"{case}: {' '.join(said)}")
+
+
+for case, operation in CASES.items():
+    run(TOP, case, operation)
