@@ -26,10 +26,10 @@ struct background {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stop;    /* lock */
-	bool look;    /* lock: the process has begun to serve */
-	bool check;   /* lock: it was a takeover, so verify */
-	bool verify;  /* of the thread: still to be done */
+	bool stop;     /* lock */
+	bool look;     /* lock: the process has begun to serve */
+	bool check;    /* lock: it was a takeover, so verify */
+	bool verify;   /* of the thread: still to be done */
 	uint64_t seen; /* of the thread: requests when it last looked */
 };
 
@@ -86,7 +86,7 @@ static void wait_a_while(struct background *b, unsigned msecs)
 {
 	struct timespec until = clock_in_ms(msecs);
 
-	pthread_cond_timedwait(&b->changed, &b->lock, &until);
+	clock_wait(&b->changed, &b->lock, &until);
 }
 
 static void *background_main(void *arg)

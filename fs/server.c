@@ -253,7 +253,7 @@ void server_drain(struct server *s)
 
 		for (unsigned i = 0; i < s->started; i++)
 			pthread_kill(s->threads[i].thread, SIGUSR1);
-		pthread_cond_timedwait(&s->changed, &s->lock, &until);
+		clock_wait(&s->changed, &s->lock, &until);
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -276,8 +276,7 @@ enum server_end server_wait(struct server *s)
 		pthread_cond_wait(&s->changed, &s->lock);
 	/* Files that are still open keep the connection and the threads. */
 	until = clock_in_ms(END_MSECS);
-	while (s->running > 0 &&
-	       !pthread_cond_timedwait(&s->changed, &s->lock, &until))
+	while (s->running > 0 && clock_wait(&s->changed, &s->lock, &until))
 		;
 	if (s->running > 0)
 		end = SERVER_STUCK;

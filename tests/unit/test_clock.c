@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Waiting while the clock is set: it is an hour ahead whenever it is read, and
+ * right for whoever waits for a time of it. So is a clock that was set back by
+ * an hour in between.
+ */
+#include "background.h"
+#include "check.h"
+#include "clock.h"
+#include "fs_fixture.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* In the place of libc's. */
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int err = (int)syscall(SYS_clock_gettime, id, t);
+
+	if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)
+		t->tv_sec += 3600;
+	return err;
+}
+
+static void test_wait(void)
+{
+	pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&lock);
+	for (long ms = 0; ms < 60; ms += 20) {
+		uint64_t start = clock_ms();
+		struct timespec until = clock_in_ms(ms);
+
+		CHECK(!clock_wait(&cond, &lock, &until));
+		CHECK(clock_ms() - start >= (uint64_t)ms);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+/* It looks again a while later when it finds a file system that is busy. */
+static void test_background(void)
+{
+	struct zsfs *fs = fixture_fs();
+	struct background *b;
+	uint64_t end = clock_ms() + 20000;
+
+	fs->threads[0].slot->requests[0] = 1;
+	REQUIRE(!background_start(fs, &b));
+	background_go(b, true);
+	while (!((volatile char *)fs->super->verify_text)[0] &&
+	       clock_ms() < end)
+		usleep(1000);
+	background_stop(b);
+	CHECK(!strcmp(fs->super->verify_text, "clean"));
+	zsfs_close(fs);
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_wait),
+	CHECK_CASE(test_background),
+};
+
+int main(int argc, char **argv)
+{
+	alarm(60);
+	return CHECK_MAIN(cases, argc, argv);
+}
