@@ -149,6 +149,56 @@ distinct() {
 	[ "$(stat -c %x f)" != "$a" ]
 }
 
+@test "times: what is set stays when what was mapped is written back" {
+	"$PYTHON" - "$M" <<-'END'
+		import mmap, os, sys, time
+		os.chdir(sys.argv[1])
+
+		def file(name):
+		    fd = os.open(name, os.O_RDWR | os.O_CREAT)
+		    os.pwrite(fd, b"x" * 8192, 0)
+		    return fd
+
+		def mapping(fd):
+		    m = mmap.mmap(fd, 8192)
+		    m[0] = 65
+		    return m
+
+		fd = file("synced")
+		m = mapping(fd)
+		m.flush()
+		os.utime(fd, (5, 5))
+		m.close()
+		os.close(fd)
+
+		fd = file("unmapped")
+		m = mapping(fd) # has a descriptor of its own, which it closes
+		os.close(fd)
+		m.close()
+		os.utime("unmapped", (5, 5))
+
+		fd = file("closed")
+		m = mapping(fd)
+		os.close(os.dup(fd))
+		os.utime("closed", (5, 5))
+
+		if not os.fork():
+		    mapping(file("ended"))
+		    os._exit(0)
+		os.wait()
+		os.utime("ended", (5, 5))
+
+		# What is stored later does count.
+		fd = file("later")
+		os.utime("later", (5, 5))
+		mapping(fd).close()
+		os.sync()
+		for name in "synced", "unmapped", "closed", "ended", "later":
+		    old = os.stat(name).st_mtime == 5
+		    assert old == (name != "later"), name
+	END
+}
+
 @test "times: with noatime nothing that is read changes" {
 	zsfs_only
 	zsfs_umount
