@@ -217,3 +217,33 @@ distinct() {
 	ls d
 	same "$(stat -c %X f s d | sort -u)" 1000000000
 }
+
+@test "times: with nodiratime reading changes all but folders, with strictatime all" {
+	root_only
+	zsfs_only
+	for how in nodiratime strictatime; do
+		zsfs_umount
+		wait_daemon
+		zsfs_mount -o $how
+		cd "$M"
+		expect ok put f 10000
+		ln -s f s
+		mkdir d
+		# strictatime: also what is later than the last change.
+		touch -h -a -d @2000000000 f s d
+		[ $how = strictatime ] || touch -h -a -d @1000000000 f s d
+		drop_cache
+		cat f >/dev/null
+		readlink s
+		ls d
+		for name in f s d; do
+			a=$(stat -c %X $name)
+			if [ $how$name = nodiratimed ]; then
+				same "$a" 1000000000
+			else
+				between $(($(date +%s) - 5)) "$a" $(($(date +%s) + 1))
+			fi
+		done
+		cd /
+	done
+}
