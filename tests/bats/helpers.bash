@@ -245,6 +245,7 @@ unmount_all() {
 
 	for round in 1 2 3; do
 		while read -r at _; do
+			at=$(printf %b "$at") # a blank is \040 there
 			zsfs_umount "$at" && continue
 			rc=1
 			umount -l "$at" || { abort_mounts; umount -l "$at" || true; }

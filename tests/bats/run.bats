@@ -10,6 +10,7 @@ setup() {
 	SOURCES="$T/a checkout"
 	RUN="$SOURCES/scripts/run.sh"
 	export SOURCES RUN
+	unset ZSFS_BUILD
 	mkdir "$SOURCES"
 	cp -r "$TOP"/{meson.build,meson_options.txt,fs,pool,codec,man,scripts} "$SOURCES"
 }
@@ -135,7 +136,7 @@ fake_build() {
 	zsfs_mount
 	expect_log .
 	poll 10 has_standby
-	kill -9 $(processes_of "$M")
+	kill -9 $(json '.survival | .keeper, .worker, .standby')
 	wait $DAEMON || true
 	DAEMON=
 	is_dead() { [[ $(LC_ALL=C stat -f "$M" 2>&1) == *"not connected"* ]]; }

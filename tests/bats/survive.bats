@@ -260,15 +260,11 @@ verify_clean() {
 
 @test "survive: nobody takes over after a wanted end" {
 	root_only
-	mkdir "$T/ctl"
-	mount -t fusectl none "$T/ctl"
-	on_teardown "umount $T/ctl"
-	for how in term umount lazy abort both both-term both; do
+	for how in term umount lazy both both-term both; do
 		zsfs_mount
 		ready
 		pids=$(worker)
 		[[ $how != both* ]] || pids+=" $(standby)"
-		device=$(mount_field "$M" device)
 		kill -9 $pids
 		case $how in
 		both) umount -l "$M" ;;
@@ -276,7 +272,6 @@ verify_clean() {
 		term) kill -TERM $DAEMON ;;
 		umount) zsfs_umount ;;
 		lazy) umount -l "$M" ;;
-		abort) echo 1 >"$T/ctl/${device#*:}/abort" ;;
 		esac
 		poll 10 daemon_gone
 		wait_daemon
