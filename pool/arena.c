@@ -18,13 +18,62 @@ _Static_assert(offsetof(struct arena_thread_shared, undo_room) ==
 		       offsetof(struct arena_thread_shared, undo) +
 			       sizeof(struct undo_log),
 	       "the undo log's room follows it");
-_Static_assert(ARENA_WINDOW - sizeof(struct segment) * ARENA_MAX_SEG >
-		       2 * ARENA_MAX_ROOT,
-	       "descriptors and root area do not meet");
+
+/* Handle cells that there can be: their numbers have 31 bits. */
+#define MAX_HANDLE_BYTES (UINT64_C(16) << 30)
+/* Less data than this is not worth an arena. */
+#define MIN_SEGS 16u
+
+struct arena_place arena_place;
 
 static uint64_t round_up(uint64_t n, uint64_t to)
 {
 	return (n + to - 1) / to * to;
+}
+
+static uint64_t root_offset(unsigned nr_threads)
+{
+	uint64_t threads = nr_threads * sizeof(struct arena_thread_shared);
+
+	return round_up(ARENA_PAGE_SIZE + threads, ARENA_PAGE_SIZE);
+}
+
+/*
+ * The windows lie in proportion to the size, behind the root area: a descriptor
+ * takes 0.4 % of its segment, and there is a handle cell for each 256 bytes.
+ * Both begin in the middle of what may be one huge page. -EINVAL when there is
+ * too little room.
+ */
+static int plan_place(uint64_t size, uint64_t root_end, struct arena_place *p)
+{
+	uint64_t descs = round_up(size / 128, ARENA_SEG_SIZE);
+	uint64_t handles = size / 32 & ~(uint64_t)(ARENA_SEG_SIZE - 1);
+	uint64_t data;
+
+	if (handles > MAX_HANDLE_BYTES)
+		handles = MAX_HANDLE_BYTES;
+	p->size = size;
+	p->window =
+		round_up(root_end, ARENA_SEG_SIZE) + descs + ARENA_SEG_SIZE / 2;
+	p->handles_end = p->window + handles;
+	data = round_up(p->handles_end, ARENA_SEG_SIZE);
+	if (size > ARENA_SIZE || size % ARENA_SEG_SIZE ||
+	    data + MIN_SEGS * (uint64_t)ARENA_SEG_SIZE > size)
+		return -EINVAL;
+	p->data_pfn = data / ARENA_PAGE_SIZE;
+	p->max_segs = (uint32_t)((size - data) / ARENA_SEG_SIZE);
+	return 0;
+}
+
+uint64_t arena_min_size(unsigned nr_threads, size_t root_size)
+{
+	uint64_t root_end = root_offset(nr_threads) + root_size;
+	uint64_t size = 0;
+	struct arena_place p;
+
+	while (plan_place(size, root_end, &p))
+		size += ARENA_SEG_SIZE;
+	return size;
 }
 
 /* The process's half. */
@@ -71,13 +120,13 @@ static void bind_threads(struct arena *a)
 
 /* Creation. */
 
-static void describe_layout(struct arena_header *h)
+static void describe_layout(struct arena_header *h, uint64_t size)
 {
 	h->magic = ARENA_MAGIC;
 	h->version = ARENA_VERSION;
 	h->page_size = ARENA_PAGE_SIZE;
 	h->base = ARENA_BASE;
-	h->size = ARENA_SIZE;
+	h->size = size;
 	h->header_size = sizeof(struct arena_header);
 	h->thread_size = sizeof(struct arena_thread_shared);
 	h->segment_size = sizeof(struct segment);
@@ -87,26 +136,24 @@ static void describe_layout(struct arena_header *h)
 }
 
 /* The header that a new arena shall begin with. */
-static int plan_arena(const struct arena_params *p, bool huge,
+static int plan_arena(const struct arena_params *p,
+		      const struct arena_place *place, bool huge,
 		      struct arena_header *h)
 {
 	uint64_t first = arena_first_step(huge);
 
 	memset(h, 0, sizeof(*h));
-	describe_layout(h);
+	describe_layout(h, place->size);
 	h->huge = huge;
 	h->step = huge ? ARENA_HUGE_STEP : ARENA_STEP;
 	h->nr_threads = p->nr_threads;
 	h->threads_off = ARENA_PAGE_SIZE;
-	h->root_off = round_up(
-		h->threads_off + (uint64_t)p->nr_threads *
-					 sizeof(struct arena_thread_shared),
-		ARENA_PAGE_SIZE);
+	h->root_off = root_offset(p->nr_threads);
 	h->root_size = p->root_size;
 	h->root_bytes = round_up(h->root_off + p->root_size, h->step);
 	h->limit = p->limit;
-	h->window_low = ARENA_WINDOW - first;
-	h->window_high = ARENA_WINDOW + first;
+	h->window_low = place->window - first;
+	h->window_high = place->window + first;
 	h->handles_backed = first / sizeof(uint64_t);
 	h->used = h->root_bytes + 2 * first;
 	h->used_max = h->used;
@@ -138,19 +185,19 @@ static void init_fixed_parts(struct arena *a, const struct arena_header *h)
 }
 
 static int create_in(int fd, const struct arena_params *params,
-		     struct arena **out)
+		     const struct arena_place *place, struct arena **out)
 {
 	struct arena_header h;
 	struct arena *a;
 	bool huge;
-	int err = arena_probe_huge(fd, &huge);
+	int err = arena_probe_huge(fd, place, &huge);
 
 	if (!err)
-		err = plan_arena(params, huge, &h);
+		err = plan_arena(params, place, huge, &h);
 	if (!err)
 		err = back_fixed_parts(fd, &h);
 	if (!err)
-		err = arena_map(fd);
+		err = arena_map(fd, place);
 	if (err)
 		return err;
 	a = make_private(fd, params->nr_threads);
@@ -165,15 +212,21 @@ static int create_in(int fd, const struct arena_params *params,
 
 int arena_create(const struct arena_params *params, struct arena **out)
 {
+	struct arena_place place;
 	int fd, err;
 
 	if (!params->nr_threads || params->nr_threads > ARENA_MAX_THREADS ||
 	    params->root_size > ARENA_MAX_ROOT)
 		return -EINVAL;
-	fd = arena_make_file(params);
+	err = plan_place(params->size ? params->size : ARENA_SIZE,
+			 root_offset(params->nr_threads) + params->root_size,
+			 &place);
+	if (err)
+		return err;
+	fd = arena_make_file(params, place.size);
 	if (fd < 0)
 		return fd;
-	err = create_in(fd, params, out);
+	err = create_in(fd, params, &place, out);
 	if (err)
 		close(fd);
 	return err;
@@ -187,12 +240,12 @@ static bool same_layout(const struct arena_header *h)
 
 	/* The words that describe the layout are the first ones. */
 	memset(&want, 0, sizeof(want));
-	describe_layout(&want);
+	describe_layout(&want, h->size);
 	return !memcmp(h, &want, offsetof(struct arena_header, nr_threads));
 }
 
 /* Do the fixed fields make sense together, so that they can be used? */
-static bool sound_header(const struct arena_header *h)
+static bool sound_header(const struct arena_header *h, struct arena_place *p)
 {
 	uint64_t threads_end =
 		h->threads_off + (uint64_t)h->nr_threads * h->thread_size;
@@ -203,11 +256,12 @@ static bool sound_header(const struct arena_header *h)
 	       h->root_size <= ARENA_MAX_ROOT &&
 	       h->root_off == round_up(threads_end, ARENA_PAGE_SIZE) &&
 	       h->root_bytes == round_up(h->root_off + h->root_size, h->step) &&
-	       h->nr_segs <= ARENA_MAX_SEG;
+	       !plan_place(h->size, h->root_off + h->root_size, p) &&
+	       h->nr_segs <= p->max_segs;
 }
 
 /* Read before anything is mapped: a foreign file must not be touched. */
-static int check_file(int fd, unsigned *nr_threads)
+static int check_file(int fd, unsigned *nr_threads, struct arena_place *p)
 {
 	struct arena_header h;
 	struct stat st;
@@ -215,22 +269,24 @@ static int check_file(int fd, unsigned *nr_threads)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != ARENA_SIZE)
+	if (!S_ISREG(st.st_mode))
 		return -EPROTO;
 	n = pread(fd, &h, sizeof(h), 0);
 	if (n < 0)
 		return -errno;
-	if (n != sizeof(h) || !same_layout(&h) || !sound_header(&h))
+	if (n != sizeof(h) || !same_layout(&h) || !sound_header(&h, p) ||
+	    (uint64_t)st.st_size != h.size)
 		return -EPROTO;
 	*nr_threads = h.nr_threads;
 	return 0;
 }
 
 /* Takes @fd over when it succeeds. */
-static int attach_in(int fd, unsigned nr_threads, struct arena **out)
+static int attach_in(int fd, unsigned nr_threads, const struct arena_place *p,
+		     struct arena **out)
 {
 	struct arena *a;
-	int err = arena_map(fd);
+	int err = arena_map(fd, p);
 
 	if (err)
 		return err;
@@ -247,15 +303,16 @@ static int attach_in(int fd, unsigned nr_threads, struct arena **out)
 
 int arena_attach(int fd, struct arena **out)
 {
+	struct arena_place p;
 	unsigned nr_threads;
-	int own, err = check_file(fd, &nr_threads);
+	int own, err = check_file(fd, &nr_threads, &p);
 
 	if (err)
 		return err;
 	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (own < 0)
 		return -errno;
-	err = attach_in(own, nr_threads, out);
+	err = attach_in(own, nr_threads, &p, out);
 	if (err)
 		close(own);
 	return err;
@@ -263,8 +320,11 @@ int arena_attach(int fd, struct arena **out)
 
 int arena_recover(struct arena *a)
 {
+	struct arena_place p;
+
 	/* It may have been damaged since it was attached. */
-	if (!same_layout(a->hdr) || !sound_header(a->hdr))
+	if (!same_layout(a->hdr) || !sound_header(a->hdr, &p) ||
+	    p.size != arena_place.size)
 		return -EPROTO;
 	return arena_repair(a);
 }
@@ -340,14 +400,29 @@ static uint64_t kept_from(const struct arena_header *h, enum arena_claim claim)
 	return kept;
 }
 
+/*
+ * What all of the arena can hold in RAM; of one of full size nobody has that
+ * much. Without a lock: the windows may be about to grow.
+ */
+static uint64_t most_bytes(const struct arena *a)
+{
+	if (arena_place.size == ARENA_SIZE)
+		return UINT64_MAX;
+	return arena_fixed_bytes_locked(a) +
+	       arena_place.max_segs * (uint64_t)ARENA_SEG_SIZE;
+}
+
 uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
 {
 	uint64_t limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
 	enum arena_claim claim = t ? t->claim : ARENA_NEW;
 	uint64_t kept = kept_from(a->hdr, claim);
+	uint64_t capacity = most_bytes(a);
 
-	if (!limit)
-		return UINT64_MAX;
+	if (!limit || limit > capacity)
+		limit = capacity;
+	if (limit == UINT64_MAX)
+		return limit;
 	if (claim > ARENA_NEW)
 		limit += t->over_limit;
 	return limit > kept ? limit - kept : 0;

@@ -49,7 +49,7 @@
 #define ARENA_SEG_PAGES (ARENA_SEG_SIZE / ARENA_PAGE_SIZE)
 #define ARENA_MAX_RUN	16u
 
-/* Fixed address and largest size of the mapping (see ARENA_SIZE in use). */
+/* Fixed address and largest size of the mapping. */
 #if ZS_ARENA_SANITIZED
 #define ARENA_BASE UINT64_C(0x550000000000)
 #define ARENA_SIZE (UINT64_C(128) << 30)
@@ -141,7 +141,8 @@ struct arena_thread {
 };
 
 struct arena_params {
-	uint64_t limit;	     /* bytes of RAM for everything, 0 = no limit */
+	uint64_t size;	/* bytes of address space, whole segments; 0 = all */
+	uint64_t limit; /* bytes of RAM for everything, 0 = no limit */
 	unsigned nr_threads; /* threads that change the arena, 1 .. 512 */
 	size_t root_size;    /* bytes of the owner's root area */
 	bool no_huge;	     /* no huge pages */
@@ -165,8 +166,12 @@ struct arena_stats {
 	bool huge; /* backed by huge pages */
 };
 
+/* The least arena_params.size for these, whose other fields they are. */
+uint64_t arena_min_size(unsigned nr_threads, size_t root_size);
+
 /*
- * Make a new arena and map it.
+ * Make a new arena and map it. What it holds in RAM is also limited by its
+ * size, less what tables take of that (a twentieth).
  *
  * Returns 0; -EEXIST when the fixed address range is taken; -EINVAL for bad
  * parameters or a limit too small for header and root area plus one segment;

@@ -4,9 +4,10 @@
  *
  * Offsets in the file (and from ARENA_BASE in the mapping)
  *   0                   header, threads' shared halves, root area
- *   ARENA_WINDOW - ...  segment descriptors, growing downwards
- *   ARENA_WINDOW + ...  handle cells of 8 bytes, growing upwards
- *   ARENA_DATA          segments, to the end
+ *   window - ...        segment descriptors, growing downwards
+ *   window + ...        handle cells of 8 bytes, growing upwards
+ *   data                segments, to the end
+ * window and data depend on the size of the arena (struct arena_place).
  * Both windows start in the same 2 MiB, so a small arena on huge pages spends
  * one huge page on them.
  *
@@ -34,9 +35,6 @@
 #define ARENA_MAGIC   UINT64_C(0x616e657261667a31)
 #define ARENA_VERSION 2u
 
-#define ARENA_WINDOW	  ((UINT64_C(8) << 30) + (UINT64_C(1) << 20))
-#define ARENA_DATA	  (UINT64_C(32) << 30)
-#define ARENA_MAX_SEG	  ((uint32_t)((ARENA_SIZE - ARENA_DATA) / ARENA_SEG_SIZE))
 #define ARENA_MAX_ROOT	  (UINT64_C(1) << 30)
 #define ARENA_MAX_THREADS 512u
 #define ARENA_MIN_HOLE	  4u
@@ -44,6 +42,20 @@
 /* Steps in which root area and windows are backed. */
 #define ARENA_STEP	(UINT64_C(64) << 10)
 #define ARENA_HUGE_STEP ((uint64_t)ARENA_SEG_SIZE)
+
+/*
+ * Where things are in the arena that this process has mapped: there is only one
+ * address for it, so there is only one.
+ */
+struct arena_place {
+	uint64_t size;
+	uint64_t window; /* between descriptors and handle cells */
+	uint64_t handles_end;
+	uint64_t data_pfn; /* first page of the first segment */
+	uint32_t max_segs;
+};
+
+extern struct arena_place arena_place __attribute__((visibility("hidden")));
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)
 /* Entries of a thread's undo log. */
@@ -207,7 +219,7 @@ struct arena {
 	pthread_mutex_t slab_lock[SLAB_NR_CACHES];
 };
 
-/* What is backed on each side of ARENA_WINDOW at creation. */
+/* What is backed on each side of the window at creation. */
 static inline uint64_t arena_first_step(bool huge)
 {
 	return huge ? ARENA_HUGE_STEP / 2 : ARENA_STEP;
@@ -225,26 +237,24 @@ static inline uint64_t addr_to_pfn(const void *p)
 	return ((uint64_t)(uintptr_t)p - ARENA_BASE) / ARENA_PAGE_SIZE;
 }
 
-#define ARENA_DATA_PFN (ARENA_DATA / ARENA_PAGE_SIZE)
-
 static inline uint64_t seg_pfn(uint32_t seg)
 {
-	return ARENA_DATA_PFN + (uint64_t)seg * ARENA_SEG_PAGES;
+	return arena_place.data_pfn + (uint64_t)seg * ARENA_SEG_PAGES;
 }
 
 static inline uint32_t pfn_seg(uint64_t pfn)
 {
-	return (uint32_t)((pfn - ARENA_DATA_PFN) / ARENA_SEG_PAGES);
+	return (uint32_t)((pfn - arena_place.data_pfn) / ARENA_SEG_PAGES);
 }
 
 static inline uint64_t seg_offset(uint32_t seg)
 {
-	return ARENA_DATA + (uint64_t)seg * ARENA_SEG_SIZE;
+	return seg_pfn(seg) * ARENA_PAGE_SIZE;
 }
 
 static inline struct segment *segment_of(uint32_t seg)
 {
-	return (struct segment *)(uintptr_t)(ARENA_BASE + ARENA_WINDOW) -
+	return (struct segment *)(uintptr_t)(ARENA_BASE + arena_place.window) -
 	       (seg + UINT64_C(1));
 }
 
@@ -262,8 +272,9 @@ static inline uint64_t arena_nr_segs(const struct arena *a)
 /* Has this page a descriptor that may be looked at? For any value. */
 static inline bool pfn_valid(const struct arena *a, uint64_t pfn)
 {
-	return pfn >= ARENA_DATA_PFN &&
-	       (pfn - ARENA_DATA_PFN) / ARENA_SEG_PAGES < arena_nr_segs(a);
+	return pfn >= arena_place.data_pfn &&
+	       (pfn - arena_place.data_pfn) / ARENA_SEG_PAGES <
+		       arena_nr_segs(a);
 }
 
 /* Is this page present and part of a run? At rest, or as the run's owner. */
@@ -324,7 +335,7 @@ static inline void arena_set_intent(struct arena *a, uint64_t intent)
 /* Cell of handle @h; h < arena_handles_backed(). */
 static inline uint64_t *arena_handle_cell(uint32_t h)
 {
-	return (uint64_t *)(uintptr_t)(ARENA_BASE + ARENA_WINDOW) + h;
+	return (uint64_t *)(uintptr_t)(ARENA_BASE + arena_place.window) + h;
 }
 
 /* Cells that may be touched: 0 .. this - 1. New ones are zero. */
@@ -351,11 +362,12 @@ void arena_reset_handles(struct arena *a, struct arena_thread *t);
 /* Files of the arena among each other. */
 
 /* arena_map.c: the file and its mapping. */
-/* An empty file of ARENA_SIZE bytes, or -errno. The caller's. */
-int arena_make_file(const struct arena_params *params);
+/* An empty file of @size bytes, or -errno. The caller's. */
+int arena_make_file(const struct arena_params *params, uint64_t size);
 /* Does the kernel back this file in huge pages? Probes an empty file. */
-int arena_probe_huge(int fd, bool *huge);
-int arena_map(int fd);
+int arena_probe_huge(int fd, const struct arena_place *p, bool *huge);
+/* Map it, and have arena_place say how. */
+int arena_map(int fd, const struct arena_place *p);
 void arena_unmap(void);
 /*
  * Unback a part of a segment that has left the books already. The kernel must

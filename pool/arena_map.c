@@ -83,14 +83,14 @@ static int make_tmpfs_file(const struct arena_params *p)
 }
 
 /* Making a file larger than RLIMIT_FSIZE is answered by a signal. */
-static bool may_be_that_large(void)
+static bool may_be_that_large(uint64_t size)
 {
 	struct rlimit r;
 
-	if (getrlimit(RLIMIT_FSIZE, &r) < 0 || r.rlim_cur >= ARENA_SIZE)
+	if (getrlimit(RLIMIT_FSIZE, &r) < 0 || r.rlim_cur >= size)
 		return true;
 	r.rlim_cur = r.rlim_max;
-	return r.rlim_max >= ARENA_SIZE && !setrlimit(RLIMIT_FSIZE, &r);
+	return r.rlim_max >= size && !setrlimit(RLIMIT_FSIZE, &r);
 }
 
 static int new_file(const char *name, const struct arena_params *p)
@@ -109,16 +109,16 @@ int arena_new_file(const char *name, bool no_huge)
 	return new_file(name, &(struct arena_params){.no_huge = no_huge});
 }
 
-int arena_make_file(const struct arena_params *params)
+int arena_make_file(const struct arena_params *params, uint64_t size)
 {
 	int fd;
 
-	if (!may_be_that_large())
+	if (!may_be_that_large(size))
 		return -EFBIG;
 	fd = new_file("zsfs-arena", params);
 	if (fd < 0)
 		return fd;
-	if (ftruncate(fd, (off_t)ARENA_SIZE) < 0) {
+	if (ftruncate(fd, (off_t)size) < 0) {
 		int err = -errno;
 
 		close(fd);
@@ -127,40 +127,42 @@ int arena_make_file(const struct arena_params *params)
 	return fd;
 }
 
-int arena_probe_huge(int fd, bool *huge)
+int arena_probe_huge(int fd, const struct arena_place *p, bool *huge)
 {
+	uint64_t data = p->data_pfn * ARENA_PAGE_SIZE;
 	struct stat st;
-	int err = arena_back(fd, ARENA_DATA, ARENA_STEP);
+	int err = arena_back(fd, data, ARENA_STEP);
 
 	if (err)
 		return err;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	*huge = (uint64_t)st.st_blocks * 512 > ARENA_STEP;
-	arena_unback(fd, ARENA_DATA, ARENA_SEG_SIZE);
+	arena_unback(fd, data, ARENA_SEG_SIZE);
 	return 0;
 }
 
-int arena_map(int fd)
+int arena_map(int fd, const struct arena_place *place)
 {
 	void *base = (void *)(uintptr_t)ARENA_BASE;
-	void *p = mmap(base, ARENA_SIZE, PROT_READ | PROT_WRITE,
+	void *p = mmap(base, place->size, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
 	if (p != base) {
 		/* Kernels before 4.17 take the address for a wish. */
-		munmap(p, ARENA_SIZE);
+		munmap(p, place->size);
 		return -EEXIST;
 	}
-	madvise(base, ARENA_SIZE, MADV_DONTDUMP);
+	madvise(base, place->size, MADV_DONTDUMP);
+	arena_place = *place;
 	return 0;
 }
 
 void arena_unmap(void)
 {
-	munmap((void *)(uintptr_t)ARENA_BASE, ARENA_SIZE);
+	munmap((void *)(uintptr_t)ARENA_BASE, arena_place.size);
 }
 
 int arena_back(int fd, uint64_t off, uint64_t len)

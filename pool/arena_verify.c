@@ -228,7 +228,7 @@ static int verify_counters(struct verify *v)
 		{"pages of data", h->pages[ARENA_PAGE_DATA],
 		 v->pages[ARENA_PAGE_DATA]},
 		{"handles_backed", h->handles_backed,
-		 (h->window_high - ARENA_WINDOW) / sizeof(uint64_t)},
+		 (h->window_high - arena_place.window) / sizeof(uint64_t)},
 	};
 	int err = 0;
 
@@ -266,7 +266,7 @@ int arena_verify(struct arena *a, char *msg, size_t size)
 	struct verify v = {.a = a, .msg = msg, .size = size};
 	int err = verify_rest(&v);
 
-	if (!err && a->hdr->nr_segs > ARENA_MAX_SEG)
+	if (!err && a->hdr->nr_segs > arena_place.max_segs)
 		err = BROKEN(&v, "too many segments");
 	if (!err && arena_window_need(a, 0))
 		err = BROKEN(&v, "descriptors are not backed");

@@ -218,7 +218,7 @@ static int grow_segment(struct arena *a, struct arena_thread *t)
 	uint64_t need = absent ? 0 : arena_window_need(a, 1);
 	int err;
 
-	if (seg >= ARENA_MAX_SEG ||
+	if (seg >= arena_place.max_segs ||
 	    !arena_make_room(a, t, need + ARENA_SEG_SIZE))
 		return -ENOSPC;
 	for (; need; need -= h->step) {
@@ -323,8 +323,8 @@ uint64_t arena_growable_locked(const struct arena *a, uint64_t bytes)
 		return bytes > ARENA_SEG_SIZE ? bytes - ARENA_SEG_SIZE : 0;
 	bytes -= holes;
 	segs = bytes / ARENA_SEG_SIZE;
-	if (segs > ARENA_MAX_SEG - h->segments)
-		segs = ARENA_MAX_SEG - h->segments;
+	if (segs > arena_place.max_segs - h->segments)
+		segs = arena_place.max_segs - h->segments;
 	need = segs > absent ? arena_window_need(a, segs - absent) : 0;
 	if (segs * ARENA_SEG_SIZE + need > bytes)
 		segs = bytes > need ? (bytes - need) / ARENA_SEG_SIZE : 0;

@@ -30,7 +30,7 @@ struct verifier {
 	char *msg;
 	size_t size;
 	struct census *class; /* by slot */
-	uint64_t *seen;       /* bitmap of free handles found */
+	uint64_t *seen;	      /* bitmap of free handles found */
 	uint64_t objs;
 	uint64_t pages;
 	zs_stop_fn *stop; /* NULL = go on to the end */
@@ -110,10 +110,9 @@ int zspage_check(struct zs_pool *pool, const struct size_class *class,
 
 	if (!zp.desc->inuse || zp.desc->inuse > class->objs ||
 	    zp.desc->group != fullness_group(class, zp.desc->inuse))
-		return arena_broken(msg, size,
-				    "zspage %u: %u objects of %u in group %u",
-				    zp.pfn, zp.desc->inuse, class->objs,
-				    zp.desc->group);
+		return arena_broken(
+			msg, size, "zspage %u: %u objects of %u in group %u",
+			zp.pfn, zp.desc->inuse, class->objs, zp.desc->group);
 	err = check_free_list(class, zp, is_free, msg, size);
 	for (unsigned i = 0; !err && i < class->objs; i++) {
 		if (!is_free[i])
@@ -176,8 +175,7 @@ static int verify_zspage(struct verifier *v, uint32_t pfn)
 	int err;
 
 	if (zp.desc->class >= v->pool->nr_classes)
-		return BROKEN(v, "zspage %u: no class %u", pfn,
-			      zp.desc->class);
+		return BROKEN(v, "zspage %u: no class %u", pfn, zp.desc->class);
 	class = &v->pool->class[zp.desc->class];
 	err = check_run(v, class, zp);
 	if (!err)
@@ -193,7 +191,7 @@ static int verify_zspages(struct verifier *v)
 	uint64_t end = seg_pfn((uint32_t)arena_nr_segs(a)), found = 0;
 	struct arena_stats stats;
 
-	for (uint64_t pfn = ARENA_DATA_PFN; pfn < end; pfn++) {
+	for (uint64_t pfn = arena_place.data_pfn; pfn < end; pfn++) {
 		int err;
 
 		if (!pfn_in_use(a, pfn) ||

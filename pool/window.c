@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The two windows: segment descriptors, growing downwards from ARENA_WINDOW,
- * and handle cells, growing upwards from it. They grow in steps of
+ * The two windows: segment descriptors, growing downwards from one place, and
+ * handle cells, growing upwards from it. They grow in steps of
  * arena_header.step and only the handle window ever shrinks, as a whole.
  */
 #include "arena_i.h"
 
 #include <errno.h>
 
-/* 2^31 cells of 8 bytes. */
-#define HANDLES_END (ARENA_WINDOW + (UINT64_C(16) << 30))
-
 static uint64_t handles_in(const struct arena *a)
 {
-	return (a->hdr->window_high - ARENA_WINDOW) / sizeof(uint64_t);
+	return (a->hdr->window_high - arena_place.window) / sizeof(uint64_t);
 }
 
 static void window_grown(struct arena *a, struct arena_thread *t,
@@ -63,8 +60,8 @@ int arena_grow_window(struct arena *a, struct arena_thread *t,
 uint64_t arena_window_need(const struct arena *a, uint64_t segs)
 {
 	const struct arena_header *h = a->hdr;
-	uint64_t low =
-		ARENA_WINDOW - (h->nr_segs + segs) * sizeof(struct segment);
+	uint64_t low = arena_place.window -
+		       (h->nr_segs + segs) * sizeof(struct segment);
 
 	if (low >= h->window_low)
 		return 0;
@@ -79,7 +76,8 @@ int arena_grow_handles(struct arena *a, struct arena_thread *t)
 	if (zs_should_fail())
 		return -ENOSPC;
 	pthread_mutex_lock(&a->grow_lock);
-	if (h->window_high < HANDLES_END && arena_make_room(a, t, h->step))
+	if (h->window_high < arena_place.handles_end &&
+	    arena_make_room(a, t, h->step))
 		err = arena_grow_window(a, t, INTENT_WINDOW_HIGH);
 	pthread_mutex_unlock(&a->grow_lock);
 	return err;
@@ -88,7 +86,7 @@ int arena_grow_handles(struct arena *a, struct arena_thread *t)
 /* End of the first step, which creation backed and which always stays. */
 static uint64_t first_step_end(const struct arena *a)
 {
-	return ARENA_WINDOW + arena_first_step(a->hdr->huge);
+	return arena_place.window + arena_first_step(a->hdr->huge);
 }
 
 void arena_drop_handles(struct arena *a, struct arena_thread *t)

@@ -39,7 +39,8 @@ static void test_parameters(void)
 
 static void test_root_and_threads(void)
 {
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(0, no_huge);
 		char *root = arena_root(a);
 
@@ -107,6 +108,68 @@ static void test_file_size_limit(void)
 	CHECK_EQ(status, 0);
 }
 
+/* Less address space: less of everything, and full before it is overrun. */
+static void check_small(uint64_t size, uint64_t limit, bool no_huge)
+{
+	struct arena_params p = {
+		.size = size,
+		.limit = limit,
+		.nr_threads = 4,
+		.root_size = 1 << 20,
+		.no_huge = no_huge,
+	};
+	struct arena *a = NULL;
+	struct arena_thread *t;
+	unsigned n, again;
+	int err, fd;
+
+	REQUIRE(arena_create(&p, &a) == 0);
+	t = arena_thread(a, 0);
+	CHECK(arena_available(a) < size);
+	n = fill(a, t, 4, 1 << 20, &err);
+	CHECK_EQ(err, -ENOSPC);
+	CHECK(n > size / 16384 * 7 / 10);
+	CHECK(arena_available(a) < 4 * ARENA_SEG_SIZE);
+	while (!arena_grow_handles(a, t))
+		;
+	CHECK(arena_handles_backed(a) * 8 <= size / 32 + ARENA_SEG_SIZE);
+	check_verify(a);
+	fd = dup(arena_fd(a));
+	arena_close(a);
+	REQUIRE(arena_open(fd, &a) == 0);
+	close(fd);
+	t = arena_thread(a, 0);
+	check_verify(a);
+	for (unsigned i = 0; i < n; i++)
+		arena_run_free(a, t, &refs[i]);
+	again = fill(a, t, 4, 1 << 20, &err);
+	CHECK(again >= n - 1024);
+	check_verify(a);
+	arena_close(a);
+}
+
+static void test_small(void)
+{
+	uint64_t least = arena_min_size(4, 1 << 20);
+	struct arena_params p = {
+		.size = least - ARENA_SEG_SIZE,
+		.nr_threads = 4,
+		.root_size = 1 << 20,
+	};
+	struct arena *a;
+
+	CHECK(least <= UINT64_C(64) << 20);
+	CHECK_EQ(arena_create(&p, &a), -EINVAL);
+	p.size = least + 4096;
+	CHECK_EQ(arena_create(&p, &a), -EINVAL);
+	FOR_EACH_BACKING(no_huge)
+	{
+		check_small(least, 0, no_huge);
+		check_small(UINT64_C(256) << 20, 0, no_huge);
+		check_small(UINT64_C(128) << 20, UINT64_C(1) << 40, no_huge);
+	}
+}
+
 enum order { FIFO, LIFO, RANDOM };
 
 static void shuffle(uint64_t *r, unsigned n, enum order order, uint64_t seed)
@@ -165,7 +228,8 @@ static void test_patterns(void)
 		{3, 5, 2000, FIFO},
 	};
 
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(0, no_huge);
 
 		for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++)
@@ -243,7 +307,8 @@ static void test_fullest_first(void)
 /* Open again what was closed: everything is where it was. */
 static void test_reopen(void)
 {
-	FOR_EACH_BACKING(no_huge) {
+	FOR_EACH_BACKING(no_huge)
+	{
 		struct arena *a = new_arena(0, no_huge), *b = NULL;
 		struct arena_thread *t = arena_thread(a, 1);
 		uint64_t *root = arena_root(a);
@@ -329,9 +394,9 @@ static void test_open_refuses(void)
 static const struct check_case cases[] = {
 	CHECK_CASE(test_parameters),	CHECK_CASE(test_root_and_threads),
 	CHECK_CASE(test_address_taken), CHECK_CASE(test_file_size_limit),
-	CHECK_CASE(test_run_map),	CHECK_CASE(test_patterns),
-	CHECK_CASE(test_fullest_first), CHECK_CASE(test_reopen),
-	CHECK_CASE(test_open_refuses),
+	CHECK_CASE(test_small),		CHECK_CASE(test_run_map),
+	CHECK_CASE(test_patterns),	CHECK_CASE(test_fullest_first),
+	CHECK_CASE(test_reopen),	CHECK_CASE(test_open_refuses),
 };
 
 int main(int argc, char **argv)

@@ -222,7 +222,7 @@ static void test_punch_in_vain(void)
 	{
 		struct arena *a = new_arena(0, no_huge);
 		struct arena_thread *t = arena_thread(a, 0);
-		uint64_t stuck = ARENA_DATA + 100 * (uint64_t)ARENA_SEG_SIZE;
+		uint64_t stuck = seg_offset(100);
 		long before;
 		int err;
 
