@@ -25,6 +25,7 @@
 #include "proctitle.h"
 #include "remount.h"
 #include "replace.h"
+#include "rlimits.h"
 #include "worker.h"
 
 static char *check_environment(const struct zsfs_options *o, bool privileged)
@@ -59,10 +60,49 @@ err_log:
 	return NULL;
 }
 
-static int create(const struct zsfs_options *o, struct zsfs **out)
+/* What a worker's address space holds beside the arena. */
+static uint64_t other_space(const struct zsfs_params *p)
 {
-	int err = zsfs_create(&o->fs, out);
+	uint64_t threads = p->nr_threads + 1 + p->nr_helpers;
 
+	/* Stacks, and heaps of which each thread would like its own. */
+	return zsfs_buffers_size(p->nr_threads + 1) + KEEP_SPARE +
+	       threads * ((uint64_t)4 << 20) + ((uint64_t)96 << 20);
+}
+
+/* As large an arena as the resource limits leave room for. */
+static int choose_arena_size(struct zsfs_params *p)
+{
+	uint64_t other = other_space(p), least;
+	const char *name;
+
+	p->arena_size = rlimits_arena_size(other, &name);
+	least = zsfs_min_arena_size(p->nr_threads, p->nr_helpers);
+	if (name && p->arena_size < least) {
+		zsfs_log(LOG_ERR,
+			 "%s: the limit is too low; at least %llu are needed, "
+			 "and what is more is room for content",
+			 name,
+			 (unsigned long long)(least +
+					      (name[8] == 'v' ? other : 0)) /
+				 1024);
+		return -ENOMEM;
+	}
+	if (name && (!p->mem_limit || p->mem_limit > p->arena_size))
+		zsfs_log(LOG_NOTICE,
+			 "because of %s all content together can take %llu MiB "
+			 "of RAM at most",
+			 name, (unsigned long long)p->arena_size >> 20);
+	return 0;
+}
+
+static int create(struct zsfs_options *o, struct zsfs **out)
+{
+	int err = choose_arena_size(&o->fs);
+
+	if (err)
+		return err;
+	err = zsfs_create(&o->fs, out);
 	if (err == -EEXIST)
 		zsfs_log(LOG_ERR,
 			 "the address range at %#llx, where the file system "
@@ -79,8 +119,8 @@ static int create(const struct zsfs_options *o, struct zsfs **out)
 		zsfs_log(LOG_ERR, "not enough memory to start: %s",
 			 strerror(-err));
 	else if (err)
-		zsfs_log(LOG_ERR, "the file system cannot be made: %s",
-			 strerror(-err));
+		zsfs_log(LOG_ERR, "the file system cannot be made: %s%s",
+			 strerror(-err), rlimits_behind(-err));
 	return err;
 }
 
@@ -167,8 +207,8 @@ static int keep_mount(const struct zsfs_options *o, bool privileged,
 
 	zsfs_close(fs);
 	if (err) {
-		zsfs_log(LOG_ERR, "not enough to start with: %s",
-			 strerror(-err));
+		zsfs_log(LOG_ERR, "not enough to start with: %s%s",
+			 strerror(-err), rlimits_behind(-err));
 		return 1;
 	}
 	k->fuse_fd = mount_it(o, opts, privileged, mountpoint);
@@ -202,7 +242,7 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 	return ret;
 }
 
-static int run(const struct zsfs_options *o, bool privileged)
+static int run(struct zsfs_options *o, bool privileged)
 {
 	struct daemon d = {.verdict = -1};
 	struct zsfs *fs = NULL;
@@ -210,7 +250,8 @@ static int run(const struct zsfs_options *o, bool privileged)
 	int ret, err = o->foreground ? 0 : daemon_fork(&d);
 
 	if (err) {
-		zsfs_log(LOG_ERR, "fork: %s", strerror(-err));
+		zsfs_log(LOG_ERR, "fork: %s%s", strerror(-err),
+			 rlimits_behind(-err));
 		return 1;
 	}
 	daemon_block_signals();
@@ -266,6 +307,7 @@ int main(int argc, char **argv)
 	char msg[OPTIONS_MSG_SIZE];
 	int err;
 
+	rlimits_raise();
 	proctitle_init(argc, argv);
 	if (argc == 5 && !strcmp(argv[1], "--worker"))
 		return run_role(argv, false);

@@ -66,6 +66,12 @@ uint64_t zsfs_min_mem_limit(unsigned nr_threads)
 	return (min + ARENA_SEG_SIZE - 1) & ~(uint64_t)(ARENA_SEG_SIZE - 1);
 }
 
+uint64_t zsfs_min_arena_size(unsigned nr_threads, unsigned nr_helpers)
+{
+	return arena_min_size(nr_threads + 1 + nr_helpers,
+			      root_size(nr_threads));
+}
+
 static void *root_at(const struct zsfs *fs, size_t off)
 {
 	return (char *)arena_root(fs->arena) + off;
@@ -323,6 +329,7 @@ uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
 int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
 {
 	struct arena_params ap = {
+		.size = p->arena_size,
 		.limit = p->mem_limit,
 		.nr_threads = p->nr_threads + 1 + p->nr_helpers,
 		.root_size = root_size(p->nr_threads),

@@ -105,6 +105,7 @@ struct zsfs {
 };
 
 struct zsfs_params {
+	uint64_t arena_size;  /* bytes of address space, 0 = all there may be */
 	uint64_t size_limit;  /* bytes, 0 = none */
 	uint64_t mem_limit;   /* bytes, 0 = none */
 	uint64_t inode_limit; /* 0 = none */
@@ -132,6 +133,9 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out);
 
 /* Smallest mem_limit= that zsfs_create() takes, for @nr_threads. */
 uint64_t zsfs_min_mem_limit(unsigned nr_threads);
+
+/* Smallest arena_size that zsfs_create() takes, but for mem_limit. */
+uint64_t zsfs_min_arena_size(unsigned nr_threads, unsigned nr_helpers);
 
 /* Bytes of zsfs.buffers for @nr_threads, the background thread included. */
 uint64_t zsfs_buffers_size(unsigned nr_threads);

@@ -282,9 +282,70 @@ open_arenas() {
 	[[ $output == *"ermi"* || $output == *SYS_ADMIN* ]]
 }
 
-@test "mount: an address range or memory that cannot be had" {
-	refused "" -- bash -c 'ulimit -v 4000000; exec "$0" "$1"' "$ZSFS" "$M"
-	[[ $output == *memory* || $output == *address* ]]
+# limited "ULIMIT'S WORDS" OPTIONS: mount under a hard limit that cannot be raised.
+limited() {
+	timeout 20 bash -c 'ulimit $1 && exec setpriv --inh-caps -sys_resource \
+		--bounding-set -sys_resource "$0" -o "$2" "$3"' \
+		"$ZSFS" "$1" "$2" "$M" 3>&- 4>&-
+}
+
+@test "mount: under limits that root may raise" {
+	root_only
+	(ulimit -c 0 && ulimit -Hc unlimited) 2>/dev/null ||
+		skip "root may not raise limits here"
+	for limit in "-f 104857600" "-v 104857600" "-f 1000" "-v 1000000" "-n 20" \
+		"-s 64" "-d 10000" "-t 100" "-l 0" "-i 0"; do
+		timeout 20 bash -c 'ulimit $1 && exec "$0" -o size=1G "$2"' \
+			"$ZSFS" "$limit" "$M" 3>&- 4>&-
+		expect ok put "$M/f" 1000000
+		worker=$(json .survival.worker)
+		same "$(awk '/^Max (file size|address space|cpu time)/ { print $4 }' \
+			/proc/$worker/limits | sort -u)" unlimited
+		zsfs_umount
+		poll 10 no_daemon
+	done
+}
+
+@test "mount: under limits that stay, with a smaller arena" {
+	root_only
+	need setpriv
+	for limit in "-f 104857600" "-v 104857600" "-v 4000000" "-v 300000" "-f 200000"; do
+		limited "$limit" size=1G,mem_limit=64M
+		expect ok put "$M/f" 20000000
+		kill -9 "$(json .survival.worker)"
+		poll 10 quiet expect ok stat "$M/f"
+		rm "$M/f"
+		echo 1 >"$M/.zsctl/verify"
+		same "$(control verify)" clean
+		zsfs_umount
+		poll 10 no_daemon
+	done
+	# All of a small arena, beside which mem_limit is no limit.
+	run limited "-v 300000" mem_limit=0
+	same "$status" 0
+	[[ $output == *"ulimit -v"*"MiB of RAM at most"* ]]
+	run dd if=/dev/urandom of="$M/f" bs=1M count=400
+	same "$status" 1
+	[[ $output == *"No space"* ]]
+	truncate -s 50M "$M/f"
+	rm "$M/f"
+	[ "$(available)" -gt 50000000 ]
+	expect ok put "$M/g" 30000000
+	echo 1 >"$M/.zsctl/verify"
+	same "$(control verify)" clean
+	zsfs_umount
+	poll 10 no_daemon
+}
+
+@test "mount: limits under which nothing can be mounted are named" {
+	root_only
+	need setpriv
+	for limit in "-v 150000" "-f 1000" "-n 8"; do
+		run limited "$limit" mem_limit=64M
+		same "$status" 1
+		[[ $output == *"ulimit ${limit% *}"* ]]
+		fails is_mounted "$M"
+	done
 }
 
 @test "mount: through mount(8)" {
