@@ -146,6 +146,23 @@ LONG=$(printf '7%.0s' {1..3000})
 	done
 }
 
+@test "options: comp=lz4:N with a large N saves nothing, and that is said" {
+	for text in "$("$ZSFS" -h)" "$(cat "$TOP/README.md")" "$(cat "$TOP/man/zsfs.1")"; do
+		[[ $text == *lz4:8*lz4:64* ]]
+	done
+	text_file "$T/text" 4000000
+	sizes=()
+	for v in lz4 lz4:8 lz4:64 zstd; do
+		good -o comp=$v
+		cp "$T/text" "$M/f"
+		sizes+=("$(mm_stat 2)")
+		again
+	done
+	[ "${sizes[3]}" -lt "${sizes[0]}" ]
+	[ "${sizes[0]}" -lt "${sizes[1]}" ]
+	[ "${sizes[1]}" -lt "${sizes[2]}" ]
+}
+
 @test "options: chain_size" {
 	bad_values chain_size '' 0 3 17 -4 8x abc 4.5 $HUGE
 	for n in 4 7 16; do
