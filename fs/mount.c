@@ -25,22 +25,14 @@
 
 /*
  * libfuse mounts, with fusermount3 where that is needed. Of its session only
- * the connection is wanted.
+ * the connection is wanted; it is kept, since its end would close that and
+ * still leave memory of the mount behind.
  */
-static int mount_with(struct fuse_session *se, const char *mountpoint)
-{
-	int fd;
-
-	errno = 0;
-	if (fuse_session_mount(se, mountpoint))
-		return errno ? -errno : -EIO;
-	fd = fcntl(fuse_session_fd(se), F_DUPFD_CLOEXEC, 3);
-	return fd < 0 ? -errno : fd;
-}
-
 int mount_make(const char *mountpoint, const char *opts)
 {
 	static const struct fuse_lowlevel_ops none;
+	/* volatile: nobody looks at it but those who look for leaks. */
+	static struct fuse_session *volatile kept;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se = NULL;
 	int err = 0;
@@ -54,7 +46,12 @@ int mount_make(const char *mountpoint, const char *opts)
 	fuse_opt_free_args(&args);
 	if (err || !se)
 		return err ? err : -EINVAL;
-	err = mount_with(se, mountpoint);
+	errno = 0;
+	if (!fuse_session_mount(se, mountpoint)) {
+		kept = se;
+		return fuse_session_fd(kept);
+	}
+	err = errno ? -errno : -EIO;
 	fuse_session_destroy(se);
 	return err;
 }

@@ -27,10 +27,12 @@ static _Thread_local uint8_t handler_stack[HANDLER_STACK];
 void suspect_this_thread(struct zsfs_slot *slot)
 {
 	stack_t stack = {.ss_sp = handler_stack, .ss_size = HANDLER_STACK};
+	stack_t old;
 
 	this_slot = slot;
-	/* Where the thread's own stack is what it crashed of. */
-	sigaltstack(&stack, NULL);
+	/* For the end of the thread's own stack; a sanitizer brings its own. */
+	if (!sigaltstack(NULL, &old) && old.ss_flags & SS_DISABLE)
+		sigaltstack(&stack, NULL);
 }
 
 /* Note who it was, then let it happen again with what was there before us. */
