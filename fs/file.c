@@ -166,29 +166,66 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 	return 0;
 }
 
-int zsfs_seek(struct tx *tx, uint64_t nodeid, uint64_t off, bool hole,
-	      uint64_t *out)
-{
-	uint64_t block = off >> ZSFS_BLOCK_SHIFT, found = block, val;
-	struct zinode *i;
-	int err = lock_file(tx, nodeid, LOCK_SHARED, &i);
+/* ---- seeking ---- */
 
-	if (err)
-		return err;
-	if (off >= i->size)
-		return -ENXIO;
-	if (hole)
-		found = table_next_hole(&i->file.blocks, block);
-	else if (!table_next(&i->file.blocks, &found, &val))
-		return -ENXIO;
-	if (found > block)
-		off = found << ZSFS_BLOCK_SHIFT;
-	if (off > i->size)
-		off = i->size;
-	if (!hole && off >= i->size)
-		return -ENXIO;
-	*out = off;
-	return 0;
+static uint64_t block_start(uint64_t block, const struct zinode *i)
+{
+	return block > i->size >> ZSFS_BLOCK_SHIFT ? i->size
+						   : block << ZSFS_BLOCK_SHIFT;
+}
+
+/* The first byte that is data at or after @off, the size when there is none. */
+static uint64_t next_data(const struct zinode *i, uint64_t off)
+{
+	uint64_t block = off >> ZSFS_BLOCK_SHIFT, start, val;
+
+	if (!table_next(&i->file.blocks, &block, &val))
+		return i->size;
+	start = block_start(block, i);
+	return start > off ? start : off;
+}
+
+static uint64_t next_hole(const struct zinode *i, uint64_t off)
+{
+	uint64_t block =
+		table_next_hole(&i->file.blocks, off >> ZSFS_BLOCK_SHIFT);
+	uint64_t start = block_start(block, i);
+
+	return start > off ? start : off;
+}
+
+static void seek_locked(const struct zinode *i, uint64_t off, bool hole,
+			struct seek *out)
+{
+	uint64_t from = hole ? next_hole(i, off) : off;
+	uint64_t to = next_data(i, from);
+
+	*out = (struct seek){.at = hole ? from : to, .size = i->size};
+	if (from < to) {
+		out->from = from - from % ZSFS_BLOCK_SIZE;
+		out->to = to;
+	}
+}
+
+int zsfs_seek(struct zsfs *fs, uint64_t nodeid, uint64_t off, bool hole,
+	      struct seek *out)
+{
+	struct zinode *i = inode_resolve(fs, nodeid);
+	int err = 0;
+
+	if (!i)
+		return -ESTALE;
+	inode_lock_shared(fs, i);
+	if (S_ISDIR(i->mode))
+		err = -EISDIR;
+	else if (!S_ISREG(i->mode))
+		err = -EINVAL;
+	else if (off >= i->size)
+		err = -ENXIO;
+	else
+		seek_locked(i, off, hole, out);
+	inode_unlock(fs, i);
+	return err;
 }
 
 /* ---- writing ---- */

@@ -85,10 +85,10 @@ void fill_entry(const struct zsfs *fs, const struct zinode *i,
 		struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
-	e->attr_timeout = CACHE_FOREVER;
 	e->entry_timeout = CACHE_FOREVER;
 	if (!i)
 		return;
+	e->attr_timeout = attr_timeout(i);
 	e->ino = inode_nodeid(fs, i);
 	e->generation = i->gen;
 	inode_stat(i, &e->attr);

@@ -29,6 +29,24 @@ void reply_done(fuse_req_t req, struct tx *tx, int err);
 /* Reply with the entry of @i (NULL: the name does not exist), and commit. */
 void reply_entry(fuse_req_t req, struct tx *tx, const struct zinode *i);
 
+/* Reply to LSEEK for data or a hole. */
+void reply_seek(fuse_req_t req, const struct seek *s, bool hole);
+
+/*
+ * Is it a file of which nothing is stored? Then nobody may believe that for
+ * long: the kernel may have pages of it (writeback.h).
+ */
+static inline bool is_all_hole(const struct zinode *i)
+{
+	return S_ISREG(i->mode) && i->size && !i->blocks;
+}
+
+/* For how many seconds the kernel may keep the attributes of @i. */
+static inline double attr_timeout(const struct zinode *i)
+{
+	return is_all_hole(i) ? 0 : CACHE_FOREVER;
+}
+
 void fill_entry(const struct zsfs *fs, const struct zinode *i,
 		struct fuse_entry_param *e);
 

@@ -9,6 +9,7 @@
 #include "reap.h"
 #include "request.h"
 #include "vfile.h"
+#include "writeback.h"
 
 static void getattr_virtual(fuse_req_t req, fuse_ino_t ino)
 {
@@ -26,7 +27,7 @@ static void reply_attr(fuse_req_t req, struct tx *tx, const struct zinode *i)
 	struct stat st;
 
 	inode_stat(i, &st);
-	fuse_reply_attr(req, &st, CACHE_FOREVER);
+	fuse_reply_attr(req, &st, attr_timeout(i));
 	tx_commit(tx);
 }
 
@@ -43,10 +44,15 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	tx = tx_begin(request_thread());
 	err = zsfs_getattr(tx, ino, &i);
-	if (err)
+	if (err) {
 		reply_abort(req, tx, err);
-	else
+	} else if (is_all_hole(i) &&
+		   writeback_getattr(tx->fs->writeback, req, ino)) {
+		request_deferred();
+		tx_abort(tx, 0);
+	} else {
 		reply_attr(req, tx, i);
+	}
 }
 
 /* `> file` comes as a truncation, which means nothing to a control file. */

@@ -9,6 +9,7 @@
 
 #include "request.h"
 #include "vfile.h"
+#include "writeback.h"
 
 /*
  * Never answered: the kernel then opens and closes files by itself, without a
@@ -162,23 +163,37 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		fuse_reply_ioctl(req, 0, NULL, 0);
 }
 
+void reply_seek(fuse_req_t req, const struct seek *s, bool hole)
+{
+	if (!hole && s->at >= s->size)
+		reply_error(req, -ENXIO);
+	else
+		fuse_reply_lseek(req, (off_t)s->at);
+}
+
+/* What is called a hole may only be unknown yet (writeback.h). */
+static void lseek_file(fuse_req_t req, fuse_ino_t ino, uint64_t off, bool hole)
+{
+	struct zsfs *fs = request_thread()->fs;
+	struct seek s;
+	int err = zsfs_seek(fs, ino, off, hole, &s);
+
+	if (err)
+		reply_error(req, err);
+	else if (s.from == s.to)
+		reply_seek(req, &s, hole);
+	else if (writeback_seek(fs->writeback, req, ino, off, hole))
+		request_deferred();
+	else /* all of it may be data */
+		fuse_reply_lseek(req, (off_t)(hole ? s.size : off));
+}
+
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	      struct fuse_file_info *fi)
 {
-	struct tx *tx = tx_begin(request_thread());
-	uint64_t found = 0;
-	int err;
-
 	(void)fi;
 	if (vfile_is(ino) || (whence != SEEK_DATA && whence != SEEK_HOLE))
-		err = -EINVAL;
+		reply_error(req, -EINVAL);
 	else
-		err = zsfs_seek(tx, ino, (uint64_t)off, whence == SEEK_HOLE,
-				&found);
-	if (err) {
-		reply_abort(req, tx, err);
-		return;
-	}
-	fuse_reply_lseek(req, (off_t)found);
-	tx_commit(tx);
+		lseek_file(req, ino, (uint64_t)off, whence == SEEK_HOLE);
 }

@@ -23,9 +23,13 @@ struct current {
 	const struct request_env *env;
 	const uint8_t *reply; /* captured, NULL = none */
 	size_t reply_len;
+	bool deferred; /* another thread replies */
 };
 
 static _Thread_local struct current cur;
+
+/* This thread serves no requests of its own. */
+static _Thread_local bool answers_deferred;
 
 /* The stored exchange that a successor plays to itself. */
 static _Thread_local struct {
@@ -41,6 +45,16 @@ struct zsfs_thread *request_thread(void)
 const struct fuse_in_header *request_header(void)
 {
 	return request_in(cur.th->slot);
+}
+
+void request_answer_deferred(void)
+{
+	answers_deferred = true;
+}
+
+void request_deferred(void)
+{
+	cur.deferred = true;
 }
 
 /* From @off on content is dropped, too; a negative one: attributes only. */
@@ -194,7 +208,7 @@ ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
 		compare_init(iov, count, total);
 		return (ssize_t)total;
 	}
-	if (!out->unique) /* a notification */
+	if (!out->unique || answers_deferred) /* or a notification */
 		return writev(fd, iov, count);
 	if (!cur.th)
 		return (ssize_t)total;
@@ -379,7 +393,7 @@ static void check_answer(struct zsfs_thread *th)
 		complain(slot, "its transaction was left open");
 		tx_abort(&th->tx, -EIO);
 		answer_eio(slot);
-	} else if (!cur.reply && has_answer(slot->opcode)) {
+	} else if (!cur.reply && !cur.deferred && has_answer(slot->opcode)) {
 		complain(slot, "it was left without an answer");
 		answer_eio(slot);
 	}
@@ -511,11 +525,14 @@ static int serve_one(struct zsfs_thread *th)
 	if (err)
 		return err;
 	cur.reply = NULL;
+	cur.deferred = false;
 	if (is_forget(th->slot->opcode)) {
 		execute_forget(th);
 		return 0;
 	}
 	execute(th);
+	if (cur.deferred)
+		return 0;
 	/* A write says it by itself, where it is so. */
 	if (th->slot->opcode != FUSE_WRITE)
 		request_tell_touched(cur.env->fd, th->slot);

@@ -52,6 +52,15 @@ struct zsfs_thread *request_thread(void);
 const struct fuse_in_header *request_header(void);
 
 /*
+ * Another thread answers the request being executed, or has done so. It is one
+ * that changes nothing: when the process dies, a successor executes it again.
+ */
+void request_deferred(void);
+
+/* The calling thread is such another one: its answers are sent at once. */
+void request_answer_deferred(void);
+
+/*
  * Make the kernel forget the cached attributes of @nodeid. Takes no lock there,
  * so a request may do it while it is being executed.
  */

@@ -19,6 +19,7 @@
 #include "ops.h"
 #include "request.h"
 #include "suspect.h"
+#include "writeback.h"
 #include "zsfs_i.h"
 
 /* How long threads may take to notice that the mount is gone. */
@@ -192,6 +193,8 @@ int server_new(struct zsfs *fs, const struct server_params *p,
 	err = new_fuse_session(s);
 	if (!err)
 		err = background_start(fs, &s->background);
+	if (!err)
+		err = writeback_start(fs, p->fd, &fs->writeback);
 	s->env = (struct request_env){
 		.se = s->se,
 		.fd = p->fd,
@@ -296,6 +299,8 @@ void server_free(struct server *s)
 	for (unsigned i = 0; i < s->started; i++)
 		pthread_join(s->threads[i].thread, NULL);
 	background_stop(s->background);
+	writeback_stop(s->fs->writeback);
+	s->fs->writeback = NULL;
 	if (s->se)
 		fuse_session_destroy(s->se);
 	pthread_cond_destroy(&s->changed);

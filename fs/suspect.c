@@ -7,6 +7,7 @@
 
 #include "request.h"
 #include "takeover.h"
+#include "writeback.h"
 #include "zsfs_i.h"
 
 /* ---- noticing ---- */
@@ -42,6 +43,7 @@ static void on_crash(int sig)
 		this_slot->crashed = 1;
 	else
 		watched->crashed = 1;
+	writeback_before_crash();
 	for (size_t i = 0; i < NR_CRASH_SIGNALS; i++)
 		if (crash_signals[i] == sig)
 			sigaction(sig, &earlier[i], NULL);

@@ -167,6 +167,16 @@ void tx_unlock(struct tx *tx)
 	tx_unlock_more(tx, 0);
 }
 
+void inode_lock_shared(struct zsfs *fs, const struct zinode *i)
+{
+	pthread_rwlock_rdlock(&fs->locks[inode_stripe(i)].lock);
+}
+
+void inode_unlock(struct zsfs *fs, const struct zinode *i)
+{
+	pthread_rwlock_unlock(&fs->locks[inode_stripe(i)].lock);
+}
+
 void tx_rename_lock(struct tx *tx)
 {
 	assert(tx->nr_locks == 0 && !tx->rename_locked);

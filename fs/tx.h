@@ -132,6 +132,9 @@ void tx_lock(struct tx *tx, const struct lock_want *want, unsigned n);
 bool tx_lock_more(struct tx *tx, const struct zinode *i, enum lock_mode mode);
 /* Drop what tx_lock_more() added since there were @nr_locks. */
 void tx_unlock_more(struct tx *tx, unsigned nr_locks);
+/* One inode, shared, without a transaction; nothing else is locked. */
+void inode_lock_shared(struct zsfs *fs, const struct zinode *i);
+void inode_unlock(struct zsfs *fs, const struct zinode *i);
 /* Drop all inode locks; only before anything was changed. */
 void tx_unlock(struct tx *tx);
 

@@ -33,6 +33,7 @@
 #define NR_COUNT_STRIPES 16u
 
 struct crew;
+struct writeback;
 struct keep;
 
 struct inode_lock {
@@ -90,6 +91,7 @@ struct zsfs {
 		kept_waiting; /* threads at a gate that a check holds; atomic */
 	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
 	struct crew *crew;  /* NULL: no helpers */
+	struct writeback *writeback; /* the server's */
 	/* Use plus what transactions have reserved; atomic. */
 	int64_t used_blocks;
 	int64_t used_inodes;
@@ -263,9 +265,20 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	       uint64_t off, unsigned flags, size_t *done);
 
-/* SEEK_DATA (@hole false) or SEEK_HOLE from @off. -ENXIO past the end. */
-int zsfs_seek(struct tx *tx, uint64_t nodeid, uint64_t off, bool hole,
-	      uint64_t *out);
+/* Where data or a hole begins, as far as the block table knows. */
+struct seek {
+	uint64_t at;   /* the place; @size: there is none */
+	uint64_t size; /* of the file */
+	/* The hole that begins there, or lies before it; none: both are 0. */
+	uint64_t from, to;
+};
+
+/*
+ * SEEK_DATA (@hole false) or SEEK_HOLE from @off, without a transaction. -ENXIO
+ * when @off is not in the file.
+ */
+int zsfs_seek(struct zsfs *fs, uint64_t nodeid, uint64_t off, bool hole,
+	      struct seek *out);
 
 /* ---- reap.c: ends of inodes ---- */
 

@@ -231,11 +231,14 @@ static void run_readlink(struct run *r)
 static void run_seek(struct run *r)
 {
 	struct tx *tx = tx_begin(r->th);
-	uint64_t off;
-	int err = zsfs_seek(tx, r->nodeid, r->s->off, r->s->flags, &off);
+	bool hole = r->s->flags;
+	struct seek s;
+	int err = zsfs_seek(tx->fs, r->nodeid, r->s->off, hole, &s);
 
+	if (!err && !hole && s.at == s.size)
+		err = -ENXIO;
 	if (!err)
-		result(r, off);
+		result(r, s.at);
 	finish(r, tx, err);
 }
 
