@@ -377,14 +377,22 @@ bool inode_kill_priv(struct zinode *i)
  * close() at best, so it is said here, too.
  */
 static void report_lost_write(struct tx *tx, const struct zinode *i,
-			      uint64_t off)
+			      uint64_t off, int err)
 {
-	zsfs_stat_bump(tx->th, ST_LATE_LOST);
-	zsfs_log_ratelimited(
-		LOG_ERR,
-		"inode %lu: no room for a write to its shared mapping at "
-		"offset %lu",
-		inode_number(i), off);
+	if (err == -ENOSPC || err == -ENOMEM) {
+		zsfs_stat_bump(tx->th, ST_LATE_LOST);
+		zsfs_log_ratelimited(
+			LOG_ERR,
+			"inode %lu: no room for a write to its shared mapping "
+			"at offset %lu",
+			inode_number(i), off);
+	} else {
+		zsfs_log_ratelimited(
+			LOG_ERR,
+			"inode %lu: a write to its shared mapping at offset "
+			"%lu is lost: %s",
+			inode_number(i), off, strerror(-err));
+	}
 }
 
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
@@ -417,8 +425,9 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	was = zsfs_claim(th, flags & WRITE_CACHE ? ARENA_LATE : ARENA_NEW);
 	err = write_extent(tx, i, &e, buf, done);
 	zsfs_unclaim(th, was);
-	if (*done < size && (flags & WRITE_CACHE))
-		report_lost_write(tx, i, off + *done);
+	tx->cut_short = err;
+	if (err && (flags & WRITE_CACHE))
+		report_lost_write(tx, i, off + *done, err);
 	if (*done == 0 && size > 0) {
 		zsfs_stat_bump(th, ST_FAILED_WRITES);
 		return err;

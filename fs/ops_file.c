@@ -134,8 +134,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		return;
 	}
 	/* The kernel takes a short late write for a whole one. */
-	if (done < size && (flags & WRITE_CACHE))
-		reply_error(req, -ENOSPC);
+	if (tx->cut_short && (flags & WRITE_CACHE))
+		reply_error(req, tx->cut_short);
 	else
 		fuse_reply_write(req, done);
 	tx_commit(tx);

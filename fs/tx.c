@@ -33,6 +33,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->count_all = false;
 	tx->count_stripe = -1;
 	tx->attr_changed = false;
+	tx->cut_short = 0;
 	tx->replied = false;
 	tx->uncounted.table = NULL;
 	tx->stamped = false;

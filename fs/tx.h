@@ -70,6 +70,9 @@ struct tx {
 	 * must be told.
 	 */
 	bool attr_changed;
+	/* Why a write ended early, though some of it was done; 0: it did not.
+	 */
+	int cut_short;
 	/* The reply was recorded: it is valid from the commit on. */
 	bool replied;
 	/*

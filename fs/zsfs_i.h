@@ -260,7 +260,8 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 
 /*
  * Write @size bytes (at most ZSFS_MAX_WRITE, starting anywhere); *@done > 0 on
- * success, less than @size at a limit. -ENOSPC when nothing fitted.
+ * success, less than @size at a limit or a bad block (tx.cut_short). -ENOSPC
+ * when nothing fitted.
  */
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	       uint64_t off, unsigned flags, size_t *done);

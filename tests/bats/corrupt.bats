@@ -71,3 +71,37 @@ corrupt_test() {
 	fails cat "$M/f"
 	[ "$(json .content.corrupt_blocks)" -ge 1 ]
 }
+
+@test "corrupt: a mapped write that meets a bad block is EIO, not a lack of room" {
+	zsfs_mount -o comp=none
+	random_file "$T/plain" 5000
+	cp "$T/plain" "$M/f"
+	bytes=$(tail -c +4200 "$T/plain" | head -c 48 | xxd -p | tr -d '\n')
+	# The end of the last block is cached before the block goes bad.
+	cat >"$T/store.py" <<-'END'
+		import mmap, os, subprocess, sys
+		fd = os.open(sys.argv[1], os.O_RDWR)
+		m = mmap.mmap(fd, 5000)
+		assert m[:] == open(sys.argv[2], "rb").read()
+		with open(sys.argv[5] + "/other", "wb") as f:
+		    f.write(bytes(2 << 20))
+		subprocess.check_call([sys.executable, sys.argv[3], sys.argv[4], sys.argv[6]])
+		m[0:10] = b"front page"
+		m[4996:5000] = b"back"
+		try:
+		    m.flush()
+		    raise SystemExit("msync: no error")
+		except OSError as e:
+		    print(os.strerror(e.errno))
+	END
+	"$PYTHON" "$T/store.py" "$M/f" "$T/plain" \
+		"$BATS_TEST_DIRNAME/flip_bit.py" "$DAEMON" "$M" "$bytes" >"$T/out"
+	expect_log "content does not verify|is lost: Input/output error"
+	same "$(cat "$T/out")" "Input/output error"
+	same "$(json .content.late_writes_lost)" 0
+	grep -q "write to its shared mapping at offset 4096 is lost: Input/output error" "$LOG"
+	fails grep -q "no room" "$LOG"
+	# What came before the bad block is stored.
+	drop_cache
+	same "$(head -c 10 "$M/f")" "front page"
+}
