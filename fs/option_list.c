@@ -125,6 +125,8 @@ static const struct option_def options[] = {
 	IGNORED("nomand"),
 	IGNORED("nolazytime"),
 	IGNORED("noquota"),
+	/* What the kernel shows where SELinux is in use. */
+	IGNORED("seclabel"),
 	IGNORED("inode64"),
 	IGNORED("nonempty"),
 	IGNORED("default_permissions"),

@@ -130,7 +130,8 @@ int set_huge(struct parser *p, const struct option_def *d, const char *val)
 /* The kernel knows what is allowed; it is asked when the arena is made. */
 int set_mpol(struct parser *p, const struct option_def *d, const char *val)
 {
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789:=-,";
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789:=-,"
+				    " ()";
 
 	if (!*val || val[strspn(val, chars)] ||
 	    strlen(val) >= sizeof(p->o->fs.mpol))

@@ -375,6 +375,7 @@ flags() { echo ",$(mount_field "$M" options),"; }
 		size=10m size=1g,nr_inodes=10k size=100k nr_blocks=10k nr_blocks=0 \
 		inode32 inode64 huge=never huge=always huge=within_size huge=advise \
 		mpol=default mpol=local mpol=prefer:0 mpol=bind:0,0 mpol=interleave=static:0,size=1m \
+		"mpol=prefer (many):0" seclabel \
 		context=system_u:object_r:tmp_t:s0 'rootcontext="a:b:c0,c1",noexec' \
 		loud silent _netdev nofail auto noauto user=joe users,owner,group noquota \
 		x-systemd.requires=a.mount X-mount.mkdir=0755 x-gvfs-hide uhelper=u nonempty; do
