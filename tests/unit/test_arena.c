@@ -145,6 +145,8 @@ static void check_small(uint64_t size, uint64_t limit, bool no_huge)
 	again = fill(a, t, 4, 1 << 20, &err);
 	CHECK(again >= n - 1024);
 	check_verify(a);
+	for (unsigned i = 0; i < again; i++)
+		arena_run_free(a, t, &refs[i]);
 	arena_close(a);
 }
 
