@@ -19,8 +19,8 @@ static unsigned pieces_of(unsigned blocks)
 	return (blocks + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
 }
 
-static int lock_file(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
-		     struct zinode **out)
+int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
+	      struct zinode **out)
 {
 	struct zinode *i = inode_resolve(tx->fs, nodeid);
 
@@ -148,7 +148,7 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 	      uint64_t off, size_t *done)
 {
 	struct zinode *i;
-	int err = lock_file(tx, nodeid, LOCK_SHARED, &i);
+	int err = file_lock(tx, nodeid, LOCK_SHARED, &i);
 
 	*done = 0;
 	if (err)
@@ -253,11 +253,8 @@ static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
 			    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i]);
 }
 
-/*
- * Put a staged block in the place of what block @block holds. Locked exclusive.
- */
-static int put_block(struct tx *tx, struct zinode *i, uint64_t block,
-		     const struct staged_block *b)
+int file_put_block(struct tx *tx, struct zinode *i, uint64_t block,
+		   const struct staged_block *b)
 {
 	uint64_t old = table_get(&i->file.blocks, block), slot, *where;
 	int err = 0;
@@ -306,7 +303,7 @@ int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
 	block_stage(tx->fs, th->zc, &comp, th->block,
 		    th->stage_buf + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
 		    &b);
-	return put_block(tx, i, block, &b);
+	return file_put_block(tx, i, block, &b);
 }
 
 /* How a range of bytes falls on blocks: a part, whole blocks, a part. */
@@ -347,7 +344,7 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 		*done += e->head_len;
 	}
 	for (unsigned k = 0; k < e->whole; k++) {
-		err = put_block(tx, i, block++, &tx->th->staged[k]);
+		err = file_put_block(tx, i, block++, &tx->th->staged[k]);
 		if (err)
 			return err;
 		*done += ZSFS_BLOCK_SIZE;
@@ -418,7 +415,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	/* Compress before anything is locked. */
 	crew_run(tx->fs->crew, stage_piece, &j, pieces_of(e.whole), th->at,
 		 th->zc);
-	err = lock_file(tx, nodeid, LOCK_EXCL, &i);
+	err = file_lock(tx, nodeid, LOCK_EXCL, &i);
 	if (err)
 		return err;
 	inode_save(tx, i);

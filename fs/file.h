@@ -6,8 +6,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct tx;
+#include "tx.h"
+
+struct staged_block;
 struct zinode;
+
+/* Lock a regular file: 0, -ESTALE, -EISDIR, -EINVAL for anything else. */
+int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
+	      struct zinode **out);
+
+/*
+ * Put a staged block in the place of what block @block holds. The inode is
+ * locked exclusive and saved (inode_save()). 0, -ENOSPC, -ENOMEM.
+ */
+int file_put_block(struct tx *tx, struct zinode *i, uint64_t block,
+		   const struct staged_block *b);
 
 /*
  * Replace @len bytes at @at of one block by @src, or by zeros when @src is

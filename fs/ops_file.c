@@ -163,6 +163,53 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		fuse_reply_ioctl(req, 0, NULL, 0);
 }
 
+/* In steps, so that nothing else has to wait for all of it. */
+static void allocate(fuse_req_t req, struct allocation *a)
+{
+	struct zsfs_thread *th = request_thread();
+	struct tx *tx;
+	int err = zsfs_allocate_begin(th->fs, a);
+
+	if (err) {
+		reply_error(req, err);
+		return;
+	}
+	while (true) {
+		tx = tx_begin(th);
+		err = zsfs_allocate_step(tx, a);
+		if (err || a->at == a->end)
+			break;
+		tx_commit(tx);
+		zsfs_leave(th);
+		zsfs_enter(th);
+	}
+	if (err) {
+		tx_abort(tx, err);
+		zsfs_allocate_undo(th, a);
+		reply_error(req, err);
+	} else {
+		reply_done(req, tx, 0);
+	}
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+		  off_t len, struct fuse_file_info *fi)
+{
+	struct allocation a = {
+		.nodeid = ino,
+		.at = (uint64_t)off,
+		.end = (uint64_t)off + (uint64_t)len,
+	};
+
+	(void)fi;
+	if (vfile_is(ino) || mode != 0)
+		reply_error(req, -EOPNOTSUPP);
+	else if (a.end > INT64_MAX)
+		reply_error(req, -EFBIG);
+	else
+		allocate(req, &a);
+}
+
 void reply_seek(fuse_req_t req, const struct seek *s, bool hole)
 {
 	if (!hole && s->at >= s->size)

@@ -281,6 +281,31 @@ struct seek {
 int zsfs_seek(struct zsfs *fs, uint64_t nodeid, uint64_t off, bool hole,
 	      struct seek *out);
 
+/* ---- allocate.c: room for content ---- */
+
+/* A range of a file that is given room; the caller sets the first three. */
+struct allocation {
+	uint64_t nodeid;
+	uint64_t at;  /* byte from which on it is still to be done */
+	uint64_t end; /* at most INT64_MAX */
+	uint64_t old_size;
+};
+
+/*
+ * Is there room for all of it, as statfs tells? 0, -ENOSPC, -EISDIR, -EINVAL.
+ * Without a transaction.
+ */
+int zsfs_allocate_begin(struct zsfs *fs, struct allocation *a);
+
+/*
+ * Do up to ZSFS_MAX_BLOCKS blocks and move a->at; done when that is a->end. The
+ * file grows with it. -ENOSPC: none of these has room.
+ */
+int zsfs_allocate_step(struct tx *tx, struct allocation *a);
+
+/* It failed: the file gets its old size. No transaction is open. */
+void zsfs_allocate_undo(struct zsfs_thread *th, const struct allocation *a);
+
 /* ---- reap.c: ends of inodes ---- */
 
 /*

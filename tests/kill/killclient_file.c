@@ -145,6 +145,24 @@ void file_truncate(struct tree *t)
 	check_after(n, fd);
 }
 
+void file_allocate(struct tree *t)
+{
+	struct node *n = tree_some_file(t);
+	size_t off, len;
+	int fd;
+
+	if (!n)
+		return;
+	off = pick(n->limit);
+	len = at_most(some_len(), n->limit - off);
+	if (!len || tree_bytes(t) + off + len > MAX_BYTES)
+		return;
+	fd = check_open(t, n, O_RDWR, path);
+	must(CALL(fallocate, fd, 0, (off_t)off, (off_t)len), "fallocate", path);
+	resize(n, off + len > n->size ? off + len : n->size);
+	check_after(n, fd);
+}
+
 void file_empty(struct tree *t)
 {
 	struct node *n = tree_some_file(t);

@@ -12,6 +12,7 @@ void file_append_to(struct tree *t, struct node *n, size_t len);
 void file_read(struct tree *t);
 void file_verify(struct tree *t);
 void file_truncate(struct tree *t);
+void file_allocate(struct tree *t);
 void file_empty(struct tree *t); /* open(O_TRUNC) */
 void file_map(struct tree *t);
 void file_seek(struct tree *t);

@@ -78,6 +78,7 @@ static const struct {
 	{40, "verify", file_verify},
 	{45, "truncate", file_truncate},
 	{10, "open (O_TRUNC)", file_empty},
+	{15, "fallocate", file_allocate},
 	{25, "mmap", file_map},
 	{25, "lseek", file_seek},
 	{25, "fsync", file_sync},

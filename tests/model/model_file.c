@@ -132,6 +132,27 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 	return 0;
 }
 
+int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size)
+{
+	struct minode *i = model_get(m, id);
+	uint64_t first = off / MODEL_BLOCK;
+	uint64_t end = (off + size + MODEL_BLOCK - 1) / MODEL_BLOCK;
+	uint64_t holes = end - first;
+	int err = off + size > INT64_MAX ? -EFBIG : check_file(i);
+
+	if (err)
+		return err;
+	holes -= position(i, end) - position(i, first);
+	if (m->max_blocks && holes > m->max_blocks - m->used_blocks)
+		return -ENOSPC;
+	for (; first < end; first++)
+		get_block(m, i, first);
+	if (off + size > i->size)
+		i->size = off + size;
+	i->mtime = MODEL_CLOCK;
+	return 0;
+}
+
 void model_truncate(struct model *m, struct minode *i, uint64_t size)
 {
 	uint64_t keep = size / MODEL_BLOCK + (size % MODEL_BLOCK != 0);

@@ -26,6 +26,7 @@ enum step_op {
 	STEP_WRITE,
 	STEP_READ,
 	STEP_TRUNCATE,
+	STEP_ALLOCATE,
 	STEP_CHANGE, /* mode, owner, times */
 	STEP_GETATTR,
 	STEP_READLINK,

@@ -6,31 +6,25 @@
 
 #include "step.h"
 
+/* One step of it, wherever it starts in a block. */
+#define ALLOCATE_MAX (ZSFS_MAX_WRITE - ZSFS_BLOCK_SIZE)
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* How often each operation is drawn while growing and while shrinking. */
 static const struct {
 	unsigned char grow, shrink;
 } weights[STEP_NR] = {
-	[STEP_LOOKUP] = {10, 10},
-	[STEP_FORGET] = {14, 20},
-	[STEP_MAKE] = {22, 6},
-	[STEP_LINK] = {5, 2},
-	[STEP_UNLINK] = {5, 20},
-	[STEP_RMDIR] = {2, 8},
-	[STEP_RENAME] = {10, 10},
-	[STEP_WRITE] = {18, 8},
-	[STEP_READ] = {8, 8},
-	[STEP_TRUNCATE] = {8, 10},
-	[STEP_CHANGE] = {5, 5},
-	[STEP_GETATTR] = {3, 3},
-	[STEP_READLINK] = {1, 1},
-	[STEP_SEEK] = {3, 3},
-	[STEP_READDIR] = {2, 2},
-	[STEP_VLOOKUP] = {1, 1},
-	[STEP_VFORGET] = {1, 1},
-	[STEP_COMPACT] = {1, 2},
-	[STEP_TRIM] = {1, 1},
+	[STEP_LOOKUP] = {10, 10}, [STEP_FORGET] = {14, 20},
+	[STEP_MAKE] = {22, 6},	  [STEP_LINK] = {5, 2},
+	[STEP_UNLINK] = {5, 20},  [STEP_RMDIR] = {2, 8},
+	[STEP_RENAME] = {10, 10}, [STEP_WRITE] = {18, 8},
+	[STEP_READ] = {8, 8},	  [STEP_TRUNCATE] = {8, 10},
+	[STEP_ALLOCATE] = {3, 1}, [STEP_CHANGE] = {5, 5},
+	[STEP_GETATTR] = {3, 3},  [STEP_READLINK] = {1, 1},
+	[STEP_SEEK] = {3, 3},	  [STEP_READDIR] = {2, 2},
+	[STEP_VLOOKUP] = {1, 1},  [STEP_VFORGET] = {1, 1},
+	[STEP_COMPACT] = {1, 2},  [STEP_TRIM] = {1, 1},
 	[STEP_CODEC] = {1, 1},
 };
 
@@ -82,14 +76,14 @@ static unsigned draw_dir(struct draw *d, const struct model *m)
 {
 	if (rng_chance(&d->rng, 40))
 		return MODEL_ROOT;
-	return draw_inode(d, m, rng_chance(&d->rng, 3) ? is_known :
-							 is_known_dir);
+	return draw_inode(d, m,
+			  rng_chance(&d->rng, 3) ? is_known : is_known_dir);
 }
 
 static unsigned draw_file(struct draw *d, const struct model *m)
 {
-	return draw_inode(d, m, rng_chance(&d->rng, 3) ? is_known :
-							 is_known_file);
+	return draw_inode(d, m,
+			  rng_chance(&d->rng, 3) ? is_known : is_known_file);
 }
 
 /* ---- names ---- */
@@ -181,7 +175,7 @@ static void draw_rename(struct draw *d, const struct model *m, struct step *s)
 static uint64_t draw_edge(struct draw *d)
 {
 	static const uint64_t blocks[] = {
-		0,  1,  3,  4,   5,   15,  16,   17,   63,
+		0,  1,	3,  4,	 5,   15,  16,	 17,   63,
 		64, 65, 66, 127, 128, 129, 4095, 4096, 4097,
 	};
 	uint64_t off = blocks[rng_below(&d->rng, ARRAY_SIZE(blocks))];
@@ -280,7 +274,7 @@ static void draw_truncate(struct draw *d, const struct model *m, struct step *s)
 static void draw_change(struct draw *d, const struct model *m, struct step *s)
 {
 	static const unsigned sets[] = {
-		MSET_MODE,  MSET_UID,   MSET_GID,       MSET_UID | MSET_GID,
+		MSET_MODE,  MSET_UID,	MSET_GID,	MSET_UID | MSET_GID,
 		MSET_ATIME, MSET_MTIME, MSET_KILL_PRIV, MSET_ATIME | MSET_MTIME,
 	};
 
@@ -313,18 +307,19 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 		total += d->shrinking ? weights[op].shrink : weights[op].grow;
 	n = (unsigned)rng_below(&d->rng, total);
 	for (op = 0;; op++) {
-		unsigned w = d->shrinking ? weights[op].shrink :
-					    weights[op].grow;
+		unsigned w =
+			d->shrinking ? weights[op].shrink : weights[op].grow;
 
 		if (n < w)
 			break;
 		n -= w;
 	}
 	if (d->hoard && !d->shrinking)
-		op = op == STEP_TRUNCATE ? STEP_WRITE :
-		     op == STEP_UNLINK   ? STEP_MAKE :
-					   op;
-	if (op == STEP_WRITE && m->used_blocks > d->max_blocks)
+		op = op == STEP_TRUNCATE ? STEP_WRITE
+		     : op == STEP_UNLINK ? STEP_MAKE
+					 : op;
+	if ((op == STEP_WRITE || op == STEP_ALLOCATE) &&
+	    m->used_blocks > d->max_blocks)
 		op = STEP_TRUNCATE;
 	if (op == STEP_MAKE && m->used_inodes > d->max_inodes)
 		op = rng_chance(&d->rng, 50) ? STEP_UNLINK : STEP_FORGET;
@@ -357,6 +352,11 @@ static void draw_rest(struct draw *d, const struct model *m, struct step *s)
 		s->id = draw_file(d, m);
 		s->off = draw_offset(d, model_get(m, s->id));
 		s->size = draw_size(d, d->max_write);
+		break;
+	case STEP_ALLOCATE:
+		s->id = draw_file(d, m);
+		s->off = draw_offset(d, model_get(m, s->id));
+		s->size = 1 + draw_size(d, d->max_write) % ALLOCATE_MAX;
 		break;
 	case STEP_SEEK:
 		s->id = draw_file(d, m);

@@ -227,6 +227,8 @@ static int follow(struct follow *f)
 	case STEP_TRUNCATE:
 	case STEP_CHANGE:
 		return model_setattr(f->m, f->s->id, &f->s->attr);
+	case STEP_ALLOCATE:
+		return model_allocate(f->m, f->s->id, f->s->off, f->s->size);
 	case STEP_GETATTR:
 		return follow_getattr(f);
 	case STEP_READLINK:
@@ -255,6 +257,7 @@ static bool may_fail(const struct model *m, const struct step *s,
 	case STEP_LINK:
 	case STEP_RENAME:
 	case STEP_WRITE:
+	case STEP_ALLOCATE:
 	case STEP_VLOOKUP:
 		return allow != FOLLOW_EXACT;
 	case STEP_TRUNCATE:
@@ -308,6 +311,7 @@ const char *step_op_name(enum step_op op)
 		[STEP_READDIR] = "readdir",   [STEP_VLOOKUP] = "vlookup",
 		[STEP_VFORGET] = "vforget",   [STEP_COMPACT] = "compact",
 		[STEP_TRIM] = "trim",	      [STEP_CODEC] = "codec",
+		[STEP_ALLOCATE] = "allocate",
 	};
 
 	return names[op];

@@ -206,6 +206,19 @@ static void run_setattr(struct run *r)
 	finish(r, tx, zsfs_setattr(tx, r->nodeid, &st, a->set, &i));
 }
 
+static void run_allocate(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	struct allocation a = {
+		.nodeid = r->nodeid,
+		.at = r->s->off,
+		.end = r->s->off + r->s->size,
+	};
+	int err = a.end > INT64_MAX ? -EFBIG : zsfs_allocate_step(tx, &a);
+
+	finish(r, tx, err);
+}
+
 static void run_getattr(struct run *r)
 {
 	struct tx *tx = tx_begin(r->th);
@@ -321,6 +334,7 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_READDIR] = run_readdir,	[STEP_VLOOKUP] = run_vlookup,
 	[STEP_VFORGET] = run_vforget,	[STEP_COMPACT] = run_memory,
 	[STEP_TRIM] = run_memory,	[STEP_CODEC] = run_codec,
+	[STEP_ALLOCATE] = run_allocate,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)

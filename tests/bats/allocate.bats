@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# fallocate(2) and posix_fallocate(3): room that is there when it is needed.
+load helpers
+
+setup() { zsfs_setup; }
+teardown() { zsfs_teardown; }
+
+# A Python program with the mountpoint as its argument.
+py() { timeout 100 "$PYTHON" - "$M"; }
+
+@test "allocate: more than there is fails and takes nothing" {
+	zsfs_mount -o mem_limit=48M,size=40M
+	before=$(available)
+	py <<-'END'
+		import errno, os, sys
+		fd = os.open(sys.argv[1] + "/f", os.O_RDWR | os.O_CREAT)
+		for n in 128 << 20, 1 << 40, (1 << 62):
+		    try:
+		        os.posix_fallocate(fd, 0, n)
+		        raise SystemExit("posix_fallocate: succeeded")
+		    except OSError as e:
+		        assert e.errno in (errno.ENOSPC, errno.EFBIG), e
+		st = os.fstat(fd)
+		assert (st.st_size, st.st_blocks) == (0, 0), st
+		os.unlink(sys.argv[1] + "/f")
+	END
+	# A page or two go to the first inode and name.
+	between $((before - 65536)) "$(available)" "$before"
+}
+
+@test "allocate: what was granted can be stored through a mapping" {
+	zsfs_mount -o mem_limit=48M,size=40M
+	py <<-'END'
+		import mmap, os, sys
+		top = sys.argv[1]
+		st = os.statvfs(top)
+		size = st.f_bavail * st.f_frsize - (1 << 20)
+		fd = os.open(top + "/f", os.O_RDWR | os.O_CREAT)
+		os.posix_fallocate(fd, 0, size)
+		assert os.fstat(fd).st_size == size
+		assert os.fstat(fd).st_blocks * 512 >= size
+		left = os.statvfs(top).f_bavail * st.f_frsize
+		assert left <= 2 << 20, left
+		# Others take what is left, and are told.
+		with open(top + "/g", "wb", buffering=0) as g:
+		    try:
+		        while g.write(os.urandom(65536)):
+		            pass
+		    except OSError:
+		        pass
+		m, want = mmap.mmap(fd, size), []
+		for off in range(0, size, 1 << 20):
+		    data = os.urandom(min(1 << 20, size - off))
+		    m[off:off + len(data)] = data
+		    want.append(data)
+		m.flush()
+		os.fsync(fd)
+		os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+		assert m[:] == b"".join(want)
+	END
+	[ -n "${ZSFS_DRYRUN:-}" ] || same "$(json .content.late_writes_lost)" 0
+}
+
+@test "allocate: content stays, holes read as zeros, the file grows" {
+	zsfs_mount
+	py <<-'END'
+		import os, sys
+		fd = os.open(sys.argv[1] + "/f", os.O_RDWR | os.O_CREAT)
+		os.pwrite(fd, b"begin", 3)
+		os.pwrite(fd, b"middle", 300000)
+		os.pwrite(fd, bytes(8192), 40960)
+		want = os.pread(fd, 1 << 20, 0)
+		os.posix_fallocate(fd, 100, 500000)
+		want += bytes(500100 - len(want))
+		assert os.fstat(fd).st_size == 500100
+		assert os.fstat(fd).st_blocks == 123 * 8, os.fstat(fd).st_blocks
+		os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+		assert os.pread(fd, 1 << 20, 0) == want
+		os.posix_fallocate(fd, 0, 10)
+		assert os.fstat(fd).st_size == 500100
+		os.ftruncate(fd, 4096)
+		assert os.fstat(fd).st_blocks == 8
+	END
+}
+
+@test "allocate: it is counted, and freed, as any content" {
+	zsfs_mount
+	used() { df --output=used -k "$M" | tail -n 1; }
+	before=$(used)
+	fallocate -l 64M "$M/f"
+	same "$(($(used) - before))" 65536
+	same "$(du -k "$M/f" | cut -f 1)" 65536
+	[ -n "${ZSFS_DRYRUN:-}" ] || [ "$(mm_stat 3)" -ge 67108864 ]
+	truncate -s 32M "$M/f"
+	poll 10 same "$(($(used) - before))" 32768
+	rm "$M/f"
+	poll 10 same "$(used)" "$before"
+}
+
+@test "allocate: other modes are refused" {
+	zsfs_only
+	zsfs_mount
+	echo data >"$M/f"
+	expect EOPNOTSUPP fallocate "$M/f" 1 0 4096
+	expect EOPNOTSUPP fallocate "$M/f" 3 0 4096
+	expect EOPNOTSUPP fallocate "$M/f" 16 0 4096
+	expect ok fallocate "$M/f" 0 0 4096
+	same "$(cat "$M/f" | tr -d '\0')" data
+}
