@@ -9,6 +9,7 @@
 #include <syslog.h>
 
 #include "clock.h"
+#include "idle.h"
 #include "log.h"
 #include "pressure.h"
 #include "reap.h"
@@ -26,11 +27,12 @@ struct background {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stop;     /* lock */
-	bool look;     /* lock: the process has begun to serve */
-	bool check;    /* lock: it was a takeover, so verify */
-	bool verify;   /* of the thread: still to be done */
-	uint64_t seen; /* of the thread: requests when it last looked */
+	bool stop;	  /* lock */
+	bool look;	  /* lock: the process has begun to serve */
+	bool check;	  /* lock: it was a takeover, so verify */
+	bool verify;	  /* of the thread: still to be done */
+	uint64_t seen;	  /* of the thread: requests when it last looked */
+	struct idle idle; /* of the thread */
 };
 
 static uint64_t requests_begun(const struct zsfs *fs)
@@ -73,12 +75,17 @@ static void try_verify(struct background *b)
 static unsigned work(struct background *b)
 {
 	bool more = pressure_check(b->fs);
+	unsigned idle;
 
 	reap_the_rest(b->fs);
 	if (b->verify)
 		try_verify(b);
+	zsfs_log_left_out(false);
+	idle = idle_look(b->fs, &b->idle);
 	if (b->verify || b->fs->super->pressure_used)
 		return LOOK_MSECS;
+	if (idle)
+		return idle;
 	return more ? SPARE_MSECS : 0;
 }
 
@@ -130,8 +137,21 @@ int background_start(struct zsfs *fs, struct background **out)
 		free(b);
 		return -err;
 	}
+	fs->background = b;
 	*out = b;
 	return 0;
+}
+
+void background_wake(struct zsfs *fs)
+{
+	struct background *b = fs->background;
+
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->look = true;
+	pthread_cond_signal(&b->changed);
+	pthread_mutex_unlock(&b->lock);
 }
 
 void background_go(struct background *b, bool after_takeover)
@@ -152,6 +172,7 @@ void background_stop(struct background *b)
 	pthread_cond_signal(&b->changed);
 	pthread_mutex_unlock(&b->lock);
 	pthread_join(b->thread, NULL);
+	b->fs->background = NULL;
 	pthread_cond_destroy(&b->changed);
 	pthread_mutex_destroy(&b->lock);
 	free(b);

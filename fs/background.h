@@ -2,10 +2,11 @@
 /*
  * Background thread: what has to be done without a request that asks for it.
  *
- * After a takeover it goes on reaping what the dead worker was reaping, verifies
- * the file system when no requests come (giving way to those that do), and
- * lifts the limit that shortage of memory made necessary (pressure.h). It
- * sleeps when there is nothing of that kind.
+ * After a takeover it goes on reaping what the dead worker was reaping,
+ * verifies the file system when no requests come (giving way to those that do),
+ * and lifts the limit that shortage of memory made necessary (pressure.h). When
+ * the mount has become idle it gives back what was freed (idle.h). It sleeps
+ * when there is nothing of that kind.
  */
 #ifndef FS_BACKGROUND_H
 #define FS_BACKGROUND_H
@@ -19,10 +20,13 @@ struct zsfs;
 int background_start(struct zsfs *fs, struct background **out);
 
 /*
- * The process serves from now on: see what has to be done, after a takeover more
- * than else.
+ * The process serves from now on: see what has to be done, after a takeover
+ * more than else.
  */
 void background_go(struct background *b, bool after_takeover);
+
+/* There is something to do for it. Any thread, and without one, too. */
+void background_wake(struct zsfs *fs);
 
 /* NULL does nothing. May wait for a step to end. */
 void background_stop(struct background *b);

@@ -45,14 +45,6 @@ static void add_comp(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%s", list);
 }
 
-static ull last_compacted(struct zsfs *fs)
-{
-	struct zs_pool_stats st;
-
-	zs_pool_get_stats(fs->pool, &st);
-	return st.last_compacted;
-}
-
 static void add_verify(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->verify_text;
@@ -87,7 +79,7 @@ int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
 	textbuf_init(&t, buf, size);
 	switch (id) {
 	case VF_COMPACT:
-		textbuf_add(&t, "%llu\n", last_compacted(fs));
+		textbuf_add(&t, "%llu\n", setting(&fs->super->last_compact));
 		break;
 	case VF_COMP_ALGORITHM:
 		add_comp(fs, &t);

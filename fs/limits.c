@@ -157,9 +157,19 @@ void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p)
 
 int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th)
 {
-	int64_t freed = zs_compact(fs->pool, th->at);
+	struct arena_stats before, after;
+	int64_t freed;
+	uint64_t pages;
 
-	if (freed >= 0)
-		arena_trim(fs->arena, th->at, true, true);
-	return freed;
+	arena_get_stats(fs->arena, &before);
+	freed = zs_compact(fs->pool, th->at);
+	if (freed < 0)
+		return freed;
+	arena_trim(fs->arena, th->at, true, true);
+	arena_get_stats(fs->arena, &after);
+	pages = after.given_back - before.given_back;
+	if (pages < (uint64_t)freed)
+		pages = (uint64_t)freed;
+	__atomic_store_n(&fs->super->last_compact, pages, __ATOMIC_RELAXED);
+	return (int64_t)pages;
 }

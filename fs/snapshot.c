@@ -111,10 +111,10 @@ static struct snapshot *find_place(struct tx *tx,
 	struct snapshot *s = NULL;
 
 	*ref = 0;
-	if (is_due(fs, spec, false, pages, MAX_PAGES))
-		s = take_run(tx, pages, ref);
-	if (!s && is_due(fs, spec, true, pages, ZSFS_SNAP_PAGES))
+	if (is_due(fs, spec, true, pages, ZSFS_SNAP_PAGES))
 		s = find_in_area(fs, pages);
+	if (!s && is_due(fs, spec, false, pages, MAX_PAGES))
+		s = take_run(tx, pages, ref);
 	return s;
 }
 

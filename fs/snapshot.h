@@ -3,10 +3,10 @@
  * Snapshots: the texts of virtual files, each from its LOOKUP until the kernel
  * forgets it.
  *
- * A snapshot is in one of two places: a run of the arena's pages, which new
- * content may have just as well, or, when there are none, the snapshot area, a
- * part of the root area that is always backed. So looking never takes what
- * overwriting and deleting need, and works when nothing is left.
+ * A snapshot is in one of two places: the snapshot area, a part of the root
+ * area that is always backed, or, when there is no room, a run of the arena's
+ * pages, which new content may have just as well. So looking takes no memory,
+ * never what overwriting and deleting need, and works when nothing is left.
  *
  * In each place users have shares, by the user of the request: one may have a
  * quarter of it, all but the owner of the mount and root half of it, and the

@@ -261,6 +261,7 @@ static void add_memory(struct zsfs *fs, struct textbuf *t,
 	number(t, "free_pages", mem->free_pages);
 	number(t, "segments", mem->segments);
 	number(t, "free_segments", mem->free_segments);
+	number(t, "pages_given_back", mem->given_back);
 	number(t, "zspage_pages", mem->pages[ARENA_PAGE_ZSPAGE]);
 	number(t, "slab_pages", mem->pages[ARENA_PAGE_SLAB]);
 	number(t, "data_pages", mem->pages[ARENA_PAGE_DATA]);

@@ -125,6 +125,8 @@ struct zsfs_super {
 	uint64_t replies_seen; /* replies sent when the last one took over */
 	uint64_t crashed;      /* a thread without a request of its own did */
 	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
+	/* Pages that the last compaction gave back (zsfs_compact()). */
+	uint64_t last_compact;
 	/* What the last verification said; "" = never run. */
 	char verify_text[512];
 	/* Why the last write to a control file failed; "" = it did not. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <syslog.h>
 
+#include "idle.h"
 #include "log.h"
 #include "zsfs_i.h"
 
@@ -435,6 +436,8 @@ void tx_commit(struct tx *tx)
 	if (tx->replied)
 		keep_answer(s);
 	finish_frees(tx->fs, tx->th);
+	if (s->nr_free)
+		idle_note(tx->fs);
 	finish_slot(s);
 }
 

@@ -32,6 +32,7 @@
 #define NR_LOCK_STRIPES	 1024u
 #define NR_COUNT_STRIPES 16u
 
+struct background;
 struct crew;
 struct writeback;
 struct keep;
@@ -102,6 +103,9 @@ struct zsfs {
 	struct keep *keep;
 	unsigned bank;	/* this worker's, in the keep page */
 	unsigned alive; /* threads that have said so there; atomic */
+	/* For idle.h: memory was freed since it was looked for; atomic. */
+	bool freed;
+	struct background *background; /* NULL: there is none */
 	/* What the environment allowed; for stats.json. */
 	unsigned read_ahead_kb; /* 0 = could not be set */
 };
@@ -334,7 +338,10 @@ void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
  */
 uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit);
 
-/* Compact the pool, then give back free memory. Pages freed or -EBUSY. */
+/*
+ * Compact the pool, then give back free memory. Pages given back to the system,
+ * or freed in the pool if those are more; or -EBUSY.
+ */
 int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th);
 
 #endif

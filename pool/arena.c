@@ -453,6 +453,7 @@ static void get_run_stats(struct arena *a, struct arena_stats *out)
 	out->free_pages = h->free_pages;
 	out->segments = h->segments;
 	out->free_segments = h->free_segs;
+	out->given_back = h->given_back;
 	out->window_bytes = h->window_high - h->window_low;
 	memcpy(out->pages, h->pages, sizeof(out->pages));
 	pthread_mutex_unlock(&a->run_lock);

@@ -159,6 +159,7 @@ struct arena_stats {
 	uint64_t free_pages; /* pages that are in `used` but hold nothing */
 	uint64_t segments;   /* segments that hold at least one backed page */
 	uint64_t free_segments; /* of them, those that hold nothing */
+	uint64_t given_back;	/* pages given back to the kernel so far */
 	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in use, by type ([0] unused) */
 	uint64_t window_bytes; /* of `used`: descriptors and handle cells */
 	uint64_t root_bytes;   /* of `used`: header, threads, root area */

@@ -192,6 +192,7 @@ struct arena_header {
 	uint64_t hole_pages; /* pages of the holes in that list's segments */
 	uint64_t segments;   /* with at least one present page */
 	uint64_t free_segs;  /* of them, with no page in use */
+	uint64_t given_back; /* pages, ever */
 	uint64_t nr_segs;    /* segments ever used; read atomically */
 	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in runs, by type */
 	uint64_t window_low;  /* offset of the lowest backed descriptor byte */

@@ -119,6 +119,8 @@ static void settle_present_locked(struct arena *a, struct undo_log *u,
 	if (h->used > h->used_max)
 		undo_set(u, &h->used_max, h->used);
 	add_to(u, &h->segments, !!now - !!was);
+	if (now < was)
+		add_to(u, &h->given_back, (int64_t)was - now);
 }
 
 /* The counts of @seg become these: bring lists and counters after them. */

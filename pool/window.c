@@ -104,6 +104,7 @@ void arena_drop_handles(struct arena *a, struct arena_thread *t)
 	undo_save(u, &h->handles_backed);
 	__atomic_store_n(&h->handles_backed, handles_in(a), __ATOMIC_RELEASE);
 	undo_set(u, &h->used, h->used - drop);
+	undo_set(u, &h->given_back, h->given_back + drop / ARENA_PAGE_SIZE);
 	undo_set(u, &h->intent, 0);
 	undo_commit(u);
 	pthread_mutex_unlock(&a->run_lock);

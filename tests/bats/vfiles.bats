@@ -380,7 +380,7 @@ hold() {
 	dd if=/dev/urandom of="$M/f" bs=64k 2>/dev/null || true
 	size=$(stat -c %s "$M/f")
 	before=$(mm_stat 3)
-	for uid in 1000 1001 1002; do
+	for uid in 1000 1001; do
 		hold $uid 3000 fullness
 		[ "$HELD" -gt 0 ]
 	done
