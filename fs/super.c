@@ -14,11 +14,14 @@
 #include "daemon.h"
 #include "keep.h"
 #include "reap.h"
+#include "request.h"
 #include "textbuf.h"
 #include "zsfs_i.h"
 
-#define STAGE_SIZE    ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
-#define READ_BUF_SIZE (ZSFS_MAX_WRITE + (size_t)ARENA_PAGE_SIZE)
+#define STAGE_SIZE ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
+_Static_assert(STAGE_SIZE == READ_BUF_HEAD + ZSFS_MAX_WRITE,
+	       "what is staged and what is read have the same room");
+
 /* Kept back from mem_limit for overwrites and deletions, at most... */
 #define MAX_RESERVE (UINT64_C(4) << 20)
 /* ...and at least: memory comes in segments, so less could never be used. */
@@ -79,10 +82,9 @@ static void *root_at(const struct zsfs *fs, size_t off)
 
 /* ---- the private half ---- */
 
-/* All threads have room to stage, all but the background thread to read. */
 uint64_t zsfs_buffers_size(unsigned nr_threads)
 {
-	return nr_threads * STAGE_SIZE + (nr_threads - 1) * READ_BUF_SIZE;
+	return nr_threads * STAGE_SIZE;
 }
 
 static uint8_t *private_buffers(size_t size)
@@ -130,7 +132,6 @@ static void free_buffers(struct zsfs *fs)
 static int init_thread(struct zsfs *fs, unsigned nr)
 {
 	struct zsfs_thread *th = &fs->threads[nr];
-	bool serves = nr + 1 < fs->nr_threads;
 
 	th->fs = fs;
 	pthread_mutex_init(&th->gate, NULL);
@@ -140,10 +141,7 @@ static int init_thread(struct zsfs *fs, unsigned nr)
 	if (!th->zc)
 		return -ENOMEM;
 	th->stage_buf = fs->buffers + nr * STAGE_SIZE;
-	if (!serves)
-		return 0;
-	th->read_buf =
-		fs->buffers + fs->nr_threads * STAGE_SIZE + nr * READ_BUF_SIZE;
+	th->read_buf = th->stage_buf;
 	return 0;
 }
 

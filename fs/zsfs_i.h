@@ -60,8 +60,8 @@ struct zsfs_thread {
 	struct tx tx;
 	jmp_buf *guard; /* of tx_guarded(), NULL outside */
 	bool parked;	/* a request waits in the slot (takeover.h) */
-	/* In zsfs.buffers. */
-	uint8_t *read_buf;  /* FUSE header page + ZSFS_MAX_WRITE */
+	/* In zsfs.buffers, the same memory: no request needs both. */
+	uint8_t *read_buf;  /* READ_BUF_HEAD + ZSFS_MAX_WRITE */
 	uint8_t *stage_buf; /* (ZSFS_MAX_BLOCKS + 1) * ZSFS_BLOCK_SIZE */
 	struct staged_block staged[ZSFS_MAX_BLOCKS + 1];
 	uint8_t block[ZSFS_BLOCK_SIZE]; /* for read-modify-write */
