@@ -96,7 +96,8 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	return 0;
 }
 
-void zsfs_allocate_undo(struct zsfs_thread *th, const struct allocation *a)
+/* It failed: the file gets its old size. */
+static void allocate_undo(struct zsfs_thread *th, const struct allocation *a)
 {
 	struct stat st = {.st_size = (off_t)a->old_size};
 	struct tx *tx = tx_begin(th);
@@ -109,4 +110,25 @@ void zsfs_allocate_undo(struct zsfs_thread *th, const struct allocation *a)
 		tx_commit(tx);
 	else
 		tx_abort(tx, err);
+}
+
+int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
+			unsigned steps, struct tx **last)
+{
+	for (; steps; steps--) {
+		struct tx *tx = tx_begin(th);
+		int err = zsfs_allocate_step(tx, a);
+
+		if (err) {
+			tx_abort(tx, err);
+			allocate_undo(th, a);
+			return err;
+		}
+		if (a->at == a->end) {
+			*last = tx;
+			return 0;
+		}
+		tx_commit(tx);
+	}
+	return 1;
 }

@@ -11,8 +11,10 @@
 #include "clock.h"
 #include "idle.h"
 #include "log.h"
+#include "ops.h"
 #include "pressure.h"
 #include "reap.h"
+#include "request.h"
 #include "suspect.h"
 #include "vfile.h"
 #include "zsfs_i.h"
@@ -21,6 +23,16 @@
 #define LOOK_MSECS 200
 /* The same for what can wait: taking the spare (keep.h) when there is room. */
 #define SPARE_MSECS 5000
+
+/* Steps of an allocation, after which a live check may come in. */
+#define ALLOCATE_STEPS 8
+
+/* What is left of a request for room. */
+struct job {
+	struct job *next;
+	struct fuse_req *req;
+	struct allocation a;
+};
 
 struct background {
 	struct zsfs *fs;
@@ -33,6 +45,7 @@ struct background {
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
 	struct idle idle; /* of the thread */
+	struct job *jobs; /* lock: the first is being done */
 };
 
 static uint64_t requests_begun(const struct zsfs *fs)
@@ -55,6 +68,51 @@ static void reap_the_rest(struct zsfs *fs)
 	zsfs_leave(th);
 }
 
+static struct job *first_job(struct background *b)
+{
+	struct job *j;
+
+	pthread_mutex_lock(&b->lock);
+	j = b->stop ? NULL : b->jobs;
+	pthread_mutex_unlock(&b->lock);
+	return j;
+}
+
+static void drop_first_job(struct background *b)
+{
+	struct job *j = b->jobs;
+
+	pthread_mutex_lock(&b->lock);
+	b->jobs = j->next;
+	pthread_mutex_unlock(&b->lock);
+	free(j);
+}
+
+/* True: there is more than one round has time for. */
+static bool allocate_for_a_while(struct background *b)
+{
+	struct zsfs_thread *th = zsfs_background(b->fs);
+	uint64_t end = clock_ms() + LOOK_MSECS;
+	struct job *j;
+
+	while ((j = first_job(b)) && clock_ms() < end) {
+		struct tx *tx;
+		int err;
+
+		zsfs_enter(th);
+		err = zsfs_allocate_steps(th, &j->a, ALLOCATE_STEPS, &tx);
+		if (!err)
+			tx_commit(tx);
+		zsfs_leave(th);
+		if (err == 1)
+			continue;
+		/* Not on record: what is done is found done if asked again. */
+		reply_error(j->req, err);
+		drop_first_job(b);
+	}
+	return j;
+}
+
 /* Only while nothing else goes on: a check keeps all requests waiting. */
 static void try_verify(struct background *b)
 {
@@ -75,6 +133,7 @@ static void try_verify(struct background *b)
 static unsigned work(struct background *b)
 {
 	bool more = pressure_check(b->fs);
+	bool busy = allocate_for_a_while(b);
 	unsigned idle;
 
 	reap_the_rest(b->fs);
@@ -82,6 +141,8 @@ static unsigned work(struct background *b)
 		try_verify(b);
 	zsfs_log_left_out(false);
 	idle = idle_look(b->fs, &b->idle);
+	if (busy)
+		return 1;
 	if (b->verify || b->fs->super->pressure_used)
 		return LOOK_MSECS;
 	if (idle)
@@ -104,6 +165,7 @@ static void *background_main(void *arg)
 	zsfs_thread_lives(b->fs, b->fs->nr_threads - 1);
 	/* Nobody's request is to blame for what happens here. */
 	suspect_this_thread(zsfs_background(b->fs)->slot);
+	request_answer_deferred();
 	pthread_mutex_lock(&b->lock);
 	while (!b->stop) {
 		if (more && !b->look)
@@ -163,6 +225,24 @@ void background_go(struct background *b, bool after_takeover)
 	pthread_mutex_unlock(&b->lock);
 }
 
+bool background_allocate(struct background *b, struct fuse_req *req,
+			 const struct allocation *a)
+{
+	struct job *j = malloc(sizeof(*j)), **last;
+
+	if (!j)
+		return false;
+	*j = (struct job){.req = req, .a = *a};
+	pthread_mutex_lock(&b->lock);
+	for (last = &b->jobs; *last; last = &(*last)->next)
+		;
+	*last = j;
+	b->look = true;
+	pthread_cond_signal(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+	return true;
+}
+
 void background_stop(struct background *b)
 {
 	if (!b)
@@ -173,6 +253,10 @@ void background_stop(struct background *b)
 	pthread_mutex_unlock(&b->lock);
 	pthread_join(b->thread, NULL);
 	b->fs->background = NULL;
+	while (b->jobs) {
+		reply_error(b->jobs->req, -ENOTCONN); /* frees the request */
+		drop_first_job(b);
+	}
 	pthread_cond_destroy(&b->changed);
 	pthread_mutex_destroy(&b->lock);
 	free(b);

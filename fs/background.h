@@ -13,7 +13,9 @@
 
 #include <stdbool.h>
 
+struct allocation;
 struct background;
+struct fuse_req;
 struct zsfs;
 
 /* Start the thread, which waits. 0 or -errno; ended by background_stop(). */
@@ -27,6 +29,13 @@ void background_go(struct background *b, bool after_takeover);
 
 /* There is something to do for it. Any thread, and without one, too. */
 void background_wake(struct zsfs *fs);
+
+/*
+ * Go on with an allocation (zsfs_i.h) in steps, and answer. False when there is
+ * no memory for it: then the caller does.
+ */
+bool background_allocate(struct background *b, struct fuse_req *req,
+			 const struct allocation *a);
 
 /* NULL does nothing. May wait for a step to end. */
 void background_stop(struct background *b);

@@ -3,13 +3,18 @@
 #include "ops.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/fuse.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "background.h"
 #include "request.h"
 #include "vfile.h"
 #include "writeback.h"
+
+/* Steps of an allocation that a request thread makes. */
+#define ALLOCATE_STEPS 8
 
 /*
  * Never answered: the kernel then opens and closes files by itself, without a
@@ -163,33 +168,25 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		fuse_reply_ioctl(req, 0, NULL, 0);
 }
 
-/* In steps, so that nothing else has to wait for all of it. */
+/* What is long is for the background thread, so that this one can serve. */
 static void allocate(fuse_req_t req, struct allocation *a)
 {
 	struct zsfs_thread *th = request_thread();
 	struct tx *tx;
 	int err = zsfs_allocate_begin(th->fs, a);
 
-	if (err) {
-		reply_error(req, err);
+	if (!err)
+		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
+	if (err == 1 && background_allocate(th->fs->background, req, a)) {
+		request_deferred();
 		return;
 	}
-	while (true) {
-		tx = tx_begin(th);
-		err = zsfs_allocate_step(tx, a);
-		if (err || a->at == a->end)
-			break;
-		tx_commit(tx);
-		zsfs_leave(th);
-		zsfs_enter(th);
-	}
-	if (err) {
-		tx_abort(tx, err);
-		zsfs_allocate_undo(th, a);
+	if (err == 1)
+		err = zsfs_allocate_steps(th, a, UINT_MAX, &tx);
+	if (err)
 		reply_error(req, err);
-	} else {
+	else
 		reply_done(req, tx, 0);
-	}
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,

@@ -307,8 +307,13 @@ int zsfs_allocate_begin(struct zsfs *fs, struct allocation *a);
  */
 int zsfs_allocate_step(struct tx *tx, struct allocation *a);
 
-/* It failed: the file gets its old size. No transaction is open. */
-void zsfs_allocate_undo(struct zsfs_thread *th, const struct allocation *a);
+/*
+ * Up to @steps of them, with no transaction open. 1: there is more to do. 0:
+ * the last one was done in *@last, which is open. -errno: the file has its old
+ * size again.
+ */
+int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
+			unsigned steps, struct tx **last);
 
 /* ---- reap.c: ends of inodes ---- */
 

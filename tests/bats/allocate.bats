@@ -108,3 +108,39 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 	expect ok fallocate "$M/f" 0 0 4096
 	same "$(cat "$M/f" | tr -d '\0')" data
 }
+
+@test "allocate: others are served while much is reserved" {
+	zsfs_only
+	zsfs_mount
+	local i done=0
+
+	for i in 1 2 3 4; do
+		fallocate -l 256M "$M/f$i" &
+		echo $! >>"$T/pids"
+	done
+	# Each of these needs a request thread.
+	for i in $(seq 400); do
+		expect ok mkdir "$M/d$i" 0755
+		kill -0 $(cat "$T/pids") 2>/dev/null && done=$i
+	done
+	wait $(cat "$T/pids")
+	between 50 $done 400
+	for i in 1 2 3 4; do
+		same "$(stat -c '%s %b' "$M/f$i")" "268435456 524288"
+	done
+}
+
+@test "allocate: worker after worker dies of a kill meanwhile" {
+	zsfs_only
+	zsfs_mount
+	local i pid
+
+	fallocate -l 1G "$M/f" &
+	pid=$!
+	for i in $(seq 8); do
+		sleep 0.1
+		kill -9 "$(worker)" 2>/dev/null || true
+	done
+	wait $pid
+	same "$(stat -c '%s %b' "$M/f")" "1073741824 2097152"
+}
