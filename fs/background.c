@@ -218,6 +218,9 @@ void background_wake(struct zsfs *fs)
 
 void background_go(struct background *b, bool after_takeover)
 {
+	/* The last worker may have freed what it had no time to give back. */
+	if (after_takeover)
+		idle_note(b->fs);
 	pthread_mutex_lock(&b->lock);
 	b->look = true;
 	b->check = after_takeover;

@@ -20,7 +20,7 @@ struct idle {
 	uint64_t seen;	/* blocks written and freed by then */
 };
 
-/* Memory was freed. Any thread, often: cheap. */
+/* Memory was freed, or may have been. Any thread, often: cheap. */
 void idle_note(struct zsfs *fs);
 
 /*

@@ -149,6 +149,20 @@ objs_are() { same "$(class_total obj_used)" "$1"; }
 	expect ok check "$M/f10" 0 50000 1
 }
 
+@test "compact: what a worker that died had not given back, its successor does" {
+	least=$(mm_stat 3)
+	random_file "$M/random" 140000000
+	rm "$M/random"
+	poll 10 quiet objs_are 0
+	old=$(worker)
+	kill -9 "$old"
+	[ "$(mm_stat 3)" -gt $((least + (20 << 20))) ]
+	successor() { [ "$(worker)" != "$old" ]; }
+	poll 10 successor
+	idle() { [ "$(mm_stat 3)" -lt $((least + (6 << 20))) ]; }
+	poll 10 idle
+}
+
 # Times that the threads of the process have been woken, and its ticks of CPU time.
 woken() {
 	awk '/^voluntary/ { n += $2 } END { print n }' /proc/"$1"/task/*/status
