@@ -89,6 +89,7 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	if (err)
 		return err;
 	at = end << ZSFS_BLOCK_SHIFT;
+	inode_note_stored(tx, i);
 	a->at = at < a->end ? at : a->end;
 	if (i->size < a->at)
 		i->size = a->at;

@@ -23,6 +23,8 @@
 #define LOOK_MSECS 200
 /* The same for what can wait: taking the spare (keep.h) when there is room. */
 #define SPARE_MSECS 5000
+/* Steps of reaping, after which a live check may come in. */
+#define REAP_STEPS 8
 
 /* Steps of an allocation, after which a live check may come in. */
 #define ALLOCATE_STEPS 8
@@ -59,13 +61,30 @@ static uint64_t requests_begun(const struct zsfs *fs)
 	return n;
 }
 
-static void reap_the_rest(struct zsfs *fs)
+static bool must_stop(struct background *b)
 {
-	struct zsfs_thread *th = zsfs_background(fs);
+	bool stop;
 
-	zsfs_enter(th);
-	reap_all(th);
-	zsfs_leave(th);
+	pthread_mutex_lock(&b->lock);
+	stop = b->stop;
+	pthread_mutex_unlock(&b->lock);
+	return stop;
+}
+
+/* True: not all was reaped in the time that one round has. */
+static bool reap_for_a_while(struct background *b)
+{
+	struct zsfs_thread *th = zsfs_background(b->fs);
+	uint64_t end = clock_ms() + LOOK_MSECS;
+	bool more = true;
+
+	while (more && !must_stop(b) && clock_ms() < end) {
+		zsfs_enter(th);
+		for (unsigned n = 0; more && n < REAP_STEPS; n++)
+			more = reap_step(th);
+		zsfs_leave(th);
+	}
+	return more;
 }
 
 static struct job *first_job(struct background *b)
@@ -136,7 +155,8 @@ static unsigned work(struct background *b)
 	bool busy = allocate_for_a_while(b);
 	unsigned idle;
 
-	reap_the_rest(b->fs);
+	if (reap_for_a_while(b))
+		return 1;
 	if (b->verify)
 		try_verify(b);
 	zsfs_log_left_out(false);

@@ -2,11 +2,12 @@
 /*
  * Background thread: what has to be done without a request that asks for it.
  *
- * After a takeover it goes on reaping what the dead worker was reaping,
- * verifies the file system when no requests come (giving way to those that do),
- * and lifts the limit that shortage of memory made necessary (pressure.h). When
- * the mount has become idle it gives back what was freed (idle.h). It sleeps
- * when there is nothing of that kind.
+ * It frees large files that were deleted or cut (reap.h), after a takeover
+ * those that the dead worker was at, too, and makes long allocations. Then it
+ * verifies the file system after a takeover, when no requests come (giving way
+ * to those that do), and lifts the limit that shortage of memory made necessary
+ * (pressure.h). When the mount has become idle it gives back what was freed
+ * (idle.h). It sleeps when there is nothing of that kind.
  */
 #ifndef FS_BACKGROUND_H
 #define FS_BACKGROUND_H

@@ -429,6 +429,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 		zsfs_stat_bump(th, ST_FAILED_WRITES);
 		return err;
 	}
+	inode_note_stored(tx, i);
 	if (off + *done > i->size)
 		i->size = off + *done;
 	i->mtime = i->ctime = tx_now(tx);

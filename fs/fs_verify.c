@@ -28,8 +28,7 @@ struct check {
 	uint64_t nr_handles;
 	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
 	int64_t stat[ST_NR];
-	uint64_t reaping; /* inodes on the reap list */
-	bool gently;	  /* give up when a request waits */
+	bool gently; /* give up when a request waits */
 };
 
 static int gone_on_long_enough(const struct check *c)
@@ -173,8 +172,21 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 	return name_handle(c, slot_handle(slot));
 }
 
+/* @bytes: what its objects are found to hold. */
+static int check_stored(struct check *c, const struct zinode *i, bool reaping,
+			int64_t bytes)
+{
+	if (reaping)
+		c->stat[ST_REAP_BYTES] += (int64_t)i->file.stored;
+	if (i->file.stored_about || i->file.stored == (uint64_t)bytes)
+		return 0;
+	return fail(c, "inode %lu: stores %lu bytes, counted %ld",
+		    inode_number(i), i->file.stored, bytes);
+}
+
 static int check_file(struct check *c, const struct zinode *i, bool reaping)
 {
+	int64_t before = c->stat[ST_COMPR_BYTES];
 	uint64_t idx = 0, slot, n = 0;
 	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
 	int err = check_table(c, i, &i->file.blocks);
@@ -187,6 +199,9 @@ static int check_file(struct check *c, const struct zinode *i, bool reaping)
 			err = fail(c, "inode %lu: block %lu behind its end",
 				   inode_number(i), idx);
 	}
+	if (!err)
+		err = check_stored(c, i, reaping,
+				   c->stat[ST_COMPR_BYTES] - before);
 	if (err || reaping)
 		return err;
 	c->stat[ST_BLOCKS] += (int64_t)n;
@@ -233,16 +248,6 @@ static int check_directory(struct check *c, const struct zinode *dir)
 	return err;
 }
 
-static bool on_reap_list(const struct zsfs *fs, const struct zinode *i)
-{
-	uint64_t at = fs->super->reap_head;
-
-	for (; at; at = ((const struct zinode *)(uintptr_t)at)->reap_next)
-		if (at == (uint64_t)(uintptr_t)i)
-			return true;
-	return false;
-}
-
 /* What an inode has for all its life. */
 static int check_identity(struct check *c, const struct zinode *i)
 {
@@ -259,23 +264,18 @@ static int check_inode(void *obj, void *arg)
 	const struct zinode *i = obj;
 	struct check *c = arg;
 	bool reaping = i->nlink == 0 && i->nlookup == 0;
+	int err = 0;
 
 	c->slabs[SLAB_INODE]++;
 	if (gone_on_long_enough(c))
 		return -EAGAIN;
 	if (i->magic != INODE_MAGIC)
 		return fail(c, "inode %lu: bad magic", inode_number(i));
-	if (reaping && !on_reap_list(c->fs, i))
-		return fail(c, "inode %lu: nothing holds it", inode_number(i));
-	if (reaping) {
-		c->reaping++;
-	} else {
-		int err = check_identity(c, i);
-
-		if (err)
-			return err;
-		c->stat[ST_INODES]++;
-	}
+	c->stat[reaping ? ST_REAPING : ST_INODES]++;
+	if (!reaping)
+		err = check_identity(c, i);
+	if (err)
+		return err;
 	if (S_ISREG(i->mode))
 		return check_file(c, i, reaping);
 	if (S_ISDIR(i->mode))
@@ -332,6 +332,42 @@ static int check_reachable(void *obj, void *arg)
 	return 0;
 }
 
+/* @addr is on the reap list or in a slot: it must be an inode that ended. */
+static int check_ended(struct check *c, uint64_t addr)
+{
+	const struct zinode *i = (const struct zinode *)(uintptr_t)addr;
+
+	if (slab_inode_valid(c->fs->arena, i) && i->nlink == 0 &&
+	    i->nlookup == 0)
+		return 0;
+	return fail(c, "inode %lu is being freed, but in use", inode_number(i));
+}
+
+/* What nothing holds any more is where it will be freed. */
+static int check_reaping(struct check *c)
+{
+	uint64_t at = c->fs->super->reap_head;
+	int64_t n = 0;
+	int err = 0;
+
+	for (unsigned k = 0; !err && k < c->fs->nr_threads; k++) {
+		uint64_t own = c->fs->threads[k].slot->reap;
+
+		if (own)
+			err = check_ended(c, own);
+		n += own != 0;
+	}
+	for (; !err && at && n <= c->stat[ST_REAPING]; n++) {
+		err = check_ended(c, at);
+		at = ((const struct zinode *)(uintptr_t)at)->reap_next;
+	}
+	if (!err && n != c->stat[ST_REAPING])
+		return fail(c,
+			    "%ld inodes are held by nothing, %ld to be freed",
+			    c->stat[ST_REAPING], n);
+	return err;
+}
+
 static int check_handles(struct check *c)
 {
 	struct zs_pool_stats ps;
@@ -379,9 +415,11 @@ static int check_totals(struct check *c)
 		[ST_COMPR_BYTES] = "compressed bytes",
 		[ST_SAME] = "same-filled blocks",
 		[ST_HUGE] = "raw blocks",
+		[ST_REAPING] = "inodes being freed",
+		[ST_REAP_BYTES] = "bytes being freed",
 	};
 
-	for (unsigned k = 0; k <= ST_HUGE; k++) {
+	for (unsigned k = 0; k <= ST_REAP_BYTES; k++) {
 		int64_t sum = zsfs_stat_sum(c->fs, k);
 
 		if (sum != c->stat[k])
@@ -420,6 +458,8 @@ static int check_all(struct check *c)
 	if (!err)
 		err = slab_for_each_inode(a, check_reachable, c);
 	if (!err)
+		err = check_reaping(c);
+	if (!err)
 		err = check_totals(c);
 	if (!err)
 		err = check_slabs(c);
@@ -452,12 +492,37 @@ static int check_and_free(struct check *c)
 
 static _Thread_local struct zsfs_thread *inside;
 
+/* Who comes again and again must not keep a check from a gate. */
+static void let_check_end(struct zsfs *fs)
+{
+	pthread_mutex_lock(&fs->check_lock);
+	while (fs->checking)
+		pthread_cond_wait(&fs->check_end, &fs->check_lock);
+	pthread_mutex_unlock(&fs->check_lock);
+}
+
+static bool is_checking(const struct zsfs *fs)
+{
+	return __atomic_load_n(&fs->checking, __ATOMIC_RELAXED);
+}
+
+static void set_checking(struct zsfs *fs, bool yes)
+{
+	pthread_mutex_lock(&fs->check_lock);
+	__atomic_store_n(&fs->checking, yes, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&fs->check_end);
+	pthread_mutex_unlock(&fs->check_lock);
+}
+
 void zsfs_enter(struct zsfs_thread *th)
 {
-	if (pthread_mutex_trylock(&th->gate)) {
-		__atomic_add_fetch(&th->fs->kept_waiting, 1, __ATOMIC_RELAXED);
+	struct zsfs *fs = th->fs;
+
+	if (is_checking(fs) || pthread_mutex_trylock(&th->gate)) {
+		__atomic_add_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
+		let_check_end(fs);
 		pthread_mutex_lock(&th->gate);
-		__atomic_sub_fetch(&th->fs->kept_waiting, 1, __ATOMIC_RELAXED);
+		__atomic_sub_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
 	}
 	inside = th;
 }
@@ -468,6 +533,14 @@ void zsfs_leave(struct zsfs_thread *th)
 	pthread_mutex_unlock(&th->gate);
 }
 
+void zsfs_pause(struct zsfs_thread *th)
+{
+	if (inside != th || !is_checking(th->fs))
+		return;
+	zsfs_leave(th);
+	zsfs_enter(th);
+}
+
 int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 {
 	struct zsfs_thread *self = inside;
@@ -476,6 +549,7 @@ int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 
 	if (pthread_mutex_trylock(&fs->verify_lock))
 		return -EBUSY;
+	set_checking(fs, true);
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		if (&fs->threads[k] != self)
 			pthread_mutex_lock(&fs->threads[k].gate);
@@ -483,6 +557,7 @@ int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		if (&fs->threads[k] != self)
 			pthread_mutex_unlock(&fs->threads[k].gate);
+	set_checking(fs, false);
 	pthread_mutex_unlock(&fs->verify_lock);
 	return err;
 }

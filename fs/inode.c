@@ -132,6 +132,13 @@ void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
 	i->nlink = nlink;
 }
 
+void inode_note_stored(struct tx *tx, struct zinode *i)
+{
+	int64_t n = (int64_t)i->file.stored + tx->stat[ST_COMPR_BYTES];
+
+	tx_set(tx, &i->file.stored, n > 0 ? (uint64_t)n : 0);
+}
+
 void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta)
 {
 	tx_set(tx, &i->nlookup, i->nlookup + (uint64_t)delta);

@@ -54,6 +54,9 @@ struct zinode {
 	union {
 		struct {
 			struct ztable blocks; /* block number -> slot */
+			uint64_t stored;      /* payload bytes of the blocks */
+			/* It was divided by a cut, and is about right. */
+			uint64_t stored_about;
 		} file;
 		struct {
 			struct ztable entries; /* cookie -> dentry */
@@ -67,9 +70,7 @@ struct zinode {
 			uint64_t target; /* ref of a SLAB_BUF, size bytes */
 		} link;
 	};
-	/* On the super's reap list (zsfs.reap_lock). */
-	uint64_t reap_next;
-	uint64_t reap_prev;
+	uint64_t reap_next; /* on the super's reap list; zsfs.reap_lock */
 };
 
 _Static_assert(sizeof(struct zinode) <= SLAB_INODE_SIZE, "fits its slab");
@@ -128,6 +129,12 @@ void inode_touch_ctime(struct tx *tx, struct zinode *i);
 void inode_touch_atime(struct tx *tx, struct zinode *i);
 /* Not to 0: that is for reap_set_nlink(). */
 void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
+
+/*
+ * Add to what a file's blocks take what @tx, which changes no other file, has
+ * changed so far; once in a transaction.
+ */
+void inode_note_stored(struct tx *tx, struct zinode *i);
 
 /* Change nlookup; the caller holds the counter lock. */
 void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta);

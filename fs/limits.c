@@ -51,13 +51,19 @@ static uint64_t unlimited_memory(struct zsfs *fs)
 		       ARENA_SIZE - st.used);
 }
 
-/* Bytes of memory that can be promised to new content. */
+/*
+ * Bytes of memory that can be promised to new content. What is being freed
+ * counts: a writer that finds no room waits for it.
+ */
 static uint64_t promised_memory(struct zsfs *fs)
 {
 	uint64_t avail = arena_available(fs->arena);
+	int64_t coming = zsfs_stat_sum(fs, ST_REAP_BYTES);
 
 	if (avail == UINT64_MAX)
 		avail = unlimited_memory(fs);
+	if (coming > 0)
+		avail += (uint64_t)coming;
 	return avail > PROMISE_SLACK ? avail - PROMISE_SLACK : 0;
 }
 

@@ -101,7 +101,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		return;
 	}
 	reply_attr(req, tx, i);
-	reap_all(th);
+	reap_help(th);
 }
 
 void op_readlink(fuse_req_t req, fuse_ino_t ino)

@@ -142,7 +142,7 @@ static void remove_and_reply(fuse_req_t req, fuse_ino_t parent,
 	else
 		err = fn(tx, parent, name);
 	reply_done(req, tx, err);
-	reap_all(th);
+	reap_help(th);
 }
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -188,5 +188,5 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	else
 		err = zsfs_rename(tx, parent, name, newparent, newname, flags);
 	reply_done(req, tx, err);
-	reap_all(th);
+	reap_help(th);
 }

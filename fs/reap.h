@@ -6,12 +6,15 @@
  * one. Its inode (or, when a file is cut, a nameless inode that takes over the
  * part cut off) is put on the reap list in the arena by the transaction, which
  * makes it unreachable and its bytes free by count; the blocks are then freed
- * in bounded transactions by the request itself. A successor goes on with
- * whatever is on the list.
+ * in bounded transactions, steps. An inode that is being freed is in a thread's
+ * slot, where nobody else touches it, or on the list in the arena. The request
+ * that ended it makes a few steps, so that who makes much work does some of it;
+ * the rest is the background thread's. A successor goes on with all of them.
  */
 #ifndef FS_REAP_H
 #define FS_REAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tx;
@@ -31,7 +34,24 @@ void reap_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
  */
 int reap_cut(struct tx *tx, struct zinode *i, uint64_t first);
 
-/* Work the reap list off. No transaction may be open in @th. */
+/*
+ * The rest needs no transaction open in @th.
+ *
+ * After a request: free what it has queued, if that is little; else make a few
+ * steps, and wake the background thread for the rest.
+ */
+void reap_help(struct zsfs_thread *th);
+
+/*
+ * One bounded step of freeing what @th is at, or something from the list. False
+ * when there is nothing.
+ */
+bool reap_step(struct zsfs_thread *th);
+
+/* Put what @th is at on the list, for others. */
+void reap_hand_over(struct zsfs_thread *th);
+
+/* Work off what @th is at and the whole list. */
 void reap_all(struct zsfs_thread *th);
 
 #endif

@@ -12,11 +12,15 @@
 #include <unistd.h>
 
 #include "init_reply.h"
+#include "clock.h"
 #include "keep.h"
 #include "log.h"
 #include "reap.h"
 #include "vfile.h"
 #include "zsfs_i.h"
+
+/* Longest wait of statfs(2) for what is being forgotten. */
+#define FORGET_MSECS 20
 
 struct current {
 	struct zsfs_thread *th;
@@ -339,18 +343,22 @@ static void count_request(struct zsfs_slot *slot)
 
 /*
  * What was deleted before statfs(2) was called counts as free: wait for the
- * FORGETs that other threads are at. The kernel hands them out first. Outside
- * the gate, because a live check may keep them out until it has this thread's.
+ * FORGETs that other threads are at, which the kernel hands out first, but not
+ * longer than a live check may keep them out. Outside of the gate, because such
+ * a check may wait for this thread's.
  */
 static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
 {
+	uint64_t end = clock_ms() + FORGET_MSECS;
+
 	for (unsigned k = 0; k < fs->nr_threads; k++) {
 		unsigned *at = &fs->threads[k].forgetting;
 		unsigned seen = __atomic_load_n(at, __ATOMIC_SEQ_CST);
 
 		if (&fs->threads[k] == self || !(seen & 1))
 			continue;
-		while (__atomic_load_n(at, __ATOMIC_SEQ_CST) == seen)
+		while (__atomic_load_n(at, __ATOMIC_SEQ_CST) == seen &&
+		       clock_ms() < end)
 			sched_yield();
 	}
 }
@@ -367,8 +375,7 @@ static void execute_forget(struct zsfs_thread *th)
 	count_request(th->slot);
 	/* What cannot be forgotten is left alone. */
 	(void)tx_guarded(th, forget, th);
-	/* Nothing that deletes should leave the rest to others. */
-	reap_all(th);
+	reap_help(th);
 	zsfs_leave(th);
 	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
 }

@@ -206,6 +206,8 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 		[ST_COMPR_BYTES] = "compr_data_size",
 		[ST_SAME] = "same_blocks",
 		[ST_HUGE] = "huge_blocks",
+		[ST_REAPING] = "inodes_being_freed",
+		[ST_REAP_BYTES] = "bytes_being_freed",
 		[ST_HUGE_SINCE] = "huge_blocks_since",
 		[ST_FAILED_READS] = "failed_reads",
 		[ST_FAILED_WRITES] = "failed_writes",

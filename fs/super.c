@@ -173,6 +173,8 @@ static int init_locks(struct zsfs *fs)
 	pthread_mutex_init(&fs->snap_lock, NULL);
 	pthread_mutex_init(&fs->limit_lock, NULL);
 	pthread_mutex_init(&fs->verify_lock, NULL);
+	pthread_mutex_init(&fs->check_lock, NULL);
+	pthread_cond_init(&fs->check_end, NULL);
 	return 0;
 }
 
@@ -189,6 +191,8 @@ static void destroy_locks(struct zsfs *fs)
 	pthread_mutex_destroy(&fs->snap_lock);
 	pthread_mutex_destroy(&fs->limit_lock);
 	pthread_mutex_destroy(&fs->verify_lock);
+	pthread_mutex_destroy(&fs->check_lock);
+	pthread_cond_destroy(&fs->check_end);
 	free(fs->locks);
 }
 
@@ -388,6 +392,8 @@ int zsfs_recover(struct zsfs *fs)
 		return err;
 	for (unsigned i = 0; i < fs->nr_threads; i++)
 		tx_recover(fs, &fs->threads[i]);
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		reap_hand_over(&fs->threads[i]);
 	fs->used_blocks = zsfs_stat_sum(fs, ST_BLOCKS);
 	fs->used_inodes = zsfs_stat_sum(fs, ST_INODES);
 	return 0;

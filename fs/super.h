@@ -57,6 +57,8 @@ enum zsfs_stat {
 	ST_COMPR_BYTES, /* their payload bytes */
 	ST_SAME,	/* same-filled blocks, zero included */
 	ST_HUGE,	/* blocks stored raw */
+	ST_REAPING,	/* inodes whose blocks are being freed (reap.h) */
+	ST_REAP_BYTES,	/* payload bytes that they hold, about */
 	/* The rest only grows. */
 	ST_HUGE_SINCE,
 	ST_FAILED_READS,
@@ -181,6 +183,7 @@ struct zsfs_slot {
 	 */
 	uint64_t touched[ZSFS_NR_TOUCHED];
 	uint64_t moved;	   /* bits: a directory that has another parent now */
+	uint64_t reap;	   /* inode that this thread frees in steps, 0 = none */
 	uint64_t nr_alloc; /* entries of alloc[] that may be in use */
 	uint64_t nr_free;
 	uint64_t alloc[TX_MAX_ALLOC]; /* refs taken, freed by rollback */

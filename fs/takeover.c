@@ -297,6 +297,8 @@ static void purge(struct takeover *t)
 		undo_barrier();
 		th->slot->sending = 0;
 		th->slot->reply_len = 0;
+		/* What the forgets above left. */
+		reap_hand_over(th);
 	}
 	suspect_purge(t->fs);
 }

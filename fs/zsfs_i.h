@@ -88,6 +88,9 @@ struct zsfs {
 	pthread_mutex_t snap_lock;
 	pthread_mutex_t limit_lock;  /* mem_limit and pressure (pressure.h) */
 	pthread_mutex_t verify_lock; /* one live check at a time */
+	bool checking; /* it is under way; written under check_lock */
+	pthread_mutex_t check_lock;
+	pthread_cond_t check_end;
 	unsigned
 		kept_waiting; /* threads at a gate that a check holds; atomic */
 	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
@@ -204,6 +207,11 @@ int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size);
 /* Enter and leave the gate of the calling thread's context. */
 void zsfs_enter(struct zsfs_thread *th);
 void zsfs_leave(struct zsfs_thread *th);
+/*
+ * In the midst of long work, with no transaction open: let a live check go
+ * first, if one waits for this thread.
+ */
+void zsfs_pause(struct zsfs_thread *th);
 
 /* ---- namei.c: names ---- */
 
@@ -322,7 +330,7 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
  * any more; a complete transaction by itself. If @consumed is not NULL, that
  * word of the arena is cleared in the same transaction (a FORGET is never sent
  * again, so what was executed must be marked with the execution). What is to
- * be reaped then is left to reap_all().
+ * be reaped then is left to reap_help().
  */
 void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		 uint64_t *consumed);

@@ -16,6 +16,7 @@
 #include "compare.h"
 #include "fill.h"
 #include "model_setup.h"
+#include "reap.h"
 #include "step.h"
 
 #define MSG_SIZE 512
@@ -179,12 +180,20 @@ static int end_step(struct world *w, enum step_op op, unsigned id,
 	return do_step(w, &s);
 }
 
+static void reap_everything(struct zsfs *fs)
+{
+	for (unsigned k = 0; k < fs->nr_threads; k++)
+		reap_all(&fs->threads[k]);
+}
+
 /* As many blocks of noise as statfs says there is room for. */
 static int check_promise(struct world *w)
 {
 	struct statvfs st;
 	unsigned id;
 
+	/* What is being freed is promised, too, to who waits for it. */
+	reap_everything(w->fs);
 	zsfs_statfs(w->fs, &st);
 	if (st.f_bfree == 0 || st.f_ffree == 0)
 		return 0;
@@ -247,6 +256,7 @@ static int check_empty(struct world *w)
 	struct arena_stats as;
 	uint64_t objs = 0;
 
+	reap_everything(w->fs);
 	zs_pool_get_stats(w->fs->pool, &ps);
 	arena_get_stats(w->fs->arena, &as);
 	for (unsigned k = 0; k < SLAB_NR_CACHES; k++)

@@ -198,7 +198,7 @@ static void wait_ready(struct trial *t)
 static const enum step_op worth_killing[] = {
 	STEP_LOOKUP,   STEP_FORGET,  STEP_MAKE,	   STEP_LINK,	STEP_UNLINK,
 	STEP_RMDIR,    STEP_RENAME,  STEP_WRITE,   STEP_CHANGE, STEP_VLOOKUP,
-	STEP_TRUNCATE, STEP_VFORGET, STEP_COMPACT, STEP_TRIM,
+	STEP_TRUNCATE, STEP_VFORGET, STEP_COMPACT, STEP_TRIM,	STEP_REAP,
 };
 
 #define NR_WORTH_KILLING (sizeof(worth_killing) / sizeof(worth_killing[0]))
@@ -349,7 +349,7 @@ static int check_sums(struct trial *t, struct zsfs *fs)
 	}
 	if ((uint64_t)zsfs_stat_sum(fs, ST_BLOCKS) == blocks &&
 	    (uint64_t)zsfs_stat_sum(fs, ST_INODES) == inodes &&
-	    !fs->super->reap_head)
+	    zsfs_stat_sum(fs, ST_REAPING) == 0)
 		return 0;
 	snprintf(msg, sizeof(msg), "%ld blocks, %ld inodes",
 		 zsfs_stat_sum(fs, ST_BLOCKS), zsfs_stat_sum(fs, ST_INODES));

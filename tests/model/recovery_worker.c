@@ -29,12 +29,20 @@ static _Thread_local unsigned current_op = CRASH_ANYWHERE;
 
 #if HAVE_HOOKS
 
-static struct crash_plan plan;   /* countdown: atomic */
-static struct zsfs *crash_fs;    /* NULL while it is being opened */
+static struct crash_plan plan; /* countdown: atomic */
+static struct zsfs *crash_fs;  /* NULL while it is being opened */
 static struct shared *crash_shared;
 
 /* These look at what others are changing: only their death is wanted. */
 #define RACY __attribute__((no_sanitize("thread"), noinline))
+
+RACY static bool is_reaping(void)
+{
+	for (unsigned k = 0; k < crash_fs->nr_threads; k++)
+		if (crash_fs->threads[k].slot->reap)
+			return true;
+	return crash_fs->super->reap_head != 0;
+}
 
 RACY static void note_state(void)
 {
@@ -44,13 +52,13 @@ RACY static void note_state(void)
 		crash_shared->active += state == TX_ACTIVE;
 		crash_shared->committed += state == TX_COMMITTED;
 	}
-	crash_shared->reaping = crash_fs->super->reap_head != 0;
+	crash_shared->reaping = is_reaping();
 }
 
 RACY static bool counts(void)
 {
 	if (plan.in == CRASH_REAPING)
-		return crash_fs->super->reap_head != 0;
+		return is_reaping();
 	return plan.in == CRASH_ANYWHERE || plan.in == current_op;
 }
 

@@ -37,6 +37,7 @@ enum step_op {
 	STEP_COMPACT,
 	STEP_TRIM,
 	STEP_CODEC, /* another algorithm for what is written from now on */
+	STEP_REAP,  /* as the background thread does */
 	STEP_NR,
 };
 

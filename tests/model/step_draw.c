@@ -25,7 +25,7 @@ static const struct {
 	[STEP_SEEK] = {3, 3},	  [STEP_READDIR] = {2, 2},
 	[STEP_VLOOKUP] = {1, 1},  [STEP_VFORGET] = {1, 1},
 	[STEP_COMPACT] = {1, 2},  [STEP_TRIM] = {1, 1},
-	[STEP_CODEC] = {1, 1},
+	[STEP_CODEC] = {1, 1},	  [STEP_REAP] = {1, 3},
 };
 
 /* ---- whom ---- */
@@ -324,7 +324,7 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 	if (op == STEP_MAKE && m->used_inodes > d->max_inodes)
 		op = rng_chance(&d->rng, 50) ? STEP_UNLINK : STEP_FORGET;
 	if (!d->whole && op >= STEP_VLOOKUP && op != STEP_COMPACT &&
-	    op != STEP_TRIM)
+	    op != STEP_TRIM && op != STEP_REAP)
 		op = STEP_GETATTR;
 	if (op == STEP_CODEC && d->one_codec)
 		op = STEP_GETATTR;

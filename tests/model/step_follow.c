@@ -311,7 +311,7 @@ const char *step_op_name(enum step_op op)
 		[STEP_READDIR] = "readdir",   [STEP_VLOOKUP] = "vlookup",
 		[STEP_VFORGET] = "vforget",   [STEP_COMPACT] = "compact",
 		[STEP_TRIM] = "trim",	      [STEP_CODEC] = "codec",
-		[STEP_ALLOCATE] = "allocate",
+		[STEP_ALLOCATE] = "allocate", [STEP_REAP] = "reap",
 	};
 
 	return names[op];

@@ -31,6 +31,15 @@ static void found(struct run *r, const struct zinode *i)
 	r->out->res->number = inode_number(i);
 }
 
+/* Half of the time all that was ended is left to others. */
+static void end_reaping(struct run *r)
+{
+	if (r->s->seed & 1)
+		reap_help(r->th);
+	else
+		reap_hand_over(r->th);
+}
+
 /* Commit or abort, as a request handler does once its reply is recorded. */
 static void finish(struct run *r, struct tx *tx, int err)
 {
@@ -40,7 +49,7 @@ static void finish(struct run *r, struct tx *tx, int err)
 	}
 	r->out->res->err = 0;
 	tx_commit(tx);
-	reap_all(r->th);
+	end_reaping(r);
 }
 
 uint64_t *step_consumed(struct zsfs_thread *th)
@@ -265,7 +274,7 @@ static void run_forget(struct run *r)
 	undo_barrier();
 	r->out->res->err = 0;
 	zsfs_forget(r->th, r->nodeid, r->s->size, consumed);
-	reap_all(r->th);
+	end_reaping(r);
 	if (*consumed)
 		r->out->res->err = -EUCLEAN;
 }
@@ -321,6 +330,13 @@ static void run_memory(struct run *r)
 	r->out->res->err = 0;
 }
 
+static void run_reap(struct run *r)
+{
+	r->out->res->err = 0;
+	for (unsigned n = r->s->seed % 32; n > 0 && reap_step(r->th); n--)
+		;
+}
+
 typedef void run_fn(struct run *r);
 
 static run_fn *const runners[STEP_NR] = {
@@ -334,7 +350,7 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_READDIR] = run_readdir,	[STEP_VLOOKUP] = run_vlookup,
 	[STEP_VFORGET] = run_vforget,	[STEP_COMPACT] = run_memory,
 	[STEP_TRIM] = run_memory,	[STEP_CODEC] = run_codec,
-	[STEP_ALLOCATE] = run_allocate,
+	[STEP_ALLOCATE] = run_allocate, [STEP_REAP] = run_reap,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)

@@ -82,7 +82,10 @@ static int finish(struct worker *w, struct tx *tx, int err)
 		tx_abort(tx, err);
 	} else {
 		tx_commit(tx);
-		reap_all(w->th);
+		if (rng_chance(&w->rng, 75))
+			reap_help(w->th);
+		else
+			reap_hand_over(w->th);
 	}
 	if (err == -ENOSPC && limited)
 		w->full++;
@@ -257,7 +260,7 @@ static uint64_t draw_dir(struct worker *w)
 static void forget(struct worker *w, uint64_t nodeid)
 {
 	zsfs_forget(w->th, nodeid, 1, NULL);
-	reap_all(w->th);
+	reap_help(w->th);
 }
 
 /* Keep a lookup that was just made, instead of another one. */
@@ -450,6 +453,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* What the background thread of a mount does, and .zsctl/compact. */
 static void *compact(void *arg)
 {
 	struct zsfs_thread *th = &fs->threads[NR_WORKERS];
@@ -457,6 +461,8 @@ static void *compact(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		zsfs_enter(th);
+		for (unsigned n = 0; n < 64 && reap_step(th); n++)
+			;
 		if (runs++ % 3)
 			zsfs_compact(fs, th);
 		else
@@ -656,8 +662,11 @@ int main(int argc, char **argv)
 #endif
 	run_threads();
 	verify("after the threads");
+	reap_all(&fs->threads[NR_WORKERS]);
 	let_go();
 	verify("in the end");
+	if (zsfs_stat_sum(fs, ST_REAPING))
+		complain("something is being freed for ever", 0);
 	for (unsigned k = 0; k < NR_WORKERS; k++)
 		full += workers[k].full;
 	if (limited && !full)

@@ -94,7 +94,7 @@ static void remove_file(const char *name)
 	CHECK_EQ(zsfs_unlink(tx, ROOT_NODEID, name), 0);
 	tx_commit(tx);
 	zsfs_forget(th, nodeid, 2, NULL);
-	reap_all(zsfs_background(fs));
+	reap_all(th);
 }
 
 /* As statistics do, beyond what there was; 1 MiB. */
