@@ -125,7 +125,7 @@ static void end_serving(struct alone *a)
 	server_free(s);
 }
 
-/* From its first request to its last; takes @fd over. */
+/* From its first request to its last. */
 static int serve(struct alone *a, int fd, struct daemon *d)
 {
 	int err = begin_serving(a, fd);
@@ -142,37 +142,37 @@ static int serve(struct alone *a, int fd, struct daemon *d)
 		}
 		end_serving(a);
 	}
-	close(fd);
 	return err;
 }
 
 /* ---- the next one ---- */
 
 /* Was it an abort, and is there a new connection? -1 = it is over. */
-static int next_connection(struct alone *a)
+static int next_connection(struct alone *a, int old_fd)
 {
 	int fd = -EAGAIN;
 
-	if (!reconnect_wanted(&a->place))
-		return -1;
-	zsfs_log(LOG_WARNING,
-		 "the connection of %s was aborted (umount -f?): making a new "
-		 "one; what was open has to be opened again",
-		 a->place.mountpoint);
-	disconnect_clean(a->fs);
 	for (unsigned i = 0; fd < 0 && i < RECONNECT_TRIES; i++) {
 		if (__atomic_load_n(&a->ending, __ATOMIC_ACQUIRE))
 			return -1;
 		if (i > 0)
 			sleep(RECONNECT_SECONDS);
 		reconnect_end(&a->reconnect);
-		fd = reconnect_mount(&a->reconnect, &a->place, a->mount_opts);
+		fd = reconnect_mount(&a->reconnect, &a->place, old_fd,
+				     a->mount_opts);
 		if (fd == -ENOENT)
 			return -1;
 		if (fd < 0)
 			zsfs_log(LOG_ERR, "%s: no new mount yet: %s",
 				 a->place.mountpoint, strerror(-fd));
 	}
+	if (fd < 0)
+		return -1;
+	disconnect_clean(a->fs);
+	zsfs_log(LOG_WARNING,
+		 "the connection of %s was aborted (umount -f?): it has a new "
+		 "one; what was open has to be opened again",
+		 a->place.mountpoint);
 	return fd;
 }
 
@@ -187,7 +187,7 @@ int alone_serve(struct zsfs *fs, int fd, const struct alone_params *p,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.reconnect.mount = -1,
 	};
-	int err;
+	int err, next;
 
 	mount_find(&a.place);
 	atime_follow(fs, &a.place);
@@ -199,7 +199,9 @@ int alone_serve(struct zsfs *fs, int fd, const struct alone_params *p,
 	}
 	while (!err && fd >= 0) {
 		err = serve(&a, fd, d);
-		fd = err ? -1 : next_connection(&a);
+		next = err ? -1 : next_connection(&a, fd);
+		close(fd);
+		fd = next;
 	}
 	stop_watching(&a);
 	mount_detach_dead(&a.place);

@@ -60,9 +60,10 @@ static void attempt(struct keeper *kp)
 	int fd;
 
 	reconnect_end(&kp->reconnect);
-	fd = reconnect_mount(&kp->reconnect, &kp->place, kp->k->mount_opts);
+	fd = reconnect_mount(&kp->reconnect, &kp->place, kp->k->fuse_fd,
+			     kp->k->mount_opts);
 	if (fd == -ENOENT) {
-		keeper_end(kp, 0); /* unmounted meanwhile */
+		keeper_end(kp, 0); /* unmounted */
 		return;
 	}
 	if (fd < 0) {
@@ -106,10 +107,6 @@ static void look_after_attempt(struct keeper *kp)
 
 static void begin(struct keeper *kp)
 {
-	if (!reconnect_wanted(&kp->place)) {
-		keeper_end(kp, 0);
-		return;
-	}
 	kp->lost_since = clock_ms();
 	kp->attempting = kp->complained = false;
 	kp->retry_at = kp->attempts = 0;

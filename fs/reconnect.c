@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <linux/fuse.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,18 +25,9 @@
 
 /* How long an unmount may take from the abort to its end. */
 #define UNMOUNT_USECS 300
+#define LOOK_USECS    50
 
 /* ---- was it an unmount? ---- */
-
-static bool is_left(const struct mount_place *p)
-{
-	struct mount_table t;
-	/* What cannot be read is no reason to drop anything. */
-	bool left = mount_table_read(&t, p->dev) || t.nr > 0;
-
-	mount_table_free(&t);
-	return left;
-}
 
 /*
  * Does somebody hold on to the mount, be it only the unmount under way? Asks
@@ -48,17 +39,40 @@ static bool may_be_in_use(const struct mount_place *p)
 	       errno != EAGAIN;
 }
 
-bool reconnect_wanted(const struct mount_place *p)
+/*
+ * Does the file system of connection @fd still exist? Aborted or not, the
+ * kernel finds its root inode then.
+ */
+static bool exists(int fd)
 {
-	uint64_t until = clock_us() + UNMOUNT_USECS;
-	bool left = is_left(p);
+	struct {
+		struct fuse_out_header head;
+		struct fuse_notify_inval_inode_out body;
+	} out = {
+		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
+		.body = {.ino = FUSE_ROOT_ID, .off = -1},
+	};
 
-	/* Whoever is at unmounting it may wait for this very processor. */
-	while (left && may_be_in_use(p) && clock_us() < until) {
-		sched_yield();
-		left = is_left(p);
-	}
-	return left;
+	return write(fd, &out, sizeof(out)) >= 0 || errno != ENOENT;
+}
+
+/* In this order: while it exists, its device number is nobody else's. */
+bool reconnect_is_left(const struct mount_place *p, int fd)
+{
+	struct mount_table t;
+	/* What cannot be read is no reason to drop anything. */
+	bool left = mount_table_read(&t, p->dev) || t.nr > 0;
+
+	mount_table_free(&t);
+	return left && exists(fd);
+}
+
+/* Is the mount left when whoever may be at unmounting it has had time to? */
+static bool stays(const struct mount_place *p, int old_fd, uint64_t until)
+{
+	while (clock_us() < until && may_be_in_use(p))
+		usleep(LOOK_USECS);
+	return reconnect_is_left(p, old_fd);
 }
 
 /* ---- the new file system ---- */
@@ -245,15 +259,10 @@ static void note_device(int mount, struct mount_place *p)
 			 st.stx_dev_minor);
 }
 
-static int replace_mounts(struct reconnect *r, const struct mount_entry *main,
-			  int fuse_fd)
+static int replace_mounts(struct reconnect *r, const struct mount_entry *main)
 {
-	const struct mount_entry *any = main ? main : r->old.entries;
 	int err = 0;
 
-	r->mount = new_mount(any, fuse_fd);
-	if (r->mount < 0)
-		return r->mount;
 	if (main)
 		err = is_visible(main) ? put_in_place(r->mount, main->at)
 				       : -EBUSY;
@@ -263,13 +272,21 @@ static int replace_mounts(struct reconnect *r, const struct mount_entry *main,
 	return err;
 }
 
-static int mount_as_root(struct reconnect *r, struct mount_place *p)
+/* The new mount is made while somebody may still be at unmounting the old. */
+static int mount_as_root(struct reconnect *r, struct mount_place *p, int old_fd,
+			 uint64_t until)
 {
+	const struct mount_entry *main = find_main(&r->old, p->mountpoint);
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
-	err = replace_mounts(r, find_main(&r->old, p->mountpoint), fd);
+	r->mount = new_mount(main ? main : r->old.entries, fd);
+	err = r->mount < 0 ? r->mount : 0;
+	if (!err && !stays(p, old_fd, until))
+		err = -ENOENT;
+	if (!err)
+		err = replace_mounts(r, main);
 	if (err) {
 		close(fd);
 		return err;
@@ -283,25 +300,31 @@ static int mount_as_user(struct mount_place *p, const char *opts)
 	int fd;
 
 	mount_detach(p);
+	p->dev[0] = '\0';
 	fd = mount_make(p->mountpoint, opts);
 	if (fd >= 0)
 		mount_find(p);
 	return fd;
 }
 
-int reconnect_mount(struct reconnect *r, struct mount_place *p,
+int reconnect_mount(struct reconnect *r, struct mount_place *p, int old_fd,
 		    const char *user_opts)
 {
+	uint64_t until = clock_us() + UNMOUNT_USECS;
 	int err;
 
 	r->mount = -1;
+	/* fusermount3 took the old one away, and failed to make another. */
+	if (!p->dev[0])
+		return mount_as_user(p, user_opts);
 	err = mount_table_read(&r->old, p->dev);
 	if (!err && r->old.nr == 0)
 		err = -ENOENT;
-	if (err)
+	if (!err)
+		err = mount_as_root(r, p, old_fd, until);
+	if (err != -EPERM)
 		return err;
-	err = mount_as_root(r, p);
-	return err == -EPERM ? mount_as_user(p, user_opts) : err;
+	return stays(p, old_fd, until) ? mount_as_user(p, user_opts) : -ENOENT;
 }
 
 void reconnect_parts(const struct reconnect *r)

@@ -32,21 +32,19 @@ struct reconnect {
 	int mount; /* descriptor of the new one, -1 = fusermount3 made it */
 };
 
-/*
- * The connection of the mount at @p has ended. Is the mount left, so that it
- * was an abort, or was it unmounted? Waits for a millisecond where somebody may
- * be at unmounting it.
- */
-bool reconnect_wanted(const struct mount_place *p);
+/* Is the mount at @p, whose connection @fd has ended, still in the table? */
+bool reconnect_is_left(const struct mount_place *p, int fd);
 
 /*
- * Mount anew: with what the mount table says of the dead mount or, where
+ * The connection @old_fd of the mount at @p has ended. If that was an abort,
+ * mount anew: with what the mount table says of the dead mount or, where
  * fusermount3 has to, with the options @user_opts for libfuse. Fills in @p of
  * the new mount. Returns the descriptor of the new connection, close-on-exec,
- * whose first request is FUSE_INIT; or -errno. -EBUSY: another mount lies on
- * the dead one. The caller ends @r in any case.
+ * whose first request is FUSE_INIT; -ENOENT when it was an unmount, be it one
+ * that comes to its end just now; -EBUSY: another mount lies on the dead one;
+ * or another -errno. The caller ends @r in any case.
  */
-int reconnect_mount(struct reconnect *r, struct mount_place *p,
+int reconnect_mount(struct reconnect *r, struct mount_place *p, int old_fd,
 		    const char *user_opts);
 
 /*

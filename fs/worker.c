@@ -313,7 +313,7 @@ static void prepare(struct worker *w, bool first)
 static void end_alone(struct worker *w)
 {
 	keep_set(&w->k->over, 1);
-	if (reconnect_wanted(&w->place))
+	if (reconnect_is_left(&w->place, w->k->fuse_fd))
 		zsfs_log(
 			LOG_ERR,
 			"the connection of %s was aborted, and with the keeper "
