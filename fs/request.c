@@ -516,8 +516,9 @@ static int receive(struct zsfs_thread *th)
 	undo_barrier();
 	zs_crash_point();
 	n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);
+	/* An abort may come while a request is being handed out. */
 	if (n < 0)
-		return -errno;
+		return errno == ECONNABORTED ? -ENODEV : -errno;
 	zs_crash_point();
 	return accept_request(slot, (size_t)n);
 }

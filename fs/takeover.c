@@ -237,7 +237,9 @@ static int drain_one(struct takeover *t, unsigned nr)
 	if (n < 0 && (errno == ENOENT || errno == EINTR))
 		return 0;
 	if (n < 0)
-		return errno == EAGAIN ? 1 : -errno;
+		return errno == EAGAIN	       ? 1
+		       : errno == ECONNABORTED ? -ENODEV
+					       : -errno;
 	zs_crash_point();
 	return n < (ssize_t)sizeof(struct fuse_in_header) ? -EIO
 							  : sort_request(t, nr);
