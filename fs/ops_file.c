@@ -10,6 +10,7 @@
 
 #include "background.h"
 #include "request.h"
+#include "room.h"
 #include "vfile.h"
 #include "writeback.h"
 
@@ -132,8 +133,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		flags |= WRITE_KILL_PRIV;
 	if (raw & FUSE_WRITE_CACHE)
 		flags |= WRITE_CACHE;
-	tx = tx_begin(th);
-	err = zsfs_write(tx, ino, buf, size, (uint64_t)off, flags, &done);
+	err = room_write(th, &tx, ino, buf, size, (uint64_t)off, flags, &done);
 	if (err) {
 		reply_abort(req, tx, err);
 		return;

@@ -140,6 +140,11 @@ static void record_run(struct zs_pool *pool, struct arena_thread *t,
 	undo_commit(u);
 }
 
+bool zs_is_compacting(const struct zs_pool *pool)
+{
+	return __atomic_load_n(&pool->compacting, __ATOMIC_ACQUIRE);
+}
+
 int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t)
 {
 	uint64_t pages = 0;

@@ -49,16 +49,16 @@
 
 #include "arena.h"
 
-#define ZS_MIN_ALLOC_SIZE    32u
-#define ZS_MAX_ALLOC_SIZE    4096u
-#define ZS_SIZE_CLASS_DELTA  16u
-#define ZS_SIZE_CLASSES      255u
-#define ZS_HEAD_SIZE         8u
-#define ZS_MIN_CHAIN_SIZE    4u
-#define ZS_MAX_CHAIN_SIZE    16u
+#define ZS_MIN_ALLOC_SIZE     32u
+#define ZS_MAX_ALLOC_SIZE     4096u
+#define ZS_SIZE_CLASS_DELTA   16u
+#define ZS_SIZE_CLASSES	      255u
+#define ZS_HEAD_SIZE	      8u
+#define ZS_MIN_CHAIN_SIZE     4u
+#define ZS_MAX_CHAIN_SIZE     16u
 #define ZS_DEFAULT_CHAIN_SIZE 8u
-#define ZS_NR_FULLNESS       12u
-#define ZS_MAX_TAG           7u
+#define ZS_NR_FULLNESS	      12u
+#define ZS_MAX_TAG	      7u
 
 struct zs_pool;
 
@@ -70,8 +70,8 @@ struct zs_obj_info {
 
 /* One distinct class, as in the kernel's zsmalloc statistics. */
 struct zs_class_stats {
-	unsigned index;       /* highest of the merged indices, as the kernel */
-	unsigned size;        /* chunk bytes */
+	unsigned index; /* highest of the merged indices, as the kernel */
+	unsigned size;	/* chunk bytes */
 	unsigned pages_per_zspage;
 	unsigned objs_per_zspage;
 	bool huge;
@@ -85,13 +85,13 @@ struct zs_class_stats {
 };
 
 struct zs_pool_stats {
-	uint64_t pages_used;      /* pages of all zspages */
-	uint64_t objs_used;       /* live objects */
+	uint64_t pages_used;	  /* pages of all zspages */
+	uint64_t objs_used;	  /* live objects */
 	uint64_t pages_compacted; /* freed by compaction since creation */
-	uint64_t compactions;     /* runs of zs_compact() that did work */
+	uint64_t compactions;	  /* runs of zs_compact() that did work */
 	uint64_t last_compacted;  /* pages freed by the last such run */
-	uint64_t huge_objs;       /* live objects of the huge class */
-	uint64_t handle_bytes;    /* RAM of handle cells */
+	uint64_t huge_objs;	  /* live objects of the huge class */
+	uint64_t handle_bytes;	  /* RAM of handle cells */
 };
 
 /*
@@ -144,8 +144,8 @@ void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref);
  * Copy @len bytes (at most the object's size) into the payload. For an object
  * that nobody reads yet.
  */
-void zs_obj_write(struct zs_pool *pool, struct arena_thread *t,
-		  uint32_t handle, const void *src, size_t len);
+void zs_obj_write(struct zs_pool *pool, struct arena_thread *t, uint32_t handle,
+		  const void *src, size_t len);
 
 /*
  * Pin the object of @handle and return its payload; *info (never NULL) tells
@@ -163,6 +163,9 @@ void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t);
  */
 bool zs_obj_info(struct zs_pool *pool, uint32_t handle,
 		 struct zs_obj_info *info);
+
+/* Is a zs_compact() under way, in any thread? Takes no lock. */
+bool zs_is_compacting(const struct zs_pool *pool);
 
 /*
  * Pages that compaction could free now, summed over the classes.
