@@ -182,7 +182,7 @@ LONG=$(printf '7%.0s' {1..3000})
 	bad -z -- -z
 	bad --nosuch -- --nosuch
 	bad user_id -- -o user_id=5
-	bad fd= -- -o fd=5
+	bad '"fd"' -- -o fd=5
 }
 
 @test "options: lists, repeats, the last one wins" {
