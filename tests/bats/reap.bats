@@ -58,7 +58,7 @@ nothing_left() {
 	rm "$M/b"
 	wait $!
 	between 0 "$(used_blocks)" 50
-	between 1 "$(being_freed)" 2
+	between 0 "$(being_freed)" 2
 	poll 60 all_freed
 	freed=$(($(date +%s%3N) - began))
 	kill $stalls
