@@ -133,7 +133,6 @@ int snapshot_add(struct tx *tx, const struct snapshot_spec *spec,
 	if (!s)
 		return -ENFILE;
 	*s = (struct snapshot){
-		.magic = SNAP_MAGIC,
 		.next = super->snap_head,
 		.nlookup = 1,
 		.ref = ref,
@@ -144,6 +143,8 @@ int snapshot_add(struct tx *tx, const struct snapshot_spec *spec,
 		.time = tx_now(tx),
 	};
 	memcpy(s->text, spec->text, spec->len);
+	/* Whoever finds it by its nodeid takes no lock. */
+	__atomic_store_n(&s->magic, SNAP_MAGIC, __ATOMIC_RELEASE);
 	tx_set(tx, &super->snap_head, (uint64_t)(uintptr_t)s);
 	*out = s;
 	return 0;
@@ -169,9 +170,10 @@ struct snapshot *snapshot_at(uint64_t pfn)
 	struct snapshot *s =
 		at_address(ARENA_BASE + pfn * (uint64_t)ARENA_PAGE_SIZE);
 
-	return pfn < ARENA_SIZE / ARENA_PAGE_SIZE && s->magic == SNAP_MAGIC
-		       ? s
-		       : NULL;
+	if (pfn >= ARENA_SIZE / ARENA_PAGE_SIZE ||
+	    __atomic_load_n(&s->magic, __ATOMIC_ACQUIRE) != SNAP_MAGIC)
+		return NULL;
+	return s;
 }
 
 uint64_t snapshot_pfn(const struct snapshot *s)
