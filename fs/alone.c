@@ -23,18 +23,18 @@ struct alone {
 	const char *mount_opts; /* for libfuse */
 	bool debug;
 	pthread_t watcher;
-	bool over;   /* atomic: the mount is gone, the watcher shall end */
-	bool ending; /* atomic: the end was asked for */
-	pthread_mutex_t lock;
+	bool over; /* atomic: the mount is gone, the watcher shall end */
+	pthread_mutex_t lock;  /* also of .place, once there are signals */
+	bool ending;	       /* lock: the end was asked for */
 	struct server *server; /* lock; NULL between two connections */
 	struct reconnect reconnect;
 };
 
 static void end_it(struct alone *a)
 {
-	__atomic_store_n(&a->ending, true, __ATOMIC_RELEASE);
-	mount_detach(&a->place);
 	pthread_mutex_lock(&a->lock);
+	a->ending = true;
+	mount_detach(&a->place);
 	if (a->server)
 		server_unmounting(a->server);
 	pthread_mutex_unlock(&a->lock);
@@ -111,6 +111,8 @@ static int begin_serving(struct alone *a, int fd)
 	}
 	pthread_mutex_lock(&a->lock);
 	a->server = s;
+	if (a->ending)
+		server_unmounting(s);
 	pthread_mutex_unlock(&a->lock);
 	return 0;
 }
@@ -147,19 +149,29 @@ static int serve(struct alone *a, int fd, struct daemon *d)
 
 /* ---- the next one ---- */
 
+/* -ENOENT, too, when the end was asked for. */
+static int try_connection(struct alone *a, int old_fd)
+{
+	int fd = -ENOENT;
+
+	pthread_mutex_lock(&a->lock);
+	if (!a->ending)
+		fd = reconnect_mount(&a->reconnect, &a->place, old_fd,
+				     a->mount_opts);
+	pthread_mutex_unlock(&a->lock);
+	return fd;
+}
+
 /* Was it an abort, and is there a new connection? -1 = it is over. */
 static int next_connection(struct alone *a, int old_fd)
 {
 	int fd = -EAGAIN;
 
 	for (unsigned i = 0; fd < 0 && i < RECONNECT_TRIES; i++) {
-		if (__atomic_load_n(&a->ending, __ATOMIC_ACQUIRE))
-			return -1;
 		if (i > 0)
 			sleep(RECONNECT_SECONDS);
 		reconnect_end(&a->reconnect);
-		fd = reconnect_mount(&a->reconnect, &a->place, old_fd,
-				     a->mount_opts);
+		fd = try_connection(a, old_fd);
 		if (fd == -ENOENT)
 			return -1;
 		if (fd < 0)

@@ -163,13 +163,15 @@ static int keep_going(struct keeper *kp)
 		look_around(kp);
 	if (!kp->over)
 		wait_for_end(kp);
-	keeper_stop_child(&kp->teacher);
 	keeper_stop_child(&kp->standby);
 	keeper_stop_child(&kp->replace.pid);
 	keeper_stop_child(&kp->active);
 	keeper_stop_child(&kp->leaving);
 	reconnect_end(&kp->reconnect);
 	close(kp->k->fuse_fd);
+	/* It may wait for an answer, which only the end of the connection ends.
+	 */
+	keeper_stop_child(&kp->teacher);
 	/* What worked and ended badly stays, so that nobody writes below it. */
 	if (kp->status == 0 || !kp->worked)
 		mount_detach_dead(&kp->place);

@@ -48,6 +48,7 @@ struct keeper {
 	uint64_t retry_at;   /* clock_ms() */
 	unsigned attempts;   /* that came to nothing */
 	bool attempting;     /* a worker was started on a new one */
+	bool fresh;	     /* nobody was started on the new one yet */
 	bool complained;
 };
 

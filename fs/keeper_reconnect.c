@@ -55,10 +55,26 @@ static void change_connection(struct keeper *kp, int fd)
 	keep_set(&k->connection, k->connection + 1);
 }
 
+/* Where none can be started, no child will wake us to try again. */
+static void start_on_it(struct keeper *kp)
+{
+	kp->standby = keeper_start_worker(kp, false);
+	kp->fresh = !kp->standby;
+	if (kp->standby)
+		kp->attempting = true;
+	else
+		retry_later(kp);
+}
+
 static void attempt(struct keeper *kp)
 {
 	int fd;
 
+	/* Accesses wait on it already. */
+	if (kp->fresh && !is_lost(kp)) {
+		start_on_it(kp);
+		return;
+	}
 	reconnect_end(&kp->reconnect);
 	fd = reconnect_mount(&kp->reconnect, &kp->place, kp->k->fuse_fd,
 			     kp->k->mount_opts);
@@ -80,8 +96,7 @@ static void attempt(struct keeper *kp)
 	}
 	drop_workers(kp);
 	change_connection(kp, fd);
-	kp->standby = keeper_start_worker(kp, false);
-	kp->attempting = true;
+	start_on_it(kp);
 }
 
 /* The next worker is at it: it serves, or it has come to nothing. */
@@ -108,7 +123,7 @@ static void look_after_attempt(struct keeper *kp)
 static void begin(struct keeper *kp)
 {
 	kp->lost_since = clock_ms();
-	kp->attempting = kp->complained = false;
+	kp->attempting = kp->fresh = kp->complained = false;
 	kp->retry_at = kp->attempts = 0;
 }
 

@@ -167,6 +167,8 @@ void mount_detach(const struct mount_place *p)
 {
 	bool other;
 
+	if (p->gone)
+		return;
 	/* A path names the mount on top, which may be somebody else's. */
 	if (!is_on_top(p, &other) && other) {
 		zsfs_log(LOG_NOTICE,
@@ -179,10 +181,15 @@ void mount_detach(const struct mount_place *p)
 		spawn_fusermount(p->mountpoint);
 }
 
-void mount_detach_dead(const struct mount_place *p)
+bool mount_is_visible(const struct mount_place *p)
 {
 	bool other;
 
-	if (is_on_top(p, &other))
+	return is_on_top(p, &other);
+}
+
+void mount_detach_dead(const struct mount_place *p)
+{
+	if (mount_is_visible(p))
 		mount_detach(p);
 }

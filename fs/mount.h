@@ -15,6 +15,7 @@
 struct mount_place {
 	const char *mountpoint;	  /* absolute */
 	char dev[MOUNT_DEV_SIZE]; /* "major:minor", "" = unknown */
+	bool gone;		  /* there is no mount of ours any more */
 };
 
 /*
@@ -46,6 +47,9 @@ void mount_teach_kernel(const struct mount_place *p);
  * logged). Files that are still open keep the connection.
  */
 void mount_detach(const struct mount_place *p);
+
+/* Is our mount the one that its path leads to? */
+bool mount_is_visible(const struct mount_place *p);
 
 /* After an abort of the connection: do not leave a dead mount behind. */
 void mount_detach_dead(const struct mount_place *p);

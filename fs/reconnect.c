@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -25,19 +27,8 @@
 
 /* How long an unmount may take from the abort to its end. */
 #define UNMOUNT_USECS 300
-#define LOOK_USECS    50
 
 /* ---- was it an unmount? ---- */
-
-/*
- * Does somebody hold on to the mount, be it only the unmount under way? Asks
- * whether it could expire, and changes nothing.
- */
-static bool may_be_in_use(const struct mount_place *p)
-{
-	return umount2(p->mountpoint, MNT_EXPIRE | UMOUNT_NOFOLLOW) == 0 ||
-	       errno != EAGAIN;
-}
 
 /*
  * Does the file system of connection @fd still exist? Aborted or not, the
@@ -70,8 +61,10 @@ bool reconnect_is_left(const struct mount_place *p, int fd)
 /* Is the mount left when whoever may be at unmounting it has had time to? */
 static bool stays(const struct mount_place *p, int old_fd, uint64_t until)
 {
-	while (clock_us() < until && may_be_in_use(p))
-		usleep(LOOK_USECS);
+	uint64_t now = clock_us();
+
+	if (now < until)
+		usleep((useconds_t)(until - now));
 	return reconnect_is_left(p, old_fd);
 }
 
@@ -173,8 +166,11 @@ static int new_mount(const struct mount_entry *old, int fuse_fd)
 
 /* ---- its place ---- */
 
-/* The mount behind @fd takes the place of the one at @at. 0 or -errno. */
-static int put_in_place(int fd, const char *at)
+/*
+ * The mount behind @fd takes the place of the one at @at. 0 or -errno; *@gone:
+ * the old one was taken away all the same.
+ */
+static int put_in_place(int fd, const char *at, bool *gone)
 {
 	bool beneath =
 		!move_mount(fd, "", AT_FDCWD, at,
@@ -185,9 +181,10 @@ static int put_in_place(int fd, const char *at)
 	if (beneath)
 		return 0;
 	/* Before Linux 6.5, or where its rules forbid it. */
-	return move_mount(fd, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH)
-		       ? -errno
-		       : 0;
+	if (!move_mount(fd, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH))
+		return 0;
+	*gone = true;
+	return -errno;
 }
 
 /* Is it @e that one comes to at its path? */
@@ -207,18 +204,44 @@ static bool is_visible(const struct mount_entry *e)
 	return visible;
 }
 
+/*
+ * A mount of its own of @part of @mount, "" for all of it. What users may have
+ * put in the way, symbolic links above all, leads nowhere.
+ */
+static int clone_part(int mount, const char *part)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+		.resolve =
+			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	int at = *part ? (int)syscall(SYS_openat2, mount, part, &how,
+				      sizeof(how))
+		       : dup(mount);
+	int fd = -1, err = 0;
+
+	if (at >= 0)
+		fd = open_tree(at, "",
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				       AT_EMPTY_PATH);
+	if (fd < 0)
+		err = -errno;
+	if (at >= 0)
+		close(at);
+	return err ? err : fd;
+}
+
 /* Put @part of the new mount, "" for all of it, wherever @old was. */
 static void put_part(const struct reconnect *r, const char *part,
 		     const struct mount_entry *old)
 {
-	int fd = open_tree(r->mount, part,
-			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-				   AT_SYMLINK_NOFOLLOW);
-	int err = fd < 0 ? -errno : 0;
+	int fd = clone_part(r->mount, part), err = fd < 0 ? fd : 0;
+	bool gone = false;
 
 	if (!err) {
 		set_attributes(fd, old);
-		err = is_visible(old) ? put_in_place(fd, old->at) : -EBUSY;
+		err = is_visible(old) ? put_in_place(fd, old->at, &gone)
+				      : -EBUSY;
 		close(fd);
 	}
 	if (err)
@@ -259,13 +282,15 @@ static void note_device(int mount, struct mount_place *p)
 			 st.stx_dev_minor);
 }
 
-static int replace_mounts(struct reconnect *r, const struct mount_entry *main)
+static int replace_mounts(struct reconnect *r, struct mount_place *p,
+			  const struct mount_entry *main)
 {
 	int err = 0;
 
 	if (main)
-		err = is_visible(main) ? put_in_place(r->mount, main->at)
-				       : -EBUSY;
+		err = is_visible(main)
+			      ? put_in_place(r->mount, main->at, &p->gone)
+			      : -EBUSY;
 	for (size_t i = 0; !err && i < r->old.nr; i++)
 		if (&r->old.entries[i] != main && is_whole(&r->old.entries[i]))
 			put_part(r, "", &r->old.entries[i]);
@@ -286,7 +311,7 @@ static int mount_as_root(struct reconnect *r, struct mount_place *p, int old_fd,
 	if (!err && !stays(p, old_fd, until))
 		err = -ENOENT;
 	if (!err)
-		err = replace_mounts(r, main);
+		err = replace_mounts(r, p, main);
 	if (err) {
 		close(fd);
 		return err;
@@ -295,15 +320,20 @@ static int mount_as_root(struct reconnect *r, struct mount_place *p, int old_fd,
 	return fd;
 }
 
-static int mount_as_user(struct mount_place *p, const char *opts)
+/* With libfuse, and fusermount3 where that is needed. */
+static int mount_by_path(struct mount_place *p, const char *opts)
 {
 	int fd;
 
+	if (!p->gone && !mount_is_visible(p))
+		return -EBUSY;
 	mount_detach(p);
-	p->dev[0] = '\0';
+	p->gone = true;
 	fd = mount_make(p->mountpoint, opts);
-	if (fd >= 0)
+	if (fd >= 0) {
+		p->gone = false;
 		mount_find(p);
+	}
 	return fd;
 }
 
@@ -314,9 +344,9 @@ int reconnect_mount(struct reconnect *r, struct mount_place *p, int old_fd,
 	int err;
 
 	r->mount = -1;
-	/* fusermount3 took the old one away, and failed to make another. */
-	if (!p->dev[0])
-		return mount_as_user(p, user_opts);
+	/* The old one was taken away, and making another failed. */
+	if (p->gone)
+		return mount_by_path(p, user_opts);
 	err = mount_table_read(&r->old, p->dev);
 	if (!err && r->old.nr == 0)
 		err = -ENOENT;
@@ -324,7 +354,7 @@ int reconnect_mount(struct reconnect *r, struct mount_place *p, int old_fd,
 		err = mount_as_root(r, p, old_fd, until);
 	if (err != -EPERM)
 		return err;
-	return stays(p, old_fd, until) ? mount_as_user(p, user_opts) : -ENOENT;
+	return stays(p, old_fd, until) ? mount_by_path(p, user_opts) : -ENOENT;
 }
 
 void reconnect_parts(const struct reconnect *r)

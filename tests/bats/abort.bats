@@ -275,3 +275,40 @@ kill_workers() {
 	same "$(cat "$M/f")" kept
 	same "$(reconnects)" 0
 }
+
+@test "abort: what lies on the mount is left alone, and waited for" {
+	can_abort
+	expect_log 'no new mount can be made'
+	zsfs_mount
+	echo kept >"$M/f"
+	device=$(mount_field "$M" device)
+	mount -t tmpfs tmpfs "$M"
+	on_teardown "umount $M"
+	echo precious >"$M/g"
+	echo 1 >"$FUSECTL/${device#*:}/abort"
+	sleep 2.5
+	same "$(cat "$M/g")" precious
+	umount "$M"
+	poll 10 quiet cat "$M/f"
+	same "$(cat "$M/f")" kept
+}
+
+@test "abort: a worker that cannot be started is tried again" {
+	local keeper pids=/sys/fs/cgroup/pids/zsfs-abort-$$
+
+	can_abort
+	mkdir "$pids" 2>/dev/null || skip "no control groups of processes"
+	on_teardown "for i in \$(seq 50); do rmdir $pids 2>/dev/null && break; sleep 0.1; done"
+	expect_log 'no worker can be started'
+	zsfs_mount
+	echo kept >"$M/f"
+	poll 10 has_standby
+	keeper=$(json .survival.keeper)
+	echo "$keeper" >"$pids/cgroup.procs"
+	on_teardown "echo max >$pids/pids.max; cat $pids/cgroup.procs | while read p; do echo \$p >/sys/fs/cgroup/pids/cgroup.procs; done"
+	echo 1 >"$pids/pids.max"
+	abort_connection
+	sleep 3
+	echo max >"$pids/pids.max"
+	same "$(timeout 20 cat "$M/f")" kept
+}
