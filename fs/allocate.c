@@ -36,24 +36,18 @@ static uint64_t holes_in(const struct zinode *i, const struct allocation *a)
 
 int zsfs_allocate_begin(struct zsfs *fs, struct allocation *a)
 {
-	struct zinode *i = inode_resolve(fs, a->nodeid);
-	uint64_t holes = 0;
+	struct zinode *i;
 	struct statvfs st;
-	int err = 0;
+	uint64_t holes;
+	int err = file_lock_shared(fs, a->nodeid, &i);
 
-	if (!i)
-		return -ESTALE;
-	inode_lock_shared(fs, i);
-	if (S_ISDIR(i->mode))
-		err = -EISDIR;
-	else if (!S_ISREG(i->mode))
-		err = -EINVAL;
-	else
-		holes = holes_in(i, a);
+	if (err)
+		return err;
+	holes = holes_in(i, a);
 	a->old_size = i->size;
 	inode_unlock(fs, i);
 	zsfs_statfs(fs, &st);
-	return !err && holes > st.f_bavail ? -ENOSPC : err;
+	return holes > st.f_bavail ? -ENOSPC : 0;
 }
 
 static int take_block(struct tx *tx, struct zinode *i, uint64_t block,

@@ -19,6 +19,13 @@ static unsigned pieces_of(unsigned blocks)
 	return (blocks + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
 }
 
+static int must_be_regular(const struct zinode *i)
+{
+	if (S_ISDIR(i->mode))
+		return -EISDIR;
+	return S_ISREG(i->mode) ? 0 : -EINVAL;
+}
+
 int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
 	      struct zinode **out)
 {
@@ -27,12 +34,23 @@ int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
 	if (!i)
 		return -ESTALE;
 	tx_lock(tx, &(struct lock_want){i, mode}, 1);
-	if (S_ISDIR(i->mode))
-		return -EISDIR;
-	if (!S_ISREG(i->mode))
-		return -EINVAL;
 	*out = i;
-	return 0;
+	return must_be_regular(i);
+}
+
+int file_lock_shared(struct zsfs *fs, uint64_t nodeid, struct zinode **out)
+{
+	struct zinode *i = inode_resolve(fs, nodeid);
+	int err;
+
+	if (!i)
+		return -ESTALE;
+	inode_lock_shared(fs, i);
+	err = must_be_regular(i);
+	if (err)
+		inode_unlock(fs, i);
+	*out = i;
+	return err;
 }
 
 static void report_bad_block(struct tx *tx, const struct zinode *i,
@@ -210,17 +228,12 @@ static void seek_locked(const struct zinode *i, uint64_t off, bool hole,
 int zsfs_seek(struct zsfs *fs, uint64_t nodeid, uint64_t off, bool hole,
 	      struct seek *out)
 {
-	struct zinode *i = inode_resolve(fs, nodeid);
-	int err = 0;
+	struct zinode *i;
+	int err = file_lock_shared(fs, nodeid, &i);
 
-	if (!i)
-		return -ESTALE;
-	inode_lock_shared(fs, i);
-	if (S_ISDIR(i->mode))
-		err = -EISDIR;
-	else if (!S_ISREG(i->mode))
-		err = -EINVAL;
-	else if (off >= i->size)
+	if (err)
+		return err;
+	if (off >= i->size)
 		err = -ENXIO;
 	else
 		seek_locked(i, off, hole, out);

@@ -10,10 +10,16 @@
 
 struct staged_block;
 struct zinode;
+struct zsfs;
 
 /* Lock a regular file: 0, -ESTALE, -EISDIR, -EINVAL for anything else. */
 int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
 	      struct zinode **out);
+/*
+ * The same, shared and without a transaction, for who only looks; the caller
+ * ends it with inode_unlock().
+ */
+int file_lock_shared(struct zsfs *fs, uint64_t nodeid, struct zinode **out);
 
 /*
  * Put a staged block in the place of what block @block holds. The inode is

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fuse.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +15,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "inode.h"
 #include "log.h"
 #include "mount.h"
 #include "mount_table.h"
+#include "request.h"
 
 /* Since Linux 6.5. */
 #ifndef MOVE_MOUNT_BENEATH
@@ -36,15 +37,7 @@
  */
 static bool exists(int fd)
 {
-	struct {
-		struct fuse_out_header head;
-		struct fuse_notify_inval_inode_out body;
-	} out = {
-		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
-		.body = {.ino = FUSE_ROOT_ID, .off = -1},
-	};
-
-	return write(fd, &out, sizeof(out)) >= 0 || errno != ENOENT;
+	return request_notify_attr(fd, ROOT_NODEID) != -ENOENT;
 }
 
 /* In this order: while it exists, its device number is nobody else's. */
@@ -217,7 +210,7 @@ static int clone_part(int mount, const char *part)
 	};
 	int at = *part ? (int)syscall(SYS_openat2, mount, part, &how,
 				      sizeof(how))
-		       : dup(mount);
+		       : fcntl(mount, F_DUPFD_CLOEXEC, 0);
 	int fd = -1, err = 0;
 
 	if (at >= 0)

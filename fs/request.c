@@ -62,7 +62,7 @@ void request_deferred(void)
 }
 
 /* From @off on content is dropped, too; a negative one: attributes only. */
-static void notify_inode(int fd, uint64_t nodeid, int64_t off)
+static int notify_inode(int fd, uint64_t nodeid, int64_t off)
 {
 	struct {
 		struct fuse_out_header head;
@@ -71,14 +71,13 @@ static void notify_inode(int fd, uint64_t nodeid, int64_t off)
 		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
 		.body = {.ino = nodeid, .off = off},
 	};
-	ssize_t n = write(fd, &out, sizeof(out));
 
-	(void)n; /* ENOENT: the kernel does not know it, so all is well */
+	return write(fd, &out, sizeof(out)) < 0 ? -errno : 0;
 }
 
-void request_notify_attr(int fd, uint64_t nodeid)
+int request_notify_attr(int fd, uint64_t nodeid)
 {
-	notify_inode(fd, nodeid, -1);
+	return notify_inode(fd, nodeid, -1);
 }
 
 void request_invalidate_attr(uint64_t nodeid)

@@ -65,8 +65,11 @@ void request_answer_deferred(void);
  * so a request may do it while it is being executed.
  */
 void request_invalidate_attr(uint64_t nodeid);
-/* The same from outside of a request. */
-void request_notify_attr(int fd, uint64_t nodeid);
+/*
+ * The same from outside of a request. 0 or -errno; -ENOENT: the kernel does not
+ * know the inode, so there was nothing to forget.
+ */
+int request_notify_attr(int fd, uint64_t nodeid);
 
 /*
  * Before a recorded answer is sent: have the kernel drop what it knows, or is

@@ -445,6 +445,24 @@ fails() {
 	fi
 }
 
+# refused WORDS... -- COMMAND...: exit code 1, a message with all the words, and no
+# mount at $M.
+refused() {
+	local words=() word
+
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	run timeout 20 "$@" 3>&- 4>&-
+	same "$status" 1
+	for word in "${words[@]}"; do
+		[[ $output == *"$word"* ]] || { echo "no '$word' in: $output"; return 1; }
+	done
+	fails is_mounted "$M"
+}
+
 random_file() {
 	head -c "$2" /dev/urandom >"$1"
 }

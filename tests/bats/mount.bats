@@ -6,23 +6,6 @@ load helpers
 setup() { zsfs_setup; zsfs_only; }
 teardown() { zsfs_teardown; }
 
-# refused WORDS -- COMMAND...: exit code 1 and one message with the words.
-refused() {
-	local words=() word
-
-	while [ "$1" != -- ]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	run timeout 20 "$@"
-	same "$status" 1
-	for word in "${words[@]}"; do
-		[[ $output == *"$word"* ]] || { echo "no '$word' in: $output"; return 1; }
-	done
-	fails is_mounted "$M"
-}
-
 # Start in the background as users do; sets DAEMON, ends with a mount that works.
 mount_daemon() {
 	timeout 60 "$ZSFS" "$@" "$M" </dev/null 3>&- 4>&-

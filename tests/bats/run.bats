@@ -28,30 +28,28 @@ unmount_run() {
 
 # says LINES WORDS... -- COMMAND...: succeeds and says no more lines than that.
 says() {
-	local most=$1 words=()
-
-	shift
-	while [ "$1" != -- ]; do
-		words+=("$1")
-		shift
-	done
-	shift
-	"$@" >"$T/out" 2>&1 3>&- 4>&- || { cat "$T/out"; return 1; }
-	has_words "${words[@]}"
-	[ "$(wc -l <"$T/out")" -le "$most" ] || { cat "$T/out"; return 1; }
+	check_said succeeds "$@"
 }
 
 # The same for a command that must fail.
 refuses() {
-	local most=$1 words=()
+	check_said fails "$@"
+}
 
-	shift
+succeeds() {
+	"$@" >"$T/fails.out" 2>&1 || { cat "$T/fails.out"; return 1; }
+}
+
+check_said() {
+	local how=$1 most=$2 words=()
+
+	shift 2
 	while [ "$1" != -- ]; do
 		words+=("$1")
 		shift
 	done
 	shift
-	fails "$@" 3>&- 4>&-
+	"$how" "$@" 3>&- 4>&-
 	mv "$T/fails.out" "$T/out"
 	has_words "${words[@]}"
 	[ "$(wc -l <"$T/out")" -le "$most" ] || { cat "$T/out"; return 1; }
