@@ -10,6 +10,9 @@
  *
  * When the free chunks of a class are worth a whole zspage, those outside of
  * any one zspage have room for all that it holds: emptying one never fails.
+ *
+ * Any number of threads may do so at once: they meet at the locks of readers
+ * and classes.
  */
 #include "zsmalloc_i.h"
 
@@ -118,6 +121,34 @@ static unsigned compact_step(struct zs_pool *pool, struct arena_thread *t,
 	return pages;
 }
 
+/* The next zspage, from the class on that gave the last one. */
+static unsigned next_step(struct zs_pool *pool, struct arena_thread *t)
+{
+	unsigned first = __atomic_load_n(&pool->next_class, __ATOMIC_RELAXED);
+
+	for (unsigned i = 0; i < pool->nr_classes; i++) {
+		unsigned nr = (first + i) % pool->nr_classes;
+		unsigned pages = compact_step(pool, t, &pool->class[nr]);
+
+		if (pages) {
+			__atomic_store_n(&pool->next_class, nr,
+					 __ATOMIC_RELAXED);
+			return pages;
+		}
+	}
+	return 0;
+}
+
+unsigned zs_compact_step(struct zs_pool *pool, struct arena_thread *t)
+{
+	unsigned pages;
+
+	__atomic_fetch_add(&pool->stepping, 1, __ATOMIC_ACQUIRE);
+	pages = next_step(pool, t);
+	__atomic_fetch_sub(&pool->stepping, 1, __ATOMIC_RELEASE);
+	return pages;
+}
+
 static uint64_t compact_class(struct zs_pool *pool, struct arena_thread *t,
 			      struct size_class *class)
 {
@@ -129,20 +160,24 @@ static uint64_t compact_class(struct zs_pool *pool, struct arena_thread *t,
 	return total;
 }
 
-static void record_run(struct zs_pool *pool, struct arena_thread *t,
-		       uint64_t pages)
+void zs_count_compaction(struct zs_pool *pool, struct arena_thread *t,
+			 uint64_t pages)
 {
-	struct undo_log *u = undo_begin(t);
+	struct undo_log *u;
 
+	zs_lock(&pool->reader[0].lock);
+	u = undo_begin(t);
 	count_compacted(u, &pool->root->compactions, 1);
 	undo_save(u, &pool->root->last_compacted);
 	__atomic_store_n(&pool->root->last_compacted, pages, __ATOMIC_RELAXED);
 	undo_commit(u);
+	zs_unlock(&pool->reader[0].lock);
 }
 
 bool zs_is_compacting(const struct zs_pool *pool)
 {
-	return __atomic_load_n(&pool->compacting, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&pool->compacting, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&pool->stepping, __ATOMIC_ACQUIRE);
 }
 
 int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t)
@@ -154,7 +189,7 @@ int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t)
 	for (unsigned i = 0; i < pool->nr_classes; i++)
 		pages += compact_class(pool, t, &pool->class[i]);
 	if (pages)
-		record_run(pool, t, pages);
+		zs_count_compaction(pool, t, pages);
 	zs_handles_reset(pool, t);
 	__atomic_store_n(&pool->compacting, false, __ATOMIC_RELEASE);
 	return (int64_t)pages;

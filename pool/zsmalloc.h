@@ -88,7 +88,8 @@ struct zs_pool_stats {
 	uint64_t pages_used;	  /* pages of all zspages */
 	uint64_t objs_used;	  /* live objects */
 	uint64_t pages_compacted; /* freed by compaction since creation */
-	uint64_t compactions;	  /* runs of zs_compact() that did work */
+	uint64_t compactions;	  /* runs that did work: of zs_compact(), and as
+				     counted by zs_count_compaction() */
 	uint64_t last_compacted;  /* pages freed by the last such run */
 	uint64_t huge_objs;	  /* live objects of the huge class */
 	uint64_t handle_bytes;	  /* RAM of handle cells */
@@ -164,7 +165,10 @@ void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t);
 bool zs_obj_info(struct zs_pool *pool, uint32_t handle,
 		 struct zs_obj_info *info);
 
-/* Is a zs_compact() under way, in any thread? Takes no lock. */
+/*
+ * Is a zs_compact() or zs_compact_step() under way, in any thread? Takes no
+ * lock. While it is, pages may come that nobody sees yet.
+ */
 bool zs_is_compacting(const struct zs_pool *pool);
 
 /*
@@ -179,6 +183,28 @@ uint64_t zs_can_compact(struct zs_pool *pool);
  * not trim the arena (arena_trim()).
  */
 int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t);
+
+/*
+ * The same for one zspage, of whichever class, for a caller that needs a few
+ * pages and must not be away for long: at most 256 objects or 64 KiB are
+ * copied. Any number of threads may do this at once, also beside zs_compact();
+ * each waits for a zspage that another one is emptying in the same class.
+ * Complete in itself: nothing is left to be done when no further step follows.
+ *
+ * Returns the pages freed, 1 .. ZS_MAX_CHAIN_SIZE, which are the arena's again;
+ * 0 when no class had a zspage that could be freed. They are counted in
+ * pages_compacted; the run is not, see below. Takes every reader's lock:
+ * nothing may be pinned by @t, nor may a lock be held that a reader can wait
+ * for.
+ */
+unsigned zs_compact_step(struct zs_pool *pool, struct arena_thread *t);
+
+/*
+ * Count the steps made so far, which freed @pages (more than 0), as one run of
+ * compaction. Takes a reader's lock; nothing may be pinned by @t.
+ */
+void zs_count_compaction(struct zs_pool *pool, struct arena_thread *t,
+			 uint64_t pages);
 
 /* Total pages in zspages. */
 uint64_t zs_get_total_pages(struct zs_pool *pool);

@@ -52,31 +52,31 @@
 #include "lock.h"
 #include "zsmalloc.h"
 
-#define ZS_POOL_MAGIC   UINT64_C(0x6c6f6f702d737a01)
+#define ZS_POOL_MAGIC	UINT64_C(0x6c6f6f702d737a01)
 #define ZS_POOL_VERSION 1u
 
 #define ZS_FULLNESS_EMPTY 0u
-#define ZS_FULLNESS_99    10u
+#define ZS_FULLNESS_99	  10u
 #define ZS_FULLNESS_FULL  11u
 
 #define ZS_CHUNK_UNIT 16u /* sizes and places of chunks are multiples of it */
 
 /* A magazine is filled and emptied by half of it at a time. */
-#define ZS_MAGAZINE       64u
+#define ZS_MAGAZINE	  64u
 #define ZS_MAGAZINE_BATCH 32u
-#define ZS_MAX_HANDLE     UINT64_C(0x7fffffff)
+#define ZS_MAX_HANDLE	  UINT64_C(0x7fffffff)
 
 #define CELL_SIZE_SHIFT 38
-#define CELL_TAG_SHIFT  50
-#define CELL_REF_SHIFT  54
-#define CELL_LOC_MASK   ((UINT64_C(1) << CELL_SIZE_SHIFT) - 1)
-#define CELL_ONE_REF    (UINT64_C(1) << CELL_REF_SHIFT)
+#define CELL_TAG_SHIFT	50
+#define CELL_REF_SHIFT	54
+#define CELL_LOC_MASK	((UINT64_C(1) << CELL_SIZE_SHIFT) - 1)
+#define CELL_ONE_REF	(UINT64_C(1) << CELL_REF_SHIFT)
 
 _Static_assert(ARENA_SIZE / ZS_CHUNK_UNIT <= CELL_LOC_MASK + 1,
 	       "a location must reach the whole arena");
 
 struct zs_group {
-	uint32_t head;  /* pfn of the first zspage, 0 = none */
+	uint32_t head;	/* pfn of the first zspage, 0 = none */
 	uint32_t count; /* zspages */
 };
 
@@ -102,8 +102,9 @@ struct zs_pool_root {
 	uint32_t handles_free; /* how many are in that list */
 	uint64_t handle_next;  /* lowest handle never used; read atomically */
 
-	/* compacting; read atomically */
+	/* Read atomically. The first by whoever has all readers' locks, */
 	uint64_t pages_compacted;
+	/* and these under that of reader 0. */
 	uint64_t compactions;
 	uint64_t last_compacted;
 
@@ -118,11 +119,11 @@ struct zs_pool_root {
 /* A distinct class, the process's half. All fixed but the lock. */
 struct size_class {
 	struct zs_lock lock;
-	uint16_t index; /* highest of the merged indices */
-	uint16_t size;  /* chunk bytes */
-	uint16_t pages; /* per zspage */
-	uint16_t objs;  /* per zspage */
-	uint16_t almost_empty_max; /* most objects of an "almost empty" zspage */
+	uint16_t index;		   /* highest of the merged indices */
+	uint16_t size;		   /* chunk bytes */
+	uint16_t pages;		   /* per zspage */
+	uint16_t objs;		   /* per zspage */
+	uint16_t almost_empty_max; /* most objects of an "almost empty" one */
 	uint8_t slot; /* in zs_pool.class[] and in page_desc.class */
 	bool huge;
 	/* ceil(2^32 / x), to divide numbers below 2^16 by 2 <= x <= 256 */
@@ -145,7 +146,9 @@ struct zs_pool {
 	size_t huge_size; /* smallest payload of the huge class */
 	uint8_t slot_of[ZS_SIZE_CLASSES]; /* index -> class[] */
 	struct zs_lock handle_lock __attribute__((aligned(64)));
-	bool compacting; /* atomic */
+	bool compacting;     /* atomic */
+	unsigned stepping;   /* atomic: threads in zs_compact_step() */
+	unsigned next_class; /* atomic: where the next step looks first */
 	struct size_class class[ZS_SIZE_CLASSES];
 };
 

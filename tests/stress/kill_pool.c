@@ -21,7 +21,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define NR_REFS     1536u
+#define NR_REFS	    1536u
 #define NR_WORKERS  3u /* each with the refs whose number leaves its own */
 #define NR_THREADS  (NR_WORKERS + 1)
 #define MAX_STEPS   20000u
@@ -31,8 +31,8 @@
 
 /* Behind the refs in the root area. */
 struct journal {
-	uint64_t stored[NR_REFS];    /* word | 1 << 32 of a finished object */
-	uint64_t busy[NR_WORKERS];   /* 1 + the ref being worked on */
+	uint64_t stored[NR_REFS];  /* word | 1 << 32 of a finished object */
+	uint64_t busy[NR_WORKERS]; /* 1 + the ref being worked on */
 };
 
 static struct fixture fx;
@@ -108,8 +108,11 @@ static void *work(void *arg)
 		for (unsigned n = 0; n < 40; n++)
 			work_on(t, nr,
 				(first + n) % (NR_REFS / NR_WORKERS) *
-						NR_WORKERS + nr,
+						NR_WORKERS +
+					nr,
 				state);
+		if (rnd_below(state, 4) == 0)
+			zs_compact_step(fx.pool, t);
 	}
 	return NULL;
 }
@@ -117,9 +120,13 @@ static void *work(void *arg)
 static void *compact(void *arg)
 {
 	struct arena_thread *t = arena_thread(fx.arena, NR_WORKERS);
+	unsigned pages;
 
 	for (;;) {
 		zs_compact(fx.pool, t);
+		pages = zs_compact_step(fx.pool, t);
+		if (pages)
+			zs_count_compaction(fx.pool, t, pages);
 		arena_trim(fx.arena, t, true, true);
 		usleep(100);
 	}

@@ -18,9 +18,9 @@
 #include <pthread.h>
 #include <sched.h>
 
-#define NR_REFS     4096u
-#define NR_STRIPES  64u
-#define MAX_THREADS 16u
+#define NR_REFS	      4096u
+#define NR_STRIPES    64u
+#define MAX_THREADS   16u
 #define NR_COMPACTORS 2u
 
 struct worker {
@@ -98,8 +98,12 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	struct arena_thread *t = arena_thread(fx.arena, w->nr);
 
-	for (uint64_t op = 0; op < nr_ops; op++)
+	for (uint64_t op = 0; op < nr_ops; op++) {
 		step(w, t, op);
+		/* As one that found no room. */
+		if (op % 256 == w->nr)
+			w->pages += zs_compact_step(fx.pool, t);
+	}
 	return NULL;
 }
 
@@ -114,8 +118,7 @@ static void check_class_stats(void)
 		for (unsigned g = 0; g < ZS_NR_FULLNESS; g++)
 			zspages += all[i].inuse[g];
 		if (all[i].obj_allocated != zspages * all[i].objs_per_zspage ||
-		    all[i].obj_used > all[i].obj_allocated ||
-		    all[i].inuse[0] ||
+		    all[i].obj_used > all[i].obj_allocated || all[i].inuse[0] ||
 		    all[i].almost_empty + all[i].almost_full !=
 			    zspages - all[i].inuse[ZS_NR_FULLNESS - 1])
 			complain("statistics are torn", all[i].index);
@@ -143,6 +146,7 @@ static void *compact(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
 		compact_once(w, t);
+		w->pages += zs_compact_step(fx.pool, t);
 		check_class_stats();
 		if (w->runs % 16 == 0)
 			arena_trim(fx.arena, t, w->runs % 32 == 0, true);
@@ -151,7 +155,7 @@ static void *compact(void *arg)
 	return NULL;
 }
 
-static int check_end(void)
+static int check_end(uint64_t compacted)
 {
 	struct zs_pool_stats s;
 	uint64_t live = 0;
@@ -168,6 +172,8 @@ static int check_end(void)
 	zs_pool_get_stats(fx.pool, &s);
 	if (s.objs_used != live)
 		complain("objects are lost", s.objs_used);
+	if (s.pages_compacted != compacted)
+		complain("freed pages are counted wrong", s.pages_compacted);
 	for (size_t i = 0; i < NR_REFS; i++)
 		zs_free(fx.pool, fx.t, &fx.ref[i]);
 	zs_compact(fx.pool, fx.t);
@@ -177,7 +183,8 @@ static int check_end(void)
 	return fixture_verify(&fx) != 0 || failed;
 }
 
-static void run(void)
+/* Returns the pages that compaction freed. */
+static uint64_t run(void)
 {
 	struct worker w[MAX_THREADS + NR_COMPACTORS] = {0}, sum = {0};
 	unsigned nr = nr_threads + NR_COMPACTORS;
@@ -203,6 +210,7 @@ static void run(void)
 	       " compactions, %" PRIu64 " of them turned away, %" PRIu64
 	       " pages freed\n",
 	       sum.mallocs, sum.refused, sum.runs, sum.busy, sum.pages);
+	return sum.pages;
 }
 
 int main(int argc, char **argv)
@@ -236,6 +244,5 @@ int main(int argc, char **argv)
 #if ZS_DEBUG_LEVEL >= 1
 	zs_crash_hook = yield_now_and_then;
 #endif
-	run();
-	return check_end();
+	return check_end(run());
 }

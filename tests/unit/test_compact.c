@@ -126,8 +126,8 @@ static void test_statistics(void)
 
 		for (size_t i = 0; i < 1000; i++) {
 			if (!fx.ref[i])
-				REQUIRE(!put_object(&fx, fx.t, &fx.ref[i],
-						    1000, 1));
+				REQUIRE(!put_object(&fx, fx.t, &fx.ref[i], 1000,
+						    1));
 		}
 		for (size_t i = 0; i < 1000; i++) {
 			if (i % 4 != round)
@@ -145,6 +145,81 @@ static void test_statistics(void)
 	}
 	REQUIRE(fixture_reopen(&fx) == 0);
 	CHECK_EQ(pool_stats().pages_compacted, total);
+	fixture_close(&fx);
+}
+
+static void free_half(void)
+{
+	uint64_t seed = 3;
+
+	for (size_t i = 0; i < NR_REFS; i++) {
+		if (rnd(&seed) & 1)
+			zs_free(fx.pool, fx.t, &fx.ref[i]);
+	}
+}
+
+/* Each step frees one zspage, and all of them what a run frees. */
+static void test_steps(void)
+{
+	uint64_t could, total = 0;
+	unsigned pages;
+
+	open_fixture(0);
+	CHECK_EQ(zs_compact_step(fx.pool, fx.t), 0);
+	fill(NR_REFS, 1);
+	free_half();
+	could = zs_can_compact(fx.pool);
+	while ((pages = zs_compact_step(fx.pool, fx.t))) {
+		CHECK(pages <= ZS_DEFAULT_CHAIN_SIZE);
+		total += pages;
+		CHECK_EQ(zs_can_compact(fx.pool), could - total);
+		CHECK_EQ(pool_stats().pages_compacted, total);
+	}
+	CHECK_EQ(total, could);
+	CHECK_EQ(zs_get_total_pages(fx.pool), least_pages());
+	CHECK(!zs_is_compacting(fx.pool));
+	/* A run is what the caller calls so. */
+	CHECK_EQ(pool_stats().compactions, 0);
+	zs_count_compaction(fx.pool, fx.t, total);
+	CHECK_EQ(pool_stats().compactions, 1);
+	CHECK_EQ(pool_stats().last_compacted, total);
+	CHECK_EQ(fixture_verify(&fx), 0);
+	check_all_intact();
+	fixture_close(&fx);
+}
+
+static void *run_steps(void *arg)
+{
+	uint64_t *total = arg;
+	unsigned pages, nr = total[1] ? 2 : 1;
+
+	while ((pages = zs_compact_step(fx.pool, arena_thread(fx.arena, nr))))
+		*total += pages;
+	return NULL;
+}
+
+/* Two threads make steps beside a run of a third: nobody is turned away. */
+static void test_steps_beside_each_other(void)
+{
+	uint64_t total[2][2] = {{0, 0}, {0, 1}}, could;
+	pthread_t thread[2];
+	int64_t freed;
+
+	open_fixture(0);
+	fill(NR_REFS, 1);
+	free_half();
+	could = zs_can_compact(fx.pool);
+	for (unsigned i = 0; i < 2; i++)
+		REQUIRE(!pthread_create(&thread[i], NULL, run_steps, total[i]));
+	freed = zs_compact(fx.pool, fx.t);
+	CHECK(freed >= 0);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	CHECK_EQ((uint64_t)freed + total[0][0] + total[1][0], could);
+	CHECK_EQ(pool_stats().pages_compacted, could);
+	CHECK_EQ(zs_get_total_pages(fx.pool), least_pages());
+	CHECK_EQ(fixture_verify(&fx), 0);
+	check_all_intact();
 	fixture_close(&fx);
 }
 
@@ -184,8 +259,8 @@ static void test_sparse(void)
 {
 	open_fixture(0);
 	for (size_t i = 0; i < NR_REFS; i++)
-		REQUIRE(!put_object(&fx, fx.t, &fx.ref[i],
-				    1 + i * 7 % 3600, (uint32_t)i));
+		REQUIRE(!put_object(&fx, fx.t, &fx.ref[i], 1 + i * 7 % 3600,
+				    (uint32_t)i));
 	for (size_t i = 0; i < NR_REFS; i++) {
 		uint32_t pfn = place_of(i);
 
@@ -294,6 +369,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_nothing_to_do),
 	CHECK_CASE(test_half_deleted),
 	CHECK_CASE(test_statistics),
+	CHECK_CASE(test_steps),
+	CHECK_CASE(test_steps_beside_each_other),
 	CHECK_CASE(test_emptiest_into_fullest),
 	CHECK_CASE(test_sparse),
 #if ZS_DEBUG_LEVEL >= 1
