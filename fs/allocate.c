@@ -11,6 +11,7 @@
 
 #include "block_io.h"
 #include "file.h"
+#include "room.h"
 #include "zsfs_i.h"
 
 static const uint8_t zeros[ZSFS_BLOCK_SIZE];
@@ -111,9 +112,14 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 			unsigned steps, struct tx **last)
 {
 	for (; steps; steps--) {
-		struct tx *tx = tx_begin(th);
-		int err = zsfs_allocate_step(tx, a);
+		struct room room = {.pages = ZSFS_MAX_BLOCKS};
+		struct tx *tx;
+		int err;
 
+		do {
+			tx = tx_begin(th);
+			err = zsfs_allocate_step(tx, a);
+		} while (room_again(&room, tx, err));
 		if (err) {
 			tx_abort(tx, err);
 			allocate_undo(th, a);

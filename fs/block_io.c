@@ -10,9 +10,6 @@
 #include "log.h"
 #include "zsfs_i.h"
 
-/* Free pages below which a full pool is not worth compacting for a write. */
-#define WORTH_COMPACTING 32
-
 /* ---- to stored form ---- */
 
 static void stage_raw(const void *src, struct staged_block *out)
@@ -70,22 +67,19 @@ static int alloc_object(struct tx *tx, const struct staged_block *b,
 	return zs_malloc(tx->fs->pool, tx->th->at, b->len, b->alg, b->sum, ref);
 }
 
-/* At the limit: pack the pool if that gives pages, then use the reserve. */
+/* At the limit what takes no more than before may use the reserve. */
 static int alloc_when_full(struct tx *tx, const struct staged_block *b,
 			   uint64_t old, uint64_t *ref)
 {
-	struct zsfs *fs = tx->fs;
 	enum arena_claim was;
-	int err = -ENOSPC;
+	int err;
 
-	if (zs_can_compact(fs->pool) >= WORTH_COMPACTING &&
-	    zs_compact(fs->pool, tx->th->at) > 0)
-		err = alloc_object(tx, b, ref);
-	if (err == -ENOSPC && no_larger(fs, b, old)) {
-		was = zsfs_claim(tx->th, ARENA_RESERVE);
-		err = alloc_object(tx, b, ref);
-		zsfs_unclaim(tx->th, was);
-	}
+	if (!no_larger(tx->fs, b, old))
+		return -ENOSPC;
+	was = zsfs_claim(tx->th, ARENA_RESERVE);
+	err = alloc_object(tx, b, ref);
+	zsfs_unclaim(tx->th, was);
+	tx->used_reserve |= !err;
 	return err;
 }
 
@@ -104,8 +98,10 @@ int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
 	err = alloc_object(tx, b, ref);
 	if (err == -ENOSPC)
 		err = alloc_when_full(tx, b, old, ref);
-	if (err)
+	if (err) {
+		tx->no_pages |= err == -ENOSPC;
 		return err;
+	}
 	*slot = slot_tagged(SLOT_OBJ, (uint32_t)REF_VALUE(*ref));
 	zs_obj_write(fs->pool, tx->th->at, slot_handle(*slot), b->payload,
 		     b->len);

@@ -64,7 +64,7 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 /*
  * Allocate what a staged block needs and give the slot for it. @old is the slot
  * it replaces. When memory is at its limit, an overwrite that does not take
- * more than before may use the reserve. 0 or -errno.
+ * more than before may use the reserve (tx.used_reserve). 0 or -errno.
  */
 int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
 		uint64_t *slot);

@@ -386,9 +386,13 @@ bool inode_kill_priv(struct zinode *i)
  * The program that wrote to its mapping learns of it at msync(), fsync() or
  * close() at best, so it is said here, too.
  */
-static void report_lost_write(struct tx *tx, const struct zinode *i,
-			      uint64_t off, int err)
+static void report_lost_write(struct tx *tx, uint64_t nodeid, uint64_t off,
+			      int err)
 {
+	const struct zinode *i = inode_resolve(tx->fs, nodeid);
+
+	if (!i)
+		return;
 	if (err == -ENOSPC || err == -ENOMEM) {
 		zsfs_stat_bump(tx->th, ST_LATE_LOST);
 		zsfs_log_ratelimited(
@@ -436,12 +440,8 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	err = write_extent(tx, i, &e, buf, done);
 	zsfs_unclaim(th, was);
 	tx->cut_short = err;
-	if (err && (flags & WRITE_CACHE))
-		report_lost_write(tx, i, off + *done, err);
-	if (*done == 0 && size > 0) {
-		zsfs_stat_bump(th, ST_FAILED_WRITES);
+	if (*done == 0 && size > 0)
 		return err;
-	}
 	inode_note_stored(tx, i);
 	if (off + *done > i->size)
 		i->size = off + *done;
@@ -453,4 +453,15 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	tx_stat(tx, ST_WRITTEN_BLOCKS,
 		(int64_t)(e.whole + !!e.head_len + !!e.tail_len));
 	return 0;
+}
+
+void zsfs_write_failed(struct tx *tx, uint64_t nodeid, uint64_t off,
+		       unsigned flags, size_t done)
+{
+	if (!tx->cut_short)
+		return;
+	if (flags & WRITE_CACHE)
+		report_lost_write(tx, nodeid, off + done, tx->cut_short);
+	if (!done)
+		zsfs_stat_bump(tx->th, ST_FAILED_WRITES);
 }

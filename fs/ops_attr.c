@@ -8,6 +8,7 @@
 
 #include "reap.h"
 #include "request.h"
+#include "room.h"
 #include "vfile.h"
 #include "writeback.h"
 
@@ -83,6 +84,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		       (SET_MODE | SET_UID | SET_GID | SET_SIZE | SET_ATIME |
 			SET_MTIME | SET_ATIME_NOW | SET_MTIME_NOW);
 	struct zsfs_thread *th = request_thread();
+	struct room room = {0};
 	struct zinode *i;
 	struct tx *tx;
 	int err;
@@ -94,8 +96,10 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	}
 	if (raw_kill_priv())
 		set |= SET_KILL_PRIV;
-	tx = tx_begin(th);
-	err = zsfs_setattr(tx, ino, attr, set, &i);
+	do {
+		tx = tx_begin(th);
+		err = zsfs_setattr(tx, ino, attr, set, &i);
+	} while (room_again(&room, tx, err));
 	if (err) {
 		reply_abort(req, tx, err);
 		return;

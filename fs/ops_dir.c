@@ -8,6 +8,7 @@
 #include "crash_test.h"
 #include "reap.h"
 #include "request.h"
+#include "room.h"
 #include "vfile.h"
 
 static void reply_vfile(void *arg, const struct vfile_entry *v)
@@ -71,10 +72,15 @@ static int make(fuse_req_t req, struct tx *tx, fuse_ino_t parent,
 static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
 			   mode_t mode, dev_t rdev, const char *target)
 {
-	struct tx *tx = tx_begin(request_thread());
+	struct room room = {0};
 	struct zinode *i;
-	int err = make(req, tx, parent, name, mode, rdev, target, &i);
+	struct tx *tx;
+	int err;
 
+	do {
+		tx = tx_begin(request_thread());
+		err = make(req, tx, parent, name, mode, rdev, target, &i);
+	} while (room_again(&room, tx, err));
 	if (err)
 		reply_abort(req, tx, err);
 	else
@@ -101,13 +107,17 @@ void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
 {
-	struct tx *tx = tx_begin(request_thread());
+	struct room room = {0};
 	struct fuse_entry_param e;
 	struct zinode *i;
+	struct tx *tx;
 	int err;
 
 	mode = S_IFREG | (mode & 07777);
-	err = make(req, tx, parent, name, mode, 0, NULL, &i);
+	do {
+		tx = tx_begin(request_thread());
+		err = make(req, tx, parent, name, mode, 0, NULL, &i);
+	} while (room_again(&room, tx, err));
 	if (err == -EEXIST && !vfile_reserved(parent, name) &&
 	    !(fi->flags & O_EXCL)) {
 		/* Somebody else made it since the kernel looked. */
@@ -158,16 +168,20 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	     const char *name)
 {
-	struct tx *tx = tx_begin(request_thread());
+	struct room room = {0};
 	struct zinode *i;
+	struct tx *tx;
 	int err;
 
-	if (vfile_is(ino) || vfile_is(parent))
-		err = -EPERM;
-	else if (vfile_reserved(parent, name))
-		err = -EEXIST;
-	else
-		err = zsfs_link(tx, ino, parent, name, &i);
+	do {
+		tx = tx_begin(request_thread());
+		if (vfile_is(ino) || vfile_is(parent))
+			err = -EPERM;
+		else if (vfile_reserved(parent, name))
+			err = -EEXIST;
+		else
+			err = zsfs_link(tx, ino, parent, name, &i);
+	} while (room_again(&room, tx, err));
 	if (err)
 		reply_abort(req, tx, err);
 	else
@@ -178,15 +192,20 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	       fuse_ino_t newparent, const char *newname, unsigned flags)
 {
 	struct zsfs_thread *th = request_thread();
-	struct tx *tx = tx_begin(th);
+	struct room room = {0};
+	struct tx *tx;
 	int err;
 
-	if (vfile_is(newparent) || vfile_reserved(parent, name))
-		err = -EPERM;
-	else if (vfile_reserved(newparent, newname))
-		err = -EEXIST;
-	else
-		err = zsfs_rename(tx, parent, name, newparent, newname, flags);
+	do {
+		tx = tx_begin(th);
+		if (vfile_is(newparent) || vfile_reserved(parent, name))
+			err = -EPERM;
+		else if (vfile_reserved(newparent, newname))
+			err = -EEXIST;
+		else
+			err = zsfs_rename(tx, parent, name, newparent, newname,
+					  flags);
+	} while (room_again(&room, tx, err));
 	reply_done(req, tx, err);
 	reap_help(th);
 }

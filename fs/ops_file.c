@@ -147,6 +147,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	/* Before the reply is sent, so that no set-uid program runs late. */
 	if (tx->attr_changed)
 		request_invalidate_attr(ino);
+	room_refill(th);
 }
 
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,

@@ -1,27 +1,58 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Room: a write that finds none while memory is on its way waits for it.
+ * Room: a request that finds none while memory can be had for it gets it before
+ * it is answered ENOSPC.
  *
  * What was deleted counts as free at once, while its blocks are freed in steps
- * (reap.h), and what another thread's compaction frees comes page by page.
+ * (reap.h). A pool with holes in it can be packed. Both is done between two
+ * attempts of the request, in bounded steps and with nothing locked: others use
+ * the same file and directory meanwhile, and a live check goes first. Several
+ * may do so at once; what another thread frees or packs is waited for.
+ *
+ * Overwriting with what takes no more than before does not wait for that: it
+ * uses the arena's reserve, and packs some of the pool afterwards if that was
+ * necessary, so that the reserve is there for the next.
  */
 #ifndef FS_ROOM_H
 #define FS_ROOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct tx;
 struct zsfs_thread;
 
+/* The attempts of one request; all zero before the first. */
+struct room {
+	uint64_t
+		until; /* on clock_ms(): no attempt begins any more; 0: unset */
+	uint64_t pages; /* that it needs, beside some for its metadata */
+	bool last;	/* nothing is to be had any more */
+};
+
 /*
- * zsfs_write() in a transaction of its own, *@tx, repeated as long as it finds
- * no room and some may come, for at most a second. The thread is in its gate
- * and holds no lock; it leaves the gate while it waits. Results are those of
- * zsfs_write(), and *@tx is open.
+ * @tx, of which nobody was told, ended with @err. False: that is the result,
+ * and
+ * @tx is open. True: it had no room and some was made, or may have come; @tx is
+ * aborted and is to be tried again, for at most a second in all. The thread is
+ * in its gate and may leave it meanwhile; it holds no lock but those of @tx.
+ */
+bool room_again(struct room *r, struct tx *tx, int err);
+
+/*
+ * zsfs_write() in a transaction of its own, *@tx, tried again as above, also
+ * when it stored only a part. Results are those of zsfs_write(), which are
+ * counted and reported, and *@tx is open.
  */
 int room_write(struct zsfs_thread *th, struct tx **tx, uint64_t nodeid,
 	       const void *buf, size_t size, uint64_t off, unsigned flags,
 	       size_t *done);
+
+/*
+ * After @th's transaction has been committed: if it used the reserve, pack some
+ * of the pool, where that is worth it.
+ */
+void room_refill(struct zsfs_thread *th);
 
 #endif

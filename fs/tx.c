@@ -35,6 +35,8 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->count_stripe = -1;
 	tx->attr_changed = false;
 	tx->cut_short = 0;
+	tx->no_pages = false;
+	tx->used_reserve = false;
 	tx->replied = false;
 	tx->uncounted.table = NULL;
 	tx->stamped = false;
@@ -300,6 +302,7 @@ int tx_slab_alloc(struct tx *tx, enum slab_cache cache, void **out)
 
 	if (!err)
 		*out = slab_addr(*ref);
+	tx->no_pages |= err == -ENOSPC;
 	return err;
 }
 

@@ -73,6 +73,10 @@ struct tx {
 	/* Why a write ended early, though some of it was done; 0: it did not.
 	 */
 	int cut_short;
+	/* It is memory that an allocation found none of, no other limit. */
+	bool no_pages;
+	/* The arena's reserve was used: compaction refills it (room.h). */
+	bool used_reserve;
 	/* The reply was recorded: it is valid from the commit on. */
 	bool replied;
 	/*

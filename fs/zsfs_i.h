@@ -278,6 +278,13 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	       uint64_t off, unsigned flags, size_t *done);
 
+/*
+ * Count, and of a late write report, what the zsfs_write() in @tx did not
+ * store, if anything: once nobody tries it again, and with @tx open.
+ */
+void zsfs_write_failed(struct tx *tx, uint64_t nodeid, uint64_t off,
+		       unsigned flags, size_t done);
+
 /* Where data or a hole begins, as far as the block table knows. */
 struct seek {
 	uint64_t at;   /* the place; @size: there is none */

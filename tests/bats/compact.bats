@@ -178,3 +178,99 @@ woken() {
 	sleep 6
 	same "$(woken "$pid" | xargs)" "$before"
 }
+
+# FILE is stored until memory is full, in blocks of 1500 bytes that do not
+# compress and some zeros; then every other 16 KiB of it become zeros, so that
+# half of nearly every zspage is free.
+fragmented() {
+	"$PYTHON" - "$1" <<-'END'
+		import errno, os, random, sys
+		r = random.Random(8)
+		fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+		size = 0
+		try:
+		    while True:
+		        piece = b"".join(r.randbytes(1500) + bytes(2596)
+		                         for _ in range(32))
+		        size += os.pwrite(fd, piece, size)
+		except OSError as e:
+		    assert e.errno == errno.ENOSPC, e
+		for off in range(0, size - 32768, 32768):
+		    assert os.pwrite(fd, bytes(16384), off) == 16384
+	END
+}
+
+mount_fragmented() {
+	zsfs_umount
+	zsfs_mount -o "$1"
+	fragmented "$M/f"
+	holes=$(json .pool.can_compact)
+	between 8000 "$holes" 100000
+}
+
+@test "compact: a full pool with holes takes what they have room for" {
+	mount_fragmented mem_limit=192M
+	sum=$(cksum <"$M/f")
+	compacted=$(mm_stat 7)
+	runs=$(json .pool.compactions)
+	# The first packs what it needs, and not the whole pool.
+	expect ok put "$M/g" 1048576
+	between 1 $(($(mm_stat 7) - compacted)) 1000
+	# None is short or refused, up to nine tenths of the holes.
+	for n in $(seq $((holes * 9 / 10 / 256 - 1))); do
+		expect 1048576 write "$M/g" wa 0 1048576 "$n"
+	done
+	between 10 $(($(json .pool.compactions) - runs)) "$holes"
+	between $((holes * 8 / 10)) $(($(mm_stat 7) - compacted)) $((holes * 11 / 10))
+	# Names, too, when not even they have room.
+	expect ok -n 3000 mkdir "$M/d%d" 755
+	drop_cache
+	same "$(cksum <"$M/f")" "$sum"
+	expect ok check "$M/g" 0 1048576 1
+}
+
+@test "compact: who reads a file does not wait while its writer packs the pool" {
+	mount_fragmented mem_limit=256M
+	"$PYTHON" - "$M/f" "$holes" <<-'END' >"$T/out"
+		import mmap, os, sys, threading, time
+		name, holes = sys.argv[1], int(sys.argv[2])
+		fd = os.open(name, os.O_RDWR)
+		end, done, worst, n = os.fstat(fd).st_size, False, 0, 0
+		data = os.urandom(1 << 20)
+		def write():
+		    global done
+		    for k in range(holes // 512):
+		        assert os.pwrite(fd, data, end + (k << 20)) == 1 << 20
+		    done = True
+		t = threading.Thread(target=write)
+		direct = os.open(name, os.O_RDONLY | os.O_DIRECT)
+		page = mmap.mmap(-1, 4096)
+		t.start()
+		while not done and t.is_alive():
+		    began = time.monotonic()
+		    assert os.preadv(direct, [page], n % 1000 * 32768) == 4096
+		    os.stat(name)
+		    worst = max(worst, time.monotonic() - began)
+		    n += 1
+		t.join()
+		assert done
+		print(n, int(worst * 1000))
+	END
+	read -r calls worst <"$T/out"
+	echo "$calls reads, the longest $worst ms"
+	between 50 "$calls" 1000000
+	between 0 "$worst" 250
+}
+
+@test "compact: several writers pack a full pool at once, and none gives up" {
+	mount_fragmented mem_limit=192M
+	local pids=() each=$((holes * 7 / 10 / 4 * 4096)) n
+	for n in 1 2 3 4; do
+		dd if=/dev/urandom of="$M/w$n" bs=256K count=$((each / 262144)) \
+			iflag=fullblock status=none & pids+=($!)
+	done
+	for n in "${pids[@]}"; do
+		wait "$n"
+	done
+	same "$(stat -c %s "$M"/w? | uniq)" $((each / 262144 * 262144))
+}

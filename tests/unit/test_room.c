@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What was deleted is room, although nobody has freed it yet. */
 #include "check.h"
+#include "clock.h"
 #include "reap.h"
 #include "room.h"
 #include "zsfs_i.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
@@ -91,7 +94,150 @@ static void test_deleted_is_room(void)
 	zsfs_close(fs);
 }
 
+/* A write of @size bytes of @data at @off; its result. */
+static int put(uint64_t nodeid, size_t size, uint64_t off, unsigned flags,
+	       size_t *done)
+{
+	struct zsfs_thread *th = &fs->threads[0];
+	struct tx *tx;
+	int err;
+
+	zsfs_enter(th);
+	err = room_write(th, &tx, nodeid, data, size, off, flags, done);
+	if (err)
+		tx_abort(tx, err);
+	else
+		tx_commit(tx);
+	zsfs_leave(th);
+	return err;
+}
+
+/* A full pool in which nearly every zspage is half empty. */
+static void start_fragmented(void)
+{
+	uint64_t size, nodeid;
+	size_t done;
+
+	start();
+	/* Blocks that compress to less than half. */
+	for (size_t i = 0; i < sizeof(data); i += ZSFS_BLOCK_SIZE)
+		memset(data + i, 0, ZSFS_BLOCK_SIZE - 1500);
+	nodeid = make_file("fragmented");
+	size = fill(nodeid);
+	memset(data, 0, sizeof(data));
+	for (uint64_t off = 0; off + 32768 <= size; off += 32768)
+		CHECK_EQ(put(nodeid, 16384, off, 0, &done), 0);
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)rand();
+}
+
+static void end(void)
+{
+	char msg[512];
+
+	if (zsfs_verify(fs, msg, sizeof(msg)))
+		CHECK_FAILED("%s", msg);
+	zsfs_close(fs);
+}
+
+static struct zs_pool_stats pool_stats(void)
+{
+	struct zs_pool_stats s;
+
+	zs_pool_get_stats(fs->pool, &s);
+	return s;
+}
+
+/* Holes are room: no write is short or refused, and none packs all at once. */
+static void late_or_not(unsigned flags)
+{
+	uint64_t could, next, off;
+	size_t done;
+
+	start_fragmented();
+	could = zs_can_compact(fs->pool) * ZSFS_BLOCK_SIZE;
+	CHECK(could > MIB(6));
+	next = make_file("next");
+	for (off = 0; off < could / 10 * 9; off += sizeof(data)) {
+		uint64_t before = pool_stats().pages_compacted;
+
+		CHECK_EQ(put(next, sizeof(data), off, flags, &done), 0);
+		CHECK_EQ(done, sizeof(data));
+		CHECK(pool_stats().pages_compacted - before <
+		      2 * sizeof(data) / ZSFS_BLOCK_SIZE + 64);
+	}
+	CHECK(pool_stats().compactions > 1);
+	CHECK_EQ(zsfs_stat_sum(fs, ST_LATE_LOST), 0);
+	/* Only that which ended fill(). */
+	CHECK_EQ(zsfs_stat_sum(fs, ST_FAILED_WRITES), 1);
+	end();
+}
+
+static void test_holes_are_room(void)
+{
+	late_or_not(0);
+	late_or_not(WRITE_CACHE);
+}
+
+/* Names find it, too. */
+static void test_holes_are_room_for_names(void)
+{
+	struct zsfs_thread *th;
+	char name[16];
+
+	start_fragmented();
+	th = &fs->threads[0];
+	for (unsigned n = 0; n < 8000; n++) {
+		struct new_inode spec = {.mode = S_IFDIR | 0755};
+		struct room room = {0};
+		struct zinode *i;
+		struct tx *tx;
+		int err;
+
+		snprintf(name, sizeof(name), "d%u", n);
+		zsfs_enter(th);
+		do {
+			tx = tx_begin(th);
+			err = zsfs_make(tx, ROOT_NODEID, name, &spec, &i);
+		} while (room_again(&room, tx, err));
+		REQUIRE(!err);
+		tx_commit(tx);
+		zsfs_leave(th);
+	}
+	CHECK(pool_stats().pages_compacted > 0);
+	end();
+}
+
+/* What no packing helps is refused without waiting. */
+static void test_nothing_to_be_had(void)
+{
+	uint64_t next, began, compacted;
+	size_t done;
+
+	start();
+	next = make_file("next");
+	fill(next);
+	began = clock_ms();
+	for (unsigned n = 0; n < 20; n++)
+		CHECK_EQ(put(next, sizeof(data), MIB(100), 0, &done), -ENOSPC);
+	CHECK(clock_ms() - began < 10000);
+	CHECK_EQ(zsfs_stat_sum(fs, ST_FAILED_WRITES), 21);
+	end();
+	/* The limit of content is no reason to pack. */
+	start_fragmented();
+	compacted = pool_stats().pages_compacted;
+	CHECK_EQ(zsfs_set_size(fs, (uint64_t)fs->used_blocks * ZSFS_BLOCK_SIZE),
+		 0);
+	next = make_file("other");
+	CHECK_EQ(put(next, ZSFS_BLOCK_SIZE, 0, 0, &done), -ENOSPC);
+	CHECK_EQ(pool_stats().pages_compacted, compacted);
+	end();
+}
+
 static const struct check_case cases[] = {
+	CHECK_CASE(test_holes_are_room),
+	CHECK_CASE(test_holes_are_room_for_names),
+	CHECK_CASE(test_nothing_to_be_had),
 	CHECK_CASE(test_deleted_is_room),
 };
 
