@@ -6,25 +6,35 @@
  * zeros. So the room is taken and counted as any content's, and the first write
  * to the block finds it: what takes no more than before may use the arena's
  * reserve until the old block is freed.
+ *
+ * The file grows with the last step, so that its size tells at any time, and to
+ * a successor that starts anew, what was there before. Until then blocks of
+ * zeros lie behind its end; a failure gives them back.
  */
 #include <errno.h>
 
 #include "block_io.h"
 #include "file.h"
+#include "reap.h"
 #include "room.h"
 #include "zsfs_i.h"
 
 static const uint8_t zeros[ZSFS_BLOCK_SIZE];
 
+static uint64_t blocks_of(uint64_t bytes)
+{
+	return (bytes + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+}
+
 static uint64_t first_block(const struct allocation *a)
 {
-	return a->at >> ZSFS_BLOCK_SHIFT;
+	return a->start >> ZSFS_BLOCK_SHIFT;
 }
 
 /* The first block behind it. */
 static uint64_t end_block(const struct allocation *a)
 {
-	return (a->end + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+	return blocks_of(a->end);
 }
 
 static uint64_t holes_in(const struct zinode *i, const struct allocation *a)
@@ -35,8 +45,27 @@ static uint64_t holes_in(const struct zinode *i, const struct allocation *a)
 	return end - first - (table_count(t, first) - table_count(t, end));
 }
 
-int zsfs_allocate_begin(struct zsfs *fs, struct allocation *a)
+/* It failed: what lies behind the end of the file, as long as it is, goes. */
+static void give_back(struct zsfs_thread *th, const struct allocation *a)
 {
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+	int err = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
+
+	if (!err) {
+		inode_save(tx, i);
+		err = reap_cut(tx, i, blocks_of(i->size));
+	}
+	if (err)
+		tx_abort(tx, err);
+	else
+		tx_commit(tx);
+	reap_help(th);
+}
+
+int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
+{
+	struct zsfs *fs = th->fs;
 	struct zinode *i;
 	struct statvfs st;
 	uint64_t holes;
@@ -45,10 +74,12 @@ int zsfs_allocate_begin(struct zsfs *fs, struct allocation *a)
 	if (err)
 		return err;
 	holes = holes_in(i, a);
-	a->old_size = i->size;
 	inode_unlock(fs, i);
 	zsfs_statfs(fs, &st);
-	return holes > st.f_bavail ? -ENOSPC : 0;
+	if (holes <= st.f_bavail)
+		return 0;
+	give_back(th, a);
+	return -ENOSPC;
 }
 
 static int take_block(struct tx *tx, struct zinode *i, uint64_t block,
@@ -61,6 +92,20 @@ static int take_block(struct tx *tx, struct zinode *i, uint64_t block,
 	return file_put_block(tx, i, block, raw);
 }
 
+/* All blocks were seen to. 1: somebody has cut the file meanwhile. */
+static int end_allocation(struct tx *tx, struct zinode *i, struct allocation *a)
+{
+	table_settle(tx);
+	if (holes_in(i, a)) {
+		a->done = 0;
+		return 1;
+	}
+	if (i->size < a->end)
+		i->size = a->end;
+	i->mtime = i->ctime = tx_now(tx);
+	return 0;
+}
+
 int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 {
 	const struct staged_block raw = {
@@ -70,7 +115,7 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 		.sum = zcomp_checksum(zeros),
 		.payload = zeros,
 	};
-	uint64_t block = first_block(a), end = end_block(a), at;
+	uint64_t block = first_block(a) + a->done, end = end_block(a);
 	struct zinode *i;
 	int err = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
 
@@ -83,29 +128,9 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 		err = take_block(tx, i, block, &raw);
 	if (err)
 		return err;
-	at = end << ZSFS_BLOCK_SHIFT;
 	inode_note_stored(tx, i);
-	a->at = at < a->end ? at : a->end;
-	if (i->size < a->at)
-		i->size = a->at;
-	i->mtime = i->ctime = tx_now(tx);
-	return 0;
-}
-
-/* It failed: the file gets its old size. */
-static void allocate_undo(struct zsfs_thread *th, const struct allocation *a)
-{
-	struct stat st = {.st_size = (off_t)a->old_size};
-	struct tx *tx = tx_begin(th);
-	struct zinode *i;
-	int err = zsfs_getattr(tx, a->nodeid, &i);
-	bool grew = !err && i->size > a->old_size;
-
-	tx_unlock(tx);
-	if (grew && !zsfs_setattr(tx, a->nodeid, &st, SET_SIZE, &i))
-		tx_commit(tx);
-	else
-		tx_abort(tx, err);
+	a->done = end - first_block(a);
+	return end < end_block(a) ? 1 : end_allocation(tx, i, a);
 }
 
 int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
@@ -113,23 +138,19 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 {
 	for (; steps; steps--) {
 		struct room room = {.pages = ZSFS_MAX_BLOCKS};
-		struct tx *tx;
 		int err;
 
 		do {
-			tx = tx_begin(th);
-			err = zsfs_allocate_step(tx, a);
-		} while (room_again(&room, tx, err));
-		if (err) {
-			tx_abort(tx, err);
-			allocate_undo(th, a);
+			*last = tx_begin(th);
+			err = zsfs_allocate_step(*last, a);
+		} while (room_again(&room, *last, err));
+		if (err < 0) {
+			tx_abort(*last, err);
+			give_back(th, a);
+		}
+		if (err <= 0)
 			return err;
-		}
-		if (a->at == a->end) {
-			*last = tx;
-			return 0;
-		}
-		tx_commit(tx);
+		tx_commit(*last);
 	}
 	return 1;
 }

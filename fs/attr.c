@@ -52,6 +52,7 @@ static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
 
 static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
 {
+	uint64_t first = (size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
 	int err = 0;
 
 	if (S_ISDIR(i->mode))
@@ -60,14 +61,11 @@ static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
 		return -EINVAL;
 	if (size > INT64_MAX)
 		return -EFBIG;
-	if (size < i->size) {
-		uint64_t first =
-			(size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
-
+	if (size < i->size)
 		err = zero_tail(tx, i, size);
-		if (!err)
-			err = reap_cut(tx, i, first);
-	}
+	/* An allocation that did not end may have left blocks behind it. */
+	if (!err && size <= i->size)
+		err = reap_cut(tx, i, first);
 	if (err)
 		return err;
 	i->size = size;

@@ -174,7 +174,7 @@ static void allocate(fuse_req_t req, struct allocation *a)
 {
 	struct zsfs_thread *th = request_thread();
 	struct tx *tx;
-	int err = zsfs_allocate_begin(th->fs, a);
+	int err = zsfs_allocate_begin(th, a);
 
 	if (!err)
 		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
@@ -195,7 +195,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 {
 	struct allocation a = {
 		.nodeid = ino,
-		.at = (uint64_t)off,
+		.start = (uint64_t)off,
 		.end = (uint64_t)off + (uint64_t)len,
 	};
 

@@ -19,7 +19,7 @@
 #include "vfile.h"
 #include "zsfs_i.h"
 
-/* Longest wait of statfs(2) for what is being forgotten. */
+/* Longest wait of who asks for free room for what is being forgotten. */
 #define FORGET_MSECS 20
 
 struct current {
@@ -341,10 +341,10 @@ static void count_request(struct zsfs_slot *slot)
 }
 
 /*
- * What was deleted before statfs(2) was called counts as free: wait for the
- * FORGETs that other threads are at, which the kernel hands out first, but not
- * longer than a live check may keep them out. Outside of the gate, because such
- * a check may wait for this thread's.
+ * What was deleted before statfs(2) or fallocate(2) counts as free: wait for
+ * the FORGETs that other threads are at, which the kernel hands out first, but
+ * not longer than a live check may keep them out. Outside of the gate, because
+ * such a check may wait for this thread's.
  */
 static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
 {
@@ -410,7 +410,7 @@ static void execute(struct zsfs_thread *th)
 	struct zsfs_slot *slot = th->slot;
 	struct fuse_buf buf = {.mem = slot->req, .size = slot->req_len};
 
-	if (slot->opcode == FUSE_STATFS)
+	if (slot->opcode == FUSE_STATFS || slot->opcode == FUSE_FALLOCATE)
 		wait_for_forgets(th->fs, th);
 	zsfs_enter(th);
 	count_request(slot);

@@ -144,3 +144,52 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 	wait $pid
 	same "$(stat -c '%s %b' "$M/f")" "1073741824 2097152"
 }
+
+# Room goes while much is being reserved for $M/f, which has 5 bytes; then COMMAND
+# is run.
+reserve_in_vain() {
+	zsfs_mount -o size=2G
+	printf hello >"$M/f"
+	fallocate -l 1900M "$M/f" 2>"$T/said" &
+	local pid=$!
+	until [ "$(json .content.blocks)" -gt 20000 ]; do
+		kill -0 $pid
+	done
+	echo 1G >"$M/.zsctl/size"
+	kill -0 $pid
+	same "$(stat -c %s "$M/f")" 5
+	"$@"
+	fails wait $pid
+	grep -q 'No space left' "$T/said"
+	same "$(stat -c '%s %b' "$M/f")" "5 8"
+	same "$(cat "$M/f")" hello
+	same "$(json .content.blocks)" 1
+}
+
+@test "allocate: room that goes meanwhile: nothing was taken" {
+	zsfs_only
+	reserve_in_vain true
+}
+
+@test "allocate: room and the worker go meanwhile: nothing was taken" {
+	zsfs_only
+	kill_worker() { kill -9 "$(worker)"; }
+	reserve_in_vain kill_worker
+	[ "$(json .survival.deaths)" -ge 1 ]
+}
+
+@test "allocate: right after much was deleted" {
+	zsfs_mount -o mem_limit=200M,size=160M
+	local i
+
+	for i in $(seq 20); do
+		fallocate -l 120M "$M/f$i"
+		rm "$M/f$i"
+	done
+	for i in $(seq 3); do
+		head -c 120M /dev/urandom >"$M/f$i"
+		rm "$M/f$i"
+		fallocate -l 120M "$M/g$i"
+		rm "$M/g$i"
+	done
+}

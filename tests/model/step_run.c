@@ -220,7 +220,7 @@ static void run_allocate(struct run *r)
 	struct tx *tx = tx_begin(r->th);
 	struct allocation a = {
 		.nodeid = r->nodeid,
-		.at = r->s->off,
+		.start = r->s->off,
 		.end = r->s->off + r->s->size,
 	};
 	int err = a.end > INT64_MAX ? -EFBIG : zsfs_allocate_step(tx, &a);
