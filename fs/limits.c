@@ -161,6 +161,11 @@ void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p)
 			 __ATOMIC_RELAXED);
 }
 
+static void pause_thread(void *th)
+{
+	zsfs_pause(th);
+}
+
 int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th)
 {
 	struct arena_stats before, after;
@@ -168,7 +173,7 @@ int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th)
 	uint64_t pages;
 
 	arena_get_stats(fs->arena, &before);
-	freed = zs_compact(fs->pool, th->at);
+	freed = zs_compact_pausing(fs->pool, th->at, pause_thread, th);
 	if (freed < 0)
 		return freed;
 	arena_trim(fs->arena, th->at, true, true);

@@ -362,7 +362,7 @@ uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit);
 
 /*
  * Compact the pool, then give back free memory. Pages given back to the system,
- * or freed in the pool if those are more; or -EBUSY.
+ * or freed in the pool if those are more; or -EBUSY. A live check goes first.
  */
 int64_t zsfs_compact(struct zsfs *fs, struct zsfs_thread *th);
 

@@ -150,13 +150,17 @@ unsigned zs_compact_step(struct zs_pool *pool, struct arena_thread *t)
 }
 
 static uint64_t compact_class(struct zs_pool *pool, struct arena_thread *t,
-			      struct size_class *class)
+			      struct size_class *class, zs_pause_fn *pause,
+			      void *arg)
 {
 	uint64_t total = 0;
 	unsigned pages;
 
-	while ((pages = compact_step(pool, t, class)))
+	while ((pages = compact_step(pool, t, class))) {
 		total += pages;
+		if (pause)
+			pause(arg);
+	}
 	return total;
 }
 
@@ -180,17 +184,23 @@ bool zs_is_compacting(const struct zs_pool *pool)
 	       __atomic_load_n(&pool->stepping, __ATOMIC_ACQUIRE);
 }
 
-int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t)
+int64_t zs_compact_pausing(struct zs_pool *pool, struct arena_thread *t,
+			   zs_pause_fn *pause, void *arg)
 {
 	uint64_t pages = 0;
 
 	if (__atomic_exchange_n(&pool->compacting, true, __ATOMIC_ACQUIRE))
 		return -EBUSY;
 	for (unsigned i = 0; i < pool->nr_classes; i++)
-		pages += compact_class(pool, t, &pool->class[i]);
+		pages += compact_class(pool, t, &pool->class[i], pause, arg);
 	if (pages)
 		zs_count_compaction(pool, t, pages);
 	zs_handles_reset(pool, t);
 	__atomic_store_n(&pool->compacting, false, __ATOMIC_RELEASE);
 	return (int64_t)pages;
+}
+
+int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t)
+{
+	return zs_compact_pausing(pool, t, NULL, NULL);
 }

@@ -184,6 +184,16 @@ uint64_t zs_can_compact(struct zs_pool *pool);
  */
 int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t);
 
+typedef void zs_pause_fn(void *arg);
+
+/*
+ * The same, calling @pause after each zspage, with nothing locked and the pool
+ * as if the run had ended: it may wait for others, and let the pool be
+ * verified. It must not use @t. @pause may be NULL.
+ */
+int64_t zs_compact_pausing(struct zs_pool *pool, struct arena_thread *t,
+			   zs_pause_fn *pause, void *arg);
+
 /*
  * The same for one zspage, of whichever class, for a caller that needs a few
  * pages and must not be away for long: at most 256 objects or 64 KiB are

@@ -118,7 +118,8 @@ unsigned zs_chain_size(struct zs_pool *pool)
 	return 8;
 }
 
-int64_t zs_compact(struct zs_pool *pool, struct arena_thread *t)
+int64_t zs_compact_pausing(struct zs_pool *pool, struct arena_thread *t,
+			   zs_pause_fn *pause, void *arg)
 {
 	fake.compactions++;
 	if (fake.in_work)
@@ -143,6 +144,10 @@ void zsfs_enter(struct zsfs_thread *th)
 }
 
 void zsfs_leave(struct zsfs_thread *th)
+{
+}
+
+void zsfs_pause(struct zsfs_thread *th)
 {
 }
 

@@ -188,6 +188,34 @@ static void test_steps(void)
 	fixture_close(&fx);
 }
 
+static void look_meanwhile(void *arg)
+{
+	char msg[256];
+
+	/* Often enough to see it, and not too long. */
+	if (++*(unsigned *)arg % 100)
+		return;
+	if (zs_pool_verify(fx.pool, msg, sizeof(msg)))
+		CHECK_FAILED("%s", msg);
+	CHECK(zs_is_compacting(fx.pool));
+}
+
+/* The pool can be verified between any two zspages of a run. */
+static void test_pauses(void)
+{
+	unsigned pauses = 0;
+	int64_t freed;
+
+	open_fixture(0);
+	fill(NR_REFS, 1);
+	free_half();
+	freed = zs_compact_pausing(fx.pool, fx.t, look_meanwhile, &pauses);
+	CHECK(pauses > 200);
+	CHECK(freed >= pauses && freed <= pauses * ZS_DEFAULT_CHAIN_SIZE);
+	CHECK_EQ(zs_get_total_pages(fx.pool), least_pages());
+	fixture_close(&fx);
+}
+
 static void *run_steps(void *arg)
 {
 	uint64_t *total = arg;
@@ -371,6 +399,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_statistics),
 	CHECK_CASE(test_steps),
 	CHECK_CASE(test_steps_beside_each_other),
+	CHECK_CASE(test_pauses),
 	CHECK_CASE(test_emptiest_into_fullest),
 	CHECK_CASE(test_sparse),
 #if ZS_DEBUG_LEVEL >= 1
