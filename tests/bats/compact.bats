@@ -274,3 +274,19 @@ mount_fragmented() {
 	done
 	same "$(stat -c %s "$M"/w? | uniq)" $((each / 262144 * 262144))
 }
+
+@test "compact: worker after worker dies while a writer packs a full pool" {
+	mount_fragmented mem_limit=192M
+	sum=$(cksum <"$M/f")
+	random_file "$T/want" $((holes * 2048))
+	dd if="$T/want" of="$M/g" bs=1M status=none &
+	local dd=$!
+	while kill -0 $dd 2>/dev/null; do
+		kill -9 "$(worker)" 2>/dev/null || true
+		sleep 0.03
+	done
+	wait $dd
+	drop_cache
+	cmp "$T/want" "$M/g"
+	same "$(cksum <"$M/f")" "$sum"
+}

@@ -108,12 +108,13 @@ static int put(uint64_t nodeid, size_t size, uint64_t off, unsigned flags,
 		tx_abort(tx, err);
 	else
 		tx_commit(tx);
+	room_refill(th);
 	zsfs_leave(th);
 	return err;
 }
 
 /* A full pool in which nearly every zspage is half empty. */
-static void start_fragmented(void)
+static uint64_t start_fragmented(void)
 {
 	uint64_t size, nodeid;
 	size_t done;
@@ -129,6 +130,7 @@ static void start_fragmented(void)
 		CHECK_EQ(put(nodeid, 16384, off, 0, &done), 0);
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)rand();
+	return nodeid;
 }
 
 static void end(void)
@@ -234,7 +236,45 @@ static void test_nothing_to_be_had(void)
 	end();
 }
 
+/* Bytes that are missing of what new content has to leave. */
+static uint64_t taken_of_reserve(void)
+{
+	struct arena_stats st;
+	uint64_t left, kept;
+
+	arena_get_stats(fs->arena, &st);
+	left = st.limit - st.used + st.free_pages * ARENA_PAGE_SIZE;
+	kept = st.reserve + st.late;
+	return left < kept ? kept - left : 0;
+}
+
+/*
+ * Overwriting with less, here and there, leaves holes and takes pages: it never
+ * fails, and never eats up what is kept for it.
+ */
+static void test_reserve_is_refilled(void)
+{
+	uint64_t nodeid = start_fragmented(), size, most = 0;
+	size_t done;
+
+	fill(make_file("next"));
+	size = (uint64_t)zsfs_stat_sum(fs, ST_BLOCKS) * ZSFS_BLOCK_SIZE / 2;
+	memset(data, 0, ZSFS_BLOCK_SIZE - 700);
+	for (uint64_t off = 16384; off < size; off += 8192) {
+		if (off % 32768 < 16384)
+			continue;
+		CHECK_EQ(put(nodeid, ZSFS_BLOCK_SIZE, off, 0, &done), 0);
+		if (taken_of_reserve() > most)
+			most = taken_of_reserve();
+	}
+	CHECK(most < MIB(1));
+	/* Only those that ended fill(). */
+	CHECK_EQ(zsfs_stat_sum(fs, ST_FAILED_WRITES), 2);
+	end();
+}
+
 static const struct check_case cases[] = {
+	CHECK_CASE(test_reserve_is_refilled),
 	CHECK_CASE(test_holes_are_room),
 	CHECK_CASE(test_holes_are_room_for_names),
 	CHECK_CASE(test_nothing_to_be_had),
