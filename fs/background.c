@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "idle.h"
@@ -23,8 +24,10 @@
 #define LOOK_MSECS 200
 /* The same for what can wait: taking the spare (keep.h) when there is room. */
 #define SPARE_MSECS 5000
-/* Steps of reaping, after which a live check may come in. */
-#define REAP_STEPS 8
+/* Steps of reaping, after which a live check or a request may come in. */
+#define REAP_STEPS 2
+/* Longest pause after them while requests are being made. */
+#define PAUSE_USECS 2000u
 
 /* Steps of an allocation, after which a live check may come in. */
 #define ALLOCATE_STEPS 8
@@ -71,18 +74,45 @@ static bool must_stop(struct background *b)
 	return stop;
 }
 
-/* True: not all was reaped in the time that one round has. */
+/*
+ * A few steps. With @share, what is being freed is left on the list, where who
+ * waits for room goes on with it.
+ */
+static bool reap_some(struct zsfs_thread *th, bool share)
+{
+	bool more = true;
+
+	zsfs_enter(th);
+	for (unsigned n = 0; more && n < REAP_STEPS; n++)
+		more = reap_step(th);
+	if (share)
+		reap_hand_over(th);
+	zsfs_leave(th);
+	return more;
+}
+
+/*
+ * True: not all was reaped in the time that one round has. While requests are
+ * made, half of the time is theirs: with few processors they would else wait
+ * for this thread's whole turn.
+ */
 static bool reap_for_a_while(struct background *b)
 {
 	struct zsfs_thread *th = zsfs_background(b->fs);
 	uint64_t end = clock_ms() + LOOK_MSECS;
-	bool more = true;
+	uint64_t seen = requests_begun(b->fs);
+	bool more = true, busy = false;
 
 	while (more && !must_stop(b) && clock_ms() < end) {
-		zsfs_enter(th);
-		for (unsigned n = 0; more && n < REAP_STEPS; n++)
-			more = reap_step(th);
-		zsfs_leave(th);
+		uint64_t began = clock_us(), now, took;
+
+		more = reap_some(th, busy);
+		took = clock_us() - began;
+		now = requests_begun(b->fs);
+		if (more && busy)
+			usleep(took < PAUSE_USECS ? took : PAUSE_USECS);
+		busy = now != seen;
+		seen = now;
 	}
 	return more;
 }

@@ -374,9 +374,10 @@ static void execute_forget(struct zsfs_thread *th)
 	count_request(th->slot);
 	/* What cannot be forgotten is left alone. */
 	(void)tx_guarded(th, forget, th);
+	/* What was forgotten counts as free by now. */
+	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
 	reap_help(th);
 	zsfs_leave(th);
-	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
 }
 
 static void process(void *buf)
