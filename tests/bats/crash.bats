@@ -100,3 +100,19 @@ teardown() { zsfs_teardown; }
 	echo 1 >"$M/.zsctl/verify"
 	same "$(control verify)" clean
 }
+
+@test "crash: an allocation of many steps ends as if nothing had been" {
+	export ZSFS_TEST_KILL=20000
+	zsfs_mount -o size=600M
+	unset ZSFS_TEST_KILL
+	printf hello >"$M/f"
+	for i in 1 2 3; do
+		fallocate -l 300M "$M/f"
+		same "$(stat -c '%s %b' "$M/f")" "314572800 614400"
+		fails fallocate -l 400M "$M/g"
+		same "$(stat -c '%s %b' "$M/g")" "0 0"
+		truncate -s 5 "$M/f"
+		same "$(cat "$M/f")" hello
+	done
+	[ "$(json .survival.deaths)" -ge 3 ]
+}
