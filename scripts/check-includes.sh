@@ -14,6 +14,7 @@ check() {
 
 	while IFS=: read -r file name; do
 		[ -e "$folder/$name" ] && continue
+		[ -e "fs/$name" ] && [[ $folder == fs/* ]] && continue
 		[[ $name =~ ^($allowed)$ ]] && continue
 		echo "$file may not include \"$name\""
 		rc=1
@@ -33,8 +34,10 @@ libraries() {
 
 check pool 'none'
 check codec 'none'
-check fs 'arena\.h|zsmalloc\.h|undo\.h|inject\.h|zcomp\.h'
+for room in fs/*/; do
+	check "${room%/}" 'arena\.h|zsmalloc\.h|undo\.h|inject\.h|zcomp\.h'
+	libraries "${room%/}" 'lz4|zstd'
+done
 libraries pool 'fuse|lz4|zstd|xxhash|linux/fuse'
 libraries codec 'fuse|linux/fuse'
-libraries fs 'lz4|zstd'
 exit $rc

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The same options everywhere: what the parser takes (fs/option_list.c), the
-# help text (fs/help.c), man/zsfs.1 and README.md. Says which is missing where.
+# The same options everywhere: what the parser takes (fs/start/option_list.c), the
+# help text (fs/start/help.c), man/zsfs.1 and README.md. Says which is missing where.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
@@ -16,12 +16,12 @@ names() {
 }
 
 parser() {
-	sed -nE 's/^\t(FLAG\(|SWITCH\(|\{)"([a-z_]+)",.*/\2/p' fs/option_list.c |
+	sed -nE 's/^\t(FLAG\(|SWITCH\(|\{)"([a-z_]+)",.*/\2/p' fs/start/option_list.c |
 		grep -vxE "$SILENT" | names
 }
 
 help_text() {
-	sed -nE 's/^"(.*)\\n";?$/\1/p' fs/help.c
+	sed -nE 's/^"(.*)\\n";?$/\1/p' fs/start/help.c
 }
 
 # First column of the indented lines below "Limits".
@@ -56,7 +56,7 @@ same() {
 same 'the help text' "$(in_help)"
 same 'man/zsfs.1' "$(in_man)"
 same 'README.md' "$(in_readme)"
-[ "$(parser | wc -l)" -ge 20 ] || { echo "no options found in fs/option_list.c"; rc=1; }
+[ "$(parser | wc -l)" -ge 20 ] || { echo "no options found in fs/start/option_list.c"; rc=1; }
 
 # The flags of the command line itself.
 for flag in -o -f -d -h -V --help --version --replace; do

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
 
-for file in {pool,codec,fs}/*.[ch]; do
+for file in {pool,codec,fs/*}/*.[ch]; do
 	lines=$(wc -l <"$file")
 	[ "$lines" -le 600 ] || { echo "$file: $lines lines"; rc=1; }
 done
@@ -19,6 +19,6 @@ long=$(awk 'FNR == 1 { start = 0 }
 		if (start && FNR - start > most)
 			print FILENAME ":" start ": " FNR - start " lines"
 		start = 0
-	}' {pool,codec,fs}/*.c)
+	}' {pool,codec,fs/*}/*.c)
 [ -z "$long" ] || { echo "$long"; rc=1; }
 exit $rc

@@ -76,7 +76,7 @@ has_words() {
 	unmount_run "$M"
 	says 2 'zsfs ' -- ./run.sh "$M" --version
 	# A failure is told whole.
-	echo '#error not like this' >>"$SOURCES/fs/main.c"
+	echo '#error not like this' >>"$SOURCES/fs/start/main.c"
 	refuses 1000 'not like this' 'the build failed' -- ./run.sh "$M"
 	fails is_mounted "$M"
 }
@@ -115,7 +115,7 @@ fake_build() {
 	as_user "HOME=/nonexistent '$RUN' $M >$T/home/out 2>&1
 		grep 'using what is built in $SOURCES/build' $T/home/out
 		fusermount3 -u $M"
-	touch "$SOURCES/fs/main.c"
+	touch "$SOURCES/fs/start/main.c"
 	as_user "HOME=$T/home '$RUN' $M >$T/home/out 2>&1
 		grep 'building in $T/home/.cache/zsfs$SOURCES/build' $T/home/out
 		fusermount3 -u $M"

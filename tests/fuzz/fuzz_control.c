@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include "../unit/fs_fakes.h"
 #include "fuzz.h"
-#include "log.h"
+#include "base/log.h"
 
 #define TEXT 512u
 

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include "fuzz.h"
-#include "options.h"
+#include "start/options.h"
 
 #define MAX_WORDS 12
 #define MAX_TEXT  4096u
 
-/* As super.c's, but without all that hangs on it. */
+/* As volume.c's, but without all that hangs on it. */
 uint64_t zsfs_min_mem_limit(unsigned nr_threads)
 {
 	return UINT64_C(16) << 20;

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "block_io.h"
-#include "snapshot.h"
-#include "vfile.h"
+#include "content/block.h"
+#include "state/snapshot.h"
+#include "control/vfile.h"
 
 struct compare {
 	struct zsfs *fs;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "model.h"
-#include "zsfs_i.h"
+#include "state/zsfs_i.h"
 
 /*
  * Walk both trees from the model's root, and the model's inodes without a name,

@@ -16,7 +16,7 @@
 #include "compare.h"
 #include "fill.h"
 #include "model_setup.h"
-#include "reap.h"
+#include "tree/reap.h"
 #include "step.h"
 
 #define MSG_SIZE 512

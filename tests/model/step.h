@@ -13,7 +13,7 @@
 
 #include "model.h"
 #include "random.h"
-#include "zsfs_i.h"
+#include "state/zsfs_i.h"
 
 enum step_op {
 	STEP_LOOKUP,

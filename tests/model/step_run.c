@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "fill.h"
-#include "reap.h"
+#include "tree/reap.h"
 #include "step.h"
-#include "vfile.h"
+#include "control/vfile.h"
 
 /* A step that is being run. */
 struct run {

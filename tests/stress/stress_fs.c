@@ -26,9 +26,9 @@
 
 #include "inject.h"
 #include "random.h"
-#include "reap.h"
-#include "vfile.h"
-#include "zsfs_i.h"
+#include "tree/reap.h"
+#include "control/vfile.h"
+#include "state/zsfs_i.h"
 
 #define NR_WORKERS 4u
 #define NR_EXTRA   2u /* compactor, watcher */

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "keep.h"
-#include "vfile.h"
-#include "zsfs_i.h"
+#include "state/shared_page.h"
+#include "control/vfile.h"
+#include "state/zsfs_i.h"
 
 #define FAKE_MIN_LIMIT (UINT64_C(16) << 20)
 #define FAKE_THREADS   3u

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "inject.h"
-#include "zsfs_i.h"
+#include "state/zsfs_i.h"
 
 static inline struct zsfs *fixture_fs(void)
 {

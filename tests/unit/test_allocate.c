@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Allocations of several steps: what is between them, and their failures. */
 #include "check.h"
-#include "reap.h"
-#include "zsfs_i.h"
+#include "tree/reap.h"
+#include "state/zsfs_i.h"
 
 #include <errno.h>
 #include <string.h>

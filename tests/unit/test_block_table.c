@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "block_table_i.h"
+#include "content/block_table_i.h"
 #include "fs_fixture.h"
 
 #define MAX_KEYS 400u

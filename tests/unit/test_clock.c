@@ -4,11 +4,11 @@
  * right for whoever waits for a time of it. So is a clock that was set back by
  * an hour in between.
  */
-#include "background.h"
+#include "serve/background.h"
 #include "check.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "fs_fixture.h"
-#include "vfile.h"
+#include "control/vfile.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "environment.h"
+#include "base/machine.h"
 #include "fs_fakes.h"
 
 static char text[1024];

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The crew: jobs of several request threads that overlap all come back. */
 #include "check.h"
-#include "crew.h"
+#include "content/crew.h"
 
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "zsfs_i.h"
+#include "state/zsfs_i.h"
 
 static struct zsfs *fs;
 
 struct run {
-	unsigned nr;       /* of the thread's context */
+	unsigned nr;	   /* of the thread's context */
 	unsigned delay_ms; /* before it starts */
 	unsigned piece_ms; /* that a helper's piece takes */
 	unsigned pieces;

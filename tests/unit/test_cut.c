@@ -2,7 +2,7 @@
 /* Cutting files whose blocks lie so far apart that nodes outnumber blocks. */
 #include "check.h"
 #include "fs_fixture.h"
-#include "reap.h"
+#include "tree/reap.h"
 
 #define NR_FAR 128u
 

@@ -6,7 +6,7 @@
 
 #include <xxhash.h>
 
-#include "dentry.h"
+#include "tree/dentry.h"
 #include "fs_fixture.h"
 
 static struct zsfs *fs;

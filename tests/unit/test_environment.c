@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Machines and control groups of many kinds, set up as directories. */
-#include "environment.h"
+#include "base/machine.h"
 
 #include <ftw.h>
 #include <stdlib.h>
@@ -123,8 +123,8 @@ static void test_oom_kills(void)
 	for (unsigned lines = 300; lines < 330; lines++) {
 		len = 0;
 		for (unsigned i = 0; i < lines; i++)
-			len += (size_t)sprintf(text + len,
-					       "pgsteal_something_%u %u\n", i, i);
+			len += (size_t)sprintf(
+				text + len, "pgsteal_something_%u %u\n", i, i);
 		sprintf(text + len, "oom_kill_disable 3\noom_kill 17\nx 1\n");
 		put("/proc/vmstat", text);
 		CHECK_EQ(oom_kills(), 17);
@@ -292,7 +292,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_v1_joined), CHECK_CASE(test_hybrid),
 	CHECK_CASE(test_container), CHECK_CASE(test_escaped_path),
 	CHECK_CASE(test_garbage),   CHECK_CASE(test_default_mem_limit),
-	CHECK_CASE(test_oom_kills), CHECK_CASE(test_room),	    CHECK_CASE(test_here),
+	CHECK_CASE(test_oom_kills), CHECK_CASE(test_room),
+	CHECK_CASE(test_here),
 };
 
 int main(int argc, char **argv)

@@ -2,7 +2,7 @@
 /* Inodes being made, while somebody has the nodeid of what was there before. */
 #include "check.h"
 #include "fs_fixture.h"
-#include "reap.h"
+#include "tree/reap.h"
 
 #include <errno.h>
 #include <pthread.h>

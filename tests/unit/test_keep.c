@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The keep page: whose it is, and that deaths are noticed. */
 #include "check.h"
-#include "keep.h"
-#include "suspect.h"
-#include "takeover.h"
-#include "zsfs_i.h"
+#include "state/shared_page.h"
+#include "serve/poison.h"
+#include "serve/takeover.h"
+#include "state/zsfs_i.h"
 
 #include <errno.h>
 #include <pthread.h>

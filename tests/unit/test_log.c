@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Lines that others cause are limited, and nothing is left out in silence. */
-#include "log.h"
+#include "base/log.h"
 
 #include <pthread.h>
 #include <stdio.h>

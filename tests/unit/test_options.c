@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The command line: what is taken, what is refused, and with what words. */
-#include "options.h"
+#include "start/options.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define MIN_LIMIT (UINT64_C(16) << 20)
 #define MAX_ARGS  12
 
-/* As super.c's, but without all that hangs on it. */
+/* As volume.c's, but without all that hangs on it. */
 uint64_t zsfs_min_mem_limit(unsigned nr_threads)
 {
 	return MIN_LIMIT + nr_threads;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is said when the mount cannot work. */
-#include "preflight.h"
+#include "start/preflight.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Limits while memory is short, however often it begins. */
 #include "check.h"
-#include "keep.h"
-#include "pressure.h"
-#include "reap.h"
-#include "zsfs_i.h"
+#include "state/shared_page.h"
+#include "serve/pressure.h"
+#include "tree/reap.h"
+#include "state/zsfs_i.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fs_fixture.h"
-#include "request.h"
+#include "serve/request.h"
 
 /* Of operations that this libfuse does not know. */
 #define OP_UNKNOWN 63

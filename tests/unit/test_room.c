@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What was deleted is room, although nobody has freed it yet. */
 #include "check.h"
-#include "clock.h"
-#include "reap.h"
-#include "room.h"
-#include "zsfs_i.h"
+#include "base/clock.h"
+#include "tree/reap.h"
+#include "serve/room.h"
+#include "state/zsfs_i.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sizes and numbers as options and control files take them. */
-#include "size_arg.h"
+#include "base/size_arg.h"
 
 #include <errno.h>
 

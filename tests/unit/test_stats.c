@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "fs_fakes.h"
-#include "snapshot.h"
+#include "state/snapshot.h"
 
 static char text[SNAPSHOT_MAX_TEXT];
 

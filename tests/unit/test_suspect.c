@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A crash is noted against the thread that it happened in. */
 #include "check.h"
-#include "suspect.h"
-#include "zsfs_i.h"
+#include "serve/poison.h"
+#include "state/zsfs_i.h"
 
 #include <pthread.h>
 #include <signal.h>

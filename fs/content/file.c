@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* File content: reading and writing ranges of bytes. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/log.h"
+#include "block.h"
+#include "crew.h"
+#include "file.h"
+#include "state/zsfs_i.h"
+
+/* Blocks that make one piece of work for the crew. */
+#define PIECE_BLOCKS 16u
+
+static unsigned pieces_of(unsigned blocks)
+{
+	return (blocks + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
+}
+
+static int must_be_regular(const struct zinode *i)
+{
+	if (S_ISDIR(i->mode))
+		return -EISDIR;
+	return S_ISREG(i->mode) ? 0 : -EINVAL;
+}
+
+int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
+	      struct zinode **out)
+{
+	struct zinode *i = inode_resolve(tx->fs, nodeid);
+
+	if (!i)
+		return -ESTALE;
+	tx_lock(tx, &(struct lock_want){i, mode}, 1);
+	*out = i;
+	return must_be_regular(i);
+}
+
+int file_lock_shared(struct zsfs *fs, uint64_t nodeid, struct zinode **out)
+{
+	struct zinode *i = inode_resolve(fs, nodeid);
+	int err;
+
+	if (!i)
+		return -ESTALE;
+	inode_lock_shared(fs, i);
+	err = must_be_regular(i);
+	if (err)
+		inode_unlock(fs, i);
+	*out = i;
+	return err;
+}
+
+static void report_bad_block(struct tx *tx, const struct zinode *i,
+			     uint64_t block, int err)
+{
+	zsfs_stat_bump(tx->th, ST_FAILED_READS);
+	if (err == -EIO) {
+		zsfs_stat_bump(tx->th, ST_CORRUPT);
+		zsfs_log_ratelimited(
+			LOG_ERR, "inode %lu block %lu: content does not verify",
+			inode_number(i), block);
+	}
+}
+
+/* ---- reading ---- */
+
+struct read_job {
+	struct zsfs *fs;
+	const struct zinode *inode;
+	uint64_t first; /* whole blocks first .. first + n - 1 */
+	unsigned n;
+	uint8_t *buf;
+	/* The lowest block that failed; atomic. */
+	uint64_t bad;
+	int err; /* of any failed block */
+};
+
+static void read_piece(void *arg, unsigned piece, struct arena_thread *at,
+		       struct zcomp_ctx *zc)
+{
+	struct read_job *j = arg;
+	unsigned i = piece * PIECE_BLOCKS;
+	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
+
+	for (; i < end; i++) {
+		uint64_t slot = table_get(&j->inode->file.blocks, j->first + i);
+		uint64_t seen;
+		int err = block_read(j->fs, at, zc, slot,
+				     j->buf + (size_t)i * ZSFS_BLOCK_SIZE);
+
+		if (!err)
+			continue;
+		__atomic_store_n(&j->err, err, __ATOMIC_RELAXED);
+		seen = __atomic_load_n(&j->bad, __ATOMIC_RELAXED);
+		while (j->first + i < seen &&
+		       !__atomic_compare_exchange_n(
+			       &j->bad, &seen, j->first + i, false,
+			       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			;
+		return;
+	}
+}
+
+static int read_blocks(struct tx *tx, const struct zinode *i, uint64_t first,
+		       unsigned n, void *buf)
+{
+	struct read_job j = {
+		.fs = tx->fs,
+		.inode = i,
+		.first = first,
+		.n = n,
+		.buf = buf,
+		.bad = UINT64_MAX,
+	};
+
+	crew_run(tx->fs->crew, read_piece, &j, pieces_of(n), tx->th->at,
+		 tx->th->zc);
+	tx_stat(tx, ST_READ_BLOCKS, n);
+	if (j.bad == UINT64_MAX)
+		return 0;
+	report_bad_block(tx, i, j.bad, j.err);
+	return j.err;
+}
+
+/* Read @len bytes at @at of one block. */
+static int read_part(struct tx *tx, const struct zinode *i, uint64_t block,
+		     unsigned at, unsigned len, void *buf)
+{
+	int err = read_blocks(tx, i, block, 1, tx->th->block);
+
+	if (!err)
+		memcpy(buf, tx->th->block + at, len);
+	return err;
+}
+
+static int read_range(struct tx *tx, const struct zinode *i, uint8_t *buf,
+		      size_t size, uint64_t off)
+{
+	size_t done = 0;
+	int err = 0;
+
+	while (!err && done < size) {
+		uint64_t block = (off + done) >> ZSFS_BLOCK_SHIFT;
+		unsigned at = (unsigned)(off + done) % ZSFS_BLOCK_SIZE;
+		size_t left = size - done;
+		unsigned n;
+
+		if (at == 0 && left >= ZSFS_BLOCK_SIZE) {
+			n = (unsigned)(left / ZSFS_BLOCK_SIZE);
+			err = read_blocks(tx, i, block, n, buf + done);
+			n *= ZSFS_BLOCK_SIZE;
+		} else {
+			n = ZSFS_BLOCK_SIZE - at;
+			n = left < n ? (unsigned)left : n;
+			err = read_part(tx, i, block, at, n, buf + done);
+		}
+		done += n;
+	}
+	return err;
+}
+
+int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
+	      uint64_t off, size_t *done)
+{
+	struct zinode *i;
+	int err = file_lock(tx, nodeid, LOCK_SHARED, &i);
+
+	*done = 0;
+	if (err)
+		return err;
+	if (off >= i->size)
+		size = 0;
+	else if (size > i->size - off)
+		size = i->size - off;
+	err = read_range(tx, i, buf, size, off);
+	if (err)
+		return err;
+	/* Never less: the kernel would take a short read for the end. */
+	*done = size;
+	inode_touch_atime(tx, i);
+	return 0;
+}
+
+/* ---- seeking ---- */
+
+static uint64_t block_start(uint64_t block, const struct zinode *i)
+{
+	return block > i->size >> ZSFS_BLOCK_SHIFT ? i->size
+						   : block << ZSFS_BLOCK_SHIFT;
+}
+
+/* The first byte that is data at or after @off, the size when there is none. */
+static uint64_t next_data(const struct zinode *i, uint64_t off)
+{
+	uint64_t block = off >> ZSFS_BLOCK_SHIFT, start, val;
+
+	if (!table_next(&i->file.blocks, &block, &val))
+		return i->size;
+	start = block_start(block, i);
+	return start > off ? start : off;
+}
+
+static uint64_t next_hole(const struct zinode *i, uint64_t off)
+{
+	uint64_t block =
+		table_next_hole(&i->file.blocks, off >> ZSFS_BLOCK_SHIFT);
+	uint64_t start = block_start(block, i);
+
+	return start > off ? start : off;
+}
+
+static void seek_locked(const struct zinode *i, uint64_t off, bool hole,
+			struct seek *out)
+{
+	uint64_t from = hole ? next_hole(i, off) : off;
+	uint64_t to = next_data(i, from);
+
+	*out = (struct seek){.at = hole ? from : to, .size = i->size};
+	if (from < to) {
+		out->from = from - from % ZSFS_BLOCK_SIZE;
+		out->to = to;
+	}
+}
+
+int zsfs_seek(struct zsfs *fs, uint64_t nodeid, uint64_t off, bool hole,
+	      struct seek *out)
+{
+	struct zinode *i;
+	int err = file_lock_shared(fs, nodeid, &i);
+
+	if (err)
+		return err;
+	if (off >= i->size)
+		err = -ENXIO;
+	else
+		seek_locked(i, off, hole, out);
+	inode_unlock(fs, i);
+	return err;
+}
+
+/* ---- writing ---- */
+
+struct write_job {
+	struct zsfs *fs;
+	struct zcomp_params comp;
+	const uint8_t *src; /* whole blocks */
+	unsigned n;
+	uint8_t *room;
+	struct staged_block *out;
+};
+
+static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
+			struct zcomp_ctx *zc)
+{
+	struct write_job *j = arg;
+	unsigned i = piece * PIECE_BLOCKS;
+	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
+
+	(void)at;
+	for (; i < end; i++)
+		block_stage(j->fs, zc, &j->comp,
+			    j->src + (size_t)i * ZSFS_BLOCK_SIZE,
+			    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i]);
+}
+
+int file_put_block(struct tx *tx, struct zinode *i, uint64_t block,
+		   const struct staged_block *b)
+{
+	uint64_t old = table_get(&i->file.blocks, block), slot, *where;
+	int err = 0;
+
+	if (!old)
+		err = tx_reserve_blocks(tx, 1);
+	if (!err)
+		err = table_prepare(tx, &i->file.blocks, block, &where);
+	if (err)
+		return err;
+	err = block_store(tx, b, old, &slot);
+	if (err) {
+		if (!old)
+			table_clear(tx, &i->file.blocks, block);
+		return err;
+	}
+	table_set(tx, &i->file.blocks, block, where, slot);
+	block_release(tx, old);
+	block_count(tx, slot, 1);
+	if (b->kind == BLOCK_OBJ && b->alg == ZCOMP_RAW)
+		tx_stat(tx, ST_HUGE_SINCE, 1);
+	if (!old) {
+		tx_stat(tx, ST_BLOCKS, 1);
+		i->blocks++; /* saved with the inode's fields */
+	}
+	return 0;
+}
+
+int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
+		     unsigned at, const void *src, unsigned len)
+{
+	struct zsfs_thread *th = tx->th;
+	struct zcomp_params comp = zsfs_get_comp(tx->fs);
+	uint64_t old = table_get(&i->file.blocks, block);
+	struct staged_block b;
+	int err = block_read(tx->fs, th->at, th->zc, old, th->block);
+
+	if (err) {
+		report_bad_block(tx, i, block, err);
+		return err;
+	}
+	if (src)
+		memcpy(th->block + at, src, len);
+	else
+		memset(th->block + at, 0, len);
+	block_stage(tx->fs, th->zc, &comp, th->block,
+		    th->stage_buf + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
+		    &b);
+	return file_put_block(tx, i, block, &b);
+}
+
+/* How a range of bytes falls on blocks: a part, whole blocks, a part. */
+struct extent {
+	uint64_t block;
+	unsigned head_at, head_len; /* head_len 0: no part in front */
+	unsigned whole;
+	unsigned tail_len;
+};
+
+static struct extent extent_of(uint64_t off, size_t size)
+{
+	struct extent e = {.block = off >> ZSFS_BLOCK_SHIFT};
+
+	e.head_at = (unsigned)(off % ZSFS_BLOCK_SIZE);
+	if (e.head_at || size < ZSFS_BLOCK_SIZE) {
+		e.head_len = ZSFS_BLOCK_SIZE - e.head_at;
+		if (size < e.head_len)
+			e.head_len = (unsigned)size;
+	}
+	e.whole = (unsigned)((size - e.head_len) / ZSFS_BLOCK_SIZE);
+	e.tail_len = (unsigned)((size - e.head_len) % ZSFS_BLOCK_SIZE);
+	return e;
+}
+
+/* Write the blocks of @e; *@done counts bytes up to the first failure. */
+static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
+			const uint8_t *src, size_t *done)
+{
+	uint64_t block = e->block;
+	int err;
+
+	if (e->head_len) {
+		err = file_patch_block(tx, i, block++, e->head_at, src,
+				       e->head_len);
+		if (err)
+			return err;
+		*done += e->head_len;
+	}
+	for (unsigned k = 0; k < e->whole; k++) {
+		err = file_put_block(tx, i, block++, &tx->th->staged[k]);
+		if (err)
+			return err;
+		*done += ZSFS_BLOCK_SIZE;
+	}
+	if (e->tail_len) {
+		err = file_patch_block(tx, i, block, 0, src + *done,
+				       e->tail_len);
+		if (err)
+			return err;
+		*done += e->tail_len;
+	}
+	return 0;
+}
+
+bool inode_kill_priv(struct zinode *i)
+{
+	uint32_t old = i->mode;
+
+	i->mode &= ~(uint32_t)S_ISUID;
+	if (i->mode & S_IXGRP)
+		i->mode &= ~(uint32_t)S_ISGID;
+	return i->mode != old;
+}
+
+/*
+ * The program that wrote to its mapping learns of it at msync(), fsync() or
+ * close() at best, so it is said here, too.
+ */
+static void report_lost_write(struct tx *tx, uint64_t nodeid, uint64_t off,
+			      int err)
+{
+	const struct zinode *i = inode_resolve(tx->fs, nodeid);
+
+	if (!i)
+		return;
+	if (err == -ENOSPC || err == -ENOMEM) {
+		zsfs_stat_bump(tx->th, ST_LATE_LOST);
+		zsfs_log_ratelimited(
+			LOG_ERR,
+			"inode %lu: no room for a write to its shared mapping "
+			"at offset %lu",
+			inode_number(i), off);
+	} else {
+		zsfs_log_ratelimited(
+			LOG_ERR,
+			"inode %lu: a write to its shared mapping at offset "
+			"%lu is lost: %s",
+			inode_number(i), off, strerror(-err));
+	}
+}
+
+int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
+	       uint64_t off, unsigned flags, size_t *done)
+{
+	struct zsfs_thread *th = tx->th;
+	struct extent e = extent_of(off, size);
+	struct write_job j = {
+		.fs = tx->fs,
+		.comp = zsfs_get_comp(tx->fs),
+		.src = (const uint8_t *)buf + e.head_len,
+		.n = e.whole,
+		.room = th->stage_buf,
+		.out = th->staged,
+	};
+	enum arena_claim was;
+	struct zinode *i;
+	int err;
+
+	*done = 0;
+	if (off > INT64_MAX || size > INT64_MAX - off)
+		return -EFBIG;
+	/* Compress before anything is locked. */
+	crew_run(tx->fs->crew, stage_piece, &j, pieces_of(e.whole), th->at,
+		 th->zc);
+	err = file_lock(tx, nodeid, LOCK_EXCL, &i);
+	if (err)
+		return err;
+	inode_save(tx, i);
+	was = zsfs_claim(th, flags & WRITE_CACHE ? ARENA_LATE : ARENA_NEW);
+	err = write_extent(tx, i, &e, buf, done);
+	zsfs_unclaim(th, was);
+	tx->cut_short = err;
+	if (*done == 0 && size > 0)
+		return err;
+	inode_note_stored(tx, i);
+	if (off + *done > i->size)
+		i->size = off + *done;
+	i->mtime = i->ctime = tx_now(tx);
+	/* After a late one the kernel only notes that its times are old. */
+	tx->attr_changed = flags & WRITE_CACHE;
+	if (flags & WRITE_KILL_PRIV)
+		tx->attr_changed |= inode_kill_priv(i);
+	tx_stat(tx, ST_WRITTEN_BLOCKS,
+		(int64_t)(e.whole + !!e.head_len + !!e.tail_len));
+	return 0;
+}
+
+void zsfs_write_failed(struct tx *tx, uint64_t nodeid, uint64_t off,
+		       unsigned flags, size_t done)
+{
+	if (!tx->cut_short)
+		return;
+	if (flags & WRITE_CACHE)
+		report_lost_write(tx, nodeid, off + done, tx->cut_short);
+	if (!done)
+		zsfs_stat_bump(tx->th, ST_FAILED_WRITES);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Splitting a block table in two (see block_table.h). */
+#include <assert.h>
+#include <string.h>
+
+#include "block_table_i.h"
+#include "state/tx.h"
+
+static int split_node(struct tx *tx, uint64_t *src, unsigned level,
+		      uint64_t first, uint64_t *out);
+
+/* Does @node hold anything from slot @k on? */
+static bool has_from(const uint64_t *node, unsigned k)
+{
+	for (; k < TABLE_WIDTH; k++)
+		if (node[k])
+			return true;
+	return false;
+}
+
+/* Split what *@link leads to, a node of level @level, and put it right. */
+static int split_link(struct tx *tx, uint64_t *link, unsigned level,
+		      uint64_t first, uint64_t *out)
+{
+	uint64_t *node = link_node(*link);
+	int err = split_node(tx, node, level, first, out);
+
+	if (err || !*out)
+		return err;
+	if (!has_from(node, 0)) {
+		tx_free(tx, slab_ref(node));
+		tx_set(tx, link, 0);
+	} else if (level <= COUNTED_LEVEL) {
+		tx_set(tx, link,
+		       link_add(*link, -(int64_t)link_count(*out, level)));
+	}
+	return 0;
+}
+
+/*
+ * Move what is from @first on in and below @src, of level @level, to a new
+ * node;
+ * *@out = the link to it, 0 when there was nothing.
+ */
+static int split_node(struct tx *tx, uint64_t *src, unsigned level,
+		      uint64_t first, uint64_t *out)
+{
+	unsigned d = digit(first, level), k = level > 1 ? d + 1 : d;
+	uint64_t below = 0, *dst;
+	int err = 0;
+
+	*out = 0;
+	if (level > 1 && src[d])
+		err = split_link(tx, &src[d], level - 1, first, &below);
+	if (err || (!below && !has_from(src, k)))
+		return err;
+	err = table_new_node(tx, TABLE_ORDER, &dst);
+	if (err)
+		return err;
+	if (below)
+		dst[d] = below;
+	for (; k < TABLE_WIDTH; k++) {
+		dst[k] = src[k];
+		if (src[k])
+			tx_set(tx, &src[k], 0);
+	}
+	*out = link_make(dst, level, node_count(dst, level));
+	return 0;
+}
+
+int table_split(struct tx *tx, struct ztable *from, uint64_t first,
+		struct ztable *to)
+{
+	uint64_t *root = root_node(from), moved;
+	int err;
+
+	assert(from->level >= 2);
+	table_settle(tx);
+	err = split_node(tx, root, from->level, first, &moved);
+	if (err || !moved)
+		return err;
+	to->root = (uint64_t)(uintptr_t)link_node(moved);
+	to->level = from->level;
+	to->order = from->order;
+	if (!has_from(root, 0)) {
+		tx_free(tx, slab_ref(root));
+		table_set_shape(tx, from, 0, 0, 0);
+	}
+	return 0;
+}

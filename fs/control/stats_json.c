@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * stats.json: everything that is known, for programs. Names are only added,
+ * never changed or taken away.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/machine.h"
+#include "state/shared_page.h"
+#include "state/zsfs_i.h"
+#include "stats_i.h"
+
+typedef unsigned long long ull;
+
+/* ---- building blocks ---- */
+
+/* The comma before all but the first member of what was opened last. */
+static void comma(struct textbuf *t)
+{
+	char last = t->len ? t->text[t->len - 1] : '{';
+
+	if (last != '{' && last != '[')
+		textbuf_add(t, ",");
+}
+
+static void open_object(struct textbuf *t, const char *key)
+{
+	comma(t);
+	textbuf_add(t, "\n\"%s\":{", key);
+}
+
+static void number(struct textbuf *t, const char *key, ull val)
+{
+	comma(t);
+	textbuf_add(t, "\"%s\":%llu", key, val);
+}
+
+static void truth(struct textbuf *t, const char *key, bool val)
+{
+	comma(t);
+	textbuf_add(t, "\"%s\":%s", key, val ? "true" : "false");
+}
+
+/* @val must need no escapes: all strings here are our own words. */
+static void string(struct textbuf *t, const char *key, const char *val)
+{
+	comma(t);
+	textbuf_add(t, "\"%s\":\"%s\"", key, val);
+}
+
+/* ---- settings and counters ---- */
+
+static ull word(const uint64_t *w)
+{
+	return __atomic_load_n(w, __ATOMIC_RELAXED);
+}
+
+/* 0: there is none, or it is not ready yet. */
+static uint32_t standby_of(const struct keep *k)
+{
+	uint32_t pid = keep_get(&k->primed_pid);
+
+	/* With the keeper dead nobody else would see that it has gone. */
+	if (!pid || pid == keep_get(&k->active_pid) || kill((pid_t)pid, 0))
+		return 0;
+	return pid;
+}
+
+static bool survives(const struct zsfs *fs)
+{
+	const struct keep *k = fs->keep;
+
+	return k && k->can_resend &&
+	       (keep_get(&k->keeper_pid) || standby_of(k));
+}
+
+static void add_head(struct zsfs *fs, struct textbuf *t)
+{
+	struct zcomp_params comp = zsfs_get_comp(fs);
+	char name[32];
+
+	zcomp_format(&comp, name, sizeof(name));
+	string(t, "version", ZSFS_VERSION);
+	number(t, "layout", fs->super->layout);
+	comma(t);
+	textbuf_add(t, "\"created\":%lld", (long long)fs->super->created);
+	string(t, "comp", name);
+	number(t, "chain_size", zs_chain_size(fs->pool));
+	/* Whether another worker takes the mount over when this one dies. */
+	truth(t, "survive", survives(fs));
+}
+
+/* ---- survival ---- */
+
+static void add_cause(struct textbuf *t, const struct keep *k)
+{
+	char cause[64] = "none";
+	int status = k->last_status;
+
+	if (k->deaths && WIFSIGNALED(status))
+		snprintf(cause, sizeof(cause), "signal %d (%s)",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (k->deaths)
+		snprintf(cause, sizeof(cause), "exit status %d",
+			 WEXITSTATUS(status));
+	string(t, "last_cause", cause);
+}
+
+static const char *replace_word(const struct keep *k)
+{
+	static const char *const words[] = {
+		[REPLACE_NONE] = "none",
+		[REPLACE_UNDER_WAY] = "under way",
+		[REPLACE_DONE] = "done",
+		[REPLACE_REFUSED] = "refused",
+	};
+	uint32_t state = keep_get(&k->replace);
+
+	return state <= REPLACE_REFUSED ? words[state] : "unknown";
+}
+
+static const char *why_not(const struct zsfs *fs)
+{
+	if (!fs->keep)
+		return "nosurvive";
+	if (!fs->keep->can_resend)
+		return "the kernel is older than 6.9";
+	return survives(fs) ? "" : "the keeper has died";
+}
+
+static void add_survival(struct zsfs *fs, struct textbuf *t)
+{
+	const struct keep *k = fs->keep;
+
+	open_object(t, "survival");
+	string(t, "why_not", why_not(fs));
+	if (k) {
+		number(t, "keeper", keep_get(&k->keeper_pid));
+		number(t, "worker", keep_get(&k->active_pid));
+		number(t, "standby", standby_of(k));
+		number(t, "takeovers", keep_get(&k->takeovers));
+		number(t, "deaths", keep_get(&k->deaths));
+		add_cause(t, k);
+		number(t, "last_takeover_us", k->last_takeover_us);
+		number(t, "worst_takeover_us", k->worst_takeover_us);
+		number(t, "oom_takeovers", k->oom_takeovers);
+		number(t, "poisoned", k->poisoned);
+		number(t, "reconnects", keep_get(&k->reconnects));
+		number(t, "replacements", keep_get(&k->replacements));
+		number(t, "replace_attempts", keep_get(&k->replace_attempts));
+		string(t, "replace", replace_word(k));
+		string(t, "replace_text", k->replace_text);
+	}
+	textbuf_add(t, "}");
+}
+
+static void add_limits(struct zsfs *fs, struct textbuf *t,
+		       const struct arena_stats *mem)
+{
+	open_object(t, "limits");
+	number(t, "size", word(&fs->super->size_limit));
+	number(t, "mem_limit", mem->limit);
+	number(t, "nr_inodes", word(&fs->super->inode_limit));
+	textbuf_add(t, "}");
+}
+
+static void add_word(struct textbuf *t, const char *word, size_t len)
+{
+	comma(t);
+	textbuf_add(t, "\"%.*s\"", (int)len, word);
+}
+
+/* A comma separated list of words as an array. */
+static void add_words(struct textbuf *t, const char *key, const char *list)
+{
+	comma(t);
+	textbuf_add(t, "\"%s\":[", key);
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		add_word(t, list, len);
+		list += len + (list[len] == ',');
+	}
+	textbuf_add(t, "]");
+}
+
+static void add_mount(struct zsfs *fs, struct textbuf *t)
+{
+	atime_look(fs);
+	open_object(t, "mount");
+	string(t, "atime", atime_word(fs));
+	string(t, "memory_options", fs->super->fixed_options);
+	add_words(t, "without_effect", fs->super->idle_options);
+	textbuf_add(t, "}");
+}
+
+static void add_content(struct zsfs *fs, struct textbuf *t)
+{
+	static const char *const name[ST_NR] = {
+		[ST_BLOCKS] = "blocks",
+		[ST_INODES] = "inodes",
+		[ST_OBJS] = "objects",
+		[ST_COMPR_BYTES] = "compr_data_size",
+		[ST_SAME] = "same_blocks",
+		[ST_HUGE] = "huge_blocks",
+		[ST_REAPING] = "inodes_being_freed",
+		[ST_REAP_BYTES] = "bytes_being_freed",
+		[ST_HUGE_SINCE] = "huge_blocks_since",
+		[ST_FAILED_READS] = "failed_reads",
+		[ST_FAILED_WRITES] = "failed_writes",
+		[ST_CORRUPT] = "corrupt_blocks",
+		[ST_LATE_LOST] = "late_writes_lost",
+		[ST_FREED] = "blocks_freed",
+		[ST_READ_BLOCKS] = "blocks_read",
+		[ST_WRITTEN_BLOCKS] = "blocks_written",
+	};
+
+	open_object(t, "content");
+	number(t, "orig_data_size",
+	       (stats_counter(fs, ST_OBJS) + stats_counter(fs, ST_SAME))
+		       << ZSFS_BLOCK_SHIFT);
+	for (unsigned i = 0; i < ST_NR; i++) {
+		if (name[i])
+			number(t, name[i],
+			       stats_counter(fs, (enum zsfs_stat)i));
+	}
+	textbuf_add(t, "}");
+}
+
+/* ---- memory ---- */
+
+static void add_slabs(struct textbuf *t, const struct arena_stats *mem)
+{
+	char name[32];
+
+	open_object(t, "slab_objects");
+	for (unsigned i = 0; i < SLAB_NR_CACHES; i++) {
+		snprintf(name, sizeof(name), "buf_%zu",
+			 slab_object_size((enum slab_cache)i));
+		number(t, i == SLAB_INODE ? "inode" : name, mem->slab_objs[i]);
+	}
+	textbuf_add(t, "}");
+}
+
+static void add_memory(struct zsfs *fs, struct textbuf *t,
+		       const struct arena_stats *mem)
+{
+	uint64_t available = arena_available(fs->arena);
+
+	open_object(t, "memory");
+	number(t, "used", mem->used);
+	number(t, "used_max", mem->used_max);
+	number(t, "reserve", mem->reserve);
+	number(t, "late_reserve", mem->late);
+	comma(t);
+	if (available == UINT64_MAX)
+		textbuf_add(t, "\"available\":null");
+	else
+		textbuf_add(t, "\"available\":%llu", (ull)available);
+	number(t, "free_pages", mem->free_pages);
+	number(t, "segments", mem->segments);
+	number(t, "free_segments", mem->free_segments);
+	number(t, "pages_given_back", mem->given_back);
+	number(t, "zspage_pages", mem->pages[ARENA_PAGE_ZSPAGE]);
+	number(t, "slab_pages", mem->pages[ARENA_PAGE_SLAB]);
+	number(t, "data_pages", mem->pages[ARENA_PAGE_DATA]);
+	number(t, "window_bytes", mem->window_bytes);
+	number(t, "root_bytes", mem->root_bytes);
+	truth(t, "huge_pages", mem->huge);
+	textbuf_add(t, "}");
+	add_slabs(t, mem);
+}
+
+static void add_pool(struct zsfs *fs, struct textbuf *t)
+{
+	struct zs_pool_stats p;
+
+	zs_pool_get_stats(fs->pool, &p);
+	open_object(t, "pool");
+	number(t, "pages_used", p.pages_used);
+	number(t, "objs_used", p.objs_used);
+	number(t, "huge_objs", p.huge_objs);
+	number(t, "handle_bytes", p.handle_bytes);
+	number(t, "pages_compacted", p.pages_compacted);
+	number(t, "compactions", p.compactions);
+	number(t, "last_compacted", p.last_compacted);
+	number(t, "can_compact", zs_can_compact(fs->pool));
+	textbuf_add(t, "}");
+}
+
+/* ---- requests ---- */
+
+/* By number: <linux/fuse.h> of older systems does not have them all. */
+static const char *const opcode_name[ZSFS_NR_OPCODES] = {
+	[1] = "lookup",
+	[2] = "forget",
+	[3] = "getattr",
+	[4] = "setattr",
+	[5] = "readlink",
+	[6] = "symlink",
+	[8] = "mknod",
+	[9] = "mkdir",
+	[10] = "unlink",
+	[11] = "rmdir",
+	[12] = "rename",
+	[13] = "link",
+	[14] = "open",
+	[15] = "read",
+	[16] = "write",
+	[17] = "statfs",
+	[18] = "release",
+	[20] = "fsync",
+	[21] = "setxattr",
+	[22] = "getxattr",
+	[23] = "listxattr",
+	[24] = "removexattr",
+	[25] = "flush",
+	[26] = "init",
+	[27] = "opendir",
+	[28] = "readdir",
+	[29] = "releasedir",
+	[30] = "fsyncdir",
+	[31] = "getlk",
+	[32] = "setlk",
+	[33] = "setlkw",
+	[34] = "access",
+	[35] = "create",
+	[36] = "interrupt",
+	[37] = "bmap",
+	[38] = "destroy",
+	[39] = "ioctl",
+	[40] = "poll",
+	[41] = "notify_reply",
+	[42] = "batch_forget",
+	[43] = "fallocate",
+	[44] = "readdirplus",
+	[45] = "rename2",
+	[46] = "lseek",
+	[47] = "copy_file_range",
+	[48] = "setupmapping",
+	[49] = "removemapping",
+	[50] = "syncfs",
+	[51] = "tmpfile",
+	[52] = "statx",
+	[53] = "copy_file_range_64",
+};
+
+static ull requests(const struct zsfs *fs, unsigned op)
+{
+	ull sum = 0;
+
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		sum += word(&fs->threads[i].slot->requests[op]);
+	return sum;
+}
+
+static void add_requests(struct zsfs *fs, struct textbuf *t)
+{
+	char unknown[16];
+
+	open_object(t, "requests");
+	for (unsigned op = 0; op < ZSFS_NR_OPCODES; op++) {
+		ull n = requests(fs, op);
+
+		snprintf(unknown, sizeof(unknown), "opcode_%u", op);
+		if (opcode_name[op])
+			number(t, opcode_name[op], n);
+		else if (n)
+			number(t, unknown, n);
+	}
+	textbuf_add(t, "}");
+}
+
+/* ---- the rest ---- */
+
+static void add_environment(struct zsfs *fs, struct textbuf *t)
+{
+	unsigned helpers = arena_nr_threads(fs->arena) - fs->nr_threads;
+	ull keeper = fs->keep ? keep_get(&fs->keep->keeper_pid) : 0;
+
+	open_object(t, "environment");
+	/* The process that users started: the keeper if there is one. */
+	number(t, "pid", keeper ? keeper : (ull)getpid());
+	truth(t, "privileged", geteuid() == 0);
+	truth(t, "oom_protected", process_notes.oom_protected);
+	truth(t, "io_flusher", process_notes.io_flusher);
+	/* 0: could not be raised from the kernel's default. */
+	number(t, "read_ahead_kb",
+	       fs->keep
+		       ? fs->keep->read_ahead_kb
+		       : __atomic_load_n(&fs->read_ahead_kb, __ATOMIC_RELAXED));
+	number(t, "threads", fs->nr_threads - 1);
+	number(t, "helpers", fs->crew ? helpers : 0);
+	textbuf_add(t, "}");
+}
+
+static void add_class(struct textbuf *t, const struct zs_class_stats *c)
+{
+	comma(t);
+	textbuf_add(t,
+		    "\n{\"class\":%u,\"size\":%u,\"pages_per_zspage\":%u,"
+		    "\"obj_allocated\":%llu,\"obj_used\":%llu,"
+		    "\"pages_used\":%llu,\"freeable\":%llu}",
+		    c->index, c->size, c->pages_per_zspage,
+		    (ull)c->obj_allocated, (ull)c->obj_used, (ull)c->pages_used,
+		    (ull)c->freeable);
+}
+
+/* The classes that hold anything. */
+static void add_classes(struct zsfs *fs, struct textbuf *t)
+{
+	struct zs_class_stats row[ZS_SIZE_CLASSES];
+	unsigned n = zs_class_stats(fs->pool, row);
+
+	textbuf_add(t, ",\n\"classes\":[");
+	for (unsigned i = 0; i < n; i++) {
+		if (row[i].obj_allocated)
+			add_class(t, &row[i]);
+	}
+	textbuf_add(t, "]");
+}
+
+static void render(struct zsfs *fs, struct textbuf *t, bool classes)
+{
+	struct arena_stats mem;
+
+	arena_get_stats(fs->arena, &mem);
+	textbuf_add(t, "{");
+	add_head(fs, t);
+	add_survival(fs, t);
+	add_limits(fs, t, &mem);
+	add_mount(fs, t);
+	add_content(fs, t);
+	add_memory(fs, t, &mem);
+	add_pool(fs, t);
+	add_requests(fs, t);
+	add_environment(fs, t);
+	if (classes)
+		add_classes(fs, t);
+	textbuf_add(t, "}\n");
+}
+
+void stats_json(struct zsfs *fs, struct textbuf *t)
+{
+	char *room = t->text;
+	size_t size = t->size;
+
+	render(fs, t, true);
+	if (!t->full)
+		return;
+	textbuf_init(t, room, size);
+	render(fs, t, false);
+	if (!t->full)
+		return;
+	textbuf_init(t, room, size);
+	textbuf_add(t, "{}\n");
+}

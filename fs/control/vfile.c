@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Virtual files: names, snapshots, attributes (see vfile.h). */
+#include "vfile.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/snapshot.h"
+#include "state/zsfs_i.h"
+
+static const struct {
+	const char *name;
+	enum vfile_id dir; /* VF_NR: in the root */
+	mode_t mode;
+} files[VF_NR] = {
+	[VF_STATS_DIR] = {".zsstats", VF_NR, S_IFDIR | 0555},
+	[VF_CTL_DIR] = {".zsctl", VF_NR, S_IFDIR | 0555},
+	[VF_CLASSES] = {"classes", VF_STATS_DIR, S_IFREG | 0444},
+	[VF_FULLNESS] = {"fullness", VF_STATS_DIR, S_IFREG | 0444},
+	[VF_MM_STAT] = {"mm_stat", VF_STATS_DIR, S_IFREG | 0444},
+	[VF_IO_STAT] = {"io_stat", VF_STATS_DIR, S_IFREG | 0444},
+	[VF_STATS_JSON] = {"stats.json", VF_STATS_DIR, S_IFREG | 0444},
+	[VF_COMPACT] = {"compact", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_COMP_ALGORITHM] = {"comp_algorithm", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_SIZE] = {"size", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_MEM_LIMIT] = {"mem_limit", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_NR_INODES] = {"nr_inodes", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_MEM_USED_MAX] = {"mem_used_max", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_VERIFY] = {"verify", VF_CTL_DIR, S_IFREG | 0600},
+	[VF_LAST_CMD_STATUS] = {"last_cmd_status", VF_CTL_DIR, S_IFREG | 0400},
+};
+
+static bool is_dir(enum vfile_id id)
+{
+	return id == VF_STATS_DIR || id == VF_CTL_DIR;
+}
+
+/* Nodeids: the directories by their id, snapshots by their page number. */
+static uint64_t dir_nodeid(enum vfile_id id)
+{
+	return VFILE_NODEID + id;
+}
+
+static uint64_t snap_nodeid(const struct snapshot *s)
+{
+	return VFILE_NODEID + snapshot_pfn(s);
+}
+
+static struct snapshot *snap_at(uint64_t nodeid)
+{
+	uint64_t pfn = nodeid - VFILE_NODEID;
+
+	return pfn < VF_NR ? NULL : snapshot_at(pfn);
+}
+
+/* The directory that @nodeid is, VF_NR for the root, -1 for none. */
+static int dir_of(uint64_t nodeid)
+{
+	if (nodeid == ROOT_NODEID)
+		return VF_NR;
+	if (nodeid == dir_nodeid(VF_STATS_DIR) ||
+	    nodeid == dir_nodeid(VF_CTL_DIR))
+		return (int)(nodeid - VFILE_NODEID);
+	return -1;
+}
+
+static int find_name(uint64_t parent, const char *name)
+{
+	int dir = dir_of(parent);
+
+	for (int id = 0; dir >= 0 && id < VF_NR; id++)
+		if ((int)files[id].dir == dir && !strcmp(files[id].name, name))
+			return id;
+	return -1;
+}
+
+bool vfile_reserved(uint64_t parent, const char *name)
+{
+	return vfile_is(parent) || find_name(parent, name) >= 0;
+}
+
+bool vfile_no_negative(uint64_t parent, const char *name)
+{
+	return vfile_is(parent) ||
+	       (parent == ROOT_NODEID && !strncmp(name, ".zs", 3));
+}
+
+/* ---- attributes ---- */
+
+static void fill_stat(const struct zsfs *fs, enum vfile_id id,
+		      struct ztime time, size_t len, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_ino = dir_nodeid(id);
+	st->st_mode = files[id].mode;
+	st->st_nlink = is_dir(id) ? 2 : 1;
+	st->st_uid = fs->super->mount_uid;
+	st->st_gid = fs->super->mount_gid;
+	st->st_size = (off_t)len;
+	st->st_blksize = ZSFS_BLOCK_SIZE;
+	st->st_mtim.tv_sec = time.sec;
+	st->st_mtim.tv_nsec = time.nsec;
+	st->st_atim = st->st_ctim = st->st_mtim;
+}
+
+static void dir_stat(const struct zsfs *fs, enum vfile_id id, struct stat *st)
+{
+	struct ztime t = {.sec = fs->super->created};
+
+	fill_stat(fs, id, t, 0, st);
+}
+
+int vfile_getattr(struct zsfs *fs, uint64_t nodeid, struct stat *st)
+{
+	const struct snapshot *s;
+	int dir = dir_of(nodeid);
+
+	if (dir >= 0) {
+		dir_stat(fs, (enum vfile_id)dir, st);
+		return 0;
+	}
+	s = snap_at(nodeid);
+	if (!s)
+		return -ESTALE;
+	fill_stat(fs, s->id, s->time, s->len, st);
+	return 0;
+}
+
+int vfile_text(struct zsfs *fs, uint64_t nodeid, const char **text, size_t *len)
+{
+	const struct snapshot *s = snap_at(nodeid);
+
+	(void)fs;
+	if (dir_of(nodeid) >= 0)
+		return -EISDIR;
+	if (!s)
+		return -ESTALE;
+	*text = s->text;
+	*len = s->len;
+	return 0;
+}
+
+bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
+		     struct stat *st)
+{
+	int dir = dir_of(nodeid);
+
+	for (int id = 0; id < VF_NR; id++) {
+		if ((int)files[id].dir != dir || pos-- > 0)
+			continue;
+		memset(st, 0, sizeof(*st));
+		st->st_ino = dir_nodeid((enum vfile_id)id);
+		st->st_mode = files[id].mode;
+		*name = files[id].name;
+		return true;
+	}
+	return false;
+}
+
+/* ---- snapshots ---- */
+
+static int render(struct zsfs *fs, enum vfile_id id, char *buf)
+{
+	if (files[id].dir == VF_STATS_DIR)
+		return stats_render(fs, id, buf, SNAPSHOT_MAX_TEXT);
+	return control_render(fs, id, buf, SNAPSHOT_MAX_TEXT);
+}
+
+static int lookup_dir(struct zsfs_thread *th, enum vfile_id id,
+		      void (*reply)(void *, const struct vfile_entry *),
+		      void *arg)
+{
+	struct vfile_entry e = {.nodeid = dir_nodeid(id)};
+
+	dir_stat(th->fs, id, &e.st);
+	reply(arg, &e);
+	return 0;
+}
+
+static int lookup_file(struct zsfs_thread *th, enum vfile_id id, uint32_t uid,
+		       void (*reply)(void *, const struct vfile_entry *),
+		       void *arg)
+{
+	struct vfile_entry e = {.volatile_entry = true};
+	/* No memory has to be found for it. */
+	char *buf = (char *)th->stage_buf;
+	struct snapshot_spec spec = {
+		.id = id,
+		.uid = uid,
+		.control = files[id].dir == VF_CTL_DIR,
+		.text = buf,
+	};
+	struct snapshot *s;
+	struct tx *tx;
+	int err, len = render(th->fs, id, buf);
+
+	if (len < 0)
+		return len;
+	spec.len = (uint32_t)len;
+	tx = tx_begin(th);
+	err = snapshot_add(tx, &spec, &s);
+	if (err)
+		return tx_abort(tx, err);
+	e.nodeid = snap_nodeid(s);
+	fill_stat(th->fs, id, s->time, s->len, &e.st);
+	reply(arg, &e);
+	tx_commit(tx);
+	return 0;
+}
+
+int vfile_lookup(struct zsfs_thread *th, uint64_t parent, const char *name,
+		 uint32_t uid,
+		 void (*reply)(void *arg, const struct vfile_entry *e),
+		 void *arg)
+{
+	int id = find_name(parent, name);
+
+	if (dir_of(parent) < 0)
+		return -ENOTDIR;
+	if (id < 0)
+		return -ENOENT;
+	if (is_dir((enum vfile_id)id))
+		return lookup_dir(th, (enum vfile_id)id, reply, arg);
+	return lookup_file(th, (enum vfile_id)id, uid, reply, arg);
+}
+
+void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
+		  uint64_t *consumed)
+{
+	struct tx *tx = tx_begin(th);
+	struct snapshot *s = dir_of(nodeid) < 0 ? snap_at(nodeid) : NULL;
+
+	if (consumed)
+		tx_set(tx, consumed, 0);
+	if (s) {
+		tx_snap_lock(tx);
+		snapshot_forget(tx, s, n);
+	}
+	tx_commit(tx);
+}
+
+void vfile_forget_all(struct zsfs_thread *th)
+{
+	const uint64_t *head = &th->fs->super->snap_head;
+
+	while (*head) {
+		struct snapshot *s = (struct snapshot *)(uintptr_t)*head;
+
+		vfile_forget(th, VFILE_NODEID + snapshot_pfn(s), UINT64_MAX,
+			     NULL);
+	}
+}
+
+int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
+		size_t len, uint64_t off)
+{
+	const struct snapshot *s = snap_at(nodeid);
+
+	if (!s)
+		return -ESTALE;
+	if (files[s->id].dir != VF_CTL_DIR)
+		return -EACCES;
+	/* A value comes whole, in one request. */
+	if (off != 0) {
+		control_refuse(th->fs, "a value is written whole, at the "
+				       "beginning of its file");
+		return -EINVAL;
+	}
+	return control_write(th->fs, th, s->id, buf, len);
+}

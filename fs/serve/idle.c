@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Giving memory back on a mount that is idle (see idle.h). */
+#include "idle.h"
+
+#include "background.h"
+#include "base/clock.h"
+#include "state/zsfs_i.h"
+
+#define IDLE_MSECS 2000u
+/*
+ * Free bytes between what is in use that are worth breaking up huge pages for:
+ * so many, and such a part of all.
+ */
+#define WORTH_PUNCHING (UINT64_C(2) << 20)
+#define PUNCH_PART     8u
+
+void idle_note(struct zsfs *fs)
+{
+	if (__atomic_load_n(&fs->freed, __ATOMIC_RELAXED) ||
+	    __atomic_exchange_n(&fs->freed, true, __ATOMIC_RELAXED))
+		return;
+	background_wake(fs);
+}
+
+static uint64_t changes(const struct zsfs *fs)
+{
+	return (uint64_t)zsfs_stat_sum(fs, ST_WRITTEN_BLOCKS) +
+	       (uint64_t)zsfs_stat_sum(fs, ST_FREED);
+}
+
+static bool is_worth_punching(struct zsfs *fs)
+{
+	struct arena_stats st;
+	uint64_t bytes;
+
+	arena_get_stats(fs->arena, &st);
+	bytes = st.free_pages * ARENA_PAGE_SIZE;
+	return bytes >= WORTH_PUNCHING && bytes >= st.used / PUNCH_PART;
+}
+
+static void give_back(struct zsfs *fs)
+{
+	struct zsfs_thread *th = zsfs_background(fs);
+
+	zsfs_enter(th);
+	arena_trim(fs->arena, th->at, true, false);
+	if (is_worth_punching(fs))
+		arena_trim(fs->arena, th->at, false, true);
+	zsfs_leave(th);
+}
+
+unsigned idle_look(struct zsfs *fs, struct idle *i)
+{
+	uint64_t now = clock_ms(), seen = changes(fs);
+
+	if (!__atomic_load_n(&fs->freed, __ATOMIC_RELAXED))
+		return 0;
+	if (seen != i->seen || !i->since) {
+		i->seen = seen;
+		i->since = now;
+	}
+	if (now - i->since < IDLE_MSECS)
+		return (unsigned)(IDLE_MSECS - (now - i->since));
+	/* First, so that what is freed meanwhile is looked for again. */
+	__atomic_store_n(&fs->freed, false, __ATOMIC_SEQ_CST);
+	i->since = 0;
+	give_back(fs);
+	return 0;
+}

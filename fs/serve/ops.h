@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * FUSE operations: each takes a request apart, runs the operation of zsfs_i.h
+ * in a transaction, replies, and commits. One place turns -errno into FUSE's
+ * sign, and every request gets exactly one reply.
+ */
+#ifndef FS_OPS_H
+#define FS_OPS_H
+
+#define FUSE_USE_VERSION 35
+#include <fuse_lowlevel.h>
+
+#include "state/zsfs_i.h"
+
+/* The kernel may keep what it learned: nobody else changes the files. */
+#define CACHE_FOREVER (10.0 * 365 * 24 * 3600)
+
+extern const struct fuse_lowlevel_ops zsfs_ops;
+
+/* Reply with an error: @err is 0 or -errno. */
+void reply_error(fuse_req_t req, int err);
+
+/* Abort @tx and reply with @err. */
+void reply_abort(fuse_req_t req, struct tx *tx, int err);
+
+/* Reply with an error or success and no data, and end the transaction. */
+void reply_done(fuse_req_t req, struct tx *tx, int err);
+
+/* Reply with the entry of @i (NULL: the name does not exist), and commit. */
+void reply_entry(fuse_req_t req, struct tx *tx, const struct zinode *i);
+
+/* Reply to LSEEK for data or a hole. */
+void reply_seek(fuse_req_t req, const struct seek *s, bool hole);
+
+/*
+ * Is it a file of which nothing is stored? Then nobody may believe that for
+ * long: the kernel may have pages of it (writeback.h).
+ */
+static inline bool is_all_hole(const struct zinode *i)
+{
+	return S_ISREG(i->mode) && i->size && !i->blocks;
+}
+
+/* For how many seconds the kernel may keep the attributes of @i. */
+static inline double attr_timeout(const struct zinode *i)
+{
+	return is_all_hole(i) ? 0 : CACHE_FOREVER;
+}
+
+void fill_entry(const struct zsfs *fs, const struct zinode *i,
+		struct fuse_entry_param *e);
+
+/* ops_dir.c */
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev);
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
+		const char *name);
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi);
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+	     const char *name);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       fuse_ino_t newparent, const char *newname, unsigned flags);
+
+/* ops_readdir.c */
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		struct fuse_file_info *fi);
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi);
+
+/* ops_file.c */
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+	      off_t off, struct fuse_file_info *fi);
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned flags, const void *in_buf,
+	      size_t in_size, size_t out_size);
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+		  off_t len, struct fuse_file_info *fi);
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+	      struct fuse_file_info *fi);
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi);
+
+/* ops_attr.c */
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi);
+void op_readlink(fuse_req_t req, fuse_ino_t ino);
+void op_statfs(fuse_req_t req, fuse_ino_t ino);
+
+#endif

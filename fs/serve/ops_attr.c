@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* FUSE operations on attributes, symlinks, and the file system as a whole. */
+#include "ops.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <string.h>
+
+#include "control/vfile.h"
+#include "request.h"
+#include "room.h"
+#include "tree/reap.h"
+#include "writeback.h"
+
+static void getattr_virtual(fuse_req_t req, fuse_ino_t ino)
+{
+	struct stat st;
+	int err = vfile_getattr(request_thread()->fs, ino, &st);
+
+	if (err)
+		reply_error(req, err);
+	else
+		fuse_reply_attr(req, &st, CACHE_FOREVER);
+}
+
+static void reply_attr(fuse_req_t req, struct tx *tx, const struct zinode *i)
+{
+	struct stat st;
+
+	inode_stat(i, &st);
+	fuse_reply_attr(req, &st, attr_timeout(i));
+	tx_commit(tx);
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	(void)fi;
+	if (vfile_is(ino)) {
+		getattr_virtual(req, ino);
+		return;
+	}
+	tx = tx_begin(request_thread());
+	err = zsfs_getattr(tx, ino, &i);
+	if (err) {
+		reply_abort(req, tx, err);
+	} else if (is_all_hole(i) &&
+		   writeback_getattr(tx->fs->writeback, req, ino)) {
+		request_deferred();
+		tx_abort(tx, 0);
+	} else {
+		reply_attr(req, tx, i);
+	}
+}
+
+/* `> file` comes as a truncation, which means nothing to a control file. */
+static void setattr_virtual(fuse_req_t req, fuse_ino_t ino, int to_set)
+{
+	int not_truncation =
+		FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
+
+	if (!(to_set & FUSE_SET_ATTR_SIZE) || (to_set & not_truncation))
+		reply_error(req, -EPERM);
+	else
+		getattr_virtual(req, ino);
+}
+
+/* FATTR_KILL_SUIDGID, which libfuse does not show. */
+static bool raw_kill_priv(void)
+{
+	const struct fuse_setattr_in *in = (const void *)(request_header() + 1);
+
+	return in->valid & FATTR_KILL_SUIDGID;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
+{
+	/* The bits of SET_* are FUSE's own. */
+	unsigned set = (unsigned)to_set &
+		       (SET_MODE | SET_UID | SET_GID | SET_SIZE | SET_ATIME |
+			SET_MTIME | SET_ATIME_NOW | SET_MTIME_NOW);
+	struct zsfs_thread *th = request_thread();
+	struct room room = {0};
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	(void)fi;
+	if (vfile_is(ino)) {
+		setattr_virtual(req, ino, to_set);
+		return;
+	}
+	if (raw_kill_priv())
+		set |= SET_KILL_PRIV;
+	do {
+		tx = tx_begin(th);
+		err = zsfs_setattr(tx, ino, attr, set, &i);
+	} while (room_again(&room, tx, err));
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	reply_attr(req, tx, i);
+	reap_help(th);
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct tx *tx = tx_begin(request_thread());
+	const char *target;
+	size_t len;
+	int err =
+		vfile_is(ino) ? -EINVAL : zsfs_readlink(tx, ino, &target, &len);
+
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	fuse_reply_buf(req, target, len);
+	tx_commit(tx);
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct zsfs_thread *th = request_thread();
+	struct statvfs st;
+
+	(void)ino;
+	zsfs_statfs(th->fs, &st);
+	fuse_reply_statfs(req, &st);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* FUSE operations on names. */
+#include "ops.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "control/vfile.h"
+#include "crash_test.h"
+#include "request.h"
+#include "room.h"
+#include "tree/reap.h"
+
+static void reply_vfile(void *arg, const struct vfile_entry *v)
+{
+	struct fuse_entry_param e = {
+		.ino = v->nodeid,
+		.attr = v->st,
+		.attr_timeout = CACHE_FOREVER,
+		.entry_timeout = v->volatile_entry ? 0 : CACHE_FOREVER,
+	};
+
+	fuse_reply_entry(arg, &e);
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct zsfs_thread *th = request_thread();
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	crash_test_lookup(name);
+	if (vfile_reserved(parent, name)) {
+		err = vfile_lookup(th, parent, name, fuse_req_ctx(req)->uid,
+				   reply_vfile, req);
+		if (err)
+			reply_error(req, err);
+		return;
+	}
+	tx = tx_begin(th);
+	err = zsfs_lookup(tx, parent, name, &i);
+	if (!err && !i && vfile_no_negative(parent, name))
+		err = -ENOENT;
+	if (err)
+		reply_abort(req, tx, err);
+	else
+		reply_entry(req, tx, i);
+}
+
+/* Make a file of any kind with the caller as its owner. */
+static int make(fuse_req_t req, struct tx *tx, fuse_ino_t parent,
+		const char *name, mode_t mode, dev_t rdev, const char *target,
+		struct zinode **out)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct new_inode spec = {
+		.mode = mode,
+		.uid = ctx->uid,
+		.gid = ctx->gid,
+		.rdev = (uint32_t)rdev,
+		.target = target,
+	};
+
+	if (vfile_is(parent))
+		return -EPERM;
+	if (vfile_reserved(parent, name))
+		return -EEXIST;
+	return zsfs_make(tx, parent, name, &spec, out);
+}
+
+static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
+			   mode_t mode, dev_t rdev, const char *target)
+{
+	struct room room = {0};
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	do {
+		tx = tx_begin(request_thread());
+		err = make(req, tx, parent, name, mode, rdev, target, &i);
+	} while (room_again(&room, tx, err));
+	if (err)
+		reply_abort(req, tx, err);
+	else
+		reply_entry(req, tx, i);
+}
+
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev)
+{
+	make_and_reply(req, parent, name, mode, rdev, NULL);
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	make_and_reply(req, parent, name, S_IFDIR | (mode & 07777), 0, NULL);
+}
+
+void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
+		const char *name)
+{
+	make_and_reply(req, parent, name, S_IFLNK | 0777, 0, link);
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	struct room room = {0};
+	struct fuse_entry_param e;
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	mode = S_IFREG | (mode & 07777);
+	do {
+		tx = tx_begin(request_thread());
+		err = make(req, tx, parent, name, mode, 0, NULL, &i);
+	} while (room_again(&room, tx, err));
+	if (err == -EEXIST && !vfile_reserved(parent, name) &&
+	    !(fi->flags & O_EXCL)) {
+		/* Somebody else made it since the kernel looked. */
+		tx_abort(tx, err);
+		tx = tx_begin(request_thread());
+		err = zsfs_lookup(tx, parent, name, &i);
+		if (!err && (!i || !S_ISREG(i->mode)))
+			err = -EEXIST;
+	}
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	fill_entry(tx->fs, i, &e);
+	/* No state is kept for an open file; RELEASE may never come. */
+	fi->fh = 0;
+	fi->keep_cache = 1;
+	fuse_reply_create(req, &e, fi);
+	tx_commit(tx);
+}
+
+static void remove_and_reply(fuse_req_t req, fuse_ino_t parent,
+			     const char *name,
+			     int (*fn)(struct tx *, uint64_t, const char *))
+{
+	struct zsfs_thread *th = request_thread();
+	struct tx *tx = tx_begin(th);
+	int err;
+
+	if (vfile_reserved(parent, name))
+		err = -EPERM;
+	else
+		err = fn(tx, parent, name);
+	reply_done(req, tx, err);
+	reap_help(th);
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_and_reply(req, parent, name, zsfs_unlink);
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_and_reply(req, parent, name, zsfs_rmdir);
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+	     const char *name)
+{
+	struct room room = {0};
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	do {
+		tx = tx_begin(request_thread());
+		if (vfile_is(ino) || vfile_is(parent))
+			err = -EPERM;
+		else if (vfile_reserved(parent, name))
+			err = -EEXIST;
+		else
+			err = zsfs_link(tx, ino, parent, name, &i);
+	} while (room_again(&room, tx, err));
+	if (err)
+		reply_abort(req, tx, err);
+	else
+		reply_entry(req, tx, i);
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       fuse_ino_t newparent, const char *newname, unsigned flags)
+{
+	struct zsfs_thread *th = request_thread();
+	struct room room = {0};
+	struct tx *tx;
+	int err;
+
+	do {
+		tx = tx_begin(th);
+		if (vfile_is(newparent) || vfile_reserved(parent, name))
+			err = -EPERM;
+		else if (vfile_reserved(newparent, newname))
+			err = -EEXIST;
+		else
+			err = zsfs_rename(tx, parent, name, newparent, newname,
+					  flags);
+	} while (room_again(&room, tx, err));
+	reply_done(req, tx, err);
+	reap_help(th);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* FUSE operations on content. */
+#include "ops.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/fuse.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "background.h"
+#include "control/vfile.h"
+#include "request.h"
+#include "room.h"
+#include "writeback.h"
+
+/* Steps of an allocation that a request thread makes. */
+#define ALLOCATE_STEPS 8
+
+/*
+ * Never answered: the kernel then opens and closes files by itself, without a
+ * request, for the rest of the mount.
+ */
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	reply_error(req, -ENOSYS);
+}
+
+/* Still comes for what was created before the kernel learned that. */
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	reply_error(req, 0);
+}
+
+/* All content is in RAM the moment write(2) returns: nothing to flush. */
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	reply_error(req, -ENOSYS);
+}
+
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)datasync;
+	(void)fi;
+	reply_error(req, -ENOSYS);
+}
+
+static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
+{
+	struct zsfs_thread *th = request_thread();
+	uint8_t *buf = th->read_buf + READ_BUF_HEAD;
+	const char *text;
+	size_t len;
+	int err = vfile_text(th->fs, ino, &text, &len);
+
+	if (err) {
+		reply_error(req, err);
+		return;
+	}
+	if ((size_t)off >= len)
+		size = 0;
+	else if (size > len - (size_t)off)
+		size = len - (size_t)off;
+	if (size > ZSFS_MAX_WRITE)
+		size = ZSFS_MAX_WRITE;
+	if (size)
+		memcpy(buf, text + off, size);
+	fuse_reply_buf(req, (char *)buf, size);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	     struct fuse_file_info *fi)
+{
+	struct zsfs_thread *th = request_thread();
+	char *buf = (char *)th->read_buf + READ_BUF_HEAD;
+	struct tx *tx;
+	size_t done;
+	int err;
+
+	(void)fi;
+	if (vfile_is(ino)) {
+		read_virtual(req, ino, size, off);
+		return;
+	}
+	if (size > ZSFS_MAX_WRITE)
+		size = ZSFS_MAX_WRITE;
+	tx = tx_begin(th);
+	err = zsfs_read(tx, ino, buf, size, (uint64_t)off, &done);
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	fuse_reply_buf(req, buf, done);
+	tx_commit(tx);
+}
+
+/* libfuse shows only one of the flags of a WRITE. */
+static uint32_t raw_write_flags(void)
+{
+	const struct fuse_write_in *in = (const void *)(request_header() + 1);
+
+	return in->write_flags;
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+	      off_t off, struct fuse_file_info *fi)
+{
+	struct zsfs_thread *th = request_thread();
+	uint32_t raw = raw_write_flags();
+	unsigned flags = 0;
+	struct tx *tx;
+	size_t done;
+	int err;
+
+	(void)fi;
+	if (vfile_is(ino)) {
+		err = vfile_write(th, ino, buf, size, (uint64_t)off);
+		if (err)
+			reply_error(req, err);
+		else
+			fuse_reply_write(req, size);
+		return;
+	}
+	if (raw & FUSE_WRITE_KILL_SUIDGID)
+		flags |= WRITE_KILL_PRIV;
+	if (raw & FUSE_WRITE_CACHE)
+		flags |= WRITE_CACHE;
+	err = room_write(th, &tx, ino, buf, size, (uint64_t)off, flags, &done);
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	/* The kernel takes a short late write for a whole one. */
+	if (tx->cut_short && (flags & WRITE_CACHE))
+		reply_error(req, tx->cut_short);
+	else
+		fuse_reply_write(req, done);
+	tx_commit(tx);
+	/* Before the reply is sent, so that no set-uid program runs late. */
+	if (tx->attr_changed)
+		request_invalidate_attr(ino);
+	room_refill(th);
+}
+
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned flags, const void *in_buf,
+	      size_t in_size, size_t out_size)
+{
+	int err = -ENOTTY;
+
+	(void)arg;
+	(void)fi;
+	(void)flags;
+	(void)out_size;
+	if (cmd == VFILE_SET && vfile_is(ino) && in_size == VFILE_VALUE_SIZE)
+		err = vfile_write(request_thread(), ino, in_buf,
+				  strnlen(in_buf, in_size), 0);
+	if (err)
+		reply_error(req, err);
+	else
+		fuse_reply_ioctl(req, 0, NULL, 0);
+}
+
+/* What is long is for the background thread, so that this one can serve. */
+static void allocate(fuse_req_t req, struct allocation *a)
+{
+	struct zsfs_thread *th = request_thread();
+	struct tx *tx;
+	int err = zsfs_allocate_begin(th, a);
+
+	if (!err)
+		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
+	if (err == 1 && background_allocate(th->fs->background, req, a)) {
+		request_deferred();
+		return;
+	}
+	if (err == 1)
+		err = zsfs_allocate_steps(th, a, UINT_MAX, &tx);
+	if (err)
+		reply_error(req, err);
+	else
+		reply_done(req, tx, 0);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+		  off_t len, struct fuse_file_info *fi)
+{
+	struct allocation a = {
+		.nodeid = ino,
+		.start = (uint64_t)off,
+		.end = (uint64_t)off + (uint64_t)len,
+	};
+
+	(void)fi;
+	if (vfile_is(ino) || mode != 0)
+		reply_error(req, -EOPNOTSUPP);
+	else if (a.end > INT64_MAX)
+		reply_error(req, -EFBIG);
+	else
+		allocate(req, &a);
+}
+
+void reply_seek(fuse_req_t req, const struct seek *s, bool hole)
+{
+	if (!hole && s->at >= s->size)
+		reply_error(req, -ENXIO);
+	else
+		fuse_reply_lseek(req, (off_t)s->at);
+}
+
+/* What is called a hole may only be unknown yet (writeback.h). */
+static void lseek_file(fuse_req_t req, fuse_ino_t ino, uint64_t off, bool hole)
+{
+	struct zsfs *fs = request_thread()->fs;
+	struct seek s;
+	int err = zsfs_seek(fs, ino, off, hole, &s);
+
+	if (err)
+		reply_error(req, err);
+	else if (s.from == s.to)
+		reply_seek(req, &s, hole);
+	else if (writeback_seek(fs->writeback, req, ino, off, hole))
+		request_deferred();
+	else /* all of it may be data */
+		fuse_reply_lseek(req, (off_t)(hole ? s.size : off));
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+	      struct fuse_file_info *fi)
+{
+	(void)fi;
+	if (vfile_is(ino) || (whence != SEEK_DATA && whence != SEEK_HOLE))
+		reply_error(req, -EINVAL);
+	else
+		lseek_file(req, ino, (uint64_t)off, whence == SEEK_HOLE);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Requests that workers died of (see poison.h). */
+#include "poison.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "request.h"
+#include "state/zsfs_i.h"
+#include "takeover.h"
+#include "writeback.h"
+
+/* ---- noticing ---- */
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
+
+#define NR_CRASH_SIGNALS (sizeof(crash_signals) / sizeof(crash_signals[0]))
+
+/* Only set before there are threads, and read by the handler. */
+static struct sigaction earlier[NR_CRASH_SIGNALS];
+static struct zsfs_super *watched;
+
+static _Thread_local struct zsfs_slot *this_slot;
+
+#define HANDLER_STACK (16u << 10)
+static _Thread_local uint8_t handler_stack[HANDLER_STACK];
+
+void suspect_this_thread(struct zsfs_slot *slot)
+{
+	stack_t stack = {.ss_sp = handler_stack, .ss_size = HANDLER_STACK};
+	stack_t old;
+
+	this_slot = slot;
+	/* For the end of the thread's own stack; a sanitizer brings its own. */
+	if (!sigaltstack(NULL, &old) && old.ss_flags & SS_DISABLE)
+		sigaltstack(&stack, NULL);
+}
+
+/* Note who it was, then let it happen again with what was there before us. */
+static void on_crash(int sig)
+{
+	if (this_slot)
+		this_slot->crashed = 1;
+	else
+		watched->crashed = 1;
+	writeback_before_crash();
+	for (size_t i = 0; i < NR_CRASH_SIGNALS; i++)
+		if (crash_signals[i] == sig)
+			sigaction(sig, &earlier[i], NULL);
+	raise(sig);
+}
+
+void suspect_watch(struct zsfs *fs)
+{
+	struct sigaction sa = {
+		.sa_handler = on_crash,
+		.sa_flags = SA_ONSTACK,
+	};
+
+	watched = fs->super;
+	for (size_t i = 0; i < NR_CRASH_SIGNALS; i++)
+		sigaction(crash_signals[i], &sa, &earlier[i]);
+}
+
+/* ---- counting ---- */
+
+static struct zsfs_suspect *find(const struct zsfs *fs, uint64_t unique)
+{
+	struct zsfs_suspect *s = fs->super->suspects;
+
+	for (unsigned i = 0; i < ZSFS_NR_SUSPECTS; i++)
+		if (s[i].unique == (unique & ~UNIQUE_RESEND))
+			return &s[i];
+	return NULL;
+}
+
+/* With no room left the request goes unsuspected, and keeps its place. */
+static void count(struct zsfs *fs, uint64_t unique, bool crashed)
+{
+	struct zsfs_suspect *s = find(fs, unique);
+
+	if (!s) {
+		s = find(fs, 0);
+		if (!s)
+			return;
+		s->crashes = s->kills = 0;
+		s->life = UINT64_MAX;
+		s->unique = unique & ~UNIQUE_RESEND;
+	}
+	/* Recovery itself may have been killed since it was counted. */
+	if (s->life == fs->super->life)
+		return;
+	if (crashed)
+		s->crashes++;
+	else
+		s->kills++;
+	undo_barrier();
+	s->life = fs->super->life;
+}
+
+static uint64_t replies_sent(const struct zsfs *fs)
+{
+	uint64_t n = 0;
+
+	for (unsigned k = 0; k + 1 < fs->nr_threads; k++)
+		n += fs->threads[k].slot->replies;
+	return n;
+}
+
+void suspect_blame(struct zsfs *fs, bool oom)
+{
+	struct zsfs_super *super = fs->super;
+	bool starved = oom && replies_sent(fs) == super->replies_seen;
+
+	for (unsigned k = 0; k + 1 < fs->nr_threads; k++) {
+		struct zsfs_slot *slot = fs->threads[k].slot;
+		bool crashed = slot->crashed || super->crashed;
+
+		if (slot->executing && slot->unique && !slot->done &&
+		    (crashed || starved))
+			count(fs, slot->unique, crashed);
+		slot->executing = 0;
+		slot->crashed = 0;
+	}
+	super->crashed = 0;
+	super->replies_seen = replies_sent(fs);
+}
+
+bool suspect_is_poison(const struct zsfs *fs, uint64_t unique)
+{
+	const struct zsfs_suspect *s = find(fs, unique);
+
+	return s && s->unique &&
+	       (s->crashes >= POISON_CRASHES || s->kills >= POISON_KILLS);
+}
+
+void suspect_keep(struct zsfs *fs, uint64_t unique)
+{
+	struct zsfs_suspect *s = find(fs, unique);
+
+	if (s && s->unique)
+		s->life = fs->super->life + 1;
+}
+
+void suspect_clear(struct zsfs *fs)
+{
+	for (unsigned i = 0; i < ZSFS_NR_SUSPECTS; i++)
+		fs->super->suspects[i].unique = 0;
+	fs->super->crashed = 0;
+	fs->super->replies_seen = replies_sent(fs);
+}
+
+void suspect_purge(struct zsfs *fs)
+{
+	struct zsfs_super *super = fs->super;
+
+	for (unsigned i = 0; i < ZSFS_NR_SUSPECTS; i++) {
+		struct zsfs_suspect *s = &super->suspects[i];
+
+		if (s->unique && s->life != super->life + 1)
+			s->unique = 0;
+		else if (s->unique)
+			s->life = super->life;
+	}
+	super->life++;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Suspects: requests that workers died of.
+ *
+ * The kernel sends a request again until it is answered, so one that crashes
+ * the worker would crash every successor. Each slot says whether its thread was
+ * executing something when the process died, and a handler of the signals that
+ * a crash sends says in which thread (suspect_watch()). Kills from outside are
+ * nobody's fault. Kills for want of memory may be, if they keep coming and
+ * nothing is achieved in between.
+ */
+#ifndef FS_POISON_H
+#define FS_POISON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct zsfs;
+struct zsfs_slot;
+
+/* Have crashes of this process noted in the arena, from now on. */
+void suspect_watch(struct zsfs *fs);
+/* The slot of the calling thread, NULL before there is one. */
+void suspect_this_thread(struct zsfs_slot *slot);
+
+/*
+ * In a takeover: count the death just met against whom it may concern. @oom:
+ * memory was short and something killed for it.
+ */
+void suspect_blame(struct zsfs *fs, bool oom);
+bool suspect_is_poison(const struct zsfs *fs, uint64_t unique);
+/* The request is still to be answered: remember what is known of it. */
+void suspect_keep(struct zsfs *fs, uint64_t unique);
+/* Forget the suspects that were not kept in this takeover, and begin a life. */
+void suspect_purge(struct zsfs *fs);
+/* Forget all of them: their requests went with their connection. */
+void suspect_clear(struct zsfs *fs);
+
+#endif

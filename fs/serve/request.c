@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The request loop: read, execute, reply. */
+#define FUSE_USE_VERSION 35
+#include "request.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <sched.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/vfile.h"
+#include "init_reply.h"
+#include "state/shared_page.h"
+#include "state/zsfs_i.h"
+#include "tree/reap.h"
+
+/* Longest wait of who asks for free room for what is being forgotten. */
+#define FORGET_MSECS 20
+
+struct current {
+	struct zsfs_thread *th;
+	const struct request_env *env;
+	const uint8_t *reply; /* captured, NULL = none */
+	size_t reply_len;
+	bool deferred; /* another thread replies */
+};
+
+static _Thread_local struct current cur;
+
+/* This thread serves no requests of its own. */
+static _Thread_local bool answers_deferred;
+
+/* The stored exchange that a successor plays to itself. */
+static _Thread_local struct {
+	const struct zsfs_super *super; /* NULL: not doing that */
+	bool same; /* the answer was the one that was given then */
+} prime;
+
+struct zsfs_thread *request_thread(void)
+{
+	return cur.th;
+}
+
+const struct fuse_in_header *request_header(void)
+{
+	return request_in(cur.th->slot);
+}
+
+void request_answer_deferred(void)
+{
+	answers_deferred = true;
+}
+
+void request_deferred(void)
+{
+	cur.deferred = true;
+}
+
+/* From @off on content is dropped, too; a negative one: attributes only. */
+static int notify_inode(int fd, uint64_t nodeid, int64_t off)
+{
+	struct {
+		struct fuse_out_header head;
+		struct fuse_notify_inval_inode_out body;
+	} out = {
+		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
+		.body = {.ino = nodeid, .off = off},
+	};
+
+	return write(fd, &out, sizeof(out)) < 0 ? -errno : 0;
+}
+
+int request_notify_attr(int fd, uint64_t nodeid)
+{
+	return notify_inode(fd, nodeid, -1);
+}
+
+void request_invalidate_attr(uint64_t nodeid)
+{
+	request_notify_attr(cur.env->fd, nodeid);
+}
+
+/* ---- replies ---- */
+
+static size_t iov_total(const struct iovec *iov, int count)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < count; i++)
+		n += iov[i].iov_len;
+	return n;
+}
+
+/* Keep the exchange for a successor. */
+static void keep_init(struct zsfs_super *super, const struct zsfs_slot *slot,
+		      const uint8_t *reply, size_t len)
+{
+	if (slot->req_len > sizeof(super->init_req) ||
+	    len > sizeof(super->init_reply))
+		return;
+	memcpy(super->init_req, slot->req, slot->req_len);
+	memcpy(super->init_reply, reply, len);
+	super->init_reply_len = (uint32_t)len;
+	undo_barrier();
+	super->init_req_len = slot->req_len;
+}
+
+/* Instead of whatever the answer was. */
+static void answer_eio(struct zsfs_slot *slot)
+{
+	struct fuse_out_header *out = (void *)slot->reply;
+
+	*out = (struct fuse_out_header){
+		.len = sizeof(*out),
+		.error = -EIO,
+		.unique = slot->unique,
+	};
+	slot->reply_len = sizeof(*out);
+	cur.reply = slot->reply;
+	cur.reply_len = sizeof(*out);
+}
+
+/* Something is wrong with the answer to the request in @slot. */
+static void complain(const struct zsfs_slot *slot, const char *what)
+{
+	zsfs_log_ratelimited(LOG_ERR, "request %u on inode %lu: %s",
+			     slot->opcode,
+			     (unsigned long)request_header()->nodeid, what);
+}
+
+/* Content read: put the header right in front of it. */
+static void capture_content(const struct iovec *iov)
+{
+	uint8_t *at = cur.th->read_buf + READ_BUF_HEAD - iov[0].iov_len;
+
+	memcpy(at, iov[0].iov_base, iov[0].iov_len);
+	cur.reply = at;
+	cur.reply_len = iov[0].iov_len + iov[1].iov_len;
+}
+
+/*
+ * What changes nothing is better executed again than answered from the record,
+ * which may be older than what the kernel knows by now.
+ */
+static bool changes_something(uint32_t opcode)
+{
+	return opcode != FUSE_GETATTR && opcode != FUSE_READLINK &&
+	       opcode != FUSE_READ && opcode != FUSE_READDIR &&
+	       opcode != FUSE_LSEEK && opcode != FUSE_STATFS;
+}
+
+/* Anything else: record it in the slot. */
+static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
+{
+	struct zsfs_slot *slot = cur.th->slot;
+	uint8_t *p = slot->reply;
+
+	if (total > ZSFS_REPLY_SIZE) {
+		complain(slot, "its answer is too long");
+		if (slot->state == TX_ACTIVE)
+			tx_give_up(&cur.th->tx);
+		answer_eio(slot);
+		return (ssize_t)total;
+	}
+	for (int i = 0; i < count; i++) {
+		memcpy(p, iov[i].iov_base, iov[i].iov_len);
+		p += iov[i].iov_len;
+	}
+	if (slot->opcode == FUSE_INIT) {
+		init_reply_complete(slot->req, slot->reply, total,
+				    init_reply_timeout());
+		keep_init(cur.th->fs->super, slot, slot->reply, total);
+	}
+	slot->reply_len = (uint32_t)total;
+	cur.th->tx.replied = changes_something(slot->opcode);
+	cur.reply = slot->reply;
+	cur.reply_len = total;
+	return (ssize_t)total;
+}
+
+/* The answer that this program gives to the stored INIT. */
+static void compare_init(const struct iovec *iov, int count, size_t total)
+{
+	const struct zsfs_super *super = prime.super;
+	uint8_t reply[sizeof(super->init_reply)], *p = reply;
+
+	if (total != super->init_reply_len)
+		return;
+	for (int i = 0; i < count; i++) {
+		memcpy(p, iov[i].iov_base, iov[i].iov_len);
+		p += iov[i].iov_len;
+	}
+	init_reply_complete(
+		super->init_req, reply, total,
+		init_reply_agreed_timeout(super->init_reply, total));
+	prime.same = !memcmp(reply, super->init_reply, total);
+}
+
+ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
+{
+	const struct fuse_out_header *out = iov[0].iov_base;
+	size_t total = iov_total(iov, count);
+
+	(void)userdata;
+	if (prime.super) {
+		compare_init(iov, count, total);
+		return (ssize_t)total;
+	}
+	if (!out->unique || answers_deferred) /* or a notification */
+		return writev(fd, iov, count);
+	if (!cur.th)
+		return (ssize_t)total;
+	if (cur.reply || out->unique != cur.th->slot->unique) {
+		complain(cur.th->slot, "another answer is left out");
+		return (ssize_t)total;
+	}
+	if (count == 2 && iov[1].iov_base == cur.th->read_buf + READ_BUF_HEAD) {
+		capture_content(iov);
+		return (ssize_t)total;
+	}
+	return capture_small(iov, count, total);
+}
+
+ssize_t request_read(int fd, void *buf, size_t len, void *userdata)
+{
+	(void)userdata;
+	return read(fd, buf, len);
+}
+
+int request_prime(struct zsfs *fs, struct fuse_session *se)
+{
+	const struct zsfs_super *super = fs->super;
+	uint8_t req[sizeof(super->init_req)];
+	struct fuse_buf buf = {.mem = req, .size = super->init_req_len};
+
+	if (buf.size < sizeof(struct fuse_in_header) || buf.size > sizeof(req))
+		return -EPROTO;
+	memcpy(req, super->init_req, buf.size);
+	prime.super = super;
+	prime.same = false;
+	fuse_session_process_buf(se, &buf);
+	prime.super = NULL;
+	return prime.same ? 0 : -EPROTO;
+}
+
+/* Nobody waits any more: the request was interrupted, or all is over. */
+static bool nobody_waits(int err)
+{
+	return err == ENOENT || err == EINTR || err == ENODEV;
+}
+
+static int send_reply(struct zsfs_slot *slot)
+{
+	ssize_t n;
+
+	if (!cur.reply)
+		return 0;
+	slot->sending = 1;
+	undo_barrier();
+	zs_crash_point();
+	n = write(cur.env->fd, cur.reply, cur.reply_len);
+	if (n < 0 && !nobody_waits(errno)) {
+		/* Where the kernel has given up on it already: ENOENT. */
+		complain(slot, strerror(errno));
+		answer_eio(slot);
+		n = write(cur.env->fd, cur.reply, cur.reply_len);
+	}
+	zs_crash_point();
+	if (n < 0 && errno != ENOENT && errno != EINTR)
+		return -errno;
+	__atomic_store_n(&slot->replies, slot->replies + 1, __ATOMIC_RELAXED);
+	keep_note_progress(cur.th->fs->keep);
+	return 0;
+}
+
+/* ---- forgetting ---- */
+
+static void forget_one(struct zsfs_thread *th, uint64_t nodeid,
+		       uint64_t *nlookup)
+{
+	if (*nlookup == 0)
+		return;
+	if (vfile_is(nodeid))
+		vfile_forget(th, nodeid, *nlookup, nlookup);
+	else
+		zsfs_forget(th, nodeid, *nlookup, nlookup);
+}
+
+static bool is_forget(uint32_t opcode)
+{
+	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
+}
+
+bool request_is_forget(struct zsfs_slot *slot)
+{
+	return request_in(slot)->len >= sizeof(struct fuse_in_header) &&
+	       is_forget(request_in(slot)->opcode);
+}
+
+/*
+ * FORGETs have no reply and are never sent again: what is done is marked in
+ * the request itself, by the transaction that does it.
+ */
+void request_forget(struct zsfs_thread *th)
+{
+	const struct fuse_in_header *in = request_in(th->slot);
+	uint8_t *body = th->slot->req + sizeof(*in);
+	const uint8_t *end =
+		th->slot->req +
+		(in->len < ZSFS_REQ_SIZE ? in->len : ZSFS_REQ_SIZE);
+
+	if (in->opcode == FUSE_FORGET) {
+		struct fuse_forget_in *one = (void *)body;
+
+		forget_one(th, in->nodeid, &one->nlookup);
+	} else {
+		struct fuse_batch_forget_in *batch = (void *)body;
+		struct fuse_forget_one *one = (void *)(batch + 1);
+
+		for (uint32_t i = 0; i < batch->count; i++, one++) {
+			if ((const uint8_t *)(one + 1) > end)
+				break;
+			forget_one(th, one->nodeid, &one->nlookup);
+		}
+	}
+}
+
+/* ---- the loop ---- */
+
+static void count_request(struct zsfs_slot *slot)
+{
+	if (slot->opcode < ZSFS_NR_OPCODES)
+		__atomic_store_n(&slot->requests[slot->opcode],
+				 slot->requests[slot->opcode] + 1,
+				 __ATOMIC_RELAXED);
+}
+
+/*
+ * What was deleted before statfs(2) or fallocate(2) counts as free: wait for
+ * the FORGETs that other threads are at, which the kernel hands out first, but
+ * not longer than a live check may keep them out. Outside of the gate, because
+ * such a check may wait for this thread's.
+ */
+static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
+{
+	uint64_t end = clock_ms() + FORGET_MSECS;
+
+	for (unsigned k = 0; k < fs->nr_threads; k++) {
+		unsigned *at = &fs->threads[k].forgetting;
+		unsigned seen = __atomic_load_n(at, __ATOMIC_SEQ_CST);
+
+		if (&fs->threads[k] == self || !(seen & 1))
+			continue;
+		while (__atomic_load_n(at, __ATOMIC_SEQ_CST) == seen &&
+		       clock_ms() < end)
+			sched_yield();
+	}
+}
+
+static void forget(void *th)
+{
+	request_forget(th);
+}
+
+static void execute_forget(struct zsfs_thread *th)
+{
+	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
+	zsfs_enter(th);
+	count_request(th->slot);
+	/* What cannot be forgotten is left alone. */
+	(void)tx_guarded(th, forget, th);
+	/* What was forgotten counts as free by now. */
+	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
+	reap_help(th);
+	zsfs_leave(th);
+}
+
+static void process(void *buf)
+{
+	fuse_session_process_buf(cur.env->se, buf);
+}
+
+static bool has_answer(uint32_t opcode)
+{
+	return !is_forget(opcode) && opcode != FUSE_INTERRUPT &&
+	       opcode != FUSE_NOTIFY_REPLY;
+}
+
+/* An operation has returned, with its transaction ended and an answer? */
+static void check_answer(struct zsfs_thread *th)
+{
+	struct zsfs_slot *slot = th->slot;
+
+	if (slot->state == TX_ACTIVE) {
+		complain(slot, "its transaction was left open");
+		tx_abort(&th->tx, -EIO);
+		answer_eio(slot);
+	} else if (!cur.reply && !cur.deferred && has_answer(slot->opcode)) {
+		complain(slot, "it was left without an answer");
+		answer_eio(slot);
+	}
+}
+
+static void execute(struct zsfs_thread *th)
+{
+	struct zsfs_slot *slot = th->slot;
+	struct fuse_buf buf = {.mem = slot->req, .size = slot->req_len};
+
+	if (slot->opcode == FUSE_STATFS || slot->opcode == FUSE_FALLOCATE)
+		wait_for_forgets(th->fs, th);
+	zsfs_enter(th);
+	count_request(slot);
+	/* Nothing here waits for others, so there is nothing to interrupt. */
+	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf))
+		answer_eio(slot);
+	check_answer(th);
+	zsfs_leave(th);
+}
+
+/*
+ * Directories whose names it changes, and files that may lose set-uid or that
+ * are written late. What is renamed is noted by rename itself (namei.c).
+ */
+static void note_touched(struct zsfs_slot *slot)
+{
+	const struct fuse_in_header *in = request_in(slot);
+	const void *body = in + 1;
+
+	memset(slot->touched, 0, sizeof(slot->touched));
+	slot->moved = 0;
+	switch (in->opcode) {
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		/* newdir is the first word of both. */
+		slot->touched[1] =
+			((const struct fuse_rename_in *)body)->newdir;
+		/* fall through */
+	case FUSE_CREATE:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+		slot->touched[0] = in->nodeid;
+		break;
+	case FUSE_WRITE:
+		if (((const struct fuse_write_in *)body)->write_flags &
+		    (FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_CACHE))
+			slot->touched[0] = in->nodeid;
+		break;
+	default:
+		break;
+	}
+}
+
+void request_tell_touched(int fd, const struct zsfs_slot *slot)
+{
+	const struct fuse_out_header *out = (const void *)slot->reply;
+
+	if (!slot->done || out->error)
+		return;
+	for (unsigned i = 0; i < ZSFS_NR_TOUCHED; i++) {
+		uint64_t nodeid = slot->touched[i];
+
+		if (!nodeid || (i == 1 && nodeid == slot->touched[0]))
+			continue;
+		/*
+		 * Pages are waited for, but nobody lists a directory while it
+		 * is moved, and only one is at a time.
+		 */
+		notify_inode(fd, nodeid, slot->moved >> i & 1 ? 0 : -1);
+	}
+}
+
+/* A request is in the buffer: whatever happens now is about it. */
+static int accept_request(struct zsfs_slot *slot, size_t len)
+{
+	if (len < sizeof(struct fuse_in_header))
+		return -EIO;
+	slot->unique = request_header()->unique;
+	slot->opcode = request_header()->opcode;
+	slot->req_len = (uint32_t)len;
+	note_touched(slot);
+	undo_barrier();
+	slot->executing = 1;
+	undo_barrier();
+	zs_crash_point();
+	return 0;
+}
+
+/* 0, or -errno when no more requests will come. */
+static int receive(struct zsfs_thread *th)
+{
+	struct zsfs_slot *slot = th->slot;
+	ssize_t n;
+
+	slot->executing = 0;
+	if (th->parked) {
+		th->parked = false;
+		return accept_request(slot, request_header()->len);
+	}
+	/* The last request is over, and no other has come yet. */
+	slot->done = 0;
+	undo_barrier(); /* else a delivered answer might be taken back */
+	slot->sending = 0;
+	slot->req_len = 0;
+	slot->reply_len = 0;
+	undo_barrier();
+	request_in(slot)->len = 0;
+	undo_barrier();
+	zs_crash_point();
+	n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);
+	/* An abort may come while a request is being handed out. */
+	if (n < 0)
+		return errno == ECONNABORTED ? -ENODEV : -errno;
+	zs_crash_point();
+	return accept_request(slot, (size_t)n);
+}
+
+static int serve_one(struct zsfs_thread *th)
+{
+	int err = receive(th);
+
+	/* The request was interrupted, or a signal came in. */
+	if (err == -ENOENT || err == -EINTR || err == -EAGAIN)
+		return 0;
+	if (err)
+		return err;
+	cur.reply = NULL;
+	cur.deferred = false;
+	if (is_forget(th->slot->opcode)) {
+		execute_forget(th);
+		return 0;
+	}
+	execute(th);
+	if (cur.deferred)
+		return 0;
+	/* A write says it by itself, where it is so. */
+	if (th->slot->opcode != FUSE_WRITE)
+		request_tell_touched(cur.env->fd, th->slot);
+	err = send_reply(th->slot);
+	if (!err && th->slot->opcode == FUSE_INIT)
+		cur.env->on_init(cur.env->arg);
+	return err;
+}
+
+int request_loop(struct zsfs_thread *th, const struct request_env *env)
+{
+	int err = 0;
+
+	cur = (struct current){.th = th, .env = env};
+	while (!err && !fuse_session_exited(env->se) && !env->leaving(env->arg))
+		err = serve_one(th);
+	th->slot->executing = 0;
+	cur.th = NULL;
+	return err;
+}

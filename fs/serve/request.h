@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One request: from /dev/fuse through libfuse to an operation, and its reply
+ * back.
+ *
+ * The request is read into the thread's slot and handed to libfuse, which
+ * parses it and calls an operation of ops.h. libfuse's answer is not sent but
+ * captured: small replies are recorded in the slot, so that the operation can
+ * commit with its reply on record, and content read stays in the thread's read
+ * buffer. The reply is sent when the operation has returned.
+ *
+ * Whatever an operation does, its request gets one answer, as the kernel needs:
+ * the first counts; where it left none, or one that fits no buffer, or that the
+ * kernel refuses, it is EIO, and a line is logged. Only FORGETs, INTERRUPT and
+ * NOTIFY_REPLY have none.
+ *
+ * The slot tells a successor how far a request came (struct zsfs_slot):
+ *
+ *   in the slot             means
+ *   header length 0         no request was read
+ *   request, done != unique not done: the kernel sends it again, or it is a
+ *                           FORGET, whose rest has to be done
+ *   done == unique          done; reply[] is the answer
+ *   and sending             the kernel may have had the answer already
+ */
+#ifndef FS_REQUEST_H
+#define FS_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "state/layout.h"
+
+/* In the unique of a request that the kernel has sent before (Linux 6.9). */
+#define UNIQUE_RESEND (UINT64_C(1) << 63)
+
+struct fuse_in_header;
+struct fuse_session;
+struct zsfs;
+struct zsfs_thread;
+
+/* Space in front of the content in zsfs_thread.read_buf for the header. */
+#define READ_BUF_HEAD 4096u
+
+/* The thread that serves the calling thread's request. */
+struct zsfs_thread *request_thread(void);
+
+/* The raw request being executed, header first. */
+const struct fuse_in_header *request_header(void);
+
+/*
+ * Another thread answers the request being executed, or has done so. It is one
+ * that changes nothing: when the process dies, a successor executes it again.
+ */
+void request_deferred(void);
+
+/* The calling thread is such another one: its answers are sent at once. */
+void request_answer_deferred(void);
+
+/*
+ * Make the kernel forget the cached attributes of @nodeid. Takes no lock there,
+ * so a request may do it while it is being executed.
+ */
+void request_invalidate_attr(uint64_t nodeid);
+/*
+ * The same from outside of a request. 0 or -errno; -ENOENT: the kernel does not
+ * know the inode, so there was nothing to forget.
+ */
+int request_notify_attr(int fd, uint64_t nodeid);
+
+/*
+ * Before a recorded answer is sent: have the kernel drop what it knows, or is
+ * about to learn from older answers, of the inodes that the request in @slot
+ * touched. For the directory of a name that was made or removed, and for what
+ * was renamed, the kernel only notes that attributes are old, and takes an
+ * answer given before that for new, for ever; the notification makes it refuse
+ * such answers. (What was unlinked, replaced, set or written to it guards by
+ * itself.) A directory that was moved loses its cached listing, too, in which
+ * ".." is the old parent.
+ */
+void request_tell_touched(int fd, const struct zsfs_slot *slot);
+
+/* What a request thread works with. */
+struct request_env {
+	struct fuse_session *se;
+	int fd; /* the connection */
+	/* Called once the answer to FUSE_INIT was sent. */
+	void (*on_init)(void *arg);
+	/* Shall the thread leave, when it is between two requests? */
+	bool (*leaving)(void *arg);
+	void *arg;
+};
+
+/*
+ * Read and execute requests until env->leaving() says so: then 0; -ENODEV when
+ * the file system was unmounted; or -errno. A request that is
+ * parked in the thread's slot comes first. A signal that interrupts read(2)
+ * makes it ask env->leaving().
+ */
+int request_loop(struct zsfs_thread *th, const struct request_env *env);
+
+/*
+ * Bring @se, of a process that takes a mount over, into the state after the
+ * exchange of FUSE_INIT that the super has kept, without sending anything. Only
+ * reads the arena. 0, or -EPROTO when this program would have answered
+ * otherwise, so that it cannot go on with what was agreed.
+ */
+int request_prime(struct zsfs *fs, struct fuse_session *se);
+
+/* The request in the slot's buffer. */
+static inline struct fuse_in_header *request_in(struct zsfs_slot *slot)
+{
+	return (struct fuse_in_header *)slot->req;
+}
+
+/* Is the request in the slot's buffer a FORGET or BATCH_FORGET? */
+bool request_is_forget(struct zsfs_slot *slot);
+
+/*
+ * Execute the FORGET in the slot's buffer as far as it is not marked as done
+ * there, and mark the rest. No transaction may be open in @th.
+ */
+void request_forget(struct zsfs_thread *th);
+
+/* libfuse's way out: captures the reply (fuse_session_custom_io()). */
+ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata);
+
+/* libfuse wants one, too; our loop does not go through it. */
+ssize_t request_read(int fd, void *buf, size_t len, void *userdata);
+
+#endif

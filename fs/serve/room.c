@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making room and waiting for it (see room.h). */
+#include "room.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "state/zsfs_i.h"
+#include "tree/reap.h"
+
+#define WAIT_MSECS 1000
+#define LOOK_USECS 500
+/* Steps of freeing between two attempts. */
+#define STEPS 8u
+/* Pages for what a request needs beside its content. */
+#define META_PAGES 32u
+/* Pages below which packing is not worth it only for the reserve. */
+#define WORTH_PACKING 32u
+/* Steps of packing that follow a request which used the reserve. */
+#define REFILL_STEPS 8u
+
+static bool is_being_freed(struct zsfs *fs)
+{
+	return zsfs_stat_sum(fs, ST_REAPING) > 0;
+}
+
+/* Free some of what was deleted. */
+static bool reap_some(struct zsfs_thread *th)
+{
+	unsigned steps = 0;
+
+	while (steps < STEPS && reap_step(th))
+		steps++;
+	reap_hand_over(th);
+	return steps != 0;
+}
+
+/* Pack the pool until @pages are free, step by step. False: it is packed. */
+static bool pack_some(struct zsfs_thread *th, uint64_t pages, unsigned steps,
+		      uint64_t until)
+{
+	struct zs_pool *pool = th->fs->pool;
+	uint64_t freed = 0;
+	unsigned n = 1;
+
+	for (; n && steps && freed < pages && clock_ms() < until; steps--) {
+		n = zs_compact_step(pool, th->at);
+		freed += n;
+		zsfs_pause(th);
+	}
+	if (freed)
+		zs_count_compaction(pool, th->at, freed);
+	return freed != 0;
+}
+
+/* Make some room, or let others go on with that. False: none will come. */
+static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
+{
+	struct zsfs *fs = th->fs;
+
+	if (reap_some(th))
+		return true;
+	if (pack && pack_some(th, r->pages + META_PAGES, UINT_MAX, r->until))
+		return true;
+	if (!is_being_freed(fs) && !(pack && zs_is_compacting(fs->pool)))
+		return false;
+	zsfs_leave(th);
+	usleep(LOOK_USECS);
+	zsfs_enter(th);
+	return true;
+}
+
+bool room_again(struct room *r, struct tx *tx, int err)
+{
+	struct zsfs_thread *th = tx->th;
+	bool pack = tx->no_pages;
+	uint64_t now;
+
+	if (err != -ENOSPC || r->last)
+		return false;
+	now = clock_ms();
+	if (!r->until)
+		r->until = now + WAIT_MSECS;
+	if (now >= r->until)
+		return false;
+	tx_abort(tx, err);
+	r->last = !make_room(th, r, pack);
+	return true;
+}
+
+/*
+ * Why @tx, a write, shall be tried again; 0: it is as good as can be. A part is
+ * better than nothing as long as nothing is sure to come.
+ */
+static int want_of(const struct tx *tx, int err)
+{
+	struct zsfs *fs = tx->fs;
+
+	if (err || tx->cut_short != -ENOSPC || !tx->no_pages)
+		return err;
+	return is_being_freed(fs) || zs_is_compacting(fs->pool) ||
+			       zs_can_compact(fs->pool)
+		       ? -ENOSPC
+		       : 0;
+}
+
+int room_write(struct zsfs_thread *th, struct tx **tx, uint64_t nodeid,
+	       const void *buf, size_t size, uint64_t off, unsigned flags,
+	       size_t *done)
+{
+	struct room r = {.pages = size / ZSFS_BLOCK_SIZE};
+	int err;
+
+	do {
+		*tx = tx_begin(th);
+		err = zsfs_write(*tx, nodeid, buf, size, off, flags, done);
+	} while (room_again(&r, *tx, want_of(*tx, err)));
+	zsfs_write_failed(*tx, nodeid, off, flags, *done);
+	return err;
+}
+
+void room_refill(struct zsfs_thread *th)
+{
+	if (th->tx.used_reserve &&
+	    zs_can_compact(th->fs->pool) >= WORTH_PACKING)
+		pack_some(th, WORTH_PACKING, REFILL_STEPS, UINT64_MAX);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Answers that need what the kernel has not written back (see writeback.h). */
+#include "writeback.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ops.h"
+#include "request.h"
+#include "state/zsfs_i.h"
+
+/* More answers than that at once wait for each other. */
+#define MAX_THREADS 8u
+#define STACK_SIZE  (128u << 10)
+
+/*
+ * Bytes of the first piece of a range, so that little is waited for in one
+ * system call; the next is twice as long while there was nothing to wait for.
+ */
+#define FIRST_PIECE (UINT64_C(1) << 20)
+#define QUICK_USECS 500
+
+/* Looks at a table that changes meanwhile, before all of it is called data. */
+#define MAX_LOOKS 8u
+
+enum job_kind { JOB_GETATTR, JOB_SEEK_DATA, JOB_SEEK_HOLE };
+
+struct job {
+	struct job *next;
+	enum job_kind kind;
+	fuse_req_t req;
+	uint64_t nodeid;
+	uint64_t off;
+};
+
+struct writeback {
+	struct zsfs *fs;
+	int fd;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct job *first, *last; /* lock: jobs that nobody has taken */
+	unsigned waiting;	  /* lock: jobs on the list */
+	unsigned idle;		  /* lock: threads that wait for one */
+	unsigned n;		  /* lock: threads */
+	bool stop;		  /* lock */
+	pthread_t threads[MAX_THREADS];
+};
+
+/* Threads of this process that are in the kernel; atomic. */
+static unsigned under_way;
+
+void writeback_before_crash(void)
+{
+	if (__atomic_load_n(&under_way, __ATOMIC_SEQ_CST))
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* ---- telling the kernel ---- */
+
+/* 0, or -errno of what could not be written back. */
+static int notify(int fd, uint64_t nodeid, uint64_t off, uint64_t len)
+{
+	struct {
+		struct fuse_out_header head;
+		struct fuse_notify_inval_inode_out body;
+	} out = {
+		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
+		.body = {nodeid, (int64_t)off, (int64_t)len},
+	};
+	ssize_t n;
+
+	__atomic_add_fetch(&under_way, 1, __ATOMIC_SEQ_CST);
+	n = write(fd, &out, sizeof(out));
+	__atomic_sub_fetch(&under_way, 1, __ATOMIC_SEQ_CST);
+	/* EBUSY: pages that were written back, and could not be dropped. */
+	return n < 0 && errno != EBUSY ? -errno : 0;
+}
+
+static int write_back(const struct writeback *w, uint64_t nodeid, uint64_t from,
+		      uint64_t to)
+{
+	uint64_t piece = FIRST_PIECE;
+	int err = 0;
+
+	while (from < to) {
+		uint64_t start = clock_us(), len = to - from;
+		int failed;
+
+		len = len < piece ? len : piece;
+		failed = notify(w->fd, nodeid, from, len);
+		err = failed ? failed : err;
+		from += len;
+		piece = clock_us() - start < QUICK_USECS ? 2 * piece
+							 : FIRST_PIECE;
+	}
+	return err;
+}
+
+/* ---- answering ---- */
+
+static void answer_seek(struct writeback *w, const struct job *j)
+{
+	bool hole = j->kind == JOB_SEEK_HOLE;
+	uint64_t from = 0, to = 0;
+	struct seek s;
+
+	for (unsigned k = 0; k < MAX_LOOKS; k++) {
+		int err = zsfs_seek(w->fs, j->nodeid, j->off, hole, &s);
+
+		if (err) {
+			reply_error(j->req, err);
+			return;
+		}
+		if (s.from >= from && s.to <= to) {
+			reply_seek(j->req, &s, hole);
+			return;
+		}
+		if (write_back(w, j->nodeid, s.from, s.to))
+			break;
+		from = s.from;
+		to = s.to;
+	}
+	/* It cannot be said what is a hole. */
+	fuse_reply_lseek(j->req, (off_t)(hole ? s.size : j->off));
+}
+
+static void answer_getattr(struct writeback *w, const struct job *j)
+{
+	struct zsfs *fs = w->fs;
+	struct zinode *i = inode_resolve(fs, j->nodeid);
+	double timeout;
+	struct stat st;
+
+	if (!i) {
+		reply_error(j->req, -ESTALE);
+		return;
+	}
+	write_back(w, j->nodeid, 0,
+		   __atomic_load_n(&i->size, __ATOMIC_RELAXED));
+	inode_lock_shared(fs, i);
+	inode_stat(i, &st);
+	timeout = attr_timeout(i);
+	inode_unlock(fs, i);
+	fuse_reply_attr(j->req, &st, timeout);
+}
+
+/* ---- threads ---- */
+
+static struct job *take_job(struct writeback *w)
+{
+	struct job *j = w->first;
+
+	w->first = j->next;
+	w->waiting--;
+	return j;
+}
+
+static void *thread_main(void *arg)
+{
+	struct writeback *w = arg;
+
+	request_answer_deferred();
+	pthread_mutex_lock(&w->lock);
+	while (!w->stop) {
+		struct job *j;
+
+		if (!w->first) {
+			w->idle++;
+			pthread_cond_wait(&w->changed, &w->lock);
+			w->idle--;
+			continue;
+		}
+		j = take_job(w);
+		pthread_mutex_unlock(&w->lock);
+		if (j->kind == JOB_GETATTR)
+			answer_getattr(w, j);
+		else
+			answer_seek(w, j);
+		free(j);
+		pthread_mutex_lock(&w->lock);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/* One more thread if all are busy; false when there is none at all. */
+static bool need_thread_locked(struct writeback *w)
+{
+	pthread_attr_t attr;
+
+	if (w->waiting < w->idle || w->n == MAX_THREADS)
+		return true;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (!pthread_create(&w->threads[w->n], &attr, thread_main, w))
+		w->n++;
+	pthread_attr_destroy(&attr);
+	return w->n > 0;
+}
+
+static bool defer(struct writeback *w, const struct job *what)
+{
+	struct job *j = malloc(sizeof(*j));
+	bool taken;
+
+	if (!j)
+		return false;
+	*j = *what;
+	pthread_mutex_lock(&w->lock);
+	taken = need_thread_locked(w);
+	if (taken) {
+		if (w->first)
+			w->last->next = j;
+		else
+			w->first = j;
+		w->last = j;
+		w->waiting++;
+		pthread_cond_signal(&w->changed);
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (!taken)
+		free(j);
+	return taken;
+}
+
+bool writeback_getattr(struct writeback *w, fuse_req_t req, uint64_t nodeid)
+{
+	struct job j = {.kind = JOB_GETATTR, .req = req, .nodeid = nodeid};
+
+	return defer(w, &j);
+}
+
+bool writeback_seek(struct writeback *w, fuse_req_t req, uint64_t nodeid,
+		    uint64_t off, bool hole)
+{
+	struct job j = {
+		.kind = hole ? JOB_SEEK_HOLE : JOB_SEEK_DATA,
+		.req = req,
+		.nodeid = nodeid,
+		.off = off,
+	};
+
+	return defer(w, &j);
+}
+
+int writeback_start(struct zsfs *fs, int fd, struct writeback **out)
+{
+	struct writeback *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->fs = fs;
+	w->fd = fd;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->changed, NULL);
+	*out = w;
+	return 0;
+}
+
+void writeback_stop(struct writeback *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned i = 0; i < w->n; i++)
+		pthread_join(w->threads[i], NULL);
+	while (w->first) {
+		struct job *j = take_job(w);
+
+		reply_error(j->req, -ENOTCONN); /* also frees the request */
+		free(j);
+	}
+	pthread_cond_destroy(&w->changed);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}

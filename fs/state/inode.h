@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inode: the fixed-size record of a file, and how a nodeid finds it.
+ *
+ * Three names of one thing:
+ *   address  of struct zinode in the arena
+ *   ino      (address - ARENA_BASE) / 32: the FUSE nodeid; only the root is
+ *            known to the kernel as nodeid 1. Because it is derived from the
+ *            address, no table is needed to resolve it.
+ *   gen      the inode's number, from a counter of 64 bits that never goes
+ *            back: st_ino, which is never used again, as on tmpfs, and the
+ *            FUSE generation, so that ino + gen is never used twice. The root
+ *            is the first, 1.
+ *
+ * Life: an inode lives while nlink > 0 or nlookup > 0. nlookup is what the
+ * kernel knows of it (LOOKUP adds, FORGET takes away). nlookup, and the step
+ * of nlink to 0, are protected by the inode's counter lock; who makes both 0
+ * frees the inode (reap.h). Everything else is protected by the inode's lock.
+ */
+#ifndef FS_INODE_H
+#define FS_INODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "arena.h"
+#include "content/block_table.h"
+#include "stamp.h"
+
+struct tx;
+struct zsfs;
+
+#define INODE_MAGIC UINT64_C(0x65646f6e69736601) /* odd: see slab_alloc() */
+#define INODE_ALIGN 32u
+#define ROOT_NODEID UINT64_C(1)
+
+struct zinode {
+	uint64_t magic;
+	uint64_t nlookup; /* counter lock */
+	uint64_t gen;
+	struct ztime btime; /* of birth; never changes, as gen */
+	uint32_t mode;
+	uint32_t nlink;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t rdev;
+	uint32_t pad;
+	uint64_t size;	    /* bytes; directories: entries * DIRENT_SIZE */
+	uint64_t blocks;    /* blocks held, in ZSFS_BLOCK_SIZE */
+	struct ztime atime; /* also under shared and counter lock (reading) */
+	struct ztime mtime;
+	struct ztime ctime;
+	union {
+		struct {
+			struct ztable blocks; /* block number -> slot */
+			uint64_t stored;      /* payload bytes of the blocks */
+			/* It was divided by a cut, and is about right. */
+			uint64_t stored_about;
+		} file;
+		struct {
+			struct ztable entries; /* cookie -> dentry */
+			struct ztable buckets; /* hash bucket -> dentry */
+			uint64_t nr_entries;
+			uint64_t nr_buckets;
+			uint64_t next_cookie;
+			uint64_t parent; /* ino, or 0 when removed */
+		} dir;
+		struct {
+			uint64_t target; /* ref of a SLAB_BUF, size bytes */
+		} link;
+	};
+	uint64_t reap_next; /* on the super's reap list; zsfs.reap_lock */
+};
+
+_Static_assert(sizeof(struct zinode) <= SLAB_INODE_SIZE, "fits its slab");
+
+static inline uint64_t inode_ino(const struct zinode *i)
+{
+	return ((uint64_t)(uintptr_t)i - ARENA_BASE) / INODE_ALIGN;
+}
+
+static inline struct zinode *inode_at(uint64_t ino)
+{
+	return (struct zinode *)(uintptr_t)(ARENA_BASE + ino * INODE_ALIGN);
+}
+
+/*
+ * The inode a nodeid names, NULL when it names none that is in use and
+ * complete. Anything but a nodeid that the kernel holds may be freed at any
+ * time after.
+ */
+struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid);
+
+/* As inode_ino(), ROOT_NODEID for the root. */
+uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i);
+
+/* st_ino. Needs no lock where a name or a look-up count keeps the inode. */
+static inline uint64_t inode_number(const struct zinode *i)
+{
+	return i->gen;
+}
+
+/*
+ * A new inode of @mode owned by @uid and @gid, all times now, nlink 0, not
+ * reachable yet. Counts against the inode limit. Returns 0, -ENOSPC, -ENOMEM.
+ */
+int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
+	      uint32_t rdev, struct zinode **out);
+
+/*
+ * The last step of making one: from now on its nodeid resolves, also for
+ * whoever still has the nodeid from the place's last inode. Takes its counter
+ * lock, so that nobody else counts it before the transaction has ended.
+ */
+void inode_complete(struct tx *tx, struct zinode *i);
+/* Is there a complete inode at @i? */
+bool inode_valid(const struct zsfs *fs, const struct zinode *i);
+
+/* Save a whole group of fields before they are changed in place. */
+void inode_save(struct tx *tx, struct zinode *i);
+void inode_touch_mtime(struct tx *tx, struct zinode *i); /* and ctime */
+void inode_touch_ctime(struct tx *tx, struct zinode *i);
+/*
+ * Something was read from @i, which is locked shared: a new atime, with
+ * relatime when the old one is not later than the last change, or a day old.
+ * Takes the counter lock.
+ */
+void inode_touch_atime(struct tx *tx, struct zinode *i);
+/* Not to 0: that is for reap_set_nlink(). */
+void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
+
+/*
+ * Add to what a file's blocks take what @tx, which changes no other file, has
+ * changed so far; once in a transaction.
+ */
+void inode_note_stored(struct tx *tx, struct zinode *i);
+
+/* Change nlookup; the caller holds the counter lock. */
+void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta);
+
+void inode_stat(const struct zinode *i, struct stat *st);
+
+#endif

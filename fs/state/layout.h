@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Superblock and request slots: the fixed part of a file system in its arena.
+ *
+ * The arena's root area holds, in this order: struct zsfs_super, the pool's
+ * root, one struct zsfs_slot per thread, and the snapshot area (snapshot.h).
+ * Everything here survives the process; a change of any struct in this file, in
+ * inode.h, dentry.h or block_table.h changes the layout and must bump
+ * ZSFS_LAYOUT.
+ */
+#ifndef FS_LAYOUT_H
+#define FS_LAYOUT_H
+
+#include <stdint.h>
+
+#include "arena.h"
+#include "undo.h"
+
+#define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
+/* A build can be given another one, to test that it is refused. */
+#ifndef ZSFS_LAYOUT
+#define ZSFS_LAYOUT 4u
+#endif
+
+#define ZSFS_BLOCK_SIZE	 4096u
+#define ZSFS_BLOCK_SHIFT 12
+#define ZSFS_MAX_WRITE	 (1u << 20)
+#define ZSFS_MAX_BLOCKS	 (ZSFS_MAX_WRITE / ZSFS_BLOCK_SIZE)
+#define ZSFS_NAME_MAX	 255u
+
+#define ZSFS_OPTIONS_SIZE 128u
+
+/* When reading sets the time of access. */
+enum zsfs_atime {
+	ATIME_RELATIME, /* once after a change, and once a day */
+	ATIME_NOATIME,
+	ATIME_STRICTATIME, /* with all reading that the kernel asks for */
+	ATIME_NR,
+};
+
+/* Request and recorded-reply buffers of a slot. */
+#define ZSFS_REQ_SIZE	(ZSFS_MAX_WRITE + 2 * ARENA_PAGE_SIZE)
+#define ZSFS_REPLY_SIZE (64u << 10)
+
+/* Pages of the snapshot area. */
+#define ZSFS_SNAP_PAGES 128u
+
+/*
+ * Counters that a transaction changes, one cell per slot: only the slot's
+ * thread writes its cell, and the sum over all slots is the value. Single
+ * cells may be negative.
+ */
+enum zsfs_stat {
+	ST_BLOCKS,	/* blocks that files hold (not holes) */
+	ST_INODES,	/* inodes that are not being reaped, root included */
+	ST_OBJS,	/* blocks kept as pool objects */
+	ST_COMPR_BYTES, /* their payload bytes */
+	ST_SAME,	/* same-filled blocks, zero included */
+	ST_HUGE,	/* blocks stored raw */
+	ST_REAPING,	/* inodes whose blocks are being freed (reap.h) */
+	ST_REAP_BYTES,	/* payload bytes that they hold, about */
+	/* The rest only grows. */
+	ST_HUGE_SINCE,
+	ST_FAILED_READS,
+	ST_FAILED_WRITES,
+	ST_CORRUPT,   /* blocks whose content did not verify */
+	ST_LATE_LOST, /* late writes of shared mappings that found no room */
+	ST_FREED,     /* blocks freed (zram's notify_free) */
+	ST_READ_BLOCKS,
+	ST_WRITTEN_BLOCKS,
+	ST_NR,
+};
+
+#define ZSFS_NR_OPCODES 64
+
+/*
+ * A request that was being executed when a worker died of something that may
+ * be the request's fault (takeover.h). Only changed in a takeover.
+ */
+struct zsfs_suspect {
+	uint64_t unique;  /* 0 = free */
+	uint64_t life;	  /* zsfs_super.life that was counted last */
+	uint32_t crashes; /* deaths by its own fault, as far as one can tell */
+	uint32_t kills;	  /* deaths without a cause, and without progress */
+};
+
+#define ZSFS_NR_SUSPECTS 16u
+
+struct zsfs_super {
+	uint64_t magic;
+	uint32_t layout;
+	uint32_t nr_slots;
+	uint32_t inode_size;
+	uint32_t slot_size;
+	uint64_t root;	    /* address of the root directory's inode */
+	uint64_t last_gen;  /* generation of the last inode; atomic */
+	uint64_t reap_head; /* inodes with blocks to free; zsfs.reap_lock */
+	uint64_t snap_head; /* snapshots of virtual files; zsfs.snap_lock */
+	uint64_t seed;	    /* of the directories' name hash */
+	/* Settings that can be changed live; written as single words. */
+	uint64_t size_limit;  /* bytes of file content, 0 = none */
+	uint64_t inode_limit; /* inodes, 0 = none */
+	uint64_t comp;	      /* enum zcomp_alg | level << 8 */
+	/*
+	 * What the arena held when the system was found short of memory
+	 * (pressure.h), which new content must not exceed; 0 = it is not.
+	 */
+	uint64_t pressure_used;
+	uint64_t mem_limit; /* bytes, as asked for; 0 = none */
+	/*
+	 * Bytes beyond mem_limit that users of the reserve may have, because
+	 * more was in use already when it was set.
+	 */
+	uint64_t over_limit;
+	/* Fixed by the mount. */
+	uint32_t mount_uid; /* owner of the root and of control files */
+	uint32_t mount_gid;
+	int64_t created;       /* seconds since the epoch */
+	uint64_t atime;	       /* enum zsfs_atime, as asked for */
+	uint64_t nodiratime;   /* not that of directories */
+	uint64_t atime_is_own; /* no flag of the mount says so */
+	/* Comma separated: how the arena was made, and what means nothing. */
+	char fixed_options[ZSFS_OPTIONS_SIZE];
+	char idle_options[ZSFS_OPTIONS_SIZE];
+	/* Deaths and what they were about; only changed in a takeover. */
+	uint64_t life;	       /* of how many workers */
+	uint64_t replies_seen; /* replies sent when the last one took over */
+	uint64_t crashed;      /* a thread without a request of its own did */
+	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
+	/* Pages that the last compaction gave back (zsfs_compact()). */
+	uint64_t last_compact;
+	/* What the last verification said; "" = never run. */
+	char verify_text[512];
+	/* Why the last write to a control file failed; "" = it did not. */
+	char control_text[256];
+	/* The FUSE_INIT exchange, as sent, for a successor. */
+	uint32_t init_req_len;
+	uint32_t init_reply_len;
+	uint8_t init_req[256];
+	uint8_t init_reply[128];
+};
+
+/* States of a slot's transaction (tx.h). */
+enum tx_state {
+	TX_IDLE = 0,
+	TX_ACTIVE = 1,	  /* undo log open: a successor rolls back */
+	TX_COMMITTED = 2, /* changes are permanent, frees not yet all done */
+	/* The same, and reply[] answers the request: never execute it again. */
+	TX_ANSWERED = 3,
+};
+
+#define TX_MAX_ALLOC 400u
+#define TX_MAX_FREE  700u
+#define TX_MAX_UNDO  2048u
+
+/* Directories of a request, and inodes whose name it changes. */
+#define ZSFS_TOUCHED_DIRS 2u
+#define ZSFS_NR_TOUCHED	  4u
+
+struct zsfs_slot {
+	uint64_t state; /* enum tx_state; the store of it is the commit */
+	/*
+	 * The request being executed. That one is in req[] at all is told by
+	 * the length in its own header, which read(2) itself sets.
+	 */
+	uint64_t unique;
+	uint32_t opcode;
+	uint32_t req_len;   /* bytes in req[], 0 = none */
+	uint32_t reply_len; /* bytes in reply[], 0 = none */
+	uint32_t executing; /* from the request's arrival to its answer */
+	/*
+	 * unique of the request that is done and that reply[] answers, 0 =
+	 * none. Set with the commit, so a successor sends the answer instead
+	 * of executing the request again.
+	 */
+	uint64_t done;
+	uint32_t sending; /* the kernel may have had the answer already */
+	uint32_t crashed; /* this thread made the process die */
+	uint64_t replies; /* answers sent */
+	/*
+	 * Nodeids whose attributes the request changes behind the kernel's
+	 * back, 0 = none: directories, then inodes that were renamed.
+	 */
+	uint64_t touched[ZSFS_NR_TOUCHED];
+	uint64_t moved;	   /* bits: a directory that has another parent now */
+	uint64_t reap;	   /* inode that this thread frees in steps, 0 = none */
+	uint64_t nr_alloc; /* entries of alloc[] that may be in use */
+	uint64_t nr_free;
+	uint64_t alloc[TX_MAX_ALLOC]; /* refs taken, freed by rollback */
+	uint64_t free[TX_MAX_FREE];   /* refs to free after the commit */
+	int64_t stat[ST_NR];
+	uint64_t requests[ZSFS_NR_OPCODES]; /* received, by opcode */
+	struct undo_log undo;
+	struct undo_entry undo_room[TX_MAX_UNDO];
+	/* The background thread's slot, the last one, ends here. */
+	uint8_t reply[ZSFS_REPLY_SIZE] __attribute__((aligned(4096)));
+	uint8_t req[ZSFS_REQ_SIZE] __attribute__((aligned(4096)));
+};
+
+#endif

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Transactions (see tx.h). */
+#include "tx.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "base/log.h"
+#include "serve/idle.h"
+#include "zsfs_i.h"
+
+static unsigned inode_stripe(const struct zinode *i)
+{
+	uint64_t h = inode_ino(i) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (unsigned)(h >> 54) % NR_LOCK_STRIPES;
+}
+
+struct tx *tx_begin(struct zsfs_thread *th)
+{
+	struct tx *tx = &th->tx;
+	struct zsfs_slot *s = th->slot;
+
+	assert(s->state == TX_IDLE && s->undo.n == 0);
+	tx->fs = th->fs;
+	tx->th = th;
+	tx->slot = s;
+	tx->nr_locks = 0;
+	tx->rename_locked = false;
+	tx->reap_locked = false;
+	tx->snap_locked = false;
+	tx->count_all = false;
+	tx->count_stripe = -1;
+	tx->attr_changed = false;
+	tx->cut_short = 0;
+	tx->no_pages = false;
+	tx->used_reserve = false;
+	tx->replied = false;
+	tx->uncounted.table = NULL;
+	tx->stamped = false;
+	tx->reserved_blocks = 0;
+	tx->reserved_inodes = 0;
+	for (unsigned i = 0; i < ST_NR; i++)
+		tx->stat[i] = 0;
+	s->nr_alloc = 0;
+	s->nr_free = 0;
+	undo_barrier();
+	s->state = TX_ACTIVE;
+	undo_barrier();
+	return tx;
+}
+
+/* ---- bounds ---- */
+
+int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg)
+{
+	jmp_buf guard;
+	int err = 0;
+
+	th->guard = &guard;
+	if (_setjmp(guard))
+		err = -EIO;
+	else
+		fn(arg);
+	th->guard = NULL;
+	return err;
+}
+
+void tx_give_up(struct tx *tx)
+{
+	struct zsfs_thread *th = tx->th;
+
+	if (!th->guard)
+		abort();
+	tx_abort(tx, -EIO);
+	zsfs_unclaim(th, ARENA_NEW);
+	_longjmp(*th->guard, 1);
+}
+
+static _Noreturn void too_large(struct tx *tx, const char *log)
+{
+	zsfs_log_ratelimited(LOG_ERR,
+			     "request %u: a transaction does not fit its %s",
+			     tx->slot->opcode, log);
+	tx_give_up(tx);
+}
+
+/* ---- locks ---- */
+
+static void lock_stripe(struct tx *tx, unsigned stripe, enum lock_mode mode)
+{
+	pthread_rwlock_t *l = &tx->fs->locks[stripe].lock;
+
+	if (mode == LOCK_EXCL)
+		pthread_rwlock_wrlock(l);
+	else
+		pthread_rwlock_rdlock(l);
+}
+
+void tx_lock(struct tx *tx, const struct lock_want *want, unsigned n)
+{
+	assert(tx->nr_locks == 0 && n <= TX_MAX_LOCKS);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned stripe, j;
+
+		if (!want[i].inode)
+			continue;
+		stripe = inode_stripe(want[i].inode);
+		for (j = 0; j < tx->nr_locks; j++)
+			if (tx->locks[j].stripe >= stripe)
+				break;
+		if (j < tx->nr_locks && tx->locks[j].stripe == stripe) {
+			if (want[i].mode == LOCK_EXCL)
+				tx->locks[j].mode = LOCK_EXCL;
+			continue;
+		}
+		for (unsigned k = tx->nr_locks; k > j; k--)
+			tx->locks[k] = tx->locks[k - 1];
+		tx->locks[j].stripe = stripe;
+		tx->locks[j].mode = want[i].mode;
+		tx->nr_locks++;
+	}
+	for (unsigned i = 0; i < tx->nr_locks; i++)
+		lock_stripe(tx, tx->locks[i].stripe, tx->locks[i].mode);
+}
+
+static bool try_stripe(struct tx *tx, unsigned stripe, enum lock_mode mode)
+{
+	pthread_rwlock_t *l = &tx->fs->locks[stripe].lock;
+
+	return mode == LOCK_EXCL ? !pthread_rwlock_trywrlock(l)
+				 : !pthread_rwlock_tryrdlock(l);
+}
+
+bool tx_lock_more(struct tx *tx, const struct zinode *i, enum lock_mode mode)
+{
+	unsigned stripe = inode_stripe(i), n = tx->nr_locks;
+	bool last = true;
+
+	for (unsigned k = 0; k < n; k++) {
+		if (tx->locks[k].stripe == stripe)
+			return tx->locks[k].mode >= mode;
+		if (tx->locks[k].stripe > stripe)
+			last = false;
+	}
+	if (n == TX_MAX_LOCKS)
+		return false;
+	if (last)
+		lock_stripe(tx, stripe, mode);
+	else if (!try_stripe(tx, stripe, mode))
+		return false;
+	tx->locks[n].stripe = stripe;
+	tx->locks[n].mode = mode;
+	tx->nr_locks++;
+	return true;
+}
+
+void tx_unlock_more(struct tx *tx, unsigned nr_locks)
+{
+	while (tx->nr_locks > nr_locks) {
+		unsigned stripe = tx->locks[--tx->nr_locks].stripe;
+
+		pthread_rwlock_unlock(&tx->fs->locks[stripe].lock);
+	}
+}
+
+void tx_unlock(struct tx *tx)
+{
+	tx_unlock_more(tx, 0);
+}
+
+void inode_lock_shared(struct zsfs *fs, const struct zinode *i)
+{
+	pthread_rwlock_rdlock(&fs->locks[inode_stripe(i)].lock);
+}
+
+void inode_unlock(struct zsfs *fs, const struct zinode *i)
+{
+	pthread_rwlock_unlock(&fs->locks[inode_stripe(i)].lock);
+}
+
+void tx_rename_lock(struct tx *tx)
+{
+	assert(tx->nr_locks == 0 && !tx->rename_locked);
+	pthread_mutex_lock(&tx->fs->rename_lock);
+	tx->rename_locked = true;
+}
+
+void tx_count_lock(struct tx *tx, const struct zinode *i)
+{
+	unsigned stripe = inode_stripe(i) % NR_COUNT_STRIPES;
+
+	if (tx->count_all || tx->count_stripe == (int)stripe)
+		return;
+	assert(tx->count_stripe < 0);
+	pthread_mutex_lock(&tx->fs->count_locks[stripe]);
+	tx->count_stripe = (int)stripe;
+}
+
+void tx_count_lock_all(struct tx *tx)
+{
+	assert(tx->count_stripe < 0 && !tx->count_all);
+	for (unsigned i = 0; i < NR_COUNT_STRIPES; i++)
+		pthread_mutex_lock(&tx->fs->count_locks[i]);
+	tx->count_all = true;
+}
+
+void tx_reap_lock(struct tx *tx)
+{
+	if (tx->reap_locked)
+		return;
+	pthread_mutex_lock(&tx->fs->reap_lock);
+	tx->reap_locked = true;
+}
+
+void tx_snap_lock(struct tx *tx)
+{
+	pthread_mutex_lock(&tx->fs->snap_lock);
+	tx->snap_locked = true;
+}
+
+static void drop_locks(struct tx *tx)
+{
+	struct zsfs *fs = tx->fs;
+
+	if (tx->snap_locked)
+		pthread_mutex_unlock(&fs->snap_lock);
+	if (tx->reap_locked)
+		pthread_mutex_unlock(&fs->reap_lock);
+	if (tx->count_stripe >= 0)
+		pthread_mutex_unlock(&fs->count_locks[tx->count_stripe]);
+	for (unsigned i = NR_COUNT_STRIPES; tx->count_all && i-- > 0;)
+		pthread_mutex_unlock(&fs->count_locks[i]);
+	tx_unlock(tx);
+	if (tx->rename_locked)
+		pthread_mutex_unlock(&fs->rename_lock);
+	tx->snap_locked = tx->reap_locked = tx->rename_locked = false;
+	tx->count_all = false;
+	tx->count_stripe = -1;
+}
+
+/* ---- changes ---- */
+
+struct ztime tx_now(struct tx *tx)
+{
+	if (!tx->stamped)
+		tx->now = stamp_now(tx->fs->stamp_fd);
+	tx->stamped = true;
+	return tx->now;
+}
+
+void tx_save(struct tx *tx, const void *p)
+{
+	struct undo_log *u = &tx->slot->undo;
+
+	if (u->n >= u->max)
+		too_large(tx, "undo log");
+	undo_save(u, p);
+}
+
+void tx_set(struct tx *tx, uint64_t *w, uint64_t val)
+{
+	tx_save(tx, w);
+	/* As undo_set(). */
+	__atomic_store_n(w, val, __ATOMIC_RELAXED);
+}
+
+void tx_save_range(struct tx *tx, const void *p, size_t size)
+{
+	for (size_t off = 0; off < size; off += 8)
+		tx_save(tx, (const char *)p + off);
+}
+
+bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees)
+{
+	const struct zsfs_slot *s = tx->slot;
+
+	/* What the commit itself saves stays reserved. */
+	return s->undo.n + undo + ST_NR + TABLE_SETTLE_UNDO <= s->undo.max &&
+	       s->nr_free + frees <= TX_MAX_FREE;
+}
+
+uint64_t *tx_alloc_ref(struct tx *tx)
+{
+	struct zsfs_slot *s = tx->slot;
+
+	if (s->nr_alloc >= TX_MAX_ALLOC)
+		too_large(tx, "list of allocations");
+	s->alloc[s->nr_alloc] = REF_NONE;
+	undo_barrier();
+	s->nr_alloc++;
+	undo_barrier();
+	return &s->alloc[s->nr_alloc - 1];
+}
+
+int tx_slab_alloc(struct tx *tx, enum slab_cache cache, void **out)
+{
+	uint64_t *ref = tx_alloc_ref(tx);
+	int err = slab_alloc(tx->fs->arena, tx->th->at, cache, ref);
+
+	if (!err)
+		*out = slab_addr(*ref);
+	tx->no_pages |= err == -ENOSPC;
+	return err;
+}
+
+void tx_free(struct tx *tx, uint64_t ref)
+{
+	struct zsfs_slot *s = tx->slot;
+
+	assert(REF_KIND(ref) != REF_NONE);
+	if (s->nr_free >= TX_MAX_FREE)
+		too_large(tx, "list of frees");
+	s->free[s->nr_free] = ref;
+	undo_barrier();
+	s->nr_free++;
+	undo_barrier();
+}
+
+/* ---- limits ---- */
+
+static int reserve(int64_t *used, int64_t *reserved, int64_t n, uint64_t limit)
+{
+	int64_t now = __atomic_add_fetch(used, n, __ATOMIC_RELAXED);
+
+	if (limit && now > 0 && (uint64_t)now > limit) {
+		__atomic_sub_fetch(used, n, __ATOMIC_RELAXED);
+		return -ENOSPC;
+	}
+	*reserved += n;
+	return 0;
+}
+
+int tx_reserve_blocks(struct tx *tx, int64_t n)
+{
+	uint64_t limit =
+		__atomic_load_n(&tx->fs->super->size_limit, __ATOMIC_RELAXED);
+
+	return reserve(&tx->fs->used_blocks, &tx->reserved_blocks, n,
+		       limit >> ZSFS_BLOCK_SHIFT);
+}
+
+int tx_reserve_inodes(struct tx *tx, int64_t n)
+{
+	return reserve(
+		&tx->fs->used_inodes, &tx->reserved_inodes, n,
+		__atomic_load_n(&tx->fs->super->inode_limit, __ATOMIC_RELAXED));
+}
+
+/* ---- ends ---- */
+
+static void free_ref(struct zsfs *fs, struct zsfs_thread *th, uint64_t *ref)
+{
+	switch (REF_KIND(*ref)) {
+	case REF_SLAB:
+		slab_free(fs->arena, th->at, ref);
+		break;
+	case REF_RUN:
+		arena_run_free(fs->arena, th->at, ref);
+		break;
+	case REF_OBJ:
+		zs_free(fs->pool, th->at, ref);
+		break;
+	default:
+		break;
+	}
+}
+
+static void finish_frees(struct zsfs *fs, struct zsfs_thread *th)
+{
+	struct zsfs_slot *s = th->slot;
+
+	for (uint64_t i = 0; i < s->nr_free; i++)
+		free_ref(fs, th, &s->free[i]);
+}
+
+/* The answer stays on record when the transaction is at rest. */
+static void keep_answer(struct zsfs_slot *s)
+{
+	s->done = s->unique;
+	undo_barrier();
+}
+
+static void finish_slot(struct zsfs_slot *s)
+{
+	undo_barrier();
+	s->undo.n = 0;
+	s->nr_alloc = 0;
+	s->nr_free = 0;
+	undo_barrier();
+	s->state = TX_IDLE;
+	undo_barrier();
+	zs_crash_point();
+}
+
+static void roll_back(struct zsfs *fs, struct zsfs_thread *th)
+{
+	struct zsfs_slot *s = th->slot;
+
+	undo_rollback(&s->undo);
+	for (uint64_t i = 0; i < s->nr_alloc; i++)
+		free_ref(fs, th, &s->alloc[i]);
+}
+
+static void fold_stats(struct tx *tx)
+{
+	struct zsfs_slot *s = tx->slot;
+
+	for (unsigned i = 0; i < ST_NR; i++) {
+		if (!tx->stat[i])
+			continue;
+		tx_save(tx, &s->stat[i]);
+		__atomic_store_n(&s->stat[i], s->stat[i] + tx->stat[i],
+				 __ATOMIC_RELAXED);
+	}
+	__atomic_add_fetch(&tx->fs->used_blocks,
+			   tx->stat[ST_BLOCKS] - tx->reserved_blocks,
+			   __ATOMIC_RELAXED);
+	__atomic_add_fetch(&tx->fs->used_inodes,
+			   tx->stat[ST_INODES] - tx->reserved_inodes,
+			   __ATOMIC_RELAXED);
+}
+
+void tx_commit(struct tx *tx)
+{
+	struct zsfs_slot *s = tx->slot;
+
+	assert(s->state == TX_ACTIVE);
+	table_settle(tx);
+	fold_stats(tx);
+	undo_barrier();
+	zs_crash_point();
+	s->state = tx->replied ? TX_ANSWERED : TX_COMMITTED;
+	undo_barrier();
+	zs_crash_point();
+	drop_locks(tx);
+	if (tx->replied)
+		keep_answer(s);
+	finish_frees(tx->fs, tx->th);
+	if (s->nr_free)
+		idle_note(tx->fs);
+	finish_slot(s);
+}
+
+int tx_abort(struct tx *tx, int err)
+{
+	struct zsfs *fs = tx->fs;
+
+	assert(tx->slot->state == TX_ACTIVE);
+	roll_back(fs, tx->th);
+	__atomic_sub_fetch(&fs->used_blocks, tx->reserved_blocks,
+			   __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&fs->used_inodes, tx->reserved_inodes,
+			   __ATOMIC_RELAXED);
+	finish_slot(tx->slot);
+	drop_locks(tx);
+	return err;
+}
+
+void tx_recover(struct zsfs *fs, struct zsfs_thread *th)
+{
+	struct zsfs_slot *s = th->slot;
+
+	if (s->state == TX_ACTIVE)
+		roll_back(fs, th);
+	else if (s->state == TX_ANSWERED)
+		keep_answer(s);
+	if (s->state == TX_COMMITTED || s->state == TX_ANSWERED)
+		finish_frees(fs, th);
+	finish_slot(s);
+}
+
+void zsfs_stat_bump(struct zsfs_thread *th, enum zsfs_stat st)
+{
+	int64_t *cell = &th->slot->stat[st];
+
+	__atomic_store_n(cell, *cell + 1, __ATOMIC_RELAXED);
+}
+
+int64_t zsfs_stat_sum(const struct zsfs *fs, enum zsfs_stat st)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		sum += __atomic_load_n(&fs->threads[i].slot->stat[st],
+				       __ATOMIC_RELAXED);
+	return sum;
+}

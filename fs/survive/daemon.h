@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Daemon: going to the background, and protection of the process.
+ *
+ * The fork comes first, before anything is opened or any thread is started;
+ * the parent waits for the child's verdict, so that whoever started the program
+ * sees errors and knows, when it returns, that the mount works.
+ */
+#ifndef FS_DAEMON_H
+#define FS_DAEMON_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct daemon {
+	int verdict; /* write end of the pipe to the parent, -1 = foreground */
+};
+
+/*
+ * Fork. In the child returns 0 (or -errno without having forked); the parent
+ * does not return: it ends with status 0 once daemon_ready() was called in the
+ * child, else with 1.
+ */
+int daemon_fork(struct daemon *d);
+
+/*
+ * In the child, when it works: leave the terminal, let the parent go. Does
+ * nothing in the foreground. 0 or -errno.
+ */
+int daemon_ready(struct daemon *d);
+
+/* Go to the root directory, log to syslog, let go of the standard files. */
+int daemon_leave_terminal(void);
+
+/*
+ * The signals that tell a process of the daemon to do something: to end, and
+ * SIGUSR2. They are blocked everywhere and read by one thread of each process.
+ */
+void daemon_signals(sigset_t *set);
+void daemon_block_signals(void);
+
+/*
+ * Make the process a bad choice for the kernel to kill or to wait for: as far
+ * as it is permitted. Before any thread is started. Fills process_notes.
+ */
+void daemon_protect(void);
+
+#define HUGE_PAGE_SIZE (UINT64_C(2) << 20)
+
+/*
+ * Keep [@p, @p + @size) in memory, what is backed now and what will be: as much
+ * of it, from the start, as RLIMIT_MEMLOCK allows. @p at the start of a page.
+ * @huge: it is on huge pages, of which the last one is mapped to its end; a
+ * lock that ended within it would have it mapped in pieces.
+ */
+void daemon_lock_memory(void *p, size_t size, bool huge);
+
+/* Keep others of the same user from reading this process's memory. */
+void daemon_hide_memory(void);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The process that holds the mount and lets workers serve it (see keeper.h). */
+#include "keeper_i.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/proctitle.h"
+#include "daemon.h"
+
+/* What open files may delay the end after an unmount that was asked for. */
+#define END_MSECS 2500
+/* For workers to let go of the starter's terminal. */
+#define DETACH_MSECS 1000
+
+/* ---- endings ---- */
+
+void keeper_end(struct keeper *kp, int status)
+{
+	keep_set(&kp->k->over, 1);
+	kp->over = true;
+	kp->status = status;
+}
+
+static void begin_end(struct keeper *kp, int sig)
+{
+	if (kp->ending)
+		return;
+	zsfs_log(LOG_INFO, "signal %d (%s): unmounting", sig, strsignal(sig));
+	kp->ending = true;
+	keep_set(&kp->k->over, 1);
+	mount_detach(&kp->place);
+}
+
+/* ---- the loop ---- */
+
+/* The new program's worker takes the place of the standby. */
+static void begin_replacement(struct keeper *kp,
+			      const struct signalfd_siginfo *info)
+{
+	if (!kp->settled || kp->ending || replace_under_way(&kp->replace))
+		return;
+	keeper_look_who_is_active(kp);
+	keeper_stop_child(&kp->standby);
+	keeper_look_who_is_active(kp);
+	replace_begin(&kp->replace, info);
+}
+
+static void read_signals(struct keeper *kp)
+{
+	struct signalfd_siginfo info;
+
+	while (read(kp->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGUSR2)
+			begin_replacement(kp, &info);
+		else if (info.ssi_signo != SIGCHLD)
+			begin_end(kp, (int)info.ssi_signo);
+	}
+}
+
+static void wait_for_news(struct keeper *kp, int msecs)
+{
+	/* Whoever serves notices itself that the mount is gone. */
+	bool look = !kp->active && !kp->lost_since && !keep_get(&kp->k->over);
+	struct pollfd fds[4] = {
+		{kp->signals, POLLIN, 0},
+		{kp->k->wake_fd, POLLIN, 0},
+		{look ? kp->k->fuse_fd : -1, 0, 0},
+		{kp->witness, POLLIN, 0},
+	};
+	uint64_t n;
+
+	if (poll(fds, 4, msecs) > 0 && fds[1].revents)
+		n = (uint64_t)read(kp->k->wake_fd, &n, sizeof(n));
+	if (fds[2].revents & POLLERR)
+		keep_set(&kp->k->lost, kp->k->connection);
+	read_signals(kp);
+	keeper_namespace_step(kp, fds[3].revents);
+}
+
+static int timeout_of(const struct keeper *kp)
+{
+	uint64_t now = clock_ms();
+
+	if (kp->ending)
+		return END_MSECS;
+	if (kp->lost_since)
+		return keeper_reconnect_msecs(kp);
+	if (replace_under_way(&kp->replace) || !kp->taught)
+		return 10;
+	if (keep_get(&kp->k->detached) < kp->attached && !kp->settled)
+		return 10;
+	if (!keeper_lacks_standby(kp))
+		return -1;
+	return now < kp->pause_until ? (int)(kp->pause_until - now) : 0;
+}
+
+/*
+ * Unmounted while nobody was the active one: a standby that found the mount
+ * gone has said so and left.
+ */
+static void end_without_workers(struct keeper *kp)
+{
+	if (keep_get(&kp->k->over) && !kp->over && !kp->active &&
+	    !kp->standby && !kp->replace.pid)
+		keeper_end(kp, 0);
+}
+
+/* One round; returns when something happened, or time is up. */
+static void look_around(struct keeper *kp)
+{
+	wait_for_news(kp, timeout_of(kp));
+	keeper_look_who_is_active(kp);
+	keeper_reap_children(kp);
+	keeper_reconnect_step(kp);
+	if (!kp->ending && !kp->over && replace_step(&kp->replace, kp->active))
+		keeper_no_failures(kp);
+	end_without_workers(kp);
+	keeper_need_standby(kp);
+}
+
+/* Unmounted on demand: files that are open keep the worker for a while. */
+static void wait_for_end(struct keeper *kp)
+{
+	uint64_t until = clock_ms() + END_MSECS;
+
+	while (!kp->over) {
+		uint64_t now = clock_ms();
+
+		if (now >= until) {
+			zsfs_log(LOG_NOTICE,
+				 "files are still open on %s: they end now",
+				 kp->place.mountpoint);
+			keeper_end(kp, 0);
+			return;
+		}
+		wait_for_news(kp, (int)(until - now));
+		keeper_look_who_is_active(kp);
+		keeper_reap_children(kp);
+		end_without_workers(kp);
+	}
+}
+
+static int keep_going(struct keeper *kp)
+{
+	kp->settled = true;
+	if (!kp->over && !kp->ending)
+		keeper_watch_namespace(kp);
+	keeper_need_standby(kp);
+	while (!kp->over && !kp->ending)
+		look_around(kp);
+	if (!kp->over)
+		wait_for_end(kp);
+	keeper_stop_child(&kp->standby);
+	keeper_stop_child(&kp->replace.pid);
+	keeper_stop_child(&kp->active);
+	keeper_stop_child(&kp->leaving);
+	reconnect_end(&kp->reconnect);
+	close(kp->k->fuse_fd);
+	/* It may wait for an answer, which only the end of the connection ends.
+	 */
+	keeper_stop_child(&kp->teacher);
+	/* What worked and ended badly stays, so that nobody writes below it. */
+	if (kp->status == 0 || !kp->worked)
+		mount_detach_dead(&kp->place);
+	if (kp->taught && kp->status == 0)
+		zsfs_log(LOG_INFO, "unmounted from %s", kp->place.mountpoint);
+	return kp->status;
+}
+
+/* ---- beginning ---- */
+
+static void init_keeper(struct keeper *kp, struct keep *k)
+{
+	sigset_t set;
+
+	prctl(PR_SET_NAME, "zsfs");
+	proctitle_set("keeper", k->mountpoint);
+	*kp = (struct keeper){
+		.k = k,
+		.place.mountpoint = k->mountpoint,
+		.reconnect.mount = -1,
+		.witness = -1,
+	};
+	memcpy(kp->place.dev, k->dev, sizeof(kp->place.dev));
+	replace_init(&kp->replace, k);
+	daemon_signals(&set);
+	sigaddset(&set, SIGCHLD);
+	kp->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (kp->signals < 0) {
+		zsfs_log(LOG_ERR, "signals cannot be received: %s",
+			 strerror(errno));
+		keeper_end(kp, 1);
+	}
+	kp->oom_takeovers = keep_get(&k->oom_takeovers);
+	keep_set(&k->keeper_pid, (uint32_t)getpid());
+}
+
+static void until_ready(struct keeper *kp)
+{
+	while (!kp->over && !kp->ending && !keep_get(&kp->k->ready)) {
+		wait_for_news(kp, -1);
+		keeper_reap_children(kp);
+	}
+}
+
+static void until_taught(struct keeper *kp)
+{
+	keeper_start_teacher(kp);
+	while (!kp->over && !kp->ending && !kp->taught)
+		look_around(kp);
+}
+
+/* The first workers have the starter's files, too. */
+static void until_detached(struct keeper *kp)
+{
+	uint64_t until = clock_ms() + DETACH_MSECS;
+
+	keep_set(&kp->k->detach, 1);
+	while (!kp->over && !kp->ending && clock_ms() < until &&
+	       keep_get(&kp->k->detached) < kp->attached)
+		look_around(kp);
+}
+
+static void say_what_survives(const struct keep *k)
+{
+	if (k->can_resend)
+		return;
+	zsfs_log(LOG_NOTICE,
+		 "this kernel cannot send requests again (that came with 6.9): "
+		 "the content will not survive the death of the daemon");
+}
+
+int keeper_run(struct keep *k, struct daemon *d)
+{
+	struct keeper kp;
+	int err;
+
+	init_keeper(&kp, k);
+	if (!kp.over)
+		kp.active = keeper_start_worker(&kp, true);
+	if (!kp.active)
+		keeper_end(&kp, 1);
+	until_ready(&kp);
+	if (!kp.over && !kp.ending) {
+		k->read_ahead_kb = mount_raise_read_ahead(&kp.place);
+		say_what_survives(k);
+		keeper_need_standby(&kp);
+		until_taught(&kp);
+		until_detached(&kp);
+	}
+	err = kp.over || kp.ending ? 0 : daemon_ready(d);
+	if (err) {
+		zsfs_log(LOG_ERR, "going to the background failed: %s",
+			 strerror(-err));
+		keeper_end(&kp, 1);
+	}
+	if (!kp.over && !kp.ending) {
+		zsfs_log(LOG_INFO, "mounted on %s", k->mountpoint);
+		kp.worked = true;
+	}
+	return keep_going(&kp);
+}
+
+int keeper_resume(struct keep *k)
+{
+	siginfo_t info;
+	struct keeper kp;
+
+	fcntl(k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
+	init_keeper(&kp, k);
+	kp.active = (pid_t)keep_get(&k->active_pid);
+	if (waitid(P_PID, (id_t)kp.active, &info, WEXITED | WNOHANG | WNOWAIT))
+		kp.active = 0; /* its death has been seen already */
+	kp.taught = kp.worked = true;
+	kp.ending = keep_get(&k->over);
+	keep_set(&k->replace, REPLACE_DONE);
+	zsfs_log(LOG_NOTICE, "%s is now served by version " ZSFS_VERSION,
+		 k->mountpoint);
+	return keep_going(&kp);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Keeper: the process that holds the mount and lets workers serve it.
+ *
+ * It holds the connection and the arena's file, starts the first worker and
+ * always one standby, and waits. A worker that dies is followed by the standby
+ * without the keeper's doing; the keeper starts the next standby, counts, and
+ * gives up when KEEPER_GIVE_UP workers in a row died without achieving
+ * anything. While no process can be started at all it waits. It maps no data
+ * and allocates nothing once the mount works.
+ *
+ * Signals: SIGTERM, SIGINT and SIGHUP unmount; SIGUSR2 replaces the program of
+ * the workers and then of the keeper itself (replace.h).
+ */
+#ifndef FS_KEEPER_H
+#define FS_KEEPER_H
+
+#include <stdbool.h>
+
+struct daemon;
+struct keep;
+
+/*
+ * Deaths in a row without progress (keep.progress) after which it gives up: of
+ * the active worker, unless somebody killed it, and with nobody serving of
+ * those that were to take over.
+ */
+#define KEEPER_GIVE_UP 100u
+
+/*
+ * Start the first worker on a new mount, tell @d when the mount works, and keep
+ * it to its end. Returns the exit code of the process. The keep page is filled
+ * in but for what workers write; signals are blocked (daemon_block_signals()).
+ */
+int keeper_run(struct keep *k, struct daemon *d);
+
+/* The same in a program that replaces another one's keeper, workers and all. */
+int keeper_resume(struct keep *k);
+
+#endif

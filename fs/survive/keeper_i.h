@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The keeper's state, and its children (keeper_child.c): what their deaths
+ * mean, and when the next are started. keeper.c has the rest: signals, the
+ * loop, the beginning and the end.
+ */
+#ifndef FS_KEEPER_I_H
+#define FS_KEEPER_I_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "keeper.h"
+#include "mount.h"
+#include "reconnect.h"
+#include "replace.h"
+#include "state/shared_page.h"
+
+struct keeper {
+	struct keep *k;
+	struct mount_place place;
+	int signals;		/* signalfd */
+	pid_t active;		/* 0 = it has died */
+	pid_t standby;		/* 0 = none */
+	pid_t leaving;		/* was active on a lost connection, 0 = none */
+	pid_t teacher;		/* 0 = not running */
+	bool taught;		/* the mount was seen to work */
+	bool settled;		/* started, and gone to the background */
+	bool worked;		/* whoever started it was told that it works */
+	unsigned failures;	/* deaths that count (keeper.h), in a row */
+	uint32_t oom_takeovers; /* when a worker last died */
+	unsigned standby_failures; /* in a row */
+	uint64_t standby_since;	   /* clock_ms() */
+	uint64_t pause_until; /* no standby is started before, clock_ms() */
+	unsigned attached;    /* workers started with the terminal */
+	bool ending;	      /* the end was asked for */
+	bool over;	      /* leave the loop */
+	int status;	      /* exit code then */
+	struct replace replace;
+	/* Others in the mount namespace (keeper_namespace.c). */
+	int witness; /* pidfd, below 0 = we stay, or have left */
+	bool moving; /* we have left, and the worker has not */
+	pid_t moved; /* the worker that was sent off, 0 = none */
+	/* A new connection (keeper_reconnect.c). */
+	struct reconnect reconnect;
+	uint64_t lost_since; /* clock_ms(), 0 = the connection stands */
+	uint64_t retry_at;   /* clock_ms() */
+	unsigned attempts;   /* that came to nothing */
+	bool attempting;     /* a worker was started on a new one */
+	bool fresh;	     /* nobody was started on the new one yet */
+	bool complained;
+};
+
+/* Log it, leave the loop, and leave the dead mount where it is. */
+void keeper_give_up(struct keeper *kp, const char *why);
+/* Leave the loop with exit code @status; nobody takes over any more. */
+void keeper_end(struct keeper *kp, int status);
+
+/* The process id, or 0 when none can be started, which is logged. */
+pid_t keeper_start_worker(struct keeper *kp, bool first);
+/*
+ * Start what teaches the kernel (mount.h) and lets parts follow (reconnect.h).
+ */
+void keeper_start_teacher(struct keeper *kp);
+/* Kill a child, wait for its end, and set *@pid to 0. */
+void keeper_stop_child(pid_t *pid);
+
+/* A successor may have become the active worker since. */
+void keeper_look_who_is_active(struct keeper *kp);
+/* Deal with all children that have died. */
+void keeper_reap_children(struct keeper *kp);
+/* Start a standby if there is none, and any use for it. */
+void keeper_need_standby(struct keeper *kp);
+bool keeper_lacks_standby(const struct keeper *kp);
+/* Standbys work again: no pauses before the next. */
+void keeper_no_failures(struct keeper *kp);
+
+/* From now on, leave the mount namespace when nobody else is in it. */
+void keeper_watch_namespace(struct keeper *kp);
+/* Take the next step of that, if there is one. */
+void keeper_namespace_step(struct keeper *kp, bool witness_ended);
+
+/*
+ * If the connection was lost: end when it was an unmount, else take the next
+ * step to a new one.
+ */
+void keeper_reconnect_step(struct keeper *kp);
+/* Milliseconds until there is a step to take, -1 = news will tell. */
+int keeper_reconnect_msecs(const struct keeper *kp);
+
+#endif

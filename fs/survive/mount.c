@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making the mount and taking it away (see mount.h). */
+#define FUSE_USE_VERSION 35
+#include "mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mount_table.h"
+
+#define READ_AHEAD_KB 1024
+
+/* ---- making ---- */
+
+/*
+ * libfuse mounts, with fusermount3 where that is needed. Of its session only
+ * the connection is wanted; it is kept, since its end would close that and
+ * still leave memory of the mount behind.
+ */
+int mount_make(const char *mountpoint, const char *opts)
+{
+	static const struct fuse_lowlevel_ops none;
+	/* volatile: nobody looks at it but those who look for leaks. */
+	static struct fuse_session *volatile kept;
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *se = NULL;
+	int err = 0;
+
+	if (fuse_opt_add_arg(&args, "zsfs") ||
+	    (opts[0] &&
+	     (fuse_opt_add_arg(&args, "-o") || fuse_opt_add_arg(&args, opts))))
+		err = -ENOMEM;
+	if (!err)
+		se = fuse_session_new(&args, &none, sizeof(none), NULL);
+	fuse_opt_free_args(&args);
+	if (err || !se)
+		return err ? err : -EINVAL;
+	errno = 0;
+	if (!fuse_session_mount(se, mountpoint)) {
+		kept = se;
+		return fuse_session_fd(kept);
+	}
+	err = errno ? -errno : -EIO;
+	fuse_session_destroy(se);
+	return err;
+}
+
+int mount_set_flags(const char *mountpoint, unsigned long flags)
+{
+	struct mount_attr attr = {0};
+
+	if (flags & MS_NODIRATIME)
+		attr.attr_set |= MOUNT_ATTR_NODIRATIME;
+	if (flags & MS_NOSYMFOLLOW)
+		attr.attr_set |= MOUNT_ATTR_NOSYMFOLLOW;
+	if (flags & MS_STRICTATIME) {
+		attr.attr_clr |= MOUNT_ATTR__ATIME;
+		attr.attr_set |= MOUNT_ATTR_STRICTATIME;
+	}
+	if (!attr.attr_set)
+		return 0;
+	return mount_setattr(AT_FDCWD, mountpoint, 0, &attr, sizeof(attr))
+		       ? -errno
+		       : 0;
+}
+
+/* ---- finding ---- */
+
+/* Copy "major:minor" of the newest mount at @path. */
+static bool find_device(const char *path, char *dev, size_t size)
+{
+	const struct mount_entry *e = NULL;
+	struct mount_table t;
+
+	if (!mount_table_read(&t, NULL))
+		e = mount_table_top(&t, path);
+	if (e)
+		snprintf(dev, size, "%s", e->dev);
+	mount_table_free(&t);
+	return e;
+}
+
+void mount_find(struct mount_place *p)
+{
+	if (!find_device(p->mountpoint, p->dev, sizeof(p->dev)))
+		p->dev[0] = '\0';
+}
+
+/* Is our mount the one that its path leads to? */
+static bool is_on_top(const struct mount_place *p, bool *other)
+{
+	char dev[MOUNT_DEV_SIZE];
+	bool found = find_device(p->mountpoint, dev, sizeof(dev));
+
+	*other = p->dev[0] && found && strcmp(dev, p->dev);
+	return p->dev[0] && found && !*other;
+}
+
+/* ---- telling the kernel ---- */
+
+/* The default of 128 KiB makes cold reads slow; to change it needs root. */
+unsigned mount_raise_read_ahead(const struct mount_place *p)
+{
+	char path[96], value[16];
+	int fd, len;
+	bool ok;
+
+	snprintf(path, sizeof(path), "/sys/class/bdi/%s/read_ahead_kb", p->dev);
+	fd = p->dev[0] ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return 0;
+	len = snprintf(value, sizeof(value), "%d", READ_AHEAD_KB);
+	ok = write(fd, value, (size_t)len) == len;
+	close(fd);
+	return ok ? READ_AHEAD_KB : 0;
+}
+
+/*
+ * The kernel learns that OPEN, OPENDIR and FLUSH are not answered from the
+ * first of each; until then every file that is created costs a RELEASE. So
+ * have one of each right away.
+ */
+void mount_teach_kernel(const struct mount_place *p)
+{
+	char path[PATH_MAX];
+	int dir = open(p->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (dir >= 0)
+		close(dir);
+	snprintf(path, sizeof(path), "%s/.zsstats/mm_stat", p->mountpoint);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* ---- taking away ---- */
+
+static void spawn_fusermount(const char *mountpoint)
+{
+	char *const argv[] = {(char *)"fusermount3",
+			      (char *)"-u",
+			      (char *)"-q",
+			      (char *)"-z",
+			      (char *)"--",
+			      (char *)(uintptr_t)mountpoint,
+			      NULL};
+	pid_t pid;
+
+	if (!posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ))
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+}
+
+void mount_detach(const struct mount_place *p)
+{
+	bool other;
+
+	if (p->gone)
+		return;
+	/* A path names the mount on top, which may be somebody else's. */
+	if (!is_on_top(p, &other) && other) {
+		zsfs_log(LOG_NOTICE,
+			 "not unmounted: %s has another mount on top",
+			 p->mountpoint);
+		return;
+	}
+	if (umount2(p->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) &&
+	    errno == EPERM)
+		spawn_fusermount(p->mountpoint);
+}
+
+bool mount_is_visible(const struct mount_place *p)
+{
+	bool other;
+
+	return is_on_top(p, &other);
+}
+
+void mount_detach_dead(const struct mount_place *p)
+{
+	if (mount_is_visible(p))
+		mount_detach(p);
+}

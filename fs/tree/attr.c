@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Attributes of inodes: reading and setting them, and changing the size. */
+#include <errno.h>
+#include <string.h>
+
+#include "content/file.h"
+#include "reap.h"
+#include "state/zsfs_i.h"
+
+int zsfs_getattr(struct tx *tx, uint64_t nodeid, struct zinode **out)
+{
+	struct zinode *i = inode_resolve(tx->fs, nodeid);
+
+	if (!i)
+		return -ESTALE;
+	tx_lock(tx, &(struct lock_want){i, LOCK_SHARED}, 1);
+	*out = i;
+	return 0;
+}
+
+int zsfs_readlink(struct tx *tx, uint64_t nodeid, const char **target,
+		  size_t *len)
+{
+	struct zinode *i;
+	int err = zsfs_getattr(tx, nodeid, &i);
+
+	if (err)
+		return err;
+	if (!S_ISLNK(i->mode))
+		return -EINVAL;
+	*target = slab_addr(i->link.target);
+	*len = i->size;
+	inode_touch_atime(tx, i);
+	return 0;
+}
+
+/* The bytes behind the end of a file must read as zeros when it grows again. */
+static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
+{
+	uint64_t block = size >> ZSFS_BLOCK_SHIFT;
+	unsigned at = (unsigned)(size % ZSFS_BLOCK_SIZE);
+	enum arena_claim was;
+	int err;
+
+	if (at == 0 || !table_get(&i->file.blocks, block))
+		return 0;
+	was = zsfs_claim(tx->th, ARENA_RESERVE);
+	err = file_patch_block(tx, i, block, at, NULL, ZSFS_BLOCK_SIZE - at);
+	zsfs_unclaim(tx->th, was);
+	return err;
+}
+
+static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
+{
+	uint64_t first = (size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+	int err = 0;
+
+	if (S_ISDIR(i->mode))
+		return -EISDIR;
+	if (!S_ISREG(i->mode))
+		return -EINVAL;
+	if (size > INT64_MAX)
+		return -EFBIG;
+	if (size < i->size)
+		err = zero_tail(tx, i, size);
+	/* An allocation that did not end may have left blocks behind it. */
+	if (!err && size <= i->size)
+		err = reap_cut(tx, i, first);
+	if (err)
+		return err;
+	i->size = size;
+	i->mtime = tx_now(tx);
+	return 0;
+}
+
+static struct ztime from_timespec(const struct timespec *ts)
+{
+	return (struct ztime){.sec = ts->tv_sec, .nsec = (uint32_t)ts->tv_nsec};
+}
+
+static void set_times(struct tx *tx, struct zinode *i, const struct stat *st,
+		      unsigned set)
+{
+	if (set & SET_ATIME_NOW)
+		i->atime = tx_now(tx);
+	else if (set & SET_ATIME)
+		i->atime = from_timespec(&st->st_atim);
+	if (set & SET_MTIME_NOW)
+		i->mtime = tx_now(tx);
+	else if (set & SET_MTIME)
+		i->mtime = from_timespec(&st->st_mtim);
+}
+
+static void set_owner(struct zinode *i, const struct stat *st, unsigned set)
+{
+	if (set & SET_UID)
+		i->uid = st->st_uid;
+	if (set & SET_GID)
+		i->gid = st->st_gid;
+	if ((set & (SET_UID | SET_GID)) && !S_ISDIR(i->mode))
+		inode_kill_priv(i);
+}
+
+int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
+		 unsigned set, struct zinode **out)
+{
+	struct zinode *i = inode_resolve(tx->fs, nodeid);
+	int err;
+
+	if (!i)
+		return -ESTALE;
+	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
+	inode_save(tx, i);
+	if (set & SET_SIZE) {
+		err = set_size(tx, i, (uint64_t)st->st_size);
+		if (err)
+			return err;
+	}
+	set_owner(i, st, set);
+	if (set & SET_MODE)
+		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
+	if ((set & SET_KILL_PRIV) && !S_ISDIR(i->mode))
+		inode_kill_priv(i);
+	set_times(tx, i, st, set);
+	i->ctime = tx_now(tx);
+	*out = i;
+	return 0;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ends of inodes, and freeing large files in steps (see reap.h). */
+#include "reap.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "content/block.h"
+#include "serve/background.h"
+#include "state/zsfs_i.h"
+
+/* Blocks freed by one transaction. */
+#define STEP_BLOCKS 128u
+/* Steps that a request makes with what it queued itself. */
+#define HELP_STEPS 8u
+/* Undo entries and frees that freeing one block may take with its nodes. */
+#define BLOCK_UNDO  20u
+#define BLOCK_FREES 14u
+
+/*
+ * Free up to @max blocks from the end of the table down to @first. True when
+ * none is left there.
+ */
+static bool free_tail(struct tx *tx, struct ztable *t, uint64_t first,
+		      unsigned max)
+{
+	uint64_t idx, slot;
+
+	while (table_last(t, &idx, &slot) && idx >= first) {
+		if (max-- == 0 || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
+			return false;
+		table_clear(tx, t, idx);
+		block_release(tx, slot);
+	}
+	return true;
+}
+
+static struct zinode *inode_of(uint64_t addr)
+{
+	return (struct zinode *)(uintptr_t)addr;
+}
+
+static void put_on_list(struct tx *tx, struct zinode *i)
+{
+	struct zsfs_super *s = tx->fs->super;
+
+	tx_reap_lock(tx);
+	tx_set(tx, &i->reap_next, s->reap_head);
+	tx_set(tx, &s->reap_head, (uint64_t)(uintptr_t)i);
+}
+
+static uint64_t stored_in(const struct zinode *i)
+{
+	return S_ISREG(i->mode) ? i->file.stored : 0;
+}
+
+/* To be freed in steps: by this thread first, if it is at nothing else. */
+static void queue(struct tx *tx, struct zinode *i)
+{
+	tx_stat(tx, ST_REAPING, 1);
+	tx_stat(tx, ST_REAP_BYTES, (int64_t)stored_in(i));
+	if (tx->slot->reap)
+		put_on_list(tx, i);
+	else
+		tx_set(tx, &tx->slot->reap, (uint64_t)(uintptr_t)i);
+}
+
+/* Tables of at most one leaf are freed on the spot. */
+static bool is_small(const struct zinode *i)
+{
+	return !S_ISREG(i->mode) || i->file.blocks.level <= 1;
+}
+
+/* End @i, which nothing names any more; its counter lock is held. */
+static void reap_inode(struct tx *tx, struct zinode *i)
+{
+	assert(i->nlink == 0 && i->nlookup == 0);
+	tx_stat(tx, ST_INODES, -1);
+	tx_stat(tx, ST_BLOCKS, -(int64_t)i->blocks);
+	if (!is_small(i) || !tx_has_room(tx, 160, 80)) {
+		queue(tx, i);
+		return;
+	}
+	if (S_ISREG(i->mode)) {
+		bool all = free_tail(tx, &i->file.blocks, 0, TABLE_WIDTH);
+
+		assert(all);
+		(void)all;
+	} else if (S_ISLNK(i->mode)) {
+		tx_free(tx, i->link.target);
+	}
+	tx_free(tx, slab_ref(i));
+}
+
+void reap_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
+{
+	/* A FORGET must not see the last link go before this is decided. */
+	if (nlink == 0)
+		tx_count_lock(tx, i);
+	inode_set_nlink(tx, i, nlink);
+	if (nlink == 0 && i->nlookup == 0)
+		reap_inode(tx, i);
+}
+
+/* ---- cutting ---- */
+
+/* What @n of the blocks of @i take, which are cut off, goes over to @ghost. */
+static void divide_stored(struct tx *tx, struct zinode *i, struct zinode *ghost,
+			  uint64_t n)
+{
+	uint64_t all = i->file.stored;
+	bool exact = n == i->blocks;
+
+	ghost->file.stored =
+		exact ? all
+		      : (uint64_t)((unsigned __int128)all * n / i->blocks);
+	ghost->file.stored_about = exact ? i->file.stored_about : 1;
+	tx_set(tx, &i->file.stored, all - ghost->file.stored);
+	tx_set(tx, &i->file.stored_about, !exact);
+}
+
+static int new_ghost(struct tx *tx, struct zinode **out)
+{
+	struct zinode *ghost;
+	void *p;
+	int err = tx_slab_alloc(tx, SLAB_INODE, &p);
+
+	if (err)
+		return err;
+	ghost = p;
+	memset(&ghost->nlookup, 0, sizeof(*ghost) - sizeof(ghost->magic));
+	ghost->mode = S_IFREG;
+	*out = ghost;
+	return 0;
+}
+
+/* Give the @n blocks from @first on to a nameless inode that is freed. */
+static int detach(struct tx *tx, struct zinode *i, uint64_t first, uint64_t n)
+{
+	struct zinode *ghost;
+	int err = new_ghost(tx, &ghost);
+
+	if (err)
+		return err;
+	if (first == 0) {
+		ghost->file.blocks = i->file.blocks;
+		tx_set(tx, &i->file.blocks.root, 0);
+		tx_save(tx, &i->file.blocks.level);
+		i->file.blocks.level = 0;
+		i->file.blocks.order = 0;
+	} else {
+		err = table_split(tx, &i->file.blocks, first,
+				  &ghost->file.blocks);
+		if (err)
+			return err;
+	}
+	divide_stored(tx, i, ghost, n);
+	inode_complete(tx, ghost);
+	queue(tx, ghost);
+	return 0;
+}
+
+/* May @n blocks be freed by this transaction? */
+static bool can_cut_here(const struct tx *tx, const struct ztable *t,
+			 uint64_t n)
+{
+	/* Where blocks lie far apart each may take a node of each level along.
+	 */
+	unsigned nodes = t->level + 1;
+
+	return n <= STEP_BLOCKS &&
+	       tx_has_room(tx,
+			   (unsigned)n * (nodes + 1 + TABLE_SETTLE_UNDO) + 64,
+			   (unsigned)n * nodes + 32);
+}
+
+int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
+{
+	enum arena_claim was;
+	uint64_t n;
+	int err = 0;
+
+	table_settle(tx);
+	n = table_count(&i->file.blocks, first);
+	if (can_cut_here(tx, &i->file.blocks, n)) {
+		bool all =
+			free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
+
+		assert(all);
+		(void)all;
+		inode_note_stored(tx, i);
+	} else {
+		inode_note_stored(tx, i);
+		/* Deleting works when the arena is full, too. */
+		was = zsfs_claim(tx->th, ARENA_RESERVE);
+		err = detach(tx, i, first, n);
+		zsfs_unclaim(tx->th, was);
+	}
+	if (!err) {
+		tx_stat(tx, ST_BLOCKS, -(int64_t)n);
+		i->blocks -= n; /* saved by the caller */
+	}
+	return err;
+}
+
+/* ---- freeing in steps ---- */
+
+/* Take an inode off the list; false when it is empty. */
+static bool take(struct zsfs_thread *th)
+{
+	struct zsfs_super *s = th->fs->super;
+	struct zinode *i;
+	struct tx *tx;
+
+	if (!__atomic_load_n(&s->reap_head, __ATOMIC_RELAXED))
+		return false;
+	tx = tx_begin(th);
+	tx_reap_lock(tx);
+	i = inode_of(s->reap_head);
+	if (!i) {
+		tx_abort(tx, 0);
+		return false;
+	}
+	tx_set(tx, &s->reap_head, i->reap_next);
+	tx_set(tx, &th->slot->reap, (uint64_t)(uintptr_t)i);
+	tx_commit(tx);
+	return true;
+}
+
+void reap_hand_over(struct zsfs_thread *th)
+{
+	struct tx *tx;
+
+	if (!th->slot->reap)
+		return;
+	tx = tx_begin(th);
+	put_on_list(tx, inode_of(th->slot->reap));
+	tx_set(tx, &th->slot->reap, 0);
+	tx_commit(tx);
+}
+
+/* Count what @tx has freed of @i, and with the last block what is left. */
+static void count_reaped(struct tx *tx, struct zinode *i, bool done)
+{
+	uint64_t before = stored_in(i);
+
+	if (!S_ISREG(i->mode))
+		return;
+	inode_note_stored(tx, i);
+	if (done)
+		tx_set(tx, &i->file.stored, 0);
+	tx_stat(tx, ST_REAP_BYTES, (int64_t)(i->file.stored - before));
+}
+
+bool reap_step(struct zsfs_thread *th)
+{
+	struct zinode *i;
+	struct tx *tx;
+	bool done = true;
+
+	if (!th->slot->reap && !take(th))
+		return false;
+	/* Nobody else knows this inode: it needs no lock. */
+	i = inode_of(th->slot->reap);
+	tx = tx_begin(th);
+	if (S_ISREG(i->mode))
+		done = free_tail(tx, &i->file.blocks, 0, STEP_BLOCKS);
+	else if (S_ISLNK(i->mode))
+		tx_free(tx, i->link.target);
+	count_reaped(tx, i, done);
+	if (done) {
+		tx_stat(tx, ST_REAPING, -1);
+		tx_set(tx, &th->slot->reap, 0);
+		tx_free(tx, slab_ref(i));
+	}
+	tx_commit(tx);
+	return true;
+}
+
+void reap_help(struct zsfs_thread *th)
+{
+	if (!th->slot->reap)
+		return;
+	for (unsigned n = 0; n < HELP_STEPS && th->slot->reap; n++)
+		reap_step(th);
+	reap_hand_over(th);
+	if (__atomic_load_n(&th->fs->super->reap_head, __ATOMIC_RELAXED))
+		background_wake(th->fs);
+}
+
+void reap_all(struct zsfs_thread *th)
+{
+	while (reap_step(th))
+		;
+}
+
+/* ---- FORGET ---- */
+
+void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
+		 uint64_t *consumed)
+{
+	struct zinode *i = inode_resolve(th->fs, nodeid);
+	struct tx *tx = tx_begin(th);
+
+	if (consumed)
+		tx_set(tx, consumed, 0);
+	if (i && nodeid != ROOT_NODEID) {
+		tx_lock(tx, &(struct lock_want){i, LOCK_SHARED}, 1);
+		tx_count_lock(tx, i);
+		if (n > i->nlookup)
+			n = i->nlookup;
+		inode_add_nlookup(tx, i, -(int64_t)n);
+		if (i->nlookup == 0 && i->nlink == 0)
+			reap_inode(tx, i);
+	}
+	tx_commit(tx);
+}

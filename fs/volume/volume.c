@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making a file system in an arena, and taking one up again. */
+#include "state/layout.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/textbuf.h"
+#include "content/crew.h"
+#include "serve/request.h"
+#include "state/shared_page.h"
+#include "state/zsfs_i.h"
+#include "survive/daemon.h"
+#include "tree/reap.h"
+
+#define STAGE_SIZE ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
+_Static_assert(STAGE_SIZE == READ_BUF_HEAD + ZSFS_MAX_WRITE,
+	       "what is staged and what is read have the same room");
+
+/* Kept back from mem_limit for overwrites and deletions, at most... */
+#define MAX_RESERVE (UINT64_C(4) << 20)
+/* ...and at least: memory comes in segments, so less could never be used. */
+#define MIN_RESERVE (ARENA_SEG_SIZE + (UINT64_C(1) << 20))
+/* Kept for late writes of shared mappings: a part of mem_limit, at most that.
+ */
+#define LATE_PART 16u
+#define MAX_LATE  (UINT64_C(16) << 20)
+
+_Static_assert(MAX_RESERVE + (UINT64_C(2) << 20) <= KEEP_SPARE,
+	       "the spare is for the reserve and for the next worker");
+
+static size_t page_up(size_t n)
+{
+	return (n + ARENA_PAGE_SIZE - 1) & ~(size_t)(ARENA_PAGE_SIZE - 1);
+}
+
+static size_t pool_offset(void)
+{
+	return page_up(sizeof(struct zsfs_super));
+}
+
+static size_t slots_offset(void)
+{
+	return pool_offset() + page_up(zs_pool_root_size());
+}
+
+/* @n slots with request buffers and one without, the background thread's. */
+static size_t snap_offset(unsigned n)
+{
+	return page_up(slots_offset() + n * sizeof(struct zsfs_slot) +
+		       offsetof(struct zsfs_slot, reply));
+}
+
+static size_t root_size(unsigned n)
+{
+	return snap_offset(n) + ZSFS_SNAP_PAGES * (size_t)ARENA_PAGE_SIZE;
+}
+
+uint64_t zsfs_min_mem_limit(unsigned nr_threads)
+{
+	/* Root area, windows, and room for a few segments. */
+	uint64_t min = root_size(nr_threads) + MIN_RESERVE + 4 * ARENA_SEG_SIZE;
+
+	return (min + ARENA_SEG_SIZE - 1) & ~(uint64_t)(ARENA_SEG_SIZE - 1);
+}
+
+uint64_t zsfs_min_arena_size(unsigned nr_threads, unsigned nr_helpers)
+{
+	return arena_min_size(nr_threads + 1 + nr_helpers,
+			      root_size(nr_threads));
+}
+
+static void *root_at(const struct zsfs *fs, size_t off)
+{
+	return (char *)arena_root(fs->arena) + off;
+}
+
+/* ---- the private half ---- */
+
+uint64_t zsfs_buffers_size(unsigned nr_threads)
+{
+	return nr_threads * STAGE_SIZE;
+}
+
+static uint8_t *private_buffers(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	daemon_lock_memory(p, size, false);
+	return p;
+}
+
+/*
+ * Memory that is present before it is used: a page fault while the kernel
+ * copies a request or a reply could fail it.
+ */
+static int init_buffers(struct zsfs *fs)
+{
+	size_t size = zsfs_buffers_size(fs->nr_threads);
+
+	fs->buffers = fs->keep ? keep_map_buffers(fs->keep, size)
+			       : private_buffers(size);
+	return fs->buffers ? 0 : -errno;
+}
+
+/* The same for the slots, which are mapped with the rest of the root area. */
+static void lock_root(struct zsfs *fs)
+{
+	uint8_t *start = (uint8_t *)(uintptr_t)ARENA_BASE;
+	uint8_t *end = (uint8_t *)fs->super + root_size(fs->nr_threads - 1);
+
+	daemon_lock_memory(start, page_up((size_t)(end - start)),
+			   arena_is_huge(fs->arena));
+}
+
+static void free_buffers(struct zsfs *fs)
+{
+	if (fs->buffers && fs->keep)
+		keep_unmap_buffers(fs->keep, fs->buffers);
+	else if (fs->buffers)
+		munmap(fs->buffers, zsfs_buffers_size(fs->nr_threads));
+}
+
+static int init_thread(struct zsfs *fs, unsigned nr)
+{
+	struct zsfs_thread *th = &fs->threads[nr];
+
+	th->fs = fs;
+	pthread_mutex_init(&th->gate, NULL);
+	th->slot = (struct zsfs_slot *)root_at(fs, slots_offset()) + nr;
+	th->at = arena_thread(fs->arena, nr);
+	th->zc = zcomp_ctx_create();
+	if (!th->zc)
+		return -ENOMEM;
+	th->stage_buf = fs->buffers + nr * STAGE_SIZE;
+	th->read_buf = th->stage_buf;
+	return 0;
+}
+
+static void free_thread(struct zsfs_thread *th)
+{
+	if (!th->fs)
+		return;
+	pthread_mutex_destroy(&th->gate);
+	zcomp_ctx_destroy(th->zc);
+}
+
+static int init_locks(struct zsfs *fs)
+{
+	pthread_rwlockattr_t attr;
+
+	fs->locks = aligned_alloc(64, NR_LOCK_STRIPES * sizeof(fs->locks[0]));
+	if (!fs->locks)
+		return -ENOMEM;
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	for (unsigned i = 0; i < NR_LOCK_STRIPES; i++)
+		pthread_rwlock_init(&fs->locks[i].lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	for (unsigned i = 0; i < NR_COUNT_STRIPES; i++)
+		pthread_mutex_init(&fs->count_locks[i], NULL);
+	pthread_mutex_init(&fs->rename_lock, NULL);
+	pthread_mutex_init(&fs->reap_lock, NULL);
+	pthread_mutex_init(&fs->snap_lock, NULL);
+	pthread_mutex_init(&fs->limit_lock, NULL);
+	pthread_mutex_init(&fs->verify_lock, NULL);
+	pthread_mutex_init(&fs->check_lock, NULL);
+	pthread_cond_init(&fs->check_end, NULL);
+	return 0;
+}
+
+static void destroy_locks(struct zsfs *fs)
+{
+	if (!fs->locks)
+		return;
+	for (unsigned i = 0; i < NR_LOCK_STRIPES; i++)
+		pthread_rwlock_destroy(&fs->locks[i].lock);
+	for (unsigned i = 0; i < NR_COUNT_STRIPES; i++)
+		pthread_mutex_destroy(&fs->count_locks[i]);
+	pthread_mutex_destroy(&fs->rename_lock);
+	pthread_mutex_destroy(&fs->reap_lock);
+	pthread_mutex_destroy(&fs->snap_lock);
+	pthread_mutex_destroy(&fs->limit_lock);
+	pthread_mutex_destroy(&fs->verify_lock);
+	pthread_mutex_destroy(&fs->check_lock);
+	pthread_cond_destroy(&fs->check_end);
+	free(fs->locks);
+}
+
+/* Threads, locks and helpers for the file system that the arena holds. */
+static int init_private(struct zsfs *fs, unsigned nr_helpers)
+{
+	int err;
+
+	fs->nr_threads = fs->super->nr_slots;
+	fs->snap_area = root_at(fs, snap_offset(fs->nr_threads - 1));
+	fs->huge_size = zs_huge_class_size(fs->pool);
+	atime_init(fs);
+	fs->stamp_fd = stamp_open();
+	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
+	if (!fs->threads)
+		return -ENOMEM;
+	/* First what needs it most, if not all can be locked in memory. */
+	lock_root(fs);
+	err = init_locks(fs);
+	if (!err)
+		err = init_buffers(fs);
+	for (unsigned i = 0; !err && i < fs->nr_threads; i++)
+		err = init_thread(fs, i);
+	if (!err && nr_helpers)
+		err = crew_start(fs, nr_helpers, fs->nr_threads, &fs->crew);
+	return err;
+}
+
+void zsfs_close(struct zsfs *fs)
+{
+	if (!fs)
+		return;
+	crew_stop(fs->crew);
+	for (unsigned i = 0; fs->threads && i < fs->nr_threads; i++)
+		free_thread(&fs->threads[i]);
+	free(fs->threads);
+	free_buffers(fs);
+	if (fs->stamp_fd >= 0)
+		close(fs->stamp_fd);
+	destroy_locks(fs);
+	if (fs->threads)
+		atime_destroy(fs);
+	if (fs->pool)
+		zs_close_pool(fs->pool);
+	if (fs->arena)
+		arena_close(fs->arena);
+	free(fs);
+}
+
+/* ---- making ---- */
+
+static void note_options(struct zsfs_super *s, const struct zsfs_params *p)
+{
+	struct textbuf t;
+
+	textbuf_init(&t, s->fixed_options, sizeof(s->fixed_options));
+	if (p->no_swap)
+		textbuf_add(&t, "noswap");
+	if (*p->huge)
+		textbuf_add(&t, "%shuge=%s", t.len ? "," : "", p->huge);
+	if (*p->mpol)
+		textbuf_add(&t, "%smpol=%s", t.len ? "," : "", p->mpol);
+	memcpy(s->idle_options, p->idle_options, sizeof(s->idle_options));
+}
+
+static void init_super(struct zsfs *fs, const struct zsfs_params *p)
+{
+	struct zsfs_super *s = fs->super;
+	struct zsfs_slot *slots = root_at(fs, slots_offset());
+
+	s->layout = ZSFS_LAYOUT;
+	s->nr_slots = p->nr_threads + 1;
+	s->inode_size = sizeof(struct zinode);
+	s->slot_size = sizeof(struct zsfs_slot);
+	zsfs_set_size(fs, p->size_limit);
+	s->inode_limit = p->inode_limit;
+	s->mount_uid = p->owner_uid;
+	s->mount_gid = p->owner_gid;
+	s->created = stamp_coarse().sec;
+	s->atime = p->atime;
+	s->nodiratime = p->nodiratime;
+	s->atime_is_own = p->atime_is_own;
+	note_options(s, p);
+	s->mem_limit = p->mem_limit;
+	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
+		s->seed = (uint64_t)(uintptr_t)fs ^ (uint64_t)s->created;
+	for (unsigned i = 0; i < s->nr_slots; i++)
+		slots[i].undo.max = TX_MAX_UNDO;
+	zsfs_set_comp(fs, &p->comp);
+	s->magic = ZSFS_MAGIC;
+}
+
+static int make_root(struct zsfs *fs, const struct zsfs_params *p)
+{
+	struct tx *tx = tx_begin(zsfs_background(fs));
+	struct zinode *root;
+	int err = inode_new(tx, S_IFDIR | (p->mode & 07777), p->uid, p->gid, 0,
+			    &root);
+
+	if (err)
+		return tx_abort(tx, err);
+	root->nlink = 2;
+	root->nlookup = 1;
+	root->dir.parent = inode_ino(root);
+	inode_complete(tx, root);
+	tx_set(tx, &fs->super->root, (uint64_t)(uintptr_t)root);
+	tx_commit(tx);
+	return 0;
+}
+
+/* In whole segments, as memory comes; none of a very small limit. */
+static uint64_t late_share(uint64_t mem_limit)
+{
+	uint64_t late = mem_limit / LATE_PART;
+
+	if (late > MAX_LATE)
+		late = MAX_LATE;
+	return late - late % ARENA_SEG_SIZE;
+}
+
+uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
+{
+	uint64_t reserve = mem_limit / 8;
+	/* What is not there then would be a worker's death. */
+	bool short_of_memory = fs->super->pressure_used != 0;
+
+	if (reserve < MIN_RESERVE)
+		reserve = MIN_RESERVE;
+	if (reserve > MAX_RESERVE)
+		reserve = MAX_RESERVE;
+	arena_set_reserve(fs->arena, reserve,
+			  short_of_memory ? 0 : late_share(mem_limit));
+	return reserve;
+}
+
+int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
+{
+	struct arena_params ap = {
+		.size = p->arena_size,
+		.limit = p->mem_limit,
+		.nr_threads = p->nr_threads + 1 + p->nr_helpers,
+		.root_size = root_size(p->nr_threads),
+		.no_huge = p->no_huge || !strcmp(p->huge, "never"),
+		.no_swap = p->no_swap,
+		.mpol = p->mpol,
+	};
+	struct zsfs *fs = calloc(1, sizeof(*fs));
+	int err;
+
+	if (!fs)
+		return -ENOMEM;
+	fs->stamp_fd = -1;
+	err = arena_create(&ap, &fs->arena);
+	if (err)
+		goto err_close;
+	fs->super = arena_root(fs->arena);
+	err = zs_create_pool(fs->arena, root_at(fs, pool_offset()),
+			     p->chain_size, &fs->pool);
+	if (err)
+		goto err_close;
+	init_super(fs, p);
+	zsfs_apply_reserve(fs, p->mem_limit);
+	err = init_private(fs, p->nr_helpers);
+	if (!err)
+		err = make_root(fs, p);
+	if (err)
+		goto err_close;
+	*out = fs;
+	return 0;
+
+err_close:
+	zsfs_close(fs);
+	return err;
+}
+
+/* ---- taking up ---- */
+
+static int check_super(const struct zsfs *fs, unsigned nr_helpers)
+{
+	const struct zsfs_super *s = fs->super;
+
+	if (s->magic != ZSFS_MAGIC || s->layout != ZSFS_LAYOUT ||
+	    s->inode_size != sizeof(struct zinode) ||
+	    s->slot_size != sizeof(struct zsfs_slot) || s->nr_slots < 2 ||
+	    s->nr_slots + nr_helpers > arena_nr_threads(fs->arena))
+		return -EPROTO;
+	return 0;
+}
+
+int zsfs_recover(struct zsfs *fs)
+{
+	int err = arena_recover(fs->arena);
+
+	if (!err)
+		err = check_super(fs, 0);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		tx_recover(fs, &fs->threads[i]);
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		reap_hand_over(&fs->threads[i]);
+	fs->used_blocks = zsfs_stat_sum(fs, ST_BLOCKS);
+	fs->used_inodes = zsfs_stat_sum(fs, ST_INODES);
+	return 0;
+}
+
+int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
+		struct zsfs **out)
+{
+	struct zsfs *fs = calloc(1, sizeof(*fs));
+	int err;
+
+	if (!fs)
+		return -ENOMEM;
+	fs->stamp_fd = -1;
+	fs->keep = keep;
+	fs->bank = bank;
+	err = arena_attach(fd, &fs->arena);
+	if (err)
+		goto err_close;
+	fs->super = arena_root(fs->arena);
+	err = check_super(fs, nr_helpers);
+	if (!err)
+		err = zs_open_pool(fs->arena, root_at(fs, pool_offset()),
+				   &fs->pool);
+	if (!err)
+		err = init_private(fs, nr_helpers);
+	if (err)
+		goto err_close;
+	*out = fs;
+	return 0;
+
+err_close:
+	zsfs_close(fs);
+	return err;
+}
+
+int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out)
+{
+	int err = zsfs_attach(fd, nr_helpers, NULL, 0, out);
+
+	if (err)
+		return err;
+	err = zsfs_recover(*out);
+	if (err)
+		zsfs_close(*out);
+	else
+		reap_all(zsfs_background(*out));
+	return err;
+}
+
+void zsfs_thread_lives(struct zsfs *fs, unsigned nr)
+{
+	/* Number 0 is the process's main thread. */
+	if (fs->keep)
+		keep_live(fs->keep, fs->bank, nr + 1);
+	__atomic_add_fetch(&fs->alive, 1, __ATOMIC_RELEASE);
+}
+
+void zsfs_await_threads(struct zsfs *fs)
+{
+	while (__atomic_load_n(&fs->alive, __ATOMIC_ACQUIRE) <
+	       arena_nr_threads(fs->arena))
+		sched_yield();
+}
