@@ -9,6 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define MOUNT_DEV_SIZE 32u
+
+/* Where a mount is: enough to unmount it. */
+struct mount_place {
+	const char *mountpoint;	  /* absolute */
+	char dev[MOUNT_DEV_SIZE]; /* "major:minor", "" = unknown */
+	bool gone;		  /* there is no mount of ours any more */
+};
+
 /* One mount. Escapes are undone; all text belongs to the table. */
 struct mount_entry {
 	int id, parent;	     /* numbers of mounts */

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/machine.h"
+#include "base/memlock.h"
 #include "base/proctitle.h"
 #include "base/rlimits.h"
 #include "options.h"
@@ -236,7 +237,7 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 	if (fd < 0)
 		return 1;
 	if (hides_memory(o, privileged))
-		daemon_hide_memory();
+		memory_hide();
 	ret = alone_serve(fs, fd, &p, d);
 	zsfs_close(fs);
 	return ret;

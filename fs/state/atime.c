@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/mount_table.h"
-#include "survive/mount.h"
 #include "zsfs_i.h"
 
 static unsigned get_mode(const struct zsfs *fs)

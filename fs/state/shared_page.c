@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "arena.h"
-#include "survive/daemon.h"
+#include "base/memlock.h"
 
 /* Looks at a life that is about to end, less than a millisecond. */
 #define YIELDS 1000u
@@ -134,7 +134,7 @@ void *keep_map_buffers(const struct keep *k, uint64_t size)
 		munmap(p, spare_offset(size));
 		return NULL;
 	}
-	daemon_lock_memory(p, buffers_offset() + size, k->huge);
+	memory_lock(p, buffers_offset() + size, k->huge);
 	return p + buffers_offset();
 }
 

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -168,25 +167,4 @@ void daemon_protect(void)
 		write_file("/proc/self/oom_score_adj", "-1000");
 	/* Reclaim must not wait for writes that need this very process. */
 	process_notes.io_flusher = prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0;
-}
-
-void daemon_lock_memory(void *p, size_t size, bool huge)
-{
-	const size_t piece = (size_t)128 << 10;
-
-	if (huge)
-		size = (size + HUGE_PAGE_SIZE - 1) & ~(HUGE_PAGE_SIZE - 1);
-	if (!mlock2(p, size, MLOCK_ONFAULT))
-		return;
-	for (size_t off = 0; off < size; off += piece) {
-		size_t len = size - off < piece ? size - off : piece;
-
-		if (mlock2((char *)p + off, len, MLOCK_ONFAULT))
-			return;
-	}
-}
-
-void daemon_hide_memory(void)
-{
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }

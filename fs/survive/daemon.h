@@ -47,17 +47,4 @@ void daemon_block_signals(void);
  */
 void daemon_protect(void);
 
-#define HUGE_PAGE_SIZE (UINT64_C(2) << 20)
-
-/*
- * Keep [@p, @p + @size) in memory, what is backed now and what will be: as much
- * of it, from the start, as RLIMIT_MEMLOCK allows. @p at the start of a page.
- * @huge: it is on huge pages, of which the last one is mapped to its end; a
- * lock that ended within it would have it mapped in pieces.
- */
-void daemon_lock_memory(void *p, size_t size, bool huge);
-
-/* Keep others of the same user from reading this process's memory. */
-void daemon_hide_memory(void);
-
 #endif

@@ -9,14 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MOUNT_DEV_SIZE 32u
-
-/* Where a mount is: enough to unmount it. */
-struct mount_place {
-	const char *mountpoint;	  /* absolute */
-	char dev[MOUNT_DEV_SIZE]; /* "major:minor", "" = unknown */
-	bool gone;		  /* there is no mount of ours any more */
-};
+#include "base/mount_table.h"
 
 /*
  * Mount on @mountpoint with @opts for libfuse (comma separated, may be "").

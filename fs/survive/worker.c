@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "base/memlock.h"
 #include "base/proctitle.h"
 #include "daemon.h"
 #include "mount.h"
@@ -306,7 +307,7 @@ static void prepare(struct worker *w, bool first)
 	zsfs_await_threads(w->fs);
 	suspect_watch(w->fs);
 	if (k->hide_memory)
-		daemon_hide_memory();
+		memory_hide();
 }
 
 /* Without a keeper there is nobody to make another connection. */

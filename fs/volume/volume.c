@@ -10,12 +10,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/memlock.h"
 #include "base/textbuf.h"
 #include "content/crew.h"
 #include "serve/request.h"
 #include "state/shared_page.h"
 #include "state/zsfs_i.h"
-#include "survive/daemon.h"
 #include "tree/reap.h"
 
 #define STAGE_SIZE ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
@@ -94,7 +94,7 @@ static uint8_t *private_buffers(size_t size)
 
 	if (p == MAP_FAILED)
 		return NULL;
-	daemon_lock_memory(p, size, false);
+	memory_lock(p, size, false);
 	return p;
 }
 
@@ -117,8 +117,8 @@ static void lock_root(struct zsfs *fs)
 	uint8_t *start = (uint8_t *)(uintptr_t)ARENA_BASE;
 	uint8_t *end = (uint8_t *)fs->super + root_size(fs->nr_threads - 1);
 
-	daemon_lock_memory(start, page_up((size_t)(end - start)),
-			   arena_is_huge(fs->arena));
+	memory_lock(start, page_up((size_t)(end - start)),
+		    arena_is_huge(fs->arena));
 }
 
 static void free_buffers(struct zsfs *fs)

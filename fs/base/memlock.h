@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Memory that stays in RAM, and that others cannot read. */
+#ifndef FS_MEMLOCK_H
+#define FS_MEMLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HUGE_PAGE_SIZE (UINT64_C(2) << 20)
+
+/*
+ * Keep [@p, @p + @size) in memory, what is backed now and what will be: as much
+ * of it, from the start, as RLIMIT_MEMLOCK allows. @p at the start of a page.
+ * @huge: it is on huge pages, of which the last one is mapped to its end; a
+ * lock that ended within it would have it mapped in pieces.
+ */
+void memory_lock(void *p, size_t size, bool huge);
+
+/* Keep others of the same user from reading this process's memory. */
+void memory_hide(void);
+
+#endif
