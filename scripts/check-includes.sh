@@ -1,12 +1,28 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The layers: pool/ knows only libc, codec/ only libc and the compression
-# libraries, fs/ both by their public headers. Says every #include that breaks
+# Who may include what. pool/ knows only libc, codec/ only libc and the
+# compression libraries, fs/ both by their public headers. The rooms of fs/ are
+# a tower: each includes what is below it. Headers that end in _i.h stay in
+# their folder. No two files need each other. Says every #include that breaks
 # that.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
+
+# From the ground up.
+TOWER='base state content tree volume control serve survive start'
+PUBLIC='arena|zsmalloc|undo|inject|zcomp'
+
+complain() {
+	echo "$*"
+	rc=1
+}
+
+# The quoted includes of a folder: FILE:NAME
+includes() {
+	grep -HoE '^#include "[^"]+"' "$1"/*.[ch] | sed -E 's/#include "([^"]+)"/\1/'
+}
 
 # check FOLDER ALLOWED: quoted includes are of the folder or match ALLOWED
 check() {
@@ -14,12 +30,9 @@ check() {
 
 	while IFS=: read -r file name; do
 		[ -e "$folder/$name" ] && continue
-		[ -e "fs/$name" ] && [[ $folder == fs/* ]] && continue
 		[[ $name =~ ^($allowed)$ ]] && continue
-		echo "$file may not include \"$name\""
-		rc=1
-	done < <(grep -HoE '^#include "[^"]+"' "$folder"/*.[ch] |
-		sed -E 's/#include "([^"]+)"/\1/')
+		complain "$file may not include \"$name\""
+	done < <(includes "$folder")
 }
 
 # Angle brackets: no library but those of the layer.
@@ -27,17 +40,45 @@ libraries() {
 	local folder=$1 banned=$2
 
 	if grep -nE "^#include <($banned)" "$folder"/*.[ch]; then
-		echo "$folder/ may not use that library"
-		rc=1
+		complain "$folder/ may not use that library"
 	fi
+}
+
+# circles FOLDER: a file's .c, .h and _i.h are one; zsfs.h only says what there
+# is, without a .c of its own
+circles() {
+	local found
+
+	found=$(includes "$1" | awk -F: -v have=" $(cd "$1" && echo *.h) " '{
+			sub(".*/", "", $1); sub(/(_i)?\.[ch]$/, "", $1)
+			sub(/(_i)?\.h$/, "", $2)
+			if ($2 != $1 && $2 != "zsfs" &&
+			    index(have, " " $2 ".h ")) print $1, $2
+		}' | tsort 2>&1 >/dev/null |
+		sed -nE 's/^tsort: ([^:]+)$/\1/p' | paste -sd' ')
+	[ -z "$found" ] || complain "$1: these need each other: $found"
 }
 
 check pool 'none'
 check codec 'none'
-for room in fs/*/; do
-	check "${room%/}" 'arena\.h|zsmalloc\.h|undo\.h|inject\.h|zcomp\.h'
-	libraries "${room%/}" 'lz4|zstd'
-done
 libraries pool 'fuse|lz4|zstd|xxhash|linux/fuse'
 libraries codec 'fuse|linux/fuse'
+circles pool
+circles codec
+
+below=''
+for room in $TOWER; do
+	check "fs/$room" "($PUBLIC)\.h${below:+|($below)/[a-z_]+\.h}"
+	libraries "fs/$room" 'lz4|zstd'
+	circles "fs/$room"
+	below+="${below:+|}$room"
+done
+if grep -nE '^#include "[a-z]+/[a-z_]+_i\.h"' fs/*/*.[ch]; then
+	complain "_i.h is for its own folder"
+fi
+for folder in fs/*/; do
+	[[ " $TOWER " == *" $(basename "$folder") "* ]] ||
+		complain "$folder has no place in the tower"
+done
+compgen -G 'fs/*.[ch]' >/dev/null && complain "files in fs/ itself have no room"
 exit $rc

@@ -8,7 +8,9 @@
 #include <syslog.h>
 
 #include "base/log.h"
-#include "state/zsfs_i.h"
+#include "state/mem_limit.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 
 /* ---- to stored form ---- */
 

@@ -21,7 +21,6 @@
 #include "zcomp.h"
 
 struct arena_thread;
-struct staged_block;
 struct tx;
 struct zsfs;
 struct zsfs_thread;
@@ -31,6 +30,16 @@ struct zsfs_thread;
 #define SLOT_ZERO  UINT64_C(2)
 
 enum block_kind { BLOCK_SAME, BLOCK_OBJ, BLOCK_FAILED };
+
+/* One block of a write, prepared before any lock is taken. */
+struct staged_block {
+	uint64_t word; /* BLOCK_SAME: what it is filled with */
+	uint32_t sum;  /* BLOCK_OBJ: checksum of the plain block */
+	uint16_t len;  /* BLOCK_OBJ: payload bytes */
+	uint8_t alg;   /* BLOCK_OBJ: enum zcomp_alg */
+	uint8_t kind;  /* enum block_kind */
+	const uint8_t *payload;
+};
 
 static inline bool slot_is_tagged(uint64_t slot)
 {

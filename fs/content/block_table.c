@@ -189,6 +189,7 @@ static void count(struct tx *tx, struct ztable *t, uint64_t idx, int64_t n)
 	if (tx->uncounted.table != t || tx->uncounted.leaf != leaf) {
 		table_settle(tx);
 		tx->uncounted.table = t;
+		tx->uncounted.settle = table_settle;
 		tx->uncounted.leaf = leaf;
 		tx->uncounted.n = 0;
 	}

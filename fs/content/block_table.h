@@ -26,19 +26,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "state/inode_layout.h"
+
 struct tx;
 
 #define TABLE_ORDER 6
 #define TABLE_WIDTH 64u
-
-/* Undo entries that table_settle() may take. */
-#define TABLE_SETTLE_UNDO 5u
-
-struct ztable {
-	uint64_t root;
-	uint32_t level;
-	uint32_t order; /* of the leaf at level 1; TABLE_ORDER above, else 0 */
-};
 
 /* The slot at @idx, 0 when there is nothing. */
 uint64_t table_get(const struct ztable *t, uint64_t idx);

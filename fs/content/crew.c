@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "state/zsfs_i.h"
+#include "state/threads.h"
+#include "state/zsfs.h"
 
 struct job {
 	crew_fn *fn;

@@ -7,9 +7,15 @@
 
 #include "base/log.h"
 #include "block.h"
+#include "block_table.h"
 #include "crew.h"
 #include "file.h"
-#include "state/zsfs_i.h"
+#include "state/counters.h"
+#include "state/inode.h"
+#include "state/mem_limit.h"
+#include "state/settings.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 
 /* Blocks that make one piece of work for the crew. */
 #define PIECE_BLOCKS 16u
@@ -129,10 +135,10 @@ static int read_blocks(struct tx *tx, const struct zinode *i, uint64_t first,
 static int read_part(struct tx *tx, const struct zinode *i, uint64_t block,
 		     unsigned at, unsigned len, void *buf)
 {
-	int err = read_blocks(tx, i, block, 1, tx->th->block);
+	int err = read_blocks(tx, i, block, 1, tx->th->buf.block);
 
 	if (!err)
-		memcpy(buf, tx->th->block + at, len);
+		memcpy(buf, tx->th->buf.block + at, len);
 	return err;
 }
 
@@ -303,18 +309,18 @@ int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
 	struct zcomp_params comp = zsfs_get_comp(tx->fs);
 	uint64_t old = table_get(&i->file.blocks, block);
 	struct staged_block b;
-	int err = block_read(tx->fs, th->at, th->zc, old, th->block);
+	int err = block_read(tx->fs, th->at, th->zc, old, th->buf.block);
 
 	if (err) {
 		report_bad_block(tx, i, block, err);
 		return err;
 	}
 	if (src)
-		memcpy(th->block + at, src, len);
+		memcpy(th->buf.block + at, src, len);
 	else
-		memset(th->block + at, 0, len);
-	block_stage(tx->fs, th->zc, &comp, th->block,
-		    th->stage_buf + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
+		memset(th->buf.block + at, 0, len);
+	block_stage(tx->fs, th->zc, &comp, th->buf.block,
+		    th->buf.stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
 		    &b);
 	return file_put_block(tx, i, block, &b);
 }
@@ -357,7 +363,7 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 		*done += e->head_len;
 	}
 	for (unsigned k = 0; k < e->whole; k++) {
-		err = file_put_block(tx, i, block++, &tx->th->staged[k]);
+		err = file_put_block(tx, i, block++, &tx->th->buf.staged[k]);
 		if (err)
 			return err;
 		*done += ZSFS_BLOCK_SIZE;
@@ -419,8 +425,8 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 		.comp = zsfs_get_comp(tx->fs),
 		.src = (const uint8_t *)buf + e.head_len,
 		.n = e.whole,
-		.room = th->stage_buf,
-		.out = th->staged,
+		.room = th->buf.stage,
+		.out = th->buf.staged,
 	};
 	enum arena_claim was;
 	struct zinode *i;

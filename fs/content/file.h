@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What file.c offers to the other files of fs/ (operations: zsfs_i.h). */
+/* Content of regular files: ranges, and single blocks of them. */
 #ifndef FS_FILE_H
 #define FS_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "state/tx.h"
@@ -40,5 +41,45 @@ int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
  * that changed it. The inode is saved.
  */
 bool inode_kill_priv(struct zinode *i);
+
+/*
+ * Read up to @size bytes at @off into @buf; *@done = bytes read, less at the
+ * end of the file. -EIO when a block does not verify.
+ */
+int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
+	      uint64_t off, size_t *done);
+
+#define WRITE_KILL_PRIV (1u << 0) /* clear suid and sgid */
+#define WRITE_CACHE	(1u << 1) /* late write of a shared mapping */
+
+/*
+ * Write @size bytes (at most ZSFS_MAX_WRITE, starting anywhere); *@done > 0 on
+ * success, less than @size at a limit or a bad block (tx.cut_short). -ENOSPC
+ * when nothing fitted.
+ */
+int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
+	       uint64_t off, unsigned flags, size_t *done);
+
+/*
+ * Count, and of a late write report, what the zsfs_write() in @tx did not
+ * store, if anything: once nobody tries it again, and with @tx open.
+ */
+void zsfs_write_failed(struct tx *tx, uint64_t nodeid, uint64_t off,
+		       unsigned flags, size_t done);
+
+/* Where data or a hole begins, as far as the block table knows. */
+struct seek {
+	uint64_t at;   /* the place; @size: there is none */
+	uint64_t size; /* of the file */
+	/* The hole that begins there, or lies before it; none: both are 0. */
+	uint64_t from, to;
+};
+
+/*
+ * SEEK_DATA (@hole false) or SEEK_HOLE from @off, without a transaction. -ENXIO
+ * when @off is not in the file.
+ */
+int zsfs_seek(struct zsfs *fs, uint64_t nodeid, uint64_t off, bool hole,
+	      struct seek *out);
 
 #endif

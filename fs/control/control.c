@@ -14,8 +14,13 @@
 #include "base/machine.h"
 #include "base/size_arg.h"
 #include "base/textbuf.h"
-#include "state/zsfs_i.h"
+#include "compact.h"
+#include "state/mem_limit.h"
+#include "state/reserve.h"
+#include "state/settings.h"
+#include "state/zsfs.h"
 #include "vfile.h"
+#include "volume/verify_fs.h"
 
 /* Longest value that can mean anything. */
 #define MAX_VALUE 63u

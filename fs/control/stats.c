@@ -10,18 +10,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "state/zsfs_i.h"
+#include "state/counters.h"
+#include "state/zsfs.h"
 #include "stats_i.h"
 #include "vfile.h"
 
 typedef unsigned long long ull;
-
-uint64_t stats_counter(const struct zsfs *fs, enum zsfs_stat s)
-{
-	int64_t n = zsfs_stat_sum(fs, s);
-
-	return n > 0 ? (uint64_t)n : 0;
-}
 
 /* ---- classes ---- */
 
@@ -119,27 +113,27 @@ static void render_mm_stat(struct zsfs *fs, struct textbuf *t)
 	struct zs_pool_stats pool;
 	struct arena_stats mem;
 	/* zram, too, counts same-filled pages as stored. */
-	ull stored = stats_counter(fs, ST_OBJS) + stats_counter(fs, ST_SAME);
+	ull stored = zsfs_stat_get(fs, ST_OBJS) + zsfs_stat_get(fs, ST_SAME);
 
 	zs_pool_get_stats(fs->pool, &pool);
 	arena_get_stats(fs->arena, &mem);
 	textbuf_add(t,
 		    "%8llu %8llu %8llu %8llu %8llu %8llu %8llu %8llu %8llu\n",
 		    stored << ZSFS_BLOCK_SHIFT,
-		    (ull)stats_counter(fs, ST_COMPR_BYTES), (ull)mem.used,
+		    (ull)zsfs_stat_get(fs, ST_COMPR_BYTES), (ull)mem.used,
 		    (ull)mem.limit, (ull)mem.used_max,
-		    (ull)stats_counter(fs, ST_SAME), (ull)pool.pages_compacted,
-		    (ull)stats_counter(fs, ST_HUGE),
-		    (ull)stats_counter(fs, ST_HUGE_SINCE));
+		    (ull)zsfs_stat_get(fs, ST_SAME), (ull)pool.pages_compacted,
+		    (ull)zsfs_stat_get(fs, ST_HUGE),
+		    (ull)zsfs_stat_get(fs, ST_HUGE_SINCE));
 }
 
 static void render_io_stat(struct zsfs *fs, struct textbuf *t)
 {
 	/* zram's invalid_io, too, is always 0. */
 	textbuf_add(t, "%8llu %8llu %8llu %8llu\n",
-		    (ull)stats_counter(fs, ST_FAILED_READS),
-		    (ull)stats_counter(fs, ST_FAILED_WRITES), 0ull,
-		    (ull)stats_counter(fs, ST_FREED));
+		    (ull)zsfs_stat_get(fs, ST_FAILED_READS),
+		    (ull)zsfs_stat_get(fs, ST_FAILED_WRITES), 0ull,
+		    (ull)zsfs_stat_get(fs, ST_FREED));
 }
 
 int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)

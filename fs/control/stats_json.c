@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "base/machine.h"
+#include "state/atime.h"
+#include "state/counters.h"
+#include "state/settings.h"
 #include "state/shared_page.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
 #include "stats_i.h"
 
 typedef unsigned long long ull;
@@ -220,12 +223,12 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 
 	open_object(t, "content");
 	number(t, "orig_data_size",
-	       (stats_counter(fs, ST_OBJS) + stats_counter(fs, ST_SAME))
+	       (zsfs_stat_get(fs, ST_OBJS) + zsfs_stat_get(fs, ST_SAME))
 		       << ZSFS_BLOCK_SHIFT);
 	for (unsigned i = 0; i < ST_NR; i++) {
 		if (name[i])
 			number(t, name[i],
-			       stats_counter(fs, (enum zsfs_stat)i));
+			       zsfs_stat_get(fs, (enum zsfs_stat)i));
 	}
 	textbuf_add(t, "}");
 }

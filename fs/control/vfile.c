@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "state/inode.h"
 #include "state/snapshot.h"
-#include "state/zsfs_i.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 
 static const struct {
 	const char *name;
@@ -183,7 +185,7 @@ static int lookup_file(struct zsfs_thread *th, enum vfile_id id, uint32_t uid,
 {
 	struct vfile_entry e = {.volatile_entry = true};
 	/* No memory has to be found for it. */
-	char *buf = (char *)th->stage_buf;
+	char *buf = (char *)th->buf.stage;
 	struct snapshot_spec spec = {
 		.id = id,
 		.uid = uid,

@@ -13,10 +13,15 @@
  */
 #include <errno.h>
 
+#include "content/allocate.h"
 #include "content/block.h"
+#include "content/block_table.h"
 #include "content/file.h"
+#include "control/statfs.h"
 #include "room.h"
-#include "state/zsfs_i.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 #include "tree/reap.h"
 
 static const uint8_t zeros[ZSFS_BLOCK_SIZE];

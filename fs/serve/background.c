@@ -11,13 +11,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "content/allocate.h"
 #include "control/vfile.h"
 #include "idle.h"
 #include "ops.h"
 #include "poison.h"
 #include "pressure.h"
 #include "request.h"
-#include "state/zsfs_i.h"
+#include "state/threads.h"
+#include "state/tx.h"
+#include "state/wake.h"
+#include "state/zsfs.h"
 #include "tree/reap.h"
 
 /* Between looks at a file system that is busy, or short of memory. */
@@ -42,16 +46,14 @@ struct job {
 
 struct background {
 	struct zsfs *fs;
+	struct wake *wake; /* the file system's */
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool stop;	  /* lock */
-	bool look;	  /* lock: the process has begun to serve */
-	bool check;	  /* lock: it was a takeover, so verify */
+	bool stop;	  /* wake.lock */
+	bool check;	  /* wake.lock: it was a takeover, so verify */
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
 	struct idle idle; /* of the thread */
-	struct job *jobs; /* lock: the first is being done */
+	struct job *jobs; /* wake.lock: the first is being done */
 };
 
 static uint64_t requests_begun(const struct zsfs *fs)
@@ -69,9 +71,9 @@ static bool must_stop(struct background *b)
 {
 	bool stop;
 
-	pthread_mutex_lock(&b->lock);
+	pthread_mutex_lock(&b->wake->lock);
 	stop = b->stop;
-	pthread_mutex_unlock(&b->lock);
+	pthread_mutex_unlock(&b->wake->lock);
 	return stop;
 }
 
@@ -122,9 +124,9 @@ static struct job *first_job(struct background *b)
 {
 	struct job *j;
 
-	pthread_mutex_lock(&b->lock);
+	pthread_mutex_lock(&b->wake->lock);
 	j = b->stop ? NULL : b->jobs;
-	pthread_mutex_unlock(&b->lock);
+	pthread_mutex_unlock(&b->wake->lock);
 	return j;
 }
 
@@ -132,9 +134,9 @@ static void drop_first_job(struct background *b)
 {
 	struct job *j = b->jobs;
 
-	pthread_mutex_lock(&b->lock);
+	pthread_mutex_lock(&b->wake->lock);
 	b->jobs = j->next;
-	pthread_mutex_unlock(&b->lock);
+	pthread_mutex_unlock(&b->wake->lock);
 	free(j);
 }
 
@@ -205,7 +207,7 @@ static void wait_a_while(struct background *b, unsigned msecs)
 {
 	struct timespec until = clock_in_ms(msecs);
 
-	clock_wait(&b->changed, &b->lock, &until);
+	clock_wait(&b->wake->rung, &b->wake->lock, &until);
 }
 
 static void *background_main(void *arg)
@@ -217,21 +219,21 @@ static void *background_main(void *arg)
 	/* Nobody's request is to blame for what happens here. */
 	suspect_this_thread(zsfs_background(b->fs)->slot);
 	request_answer_deferred();
-	pthread_mutex_lock(&b->lock);
+	pthread_mutex_lock(&b->wake->lock);
 	while (!b->stop) {
-		if (more && !b->look)
+		if (more && !b->wake->look)
 			wait_a_while(b, more);
-		while (!more && !b->look && !b->stop)
-			pthread_cond_wait(&b->changed, &b->lock);
+		while (!more && !b->wake->look && !b->stop)
+			pthread_cond_wait(&b->wake->rung, &b->wake->lock);
 		if (b->stop)
 			break;
 		b->verify |= b->check;
-		b->look = b->check = false;
-		pthread_mutex_unlock(&b->lock);
+		b->wake->look = b->check = false;
+		pthread_mutex_unlock(&b->wake->lock);
 		more = work(b);
-		pthread_mutex_lock(&b->lock);
+		pthread_mutex_lock(&b->wake->lock);
 	}
-	pthread_mutex_unlock(&b->lock);
+	pthread_mutex_unlock(&b->wake->lock);
 	return NULL;
 }
 
@@ -243,8 +245,7 @@ int background_start(struct zsfs *fs, struct background **out)
 	if (!b)
 		return -ENOMEM;
 	b->fs = fs;
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->changed, NULL);
+	b->wake = &fs->wake;
 	err = pthread_create(&b->thread, NULL, background_main, b);
 	if (err) {
 		free(b);
@@ -255,28 +256,16 @@ int background_start(struct zsfs *fs, struct background **out)
 	return 0;
 }
 
-void background_wake(struct zsfs *fs)
-{
-	struct background *b = fs->background;
-
-	if (!b)
-		return;
-	pthread_mutex_lock(&b->lock);
-	b->look = true;
-	pthread_cond_signal(&b->changed);
-	pthread_mutex_unlock(&b->lock);
-}
-
 void background_go(struct background *b, bool after_takeover)
 {
 	/* The last worker may have freed what it had no time to give back. */
 	if (after_takeover)
-		idle_note(b->fs);
-	pthread_mutex_lock(&b->lock);
-	b->look = true;
+		zsfs_note_freed(b->fs);
+	pthread_mutex_lock(&b->wake->lock);
+	b->wake->look = true;
 	b->check = after_takeover;
-	pthread_cond_signal(&b->changed);
-	pthread_mutex_unlock(&b->lock);
+	pthread_cond_signal(&b->wake->rung);
+	pthread_mutex_unlock(&b->wake->lock);
 }
 
 bool background_allocate(struct background *b, struct fuse_req *req,
@@ -287,13 +276,13 @@ bool background_allocate(struct background *b, struct fuse_req *req,
 	if (!j)
 		return false;
 	*j = (struct job){.req = req, .a = *a};
-	pthread_mutex_lock(&b->lock);
+	pthread_mutex_lock(&b->wake->lock);
 	for (last = &b->jobs; *last; last = &(*last)->next)
 		;
 	*last = j;
-	b->look = true;
-	pthread_cond_signal(&b->changed);
-	pthread_mutex_unlock(&b->lock);
+	b->wake->look = true;
+	pthread_cond_signal(&b->wake->rung);
+	pthread_mutex_unlock(&b->wake->lock);
 	return true;
 }
 
@@ -301,17 +290,15 @@ void background_stop(struct background *b)
 {
 	if (!b)
 		return;
-	pthread_mutex_lock(&b->lock);
+	pthread_mutex_lock(&b->wake->lock);
 	b->stop = true;
-	pthread_cond_signal(&b->changed);
-	pthread_mutex_unlock(&b->lock);
+	pthread_cond_signal(&b->wake->rung);
+	pthread_mutex_unlock(&b->wake->lock);
 	pthread_join(b->thread, NULL);
 	b->fs->background = NULL;
 	while (b->jobs) {
 		reply_error(b->jobs->req, -ENOTCONN); /* frees the request */
 		drop_first_job(b);
 	}
-	pthread_cond_destroy(&b->changed);
-	pthread_mutex_destroy(&b->lock);
 	free(b);
 }

@@ -28,12 +28,9 @@ int background_start(struct zsfs *fs, struct background **out);
  */
 void background_go(struct background *b, bool after_takeover);
 
-/* There is something to do for it. Any thread, and without one, too. */
-void background_wake(struct zsfs *fs);
-
 /*
- * Go on with an allocation (zsfs_i.h) in steps, and answer. False when there is
- * no memory for it: then the caller does.
+ * Go on with an allocation (content/allocate.h) in steps, and answer. False
+ * when there is no memory for it: then the caller does.
  */
 bool background_allocate(struct background *b, struct fuse_req *req,
 			 const struct allocation *a);

@@ -3,6 +3,7 @@
 #include "crash_test.h"
 
 #include "inject.h"
+#include "state/zsfs.h"
 
 #if ZS_DEBUG_LEVEL >= 1
 
@@ -12,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "state/zsfs_i.h"
 
 static uint64_t one_in;
 static uint64_t state;	   /* atomic */

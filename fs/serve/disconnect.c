@@ -8,7 +8,8 @@
 #include "inject.h"
 #include "poison.h"
 #include "request.h"
-#include "state/zsfs_i.h"
+#include "state/inode.h"
+#include "state/zsfs.h"
 #include "tree/reap.h"
 
 static int forget_inode(void *obj, void *arg)

@@ -2,9 +2,11 @@
 /* Giving memory back on a mount that is idle (see idle.h). */
 #include "idle.h"
 
-#include "background.h"
 #include "base/clock.h"
-#include "state/zsfs_i.h"
+#include "state/counters.h"
+#include "state/inode.h"
+#include "state/threads.h"
+#include "state/zsfs.h"
 
 #define IDLE_MSECS 2000u
 /*
@@ -13,14 +15,6 @@
  */
 #define WORTH_PUNCHING (UINT64_C(2) << 20)
 #define PUNCH_PART     8u
-
-void idle_note(struct zsfs *fs)
-{
-	if (__atomic_load_n(&fs->freed, __ATOMIC_RELAXED) ||
-	    __atomic_exchange_n(&fs->freed, true, __ATOMIC_RELAXED))
-		return;
-	background_wake(fs);
-}
 
 static uint64_t changes(const struct zsfs *fs)
 {
@@ -53,7 +47,7 @@ unsigned idle_look(struct zsfs *fs, struct idle *i)
 {
 	uint64_t now = clock_ms(), seen = changes(fs);
 
-	if (!__atomic_load_n(&fs->freed, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&fs->wake.freed, __ATOMIC_RELAXED))
 		return 0;
 	if (seen != i->seen || !i->since) {
 		i->seen = seen;
@@ -62,7 +56,7 @@ unsigned idle_look(struct zsfs *fs, struct idle *i)
 	if (now - i->since < IDLE_MSECS)
 		return (unsigned)(IDLE_MSECS - (now - i->since));
 	/* First, so that what is freed meanwhile is looked for again. */
-	__atomic_store_n(&fs->freed, false, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&fs->wake.freed, false, __ATOMIC_SEQ_CST);
 	i->since = 0;
 	give_back(fs);
 	return 0;

@@ -20,9 +20,6 @@ struct idle {
 	uint64_t seen;	/* blocks written and freed by then */
 };
 
-/* Memory was freed, or may have been. Any thread, often: cheap. */
-void idle_note(struct zsfs *fs);
-
 /*
  * The background thread, outside of its gate: give back what is free if it is
  * time to. After how many milliseconds to look again, 0 = when something is

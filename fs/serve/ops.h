@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * FUSE operations: each takes a request apart, runs the operation of zsfs_i.h
- * in a transaction, replies, and commits. One place turns -errno into FUSE's
- * sign, and every request gets exactly one reply.
+ * FUSE operations: each takes a request apart, runs the operation (namei.h,
+ * file.h) in a transaction, replies, and commits. One place turns -errno into
+ * FUSE's sign, and every request gets exactly one reply.
  */
 #ifndef FS_OPS_H
 #define FS_OPS_H
@@ -10,7 +10,8 @@
 #define FUSE_USE_VERSION 35
 #include <fuse_lowlevel.h>
 
-#include "state/zsfs_i.h"
+#include "content/file.h"
+#include "state/inode.h"
 
 /* The kernel may keep what it learned: nobody else changes the files. */
 #define CACHE_FOREVER (10.0 * 365 * 24 * 3600)

@@ -6,9 +6,12 @@
 #include <linux/fuse.h>
 #include <string.h>
 
+#include "control/statfs.h"
 #include "control/vfile.h"
 #include "request.h"
 #include "room.h"
+#include "state/zsfs.h"
+#include "tree/attr.h"
 #include "tree/reap.h"
 #include "writeback.h"
 

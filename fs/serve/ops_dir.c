@@ -9,6 +9,7 @@
 #include "crash_test.h"
 #include "request.h"
 #include "room.h"
+#include "tree/namei.h"
 #include "tree/reap.h"
 
 static void reply_vfile(void *arg, const struct vfile_entry *v)

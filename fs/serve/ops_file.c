@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "background.h"
+#include "content/allocate.h"
+#include "content/file.h"
 #include "control/vfile.h"
 #include "request.h"
 #include "room.h"
+#include "state/zsfs.h"
 #include "writeback.h"
 
 /* Steps of an allocation that a request thread makes. */
@@ -56,7 +59,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 {
 	struct zsfs_thread *th = request_thread();
-	uint8_t *buf = th->read_buf + READ_BUF_HEAD;
+	uint8_t *buf = th->buf.read + READ_BUF_HEAD;
 	const char *text;
 	size_t len;
 	int err = vfile_text(th->fs, ino, &text, &len);
@@ -80,7 +83,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	     struct fuse_file_info *fi)
 {
 	struct zsfs_thread *th = request_thread();
-	char *buf = (char *)th->read_buf + READ_BUF_HEAD;
+	char *buf = (char *)th->buf.read + READ_BUF_HEAD;
 	struct tx *tx;
 	size_t done;
 	int err;

@@ -23,6 +23,9 @@
 
 #include "control/vfile.h"
 #include "request.h"
+#include "state/zsfs.h"
+#include "tree/attr.h"
+#include "tree/dentry.h"
 
 #define MAX_REPLY	  (ZSFS_REPLY_SIZE - 64u)
 #define MAX_REPLY_ENTRIES 512u
@@ -186,7 +189,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	l.req = req;
 	l.tx = tx_begin(th);
 	l.plus = plus;
-	l.buf = (char *)th->stage_buf;
+	l.buf = (char *)th->buf.stage;
 	l.size = size < MAX_REPLY ? size : MAX_REPLY;
 	l.used = 0;
 	l.fill = (unsigned)((uint64_t)off & FILL_MASK) * 8;

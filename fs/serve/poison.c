@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "request.h"
-#include "state/zsfs_i.h"
-#include "takeover.h"
+#include "state/zsfs.h"
 #include "writeback.h"
 
 /* ---- noticing ---- */

@@ -18,6 +18,11 @@
 struct zsfs;
 struct zsfs_slot;
 
+/* Deaths by its own fault after which a request gets EIO. */
+#define POISON_CRASHES 3u
+/* The same for kills for want of memory, if nothing else was achieved. */
+#define POISON_KILLS 8u
+
 /* Have crashes of this process noted in the arena, from now on. */
 void suspect_watch(struct zsfs *fs);
 /* The slot of the calling thread, NULL before there is one. */

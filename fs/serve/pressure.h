@@ -42,13 +42,4 @@ void pressure_end(struct zsfs *fs);
  */
 bool pressure_check(struct zsfs *fs);
 
-/*
- * Bytes that users of the reserve may have beyond mem_limit now, because more
- * was in use when it was set. Takes limit_lock and the arena's.
- */
-uint64_t pressure_over_limit(struct zsfs *fs);
-
-/* mem_limit is @bytes from now on (0 = none), or less under pressure. */
-void pressure_set_limit(struct zsfs *fs, uint64_t bytes);
-
 #endif

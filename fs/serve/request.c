@@ -13,10 +13,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "content/file.h"
 #include "control/vfile.h"
 #include "init_reply.h"
 #include "state/shared_page.h"
-#include "state/zsfs_i.h"
+#include "state/threads.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 #include "tree/reap.h"
 
 /* Longest wait of who asks for free room for what is being forgotten. */
@@ -136,7 +139,7 @@ static void complain(const struct zsfs_slot *slot, const char *what)
 /* Content read: put the header right in front of it. */
 static void capture_content(const struct iovec *iov)
 {
-	uint8_t *at = cur.th->read_buf + READ_BUF_HEAD - iov[0].iov_len;
+	uint8_t *at = cur.th->buf.read + READ_BUF_HEAD - iov[0].iov_len;
 
 	memcpy(at, iov[0].iov_base, iov[0].iov_len);
 	cur.reply = at;
@@ -219,7 +222,7 @@ ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
 		complain(cur.th->slot, "another answer is left out");
 		return (ssize_t)total;
 	}
-	if (count == 2 && iov[1].iov_base == cur.th->read_buf + READ_BUF_HEAD) {
+	if (count == 2 && iov[1].iov_base == cur.th->buf.read + READ_BUF_HEAD) {
 		capture_content(iov);
 		return (ssize_t)total;
 	}

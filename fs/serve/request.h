@@ -42,9 +42,6 @@ struct fuse_session;
 struct zsfs;
 struct zsfs_thread;
 
-/* Space in front of the content in zsfs_thread.read_buf for the header. */
-#define READ_BUF_HEAD 4096u
-
 /* The thread that serves the calling thread's request. */
 struct zsfs_thread *request_thread(void);
 

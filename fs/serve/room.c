@@ -7,7 +7,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "state/zsfs_i.h"
+#include "content/file.h"
+#include "state/counters.h"
+#include "state/threads.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 #include "tree/reap.h"
 
 #define WAIT_MSECS 1000

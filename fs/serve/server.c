@@ -19,7 +19,8 @@
 #include "ops.h"
 #include "poison.h"
 #include "request.h"
-#include "state/zsfs_i.h"
+#include "state/threads.h"
+#include "state/zsfs.h"
 #include "writeback.h"
 
 /* How long threads may take to notice that the mount is gone. */

@@ -10,13 +10,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "content/block.h"
 #include "control/vfile.h"
 #include "init_reply.h"
 #include "inject.h"
 #include "poison.h"
 #include "request.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
 #include "tree/reap.h"
+#include "volume/volume.h"
 
 /* Of the protocol since 7.40; older headers lack it. */
 #define NOTIFY_RESEND 7

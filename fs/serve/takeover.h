@@ -28,11 +28,6 @@
 
 struct zsfs;
 
-/* Deaths by its own fault after which a request gets EIO. */
-#define POISON_CRASHES 3u
-/* The same for kills for want of memory, if nothing else was achieved. */
-#define POISON_KILLS 8u
-
 struct takeover {
 	struct zsfs *fs;
 	int fd;	  /* the connection */

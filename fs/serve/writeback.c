@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "content/file.h"
 #include "ops.h"
 #include "request.h"
-#include "state/zsfs_i.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 
 /* More answers than that at once wait for each other. */
 #define MAX_THREADS 8u

@@ -22,12 +22,14 @@
 #include "preflight.h"
 #include "remount.h"
 #include "state/shared_page.h"
+#include "state/zsfs.h"
 #include "survive/daemon.h"
 #include "survive/keeper.h"
 #include "survive/mount.h"
 #include "survive/replace.h"
 #include "survive/single.h"
 #include "survive/worker.h"
+#include "volume/volume.h"
 
 static char *check_environment(const struct zsfs_options *o, bool privileged)
 {

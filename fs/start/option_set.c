@@ -11,6 +11,7 @@
 #include "base/mount_table.h"
 #include "base/size_arg.h"
 #include "options_i.h"
+#include "zsmalloc.h"
 
 /* ---- messages ---- */
 

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "options_i.h"
+#include "state/reserve.h"
+#include "volume/volume.h"
+#include "zsmalloc.h"
 
 #define MAX_THREADS 16u
 #define MAX_HELPERS 15u

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/machine.h"
-#include "state/zsfs_i.h"
+#include "volume/volume.h"
 
 /* What was given, for what depends on that. */
 enum {

@@ -17,6 +17,7 @@
 #include "control/vfile.h"
 #include "mount_stats.h"
 #include "preflight.h"
+#include "volume/volume.h"
 
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME)
 #define NR_LIMITS   4u

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/mount_table.h"
-#include "zsfs_i.h"
+#include "zsfs.h"
 
 static unsigned get_mode(const struct zsfs *fs)
 {

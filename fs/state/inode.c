@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "tree/dentry.h"
+#include "atime.h"
 #include "tx.h"
-#include "zsfs_i.h"
+#include "zsfs.h"
 
 bool inode_valid(const struct zsfs *fs, const struct zinode *i)
 {

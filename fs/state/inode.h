@@ -24,66 +24,10 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "arena.h"
-#include "content/block_table.h"
-#include "stamp.h"
+#include "inode_layout.h"
 
 struct tx;
 struct zsfs;
-
-#define INODE_MAGIC UINT64_C(0x65646f6e69736601) /* odd: see slab_alloc() */
-#define INODE_ALIGN 32u
-#define ROOT_NODEID UINT64_C(1)
-
-struct zinode {
-	uint64_t magic;
-	uint64_t nlookup; /* counter lock */
-	uint64_t gen;
-	struct ztime btime; /* of birth; never changes, as gen */
-	uint32_t mode;
-	uint32_t nlink;
-	uint32_t uid;
-	uint32_t gid;
-	uint32_t rdev;
-	uint32_t pad;
-	uint64_t size;	    /* bytes; directories: entries * DIRENT_SIZE */
-	uint64_t blocks;    /* blocks held, in ZSFS_BLOCK_SIZE */
-	struct ztime atime; /* also under shared and counter lock (reading) */
-	struct ztime mtime;
-	struct ztime ctime;
-	union {
-		struct {
-			struct ztable blocks; /* block number -> slot */
-			uint64_t stored;      /* payload bytes of the blocks */
-			/* It was divided by a cut, and is about right. */
-			uint64_t stored_about;
-		} file;
-		struct {
-			struct ztable entries; /* cookie -> dentry */
-			struct ztable buckets; /* hash bucket -> dentry */
-			uint64_t nr_entries;
-			uint64_t nr_buckets;
-			uint64_t next_cookie;
-			uint64_t parent; /* ino, or 0 when removed */
-		} dir;
-		struct {
-			uint64_t target; /* ref of a SLAB_BUF, size bytes */
-		} link;
-	};
-	uint64_t reap_next; /* on the super's reap list; zsfs.reap_lock */
-};
-
-_Static_assert(sizeof(struct zinode) <= SLAB_INODE_SIZE, "fits its slab");
-
-static inline uint64_t inode_ino(const struct zinode *i)
-{
-	return ((uint64_t)(uintptr_t)i - ARENA_BASE) / INODE_ALIGN;
-}
-
-static inline struct zinode *inode_at(uint64_t ino)
-{
-	return (struct zinode *)(uintptr_t)(ARENA_BASE + ino * INODE_ALIGN);
-}
 
 /*
  * The inode a nodeid names, NULL when it names none that is in use and

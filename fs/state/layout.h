@@ -11,6 +11,7 @@
 #ifndef FS_LAYOUT_H
 #define FS_LAYOUT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arena.h"
@@ -196,5 +197,17 @@ struct zsfs_slot {
 	uint8_t reply[ZSFS_REPLY_SIZE] __attribute__((aligned(4096)));
 	uint8_t req[ZSFS_REQ_SIZE] __attribute__((aligned(4096)));
 };
+
+/* Bytes up to the next page. */
+size_t layout_page_up(size_t n);
+
+/*
+ * Offsets in the root area, and its size: with @n slots with request buffers
+ * and one without, the background thread's.
+ */
+size_t layout_pool_offset(void);
+size_t layout_slots_offset(void);
+size_t layout_snap_offset(unsigned n);
+size_t layout_root_size(unsigned n);
 
 #endif

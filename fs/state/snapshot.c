@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "zsfs_i.h"
+#include "tx.h"
+#include "zsfs.h"
 
 #define SNAP_MAGIC UINT64_C(0x70616e7373667a02)
 /* Pages of the arena that all may have together. */

@@ -8,8 +8,10 @@
 #include <syslog.h>
 
 #include "base/log.h"
-#include "serve/idle.h"
-#include "zsfs_i.h"
+#include "inode_layout.h"
+#include "mem_limit.h"
+#include "wake.h"
+#include "zsfs.h"
 
 static unsigned inode_stripe(const struct zinode *i)
 {
@@ -278,7 +280,7 @@ bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees)
 	const struct zsfs_slot *s = tx->slot;
 
 	/* What the commit itself saves stays reserved. */
-	return s->undo.n + undo + ST_NR + TABLE_SETTLE_UNDO <= s->undo.max &&
+	return s->undo.n + undo + ST_NR + TX_SETTLE_UNDO <= s->undo.max &&
 	       s->nr_free + frees <= TX_MAX_FREE;
 }
 
@@ -428,7 +430,8 @@ void tx_commit(struct tx *tx)
 	struct zsfs_slot *s = tx->slot;
 
 	assert(s->state == TX_ACTIVE);
-	table_settle(tx);
+	if (tx->uncounted.table)
+		tx->uncounted.settle(tx);
 	fold_stats(tx);
 	undo_barrier();
 	zs_crash_point();
@@ -440,7 +443,7 @@ void tx_commit(struct tx *tx)
 		keep_answer(s);
 	finish_frees(tx->fs, tx->th);
 	if (s->nr_free)
-		idle_note(tx->fs);
+		zsfs_note_freed(tx->fs);
 	finish_slot(s);
 }
 
@@ -470,21 +473,4 @@ void tx_recover(struct zsfs *fs, struct zsfs_thread *th)
 	if (s->state == TX_COMMITTED || s->state == TX_ANSWERED)
 		finish_frees(fs, th);
 	finish_slot(s);
-}
-
-void zsfs_stat_bump(struct zsfs_thread *th, enum zsfs_stat st)
-{
-	int64_t *cell = &th->slot->stat[st];
-
-	__atomic_store_n(cell, *cell + 1, __ATOMIC_RELAXED);
-}
-
-int64_t zsfs_stat_sum(const struct zsfs *fs, enum zsfs_stat st)
-{
-	int64_t sum = 0;
-
-	for (unsigned i = 0; i < fs->nr_threads; i++)
-		sum += __atomic_load_n(&fs->threads[i].slot->stat[st],
-				       __ATOMIC_RELAXED);
-	return sum;
 }

@@ -48,6 +48,9 @@ struct ztable;
 
 #define TX_MAX_LOCKS 6
 
+/* Undo entries that tx.uncounted.settle() may take. */
+#define TX_SETTLE_UNDO 5u
+
 enum lock_mode { LOCK_SHARED, LOCK_EXCL };
 
 struct tx {
@@ -81,10 +84,11 @@ struct tx {
 	bool replied;
 	/*
 	 * Slots that came (went: < 0) in one leaf of a table and that its links
-	 * do not count yet (table_settle()). No table: none.
+	 * do not count yet; settle() has it count them. No table: none.
 	 */
 	struct {
 		const struct ztable *table;
+		void (*settle)(struct tx *tx);
 		uint64_t leaf; /* index of a slot >> TABLE_ORDER */
 		int64_t n;
 	} uncounted;
@@ -191,11 +195,5 @@ bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees);
  * arena and pool recovered. May be killed and repeated.
  */
 void tx_recover(struct zsfs *fs, struct zsfs_thread *th);
-
-/* Count something at once and whatever becomes of the transaction. */
-void zsfs_stat_bump(struct zsfs_thread *th, enum zsfs_stat s);
-
-/* Sum of a counter over all slots. */
-int64_t zsfs_stat_sum(const struct zsfs *fs, enum zsfs_stat s);
 
 #endif

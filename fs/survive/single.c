@@ -15,7 +15,8 @@
 #include "reconnect.h"
 #include "serve/disconnect.h"
 #include "serve/server.h"
-#include "state/zsfs_i.h"
+#include "state/atime.h"
+#include "state/zsfs.h"
 
 struct alone {
 	struct zsfs *fs;

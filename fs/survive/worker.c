@@ -29,8 +29,12 @@
 #include "serve/pressure.h"
 #include "serve/server.h"
 #include "serve/takeover.h"
+#include "state/atime.h"
 #include "state/shared_page.h"
-#include "state/zsfs_i.h"
+#include "state/threads.h"
+#include "state/zsfs.h"
+#include "volume/verify_fs.h"
+#include "volume/volume.h"
 
 /* How often a worker that still has the starter's terminal looks around. */
 #define DETACH_LOOK_MSECS 5

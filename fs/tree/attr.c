@@ -3,9 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "attr.h"
+#include "content/block_table.h"
 #include "content/file.h"
 #include "reap.h"
-#include "state/zsfs_i.h"
+#include "state/inode.h"
+#include "state/mem_limit.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 
 int zsfs_getattr(struct tx *tx, uint64_t nodeid, struct zinode **out)
 {

@@ -8,8 +8,10 @@
 
 #include <xxhash.h>
 
+#include "content/block_table.h"
+#include "state/inode.h"
 #include "state/tx.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
 
 /* Entries per bucket at which the hash grows; it shrinks at a quarter. */
 #define BUCKET_LOAD 2

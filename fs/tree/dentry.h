@@ -35,11 +35,9 @@ struct zsfs;
 
 /* What an entry adds to a directory's st_size, as on tmpfs. */
 #define DIRENT_SIZE 20u
-/* Cookies 1 and 2 are "." and "..". */
-#define FIRST_COOKIE 3u
-#define COOKIE_BITS  27
-#define END_COOKIE   (UINT64_C(1) << COOKIE_BITS)
-#define MAX_ENTRIES  (END_COOKIE - FIRST_COOKIE - 1)
+#define COOKIE_BITS 27
+#define END_COOKIE  (UINT64_C(1) << COOKIE_BITS)
+#define MAX_ENTRIES (END_COOKIE - FIRST_COOKIE - 1)
 
 struct dentry {
 	uint64_t hnext; /* address of the next entry of the bucket, or 0 */

@@ -11,8 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dentry.h"
+#include "namei.h"
 #include "reap.h"
-#include "state/zsfs_i.h"
+#include "state/inode.h"
+#include "state/mem_limit.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
 
 #define MAX_LINKS 0x7fffffffu
 

@@ -7,8 +7,12 @@
 #include <string.h>
 
 #include "content/block.h"
-#include "serve/background.h"
-#include "state/zsfs_i.h"
+#include "content/block_table.h"
+#include "state/inode.h"
+#include "state/mem_limit.h"
+#include "state/tx.h"
+#include "state/wake.h"
+#include "state/zsfs.h"
 
 /* Blocks freed by one transaction. */
 #define STEP_BLOCKS 128u
@@ -170,8 +174,7 @@ static bool can_cut_here(const struct tx *tx, const struct ztable *t,
 	unsigned nodes = t->level + 1;
 
 	return n <= STEP_BLOCKS &&
-	       tx_has_room(tx,
-			   (unsigned)n * (nodes + 1 + TABLE_SETTLE_UNDO) + 64,
+	       tx_has_room(tx, (unsigned)n * (nodes + 1 + TX_SETTLE_UNDO) + 64,
 			   (unsigned)n * nodes + 32);
 }
 
@@ -286,7 +289,7 @@ void reap_help(struct zsfs_thread *th)
 		reap_step(th);
 	reap_hand_over(th);
 	if (__atomic_load_n(&th->fs->super->reap_head, __ATOMIC_RELAXED))
-		background_wake(th->fs);
+		zsfs_wake(th->fs);
 }
 
 void reap_all(struct zsfs_thread *th)

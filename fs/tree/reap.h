@@ -54,4 +54,14 @@ void reap_hand_over(struct zsfs_thread *th);
 /* Work off what @th is at and the whole list. */
 void reap_all(struct zsfs_thread *th);
 
+/*
+ * Take @n from the nlookup of @nodeid and free the inode when nothing holds it
+ * any more; a complete transaction by itself. If @consumed is not NULL, that
+ * word of the arena is cleared in the same transaction (a FORGET is never sent
+ * again, so what was executed must be marked with the execution). What is to
+ * be reaped then is left to reap_help().
+ */
+void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
+		 uint64_t *consumed);
+
 #endif

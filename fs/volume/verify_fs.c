@@ -7,8 +7,14 @@
 #include <string.h>
 
 #include "content/block.h"
+#include "content/block_table.h"
+#include "state/counters.h"
+#include "state/inode.h"
 #include "state/snapshot.h"
-#include "state/zsfs_i.h"
+#include "state/threads.h"
+#include "state/zsfs.h"
+#include "tree/dentry.h"
+#include "verify_fs.h"
 
 /* A growing array of numbers, to sort and compare. */
 struct numbers {
@@ -505,75 +511,15 @@ static int check_and_free(struct check *c)
 
 /* ---- on a live file system ---- */
 
-static _Thread_local struct zsfs_thread *inside;
-
-/* Who comes again and again must not keep a check from a gate. */
-static void let_check_end(struct zsfs *fs)
-{
-	pthread_mutex_lock(&fs->check_lock);
-	while (fs->checking)
-		pthread_cond_wait(&fs->check_end, &fs->check_lock);
-	pthread_mutex_unlock(&fs->check_lock);
-}
-
-static bool is_checking(const struct zsfs *fs)
-{
-	return __atomic_load_n(&fs->checking, __ATOMIC_RELAXED);
-}
-
-static void set_checking(struct zsfs *fs, bool yes)
-{
-	pthread_mutex_lock(&fs->check_lock);
-	__atomic_store_n(&fs->checking, yes, __ATOMIC_RELAXED);
-	pthread_cond_broadcast(&fs->check_end);
-	pthread_mutex_unlock(&fs->check_lock);
-}
-
-void zsfs_enter(struct zsfs_thread *th)
-{
-	struct zsfs *fs = th->fs;
-
-	if (is_checking(fs) || pthread_mutex_trylock(&th->gate)) {
-		__atomic_add_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
-		let_check_end(fs);
-		pthread_mutex_lock(&th->gate);
-		__atomic_sub_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
-	}
-	inside = th;
-}
-
-void zsfs_leave(struct zsfs_thread *th)
-{
-	inside = NULL;
-	pthread_mutex_unlock(&th->gate);
-}
-
-void zsfs_pause(struct zsfs_thread *th)
-{
-	if (inside != th || !is_checking(th->fs))
-		return;
-	zsfs_leave(th);
-	zsfs_enter(th);
-}
-
 int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 {
-	struct zsfs_thread *self = inside;
 	struct check c = {.fs = fs, .msg = msg, .size = size, .gently = gently};
 	int err;
 
-	if (pthread_mutex_trylock(&fs->verify_lock))
+	if (!zsfs_keep_out(fs))
 		return -EBUSY;
-	set_checking(fs, true);
-	for (unsigned k = 0; k < fs->nr_threads; k++)
-		if (&fs->threads[k] != self)
-			pthread_mutex_lock(&fs->threads[k].gate);
 	err = check_and_free(&c);
-	for (unsigned k = 0; k < fs->nr_threads; k++)
-		if (&fs->threads[k] != self)
-			pthread_mutex_unlock(&fs->threads[k].gate);
-	set_checking(fs, false);
-	pthread_mutex_unlock(&fs->verify_lock);
+	zsfs_let_in(fs);
 	return err;
 }
 

@@ -3,7 +3,6 @@
 #include "state/layout.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,67 +11,28 @@
 
 #include "base/memlock.h"
 #include "base/textbuf.h"
+#include "content/block.h"
 #include "content/crew.h"
-#include "serve/request.h"
+#include "state/atime.h"
+#include "state/counters.h"
+#include "state/inode.h"
+#include "state/reserve.h"
+#include "state/settings.h"
 #include "state/shared_page.h"
-#include "state/zsfs_i.h"
+#include "state/tx.h"
+#include "state/wake.h"
+#include "state/zsfs.h"
 #include "tree/reap.h"
+#include "volume.h"
 
 #define STAGE_SIZE ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
 _Static_assert(STAGE_SIZE == READ_BUF_HEAD + ZSFS_MAX_WRITE,
 	       "what is staged and what is read have the same room");
 
-/* Kept back from mem_limit for overwrites and deletions, at most... */
-#define MAX_RESERVE (UINT64_C(4) << 20)
-/* ...and at least: memory comes in segments, so less could never be used. */
-#define MIN_RESERVE (ARENA_SEG_SIZE + (UINT64_C(1) << 20))
-/* Kept for late writes of shared mappings: a part of mem_limit, at most that.
- */
-#define LATE_PART 16u
-#define MAX_LATE  (UINT64_C(16) << 20)
-
-_Static_assert(MAX_RESERVE + (UINT64_C(2) << 20) <= KEEP_SPARE,
-	       "the spare is for the reserve and for the next worker");
-
-static size_t page_up(size_t n)
-{
-	return (n + ARENA_PAGE_SIZE - 1) & ~(size_t)(ARENA_PAGE_SIZE - 1);
-}
-
-static size_t pool_offset(void)
-{
-	return page_up(sizeof(struct zsfs_super));
-}
-
-static size_t slots_offset(void)
-{
-	return pool_offset() + page_up(zs_pool_root_size());
-}
-
-/* @n slots with request buffers and one without, the background thread's. */
-static size_t snap_offset(unsigned n)
-{
-	return page_up(slots_offset() + n * sizeof(struct zsfs_slot) +
-		       offsetof(struct zsfs_slot, reply));
-}
-
-static size_t root_size(unsigned n)
-{
-	return snap_offset(n) + ZSFS_SNAP_PAGES * (size_t)ARENA_PAGE_SIZE;
-}
-
-uint64_t zsfs_min_mem_limit(unsigned nr_threads)
-{
-	/* Root area, windows, and room for a few segments. */
-	uint64_t min = root_size(nr_threads) + MIN_RESERVE + 4 * ARENA_SEG_SIZE;
-
-	return (min + ARENA_SEG_SIZE - 1) & ~(uint64_t)(ARENA_SEG_SIZE - 1);
-}
-
 uint64_t zsfs_min_arena_size(unsigned nr_threads, unsigned nr_helpers)
 {
 	return arena_min_size(nr_threads + 1 + nr_helpers,
-			      root_size(nr_threads));
+			      layout_root_size(nr_threads));
 }
 
 static void *root_at(const struct zsfs *fs, size_t off)
@@ -115,9 +75,10 @@ static int init_buffers(struct zsfs *fs)
 static void lock_root(struct zsfs *fs)
 {
 	uint8_t *start = (uint8_t *)(uintptr_t)ARENA_BASE;
-	uint8_t *end = (uint8_t *)fs->super + root_size(fs->nr_threads - 1);
+	uint8_t *end =
+		(uint8_t *)fs->super + layout_root_size(fs->nr_threads - 1);
 
-	memory_lock(start, page_up((size_t)(end - start)),
+	memory_lock(start, layout_page_up((size_t)(end - start)),
 		    arena_is_huge(fs->arena));
 }
 
@@ -129,20 +90,29 @@ static void free_buffers(struct zsfs *fs)
 		munmap(fs->buffers, zsfs_buffers_size(fs->nr_threads));
 }
 
+static int init_thread_buffers(struct zsfs_thread *th, unsigned nr)
+{
+	struct thread_buffers *b = &th->buf;
+
+	b->stage = th->fs->buffers + nr * STAGE_SIZE;
+	b->read = b->stage;
+	b->staged = calloc(ZSFS_MAX_BLOCKS + 1, sizeof(b->staged[0]));
+	b->block = malloc(ZSFS_BLOCK_SIZE);
+	return b->staged && b->block ? 0 : -ENOMEM;
+}
+
 static int init_thread(struct zsfs *fs, unsigned nr)
 {
 	struct zsfs_thread *th = &fs->threads[nr];
 
 	th->fs = fs;
 	pthread_mutex_init(&th->gate, NULL);
-	th->slot = (struct zsfs_slot *)root_at(fs, slots_offset()) + nr;
+	th->slot = (struct zsfs_slot *)root_at(fs, layout_slots_offset()) + nr;
 	th->at = arena_thread(fs->arena, nr);
 	th->zc = zcomp_ctx_create();
 	if (!th->zc)
 		return -ENOMEM;
-	th->stage_buf = fs->buffers + nr * STAGE_SIZE;
-	th->read_buf = th->stage_buf;
-	return 0;
+	return init_thread_buffers(th, nr);
 }
 
 static void free_thread(struct zsfs_thread *th)
@@ -151,6 +121,8 @@ static void free_thread(struct zsfs_thread *th)
 		return;
 	pthread_mutex_destroy(&th->gate);
 	zcomp_ctx_destroy(th->zc);
+	free(th->buf.staged);
+	free(th->buf.block);
 }
 
 static int init_locks(struct zsfs *fs)
@@ -170,6 +142,7 @@ static int init_locks(struct zsfs *fs)
 		pthread_mutex_init(&fs->count_locks[i], NULL);
 	pthread_mutex_init(&fs->rename_lock, NULL);
 	pthread_mutex_init(&fs->reap_lock, NULL);
+	wake_init(&fs->wake);
 	pthread_mutex_init(&fs->snap_lock, NULL);
 	pthread_mutex_init(&fs->limit_lock, NULL);
 	pthread_mutex_init(&fs->verify_lock, NULL);
@@ -188,6 +161,7 @@ static void destroy_locks(struct zsfs *fs)
 		pthread_mutex_destroy(&fs->count_locks[i]);
 	pthread_mutex_destroy(&fs->rename_lock);
 	pthread_mutex_destroy(&fs->reap_lock);
+	wake_destroy(&fs->wake);
 	pthread_mutex_destroy(&fs->snap_lock);
 	pthread_mutex_destroy(&fs->limit_lock);
 	pthread_mutex_destroy(&fs->verify_lock);
@@ -202,7 +176,7 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	int err;
 
 	fs->nr_threads = fs->super->nr_slots;
-	fs->snap_area = root_at(fs, snap_offset(fs->nr_threads - 1));
+	fs->snap_area = root_at(fs, layout_snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);
 	atime_init(fs);
 	fs->stamp_fd = stamp_open();
@@ -261,7 +235,7 @@ static void note_options(struct zsfs_super *s, const struct zsfs_params *p)
 static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 {
 	struct zsfs_super *s = fs->super;
-	struct zsfs_slot *slots = root_at(fs, slots_offset());
+	struct zsfs_slot *slots = root_at(fs, layout_slots_offset());
 
 	s->layout = ZSFS_LAYOUT;
 	s->nr_slots = p->nr_threads + 1;
@@ -303,38 +277,13 @@ static int make_root(struct zsfs *fs, const struct zsfs_params *p)
 	return 0;
 }
 
-/* In whole segments, as memory comes; none of a very small limit. */
-static uint64_t late_share(uint64_t mem_limit)
-{
-	uint64_t late = mem_limit / LATE_PART;
-
-	if (late > MAX_LATE)
-		late = MAX_LATE;
-	return late - late % ARENA_SEG_SIZE;
-}
-
-uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
-{
-	uint64_t reserve = mem_limit / 8;
-	/* What is not there then would be a worker's death. */
-	bool short_of_memory = fs->super->pressure_used != 0;
-
-	if (reserve < MIN_RESERVE)
-		reserve = MIN_RESERVE;
-	if (reserve > MAX_RESERVE)
-		reserve = MAX_RESERVE;
-	arena_set_reserve(fs->arena, reserve,
-			  short_of_memory ? 0 : late_share(mem_limit));
-	return reserve;
-}
-
 int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
 {
 	struct arena_params ap = {
 		.size = p->arena_size,
 		.limit = p->mem_limit,
 		.nr_threads = p->nr_threads + 1 + p->nr_helpers,
-		.root_size = root_size(p->nr_threads),
+		.root_size = layout_root_size(p->nr_threads),
 		.no_huge = p->no_huge || !strcmp(p->huge, "never"),
 		.no_swap = p->no_swap,
 		.mpol = p->mpol,
@@ -349,7 +298,7 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
 	if (err)
 		goto err_close;
 	fs->super = arena_root(fs->arena);
-	err = zs_create_pool(fs->arena, root_at(fs, pool_offset()),
+	err = zs_create_pool(fs->arena, root_at(fs, layout_pool_offset()),
 			     p->chain_size, &fs->pool);
 	if (err)
 		goto err_close;
@@ -416,7 +365,7 @@ int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
 	fs->super = arena_root(fs->arena);
 	err = check_super(fs, nr_helpers);
 	if (!err)
-		err = zs_open_pool(fs->arena, root_at(fs, pool_offset()),
+		err = zs_open_pool(fs->arena, root_at(fs, layout_pool_offset()),
 				   &fs->pool);
 	if (!err)
 		err = init_private(fs, nr_helpers);
@@ -442,19 +391,4 @@ int zsfs_open(int fd, unsigned nr_helpers, struct zsfs **out)
 	else
 		reap_all(zsfs_background(*out));
 	return err;
-}
-
-void zsfs_thread_lives(struct zsfs *fs, unsigned nr)
-{
-	/* Number 0 is the process's main thread. */
-	if (fs->keep)
-		keep_live(fs->keep, fs->bank, nr + 1);
-	__atomic_add_fetch(&fs->alive, 1, __ATOMIC_RELEASE);
-}
-
-void zsfs_await_threads(struct zsfs *fs)
-{
-	while (__atomic_load_n(&fs->alive, __ATOMIC_ACQUIRE) <
-	       arena_nr_threads(fs->arena))
-		sched_yield();
 }

@@ -7,6 +7,7 @@
 #include "../unit/fs_fakes.h"
 #include "fuzz.h"
 #include "base/log.h"
+#include "state/zsfs.h"
 
 #define TEXT 512u
 

@@ -7,6 +7,9 @@
 #include <sys/mount.h>
 #include "fuzz.h"
 #include "start/options.h"
+#include "state/zsfs.h"
+#include "state/reserve.h"
+#include "volume/volume.h"
 
 #define MAX_WORDS 12
 #define MAX_TEXT  4096u

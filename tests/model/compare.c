@@ -11,6 +11,11 @@
 #include "content/block.h"
 #include "state/snapshot.h"
 #include "control/vfile.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/counters.h"
+#include "tree/dentry.h"
+#include "content/block_table.h"
 
 struct compare {
 	struct zsfs *fs;

@@ -4,9 +4,10 @@
 #define TESTS_MODEL_COMPARE_H
 
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "model.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
 
 /*
  * Walk both trees from the model's root, and the model's inodes without a name,

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "state/inode.h"
+
 static void *must(void *p)
 {
 	if (p)

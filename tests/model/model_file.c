@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "model.h"
+#include "state/inode.h"
 
 /* Position of the first block at or after @index. */
 static size_t position(const struct minode *i, uint64_t index)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "model.h"
+#include "state/inode.h"
 
 long model_find(const struct minode *dir, const char *name)
 {

@@ -3,24 +3,43 @@
 #include "model_setup.h"
 
 #include "inject.h"
+#include "state/reserve.h"
+#include "zsmalloc.h"
+#include "volume/volume.h"
 
 #define NR_THREADS 2
 
 /* What most set-ups draw from. */
-#define DRAW                                                                  \
-	.draw = {.nr_names = 150, .max_write = ZSFS_MAX_WRITE, .phase = 250,  \
-		 .max_blocks = 6000, .max_inodes = 300, .far = true,          \
+#define DRAW                                                                   \
+	.draw = {.nr_names = 150,                                              \
+		 .max_write = ZSFS_MAX_WRITE,                                  \
+		 .phase = 250,                                                 \
+		 .max_blocks = 6000,                                           \
+		 .max_inodes = 300,                                            \
+		 .far = true,                                                  \
 		 .whole = true}
 /* Fills memory. */
-#define DRAW_FULL                                                             \
-	.draw = {.nr_names = 150, .max_write = ZSFS_MAX_WRITE, .phase = 400,  \
-		 .max_blocks = 20000, .max_inodes = 1000, .noise = 60,        \
-		 .hoard = true, .one_codec = true, .far = true, .whole = true}
+#define DRAW_FULL                                                              \
+	.draw = {.nr_names = 150,                                              \
+		 .max_write = ZSFS_MAX_WRITE,                                  \
+		 .phase = 400,                                                 \
+		 .max_blocks = 20000,                                          \
+		 .max_inodes = 1000,                                           \
+		 .noise = 60,                                                  \
+		 .hoard = true,                                                \
+		 .one_codec = true,                                            \
+		 .far = true,                                                  \
+		 .whole = true}
 /* Many small things. */
-#define DRAW_SMALL                                                            \
-	.draw = {.nr_names = 900, .max_write = 20000, .phase = 1200,          \
-		 .max_blocks = 2000, .max_inodes = 900, .hoard = true,        \
-		 .far = true, .whole = true}
+#define DRAW_SMALL                                                             \
+	.draw = {.nr_names = 900,                                              \
+		 .max_write = 20000,                                           \
+		 .phase = 1200,                                                \
+		 .max_blocks = 2000,                                           \
+		 .max_inodes = 900,                                            \
+		 .hoard = true,                                                \
+		 .far = true,                                                  \
+		 .whole = true}
 
 const struct setup setups[] = {
 	{.name = "lz4", .comp = {ZCOMP_LZ4, 1}, DRAW},
@@ -107,8 +126,8 @@ int setup_create(const struct setup *s, struct zsfs **out)
 		.size_limit = s->max_blocks * ZSFS_BLOCK_SIZE,
 		.inode_limit = s->max_inodes,
 		.comp = s->comp,
-		.chain_size = s->chain_size ? s->chain_size :
-					      ZS_DEFAULT_CHAIN_SIZE,
+		.chain_size =
+			s->chain_size ? s->chain_size : ZS_DEFAULT_CHAIN_SIZE,
 		.nr_threads = NR_THREADS,
 		.nr_helpers = s->helpers,
 		.mode = 0755,
@@ -125,7 +144,7 @@ int setup_create(const struct setup *s, struct zsfs **out)
 #if ZS_DEBUG_LEVEL >= 1
 
 static uint64_t alloc_countdown; /* calls until one fails */
-static bool alloc_stays;         /* and all after it */
+static bool alloc_stays;	 /* and all after it */
 static struct rng codec_rng;
 static unsigned codec_percent;
 

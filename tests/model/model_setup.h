@@ -4,6 +4,8 @@
 #define TESTS_MODEL_MODEL_SETUP_H
 
 #include "step.h"
+#include "zcomp.h"
+#include "state/zsfs.h"
 
 struct setup {
 	const char *name;
@@ -12,13 +14,13 @@ struct setup {
 	unsigned chain_size;
 	unsigned helpers;
 	uint64_t mem_over;   /* bytes of mem_limit above the least; 0 = none */
-	bool limited;        /* has a mem_limit */
-	bool huge;           /* on huge pages where that is permitted */
-	bool promise;        /* check what a full file system promises */
-	bool must_fail;      /* some steps must have been refused */
+	bool limited;	     /* has a mem_limit */
+	bool huge;	     /* on huge pages where that is permitted */
+	bool promise;	     /* check what a full file system promises */
+	bool must_fail;	     /* some steps must have been refused */
 	uint64_t max_blocks; /* size= */
 	uint64_t max_inodes; /* nr_inodes= */
-	unsigned allow;      /* FOLLOW_* */
+	unsigned allow;	     /* FOLLOW_* */
 	unsigned fail_alloc; /* percent of steps in which allocation fails */
 	unsigned fail_codec; /* percent of blocks the codec fails for */
 };

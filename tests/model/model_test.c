@@ -18,6 +18,13 @@
 #include "model_setup.h"
 #include "tree/reap.h"
 #include "step.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "content/file.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
+#include "control/statfs.h"
 
 #define MSG_SIZE 512
 

@@ -22,6 +22,16 @@
 
 #include "compare.h"
 #include "recovery.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/counters.h"
+#include "state/reserve.h"
+#include "zsmalloc.h"
+#include "tree/namei.h"
+#include "tree/reap.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
 
 #define MSG_SIZE 1024
 /* Kills after which an arena is given up for a new one. */

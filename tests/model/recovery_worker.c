@@ -10,6 +10,8 @@
 
 #include "inject.h"
 #include "recovery.h"
+#include "state/zsfs.h"
+#include "volume/volume.h"
 
 struct thread_arg {
 	struct trial *trial;

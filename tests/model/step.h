@@ -13,7 +13,7 @@
 
 #include "model.h"
 #include "random.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
 
 enum step_op {
 	STEP_LOOKUP,
@@ -44,6 +44,8 @@ enum step_op {
 #define STEP_NAME_ROOM	 264
 #define STEP_TARGET_ROOM 4200
 #define STEP_MAX_OUT	 (ZSFS_MAX_WRITE + 4096)
+
+#include <sys/stat.h>
 
 struct step {
 	enum step_op op;

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include "step.h"
+#include "state/inode.h"
+#include "state/layout.h"
 
 /* One step of it, wherever it starts in a block. */
 #define ALLOCATE_MAX (ZSFS_MAX_WRITE - ZSFS_BLOCK_SIZE)

@@ -9,6 +9,7 @@
 
 #include "compare.h"
 #include "step.h"
+#include "state/inode.h"
 
 /* What the model says about a step. */
 struct follow {

@@ -7,6 +7,16 @@
 #include "tree/reap.h"
 #include "step.h"
 #include "control/vfile.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/settings.h"
+#include "tree/dentry.h"
+#include "tree/namei.h"
+#include "tree/attr.h"
+#include "content/file.h"
+#include "content/allocate.h"
+#include "control/compact.h"
 
 /* A step that is being run. */
 struct run {

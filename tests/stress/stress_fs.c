@@ -28,7 +28,21 @@
 #include "random.h"
 #include "tree/reap.h"
 #include "control/vfile.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/counters.h"
+#include "state/threads.h"
+#include "state/reserve.h"
+#include "zsmalloc.h"
+#include "tree/dentry.h"
+#include "tree/namei.h"
+#include "tree/attr.h"
+#include "content/file.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
+#include "control/statfs.h"
+#include "control/compact.h"
 
 #define NR_WORKERS 4u
 #define NR_EXTRA   2u /* compactor, watcher */

@@ -13,7 +13,12 @@
 
 #include "state/shared_page.h"
 #include "control/vfile.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
+#include "state/counters.h"
+#include "state/threads.h"
+#include "state/reserve.h"
+#include "state/layout.h"
+#include "volume/verify_fs.h"
 
 #define FAKE_MIN_LIMIT (UINT64_C(16) << 20)
 #define FAKE_THREADS   3u
@@ -132,6 +137,11 @@ int64_t zs_compact_pausing(struct zs_pool *pool, struct arena_thread *t,
 int64_t zsfs_stat_sum(const struct zsfs *fs, enum zsfs_stat s)
 {
 	return fake.stat[s];
+}
+
+uint64_t zsfs_stat_get(const struct zsfs *fs, enum zsfs_stat s)
+{
+	return fake.stat[s] > 0 ? (uint64_t)fake.stat[s] : 0;
 }
 
 uint64_t zsfs_min_mem_limit(unsigned nr_threads)

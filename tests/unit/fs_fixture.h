@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "inject.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
+#include "zsmalloc.h"
+#include "volume/volume.h"
 
 static inline struct zsfs *fixture_fs(void)
 {

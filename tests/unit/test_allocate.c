@@ -2,7 +2,19 @@
 /* Allocations of several steps: what is between them, and their failures. */
 #include "check.h"
 #include "tree/reap.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/threads.h"
+#include "state/settings.h"
+#include "state/mem_limit.h"
+#include "zsmalloc.h"
+#include "tree/namei.h"
+#include "tree/attr.h"
+#include "content/file.h"
+#include "content/allocate.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
 
 #include <errno.h>
 #include <string.h>

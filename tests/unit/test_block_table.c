@@ -7,6 +7,10 @@
 
 #include "content/block_table_i.h"
 #include "fs_fixture.h"
+#include "state/zsfs.h"
+#include "state/tx.h"
+#include "content/block_table.h"
+#include "volume/volume.h"
 
 #define MAX_KEYS 400u
 

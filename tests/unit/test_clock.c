@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "fs_fixture.h"
 #include "control/vfile.h"
+#include "state/zsfs.h"
+#include "volume/volume.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -6,6 +6,9 @@
 #include "check.h"
 #include "base/machine.h"
 #include "fs_fakes.h"
+#include "state/zsfs.h"
+#include "state/settings.h"
+#include "control/statfs.h"
 
 static char text[1024];
 

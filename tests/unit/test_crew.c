@@ -2,13 +2,14 @@
 /* The crew: jobs of several request threads that overlap all come back. */
 #include "check.h"
 #include "content/crew.h"
+#include "state/zsfs.h"
+#include "zsmalloc.h"
+#include "volume/volume.h"
 
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "state/zsfs_i.h"
 
 static struct zsfs *fs;
 

@@ -3,6 +3,14 @@
 #include "check.h"
 #include "fs_fixture.h"
 #include "tree/reap.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "tree/namei.h"
+#include "tree/attr.h"
+#include "content/file.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
 
 #define NR_FAR 128u
 

@@ -8,6 +8,10 @@
 
 #include "tree/dentry.h"
 #include "fs_fixture.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "volume/volume.h"
 
 static struct zsfs *fs;
 static struct zinode *dir;

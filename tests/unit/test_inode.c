@@ -3,6 +3,12 @@
 #include "check.h"
 #include "fs_fixture.h"
 #include "tree/reap.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "tree/namei.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
 
 #include <errno.h>
 #include <pthread.h>

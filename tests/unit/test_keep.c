@@ -4,7 +4,9 @@
 #include "state/shared_page.h"
 #include "serve/poison.h"
 #include "serve/takeover.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
+#include "zsmalloc.h"
+#include "volume/volume.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "state/reserve.h"
 
 #define MIN_LIMIT (UINT64_C(16) << 20)
 #define MAX_ARGS  12

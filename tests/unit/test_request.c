@@ -13,6 +13,12 @@
 
 #include "fs_fixture.h"
 #include "serve/request.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "tree/namei.h"
+#include "tree/attr.h"
+#include "volume/volume.h"
 
 /* Of operations that this libfuse does not know. */
 #define OP_UNKNOWN 63

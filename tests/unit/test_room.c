@@ -4,7 +4,17 @@
 #include "base/clock.h"
 #include "tree/reap.h"
 #include "serve/room.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/counters.h"
+#include "state/threads.h"
+#include "state/settings.h"
+#include "zsmalloc.h"
+#include "tree/namei.h"
+#include "content/file.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
 
 #include <errno.h>
 #include <stdio.h>

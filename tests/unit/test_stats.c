@@ -5,6 +5,7 @@
 #include "check.h"
 #include "fs_fakes.h"
 #include "state/snapshot.h"
+#include "state/zsfs.h"
 
 static char text[SNAPSHOT_MAX_TEXT];
 

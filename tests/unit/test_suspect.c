@@ -2,7 +2,7 @@
 /* A crash is noted against the thread that it happened in. */
 #include "check.h"
 #include "serve/poison.h"
-#include "state/zsfs_i.h"
+#include "state/zsfs.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -7,6 +7,12 @@
 
 #include "check.h"
 #include "fs_fixture.h"
+#include "state/zsfs.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/mem_limit.h"
+#include "volume/volume.h"
+#include "volume/verify_fs.h"
 
 static struct zsfs *fs;
 static struct zsfs_thread *th;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The limit of memory (see mem_limit.h). */
+#include "mem_limit.h"
+
+#include <errno.h>
+
+#include "reserve.h"
+#include "shared_page.h"
+#include "zsfs.h"
+
+/* ---- the limit ---- */
+
+/* The arena's limit is the smaller one. */
+static void apply_locked(struct zsfs *fs)
+{
+	uint64_t limit = fs->super->mem_limit;
+	uint64_t most = fs->super->pressure_used;
+	uint64_t reserve = zsfs_apply_reserve(fs, limit);
+
+	if (most && fs->keep && keep_get(&fs->keep->spare) == SPARE_GIVEN)
+		most += reserve;
+	if (most && (!limit || most < limit))
+		limit = most;
+	arena_set_limit(fs->arena, limit);
+}
+
+uint64_t mem_limit_used(struct zsfs *fs)
+{
+	struct arena_stats st;
+
+	arena_get_stats(fs->arena, &st);
+	return st.used;
+}
+
+/*
+ * Users of the reserve may fill up to @most, what is in use and the reserve, if
+ * @limit is less; but when they might exceed a limit before, to no more than
+ * that. So it only falls, with use. Returns over_limit, as set for @limit.
+ */
+static uint64_t lower_ceiling_locked(struct zsfs_super *s, uint64_t limit,
+				     uint64_t most)
+{
+	uint64_t over;
+
+	if (s->over_limit && s->mem_limit + s->over_limit < most)
+		most = s->mem_limit + s->over_limit;
+	over = limit && limit < most ? most - limit : 0;
+	__atomic_store_n(&s->over_limit, over, __ATOMIC_RELAXED);
+	return over;
+}
+
+uint64_t zsfs_over_limit(struct zsfs *fs)
+{
+	struct zsfs_super *s = fs->super;
+	struct arena_stats st;
+	uint64_t over = 0;
+
+	if (!__atomic_load_n(&s->over_limit, __ATOMIC_RELAXED))
+		return 0;
+	arena_get_stats(fs->arena, &st);
+	pthread_mutex_lock(&fs->limit_lock);
+	if (s->over_limit)
+		over = lower_ceiling_locked(s, s->mem_limit,
+					    st.used + st.reserve);
+	pthread_mutex_unlock(&fs->limit_lock);
+	return over;
+}
+
+static void set_limit(struct zsfs *fs, uint64_t bytes)
+{
+	struct zsfs_super *s = fs->super;
+	uint64_t most;
+
+	pthread_mutex_lock(&fs->limit_lock);
+	most = zsfs_apply_reserve(fs, bytes) + mem_limit_used(fs);
+	/* Else nothing could be deleted, nor the limit be set again. */
+	lower_ceiling_locked(s, bytes, most);
+	s->mem_limit = bytes;
+	apply_locked(fs);
+	pthread_mutex_unlock(&fs->limit_lock);
+}
+
+void mem_limit_set_pressure(struct zsfs *fs, uint64_t used)
+{
+	pthread_mutex_lock(&fs->limit_lock);
+	fs->super->pressure_used = used;
+	apply_locked(fs);
+	pthread_mutex_unlock(&fs->limit_lock);
+}
+
+int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
+{
+	/* The background thread is not one of those that count there. */
+	if (bytes && bytes < zsfs_min_mem_limit(fs->nr_threads - 1))
+		return -EINVAL;
+	set_limit(fs, bytes);
+	return 0;
+}
+
+/* ---- claims ---- */
+
+enum arena_claim zsfs_claim(struct zsfs_thread *th, enum arena_claim claim)
+{
+	enum arena_claim was = th->at->claim;
+
+	if (claim > was) {
+		th->at->claim = claim;
+		th->at->over_limit = zsfs_over_limit(th->fs);
+	}
+	return was;
+}
+
+void zsfs_unclaim(struct zsfs_thread *th, enum arena_claim was)
+{
+	th->at->claim = was;
+}

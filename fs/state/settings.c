@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Settings (see settings.h). */
+#include "settings.h"
+
+#include <errno.h>
+
+#include "zsfs.h"
+
+uint64_t zsfs_in_use(const int64_t *counter)
+{
+	int64_t n = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+int zsfs_set_size(struct zsfs *fs, uint64_t bytes)
+{
+	uint64_t blocks = (bytes + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+
+	if (bytes && blocks < zsfs_in_use(&fs->used_blocks))
+		return -EINVAL;
+	__atomic_store_n(&fs->super->size_limit, blocks << ZSFS_BLOCK_SHIFT,
+			 __ATOMIC_RELAXED);
+	return 0;
+}
+
+int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n)
+{
+	if (n && n < zsfs_in_use(&fs->used_inodes))
+		return -EINVAL;
+	__atomic_store_n(&fs->super->inode_limit, n, __ATOMIC_RELAXED);
+	return 0;
+}
+
+struct zcomp_params zsfs_get_comp(const struct zsfs *fs)
+{
+	uint64_t word = __atomic_load_n(&fs->super->comp, __ATOMIC_RELAXED);
+
+	return (struct zcomp_params){
+		.alg = (enum zcomp_alg)(word & 0xff),
+		.level = (int)(word >> 8),
+	};
+}
+
+void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p)
+{
+	__atomic_store_n(&fs->super->comp,
+			 (uint64_t)p->alg | (uint64_t)p->level << 8,
+			 __ATOMIC_RELAXED);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Settings that can change while the file system is in use.
+ *
+ * Each is one word of the super, read by whoever needs it, so a change takes
+ * effect for what comes after it. mem_limit has a header of its own.
+ */
+#ifndef FS_SETTINGS_H
+#define FS_SETTINGS_H
+
+#include <stdint.h>
+
+#include "zcomp.h"
+
+struct zsfs;
+
+/* Most bytes of content, 0 = no limit. -EINVAL below present use. */
+int zsfs_set_size(struct zsfs *fs, uint64_t bytes);
+/* Most inodes, 0 = no limit. -EINVAL below present use. */
+int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n);
+
+/* How new content is compressed. */
+struct zcomp_params zsfs_get_comp(const struct zsfs *fs);
+void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
+
+/* zsfs.used_blocks or used_inodes, never below 0. */
+uint64_t zsfs_in_use(const int64_t *counter);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Threads and their gates (see threads.h). */
+#include "threads.h"
+
+#include <sched.h>
+
+#include "shared_page.h"
+#include "zsfs.h"
+
+/* ---- lives ---- */
+
+void zsfs_thread_lives(struct zsfs *fs, unsigned nr)
+{
+	/* Number 0 is the process's main thread. */
+	if (fs->keep)
+		keep_live(fs->keep, fs->bank, nr + 1);
+	__atomic_add_fetch(&fs->alive, 1, __ATOMIC_RELEASE);
+}
+
+void zsfs_await_threads(struct zsfs *fs)
+{
+	while (__atomic_load_n(&fs->alive, __ATOMIC_ACQUIRE) <
+	       arena_nr_threads(fs->arena))
+		sched_yield();
+}
+
+/* ---- gates ---- */
+
+static _Thread_local struct zsfs_thread *inside;
+
+/* Who comes again and again must not keep a check from a gate. */
+static void let_check_end(struct zsfs *fs)
+{
+	pthread_mutex_lock(&fs->check_lock);
+	while (fs->checking)
+		pthread_cond_wait(&fs->check_end, &fs->check_lock);
+	pthread_mutex_unlock(&fs->check_lock);
+}
+
+static bool is_checking(const struct zsfs *fs)
+{
+	return __atomic_load_n(&fs->checking, __ATOMIC_RELAXED);
+}
+
+static void set_checking(struct zsfs *fs, bool yes)
+{
+	pthread_mutex_lock(&fs->check_lock);
+	__atomic_store_n(&fs->checking, yes, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&fs->check_end);
+	pthread_mutex_unlock(&fs->check_lock);
+}
+
+void zsfs_enter(struct zsfs_thread *th)
+{
+	struct zsfs *fs = th->fs;
+
+	if (is_checking(fs) || pthread_mutex_trylock(&th->gate)) {
+		__atomic_add_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
+		let_check_end(fs);
+		pthread_mutex_lock(&th->gate);
+		__atomic_sub_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
+	}
+	inside = th;
+}
+
+void zsfs_leave(struct zsfs_thread *th)
+{
+	inside = NULL;
+	pthread_mutex_unlock(&th->gate);
+}
+
+void zsfs_pause(struct zsfs_thread *th)
+{
+	if (inside != th || !is_checking(th->fs))
+		return;
+	zsfs_leave(th);
+	zsfs_enter(th);
+}
+
+bool zsfs_keep_out(struct zsfs *fs)
+{
+	if (pthread_mutex_trylock(&fs->verify_lock))
+		return false;
+	set_checking(fs, true);
+	for (unsigned k = 0; k < fs->nr_threads; k++)
+		if (&fs->threads[k] != inside)
+			pthread_mutex_lock(&fs->threads[k].gate);
+	return true;
+}
+
+void zsfs_let_in(struct zsfs *fs)
+{
+	for (unsigned k = 0; k < fs->nr_threads; k++)
+		if (&fs->threads[k] != inside)
+			pthread_mutex_unlock(&fs->threads[k].gate);
+	set_checking(fs, false);
+	pthread_mutex_unlock(&fs->verify_lock);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * struct zsfs: a file system in use by this process, its private half; the
+ * other half, which outlives the process, is in layout.h.
+ */
+#ifndef FS_ZSFS_H
+#define FS_ZSFS_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "arena.h"
+#include "atime.h"
+#include "layout.h"
+#include "tx.h"
+#include "wake.h"
+#include "zcomp.h"
+#include "zsmalloc.h"
+
+#define NR_LOCK_STRIPES	 1024u
+#define NR_COUNT_STRIPES 16u
+
+struct background;
+struct crew;
+struct writeback;
+struct keep;
+struct staged_block;
+
+struct inode_lock {
+	pthread_rwlock_t lock;
+} __attribute__((aligned(64)));
+
+/* Space in front of the content in thread_buffers.read for its header. */
+#define READ_BUF_HEAD 4096u
+
+/* What a thread reads, compresses and answers in. */
+struct thread_buffers {
+	/* In zsfs.buffers, the same memory: no request needs both. */
+	uint8_t *read;	/* READ_BUF_HEAD + ZSFS_MAX_WRITE */
+	uint8_t *stage; /* (ZSFS_MAX_BLOCKS + 1) * ZSFS_BLOCK_SIZE */
+	struct staged_block *staged; /* ZSFS_MAX_BLOCKS + 1 */
+	uint8_t *block; /* ZSFS_BLOCK_SIZE, for read-modify-write */
+};
+
+/* What one request thread has for itself. */
+struct zsfs_thread {
+	struct zsfs *fs;
+	struct zsfs_slot *slot;
+	struct arena_thread *at;
+	struct zcomp_ctx *zc;
+	struct tx tx;
+	jmp_buf *guard; /* of tx_guarded(), NULL outside */
+	bool parked;	/* a request waits in the slot (takeover.h) */
+	struct thread_buffers buf;
+	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
+	/*
+	 * Held while the thread executes a request, so that a live check can
+	 * keep all others out by taking every gate (zsfs_verify_live()).
+	 */
+	pthread_mutex_t gate;
+};
+
+struct zsfs {
+	struct arena *arena;
+	struct zs_pool *pool;
+	struct zsfs_super *super;
+	unsigned nr_threads; /* request threads, then one background thread */
+	struct zsfs_thread *threads;
+	uint8_t *buffers; /* of all threads, backed; in the keep's file or our
+			     own */
+	struct inode_lock *locks; /* NR_LOCK_STRIPES */
+	pthread_mutex_t count_locks[NR_COUNT_STRIPES];
+	pthread_mutex_t rename_lock;
+	pthread_mutex_t reap_lock;
+	pthread_mutex_t snap_lock;
+	pthread_mutex_t limit_lock;  /* mem_limit and pressure (pressure.h) */
+	pthread_mutex_t verify_lock; /* one live check at a time */
+	bool checking; /* it is under way; written under check_lock */
+	pthread_mutex_t check_lock;
+	pthread_cond_t check_end;
+	unsigned
+		kept_waiting; /* threads at a gate that a check holds; atomic */
+	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
+	struct crew *crew;  /* NULL: no helpers */
+	struct writeback *writeback; /* the server's */
+	/* Use plus what transactions have reserved; atomic. */
+	int64_t used_blocks;
+	int64_t used_inodes;
+	size_t huge_size; /* zs_huge_class_size() */
+	struct atime atime;
+	int stamp_fd; /* stamp.h */
+	/* Shared with the keeper and other workers; NULL: there are none. */
+	struct keep *keep;
+	unsigned bank;	/* this worker's, in the keep page */
+	unsigned alive; /* threads that have said so there; atomic */
+	struct wake wake;
+	struct background *background; /* NULL: there is none */
+	/* What the environment allowed; for stats.json. */
+	unsigned read_ahead_kb; /* 0 = could not be set */
+};
+
+/* The background thread's context. */
+static inline struct zsfs_thread *zsfs_background(struct zsfs *fs)
+{
+	return &fs->threads[fs->nr_threads - 1];
+}
+
+#endif
