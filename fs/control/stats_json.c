@@ -62,22 +62,23 @@ static ull word(const uint64_t *w)
 }
 
 /* 0: there is none, or it is not ready yet. */
-static uint32_t standby_of(const struct keep *k)
+static uint32_t standby_of(const struct shared_page *k)
 {
-	uint32_t pid = keep_get(&k->primed_pid);
+	uint32_t pid = shared_get(&k->state.primed_pid);
 
 	/* With the keeper dead nobody else would see that it has gone. */
-	if (!pid || pid == keep_get(&k->active_pid) || kill((pid_t)pid, 0))
+	if (!pid || pid == shared_get(&k->state.active_pid) ||
+	    kill((pid_t)pid, 0))
 		return 0;
 	return pid;
 }
 
 static bool survives(const struct zsfs *fs)
 {
-	const struct keep *k = fs->keep;
+	const struct shared_page *k = fs->shared;
 
-	return k && k->can_resend &&
-	       (keep_get(&k->keeper_pid) || standby_of(k));
+	return k && k->state.can_resend &&
+	       (shared_get(&k->state.keeper_pid) || standby_of(k));
 }
 
 static void add_head(struct zsfs *fs, struct textbuf *t)
@@ -98,21 +99,21 @@ static void add_head(struct zsfs *fs, struct textbuf *t)
 
 /* ---- survival ---- */
 
-static void add_cause(struct textbuf *t, const struct keep *k)
+static void add_cause(struct textbuf *t, const struct shared_page *k)
 {
 	char cause[64] = "none";
-	int status = k->last_status;
+	int status = k->stats.last_status;
 
-	if (k->deaths && WIFSIGNALED(status))
+	if (k->stats.deaths && WIFSIGNALED(status))
 		snprintf(cause, sizeof(cause), "signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else if (k->deaths)
+	else if (k->stats.deaths)
 		snprintf(cause, sizeof(cause), "exit status %d",
 			 WEXITSTATUS(status));
 	string(t, "last_cause", cause);
 }
 
-static const char *replace_word(const struct keep *k)
+static const char *replace_word(const struct shared_page *k)
 {
 	static const char *const words[] = {
 		[REPLACE_NONE] = "none",
@@ -120,42 +121,43 @@ static const char *replace_word(const struct keep *k)
 		[REPLACE_DONE] = "done",
 		[REPLACE_REFUSED] = "refused",
 	};
-	uint32_t state = keep_get(&k->replace);
+	uint32_t state = shared_get(&k->state.replace);
 
 	return state <= REPLACE_REFUSED ? words[state] : "unknown";
 }
 
 static const char *why_not(const struct zsfs *fs)
 {
-	if (!fs->keep)
+	if (!fs->shared)
 		return "nosurvive";
-	if (!fs->keep->can_resend)
+	if (!fs->shared->state.can_resend)
 		return "the kernel is older than 6.9";
 	return survives(fs) ? "" : "the keeper has died";
 }
 
 static void add_survival(struct zsfs *fs, struct textbuf *t)
 {
-	const struct keep *k = fs->keep;
+	const struct shared_page *k = fs->shared;
 
 	open_object(t, "survival");
 	string(t, "why_not", why_not(fs));
 	if (k) {
-		number(t, "keeper", keep_get(&k->keeper_pid));
-		number(t, "worker", keep_get(&k->active_pid));
+		number(t, "keeper", shared_get(&k->state.keeper_pid));
+		number(t, "worker", shared_get(&k->state.active_pid));
 		number(t, "standby", standby_of(k));
-		number(t, "takeovers", keep_get(&k->takeovers));
-		number(t, "deaths", keep_get(&k->deaths));
+		number(t, "takeovers", shared_get(&k->stats.takeovers));
+		number(t, "deaths", shared_get(&k->stats.deaths));
 		add_cause(t, k);
-		number(t, "last_takeover_us", k->last_takeover_us);
-		number(t, "worst_takeover_us", k->worst_takeover_us);
-		number(t, "oom_takeovers", k->oom_takeovers);
-		number(t, "poisoned", k->poisoned);
-		number(t, "reconnects", keep_get(&k->reconnects));
-		number(t, "replacements", keep_get(&k->replacements));
-		number(t, "replace_attempts", keep_get(&k->replace_attempts));
+		number(t, "last_takeover_us", k->stats.last_takeover_us);
+		number(t, "worst_takeover_us", k->stats.worst_takeover_us);
+		number(t, "oom_takeovers", k->stats.oom_takeovers);
+		number(t, "poisoned", k->stats.poisoned);
+		number(t, "reconnects", shared_get(&k->stats.reconnects));
+		number(t, "replacements", shared_get(&k->stats.replacements));
+		number(t, "replace_attempts",
+		       shared_get(&k->stats.replace_attempts));
 		string(t, "replace", replace_word(k));
-		string(t, "replace_text", k->replace_text);
+		string(t, "replace_text", k->state.replace_text);
 	}
 	textbuf_add(t, "}");
 }
@@ -382,7 +384,7 @@ static void add_requests(struct zsfs *fs, struct textbuf *t)
 static void add_environment(struct zsfs *fs, struct textbuf *t)
 {
 	unsigned helpers = arena_nr_threads(fs->arena) - fs->nr_threads;
-	ull keeper = fs->keep ? keep_get(&fs->keep->keeper_pid) : 0;
+	ull keeper = fs->shared ? shared_get(&fs->shared->state.keeper_pid) : 0;
 
 	open_object(t, "environment");
 	/* The process that users started: the keeper if there is one. */
@@ -392,8 +394,8 @@ static void add_environment(struct zsfs *fs, struct textbuf *t)
 	truth(t, "io_flusher", process_notes.io_flusher);
 	/* 0: could not be raised from the kernel's default. */
 	number(t, "read_ahead_kb",
-	       fs->keep
-		       ? fs->keep->read_ahead_kb
+	       fs->shared
+		       ? fs->shared->state.read_ahead_kb
 		       : __atomic_load_n(&fs->read_ahead_kb, __ATOMIC_RELAXED));
 	number(t, "threads", fs->nr_threads - 1);
 	number(t, "helpers", fs->crew ? helpers : 0);

@@ -37,7 +37,7 @@ static bool has_room_for_spare(void)
 {
 	uint64_t room = environment_room("");
 
-	return !room || room >= 2 * KEEP_SPARE;
+	return !room || room >= 2 * SHARED_SPARE;
 }
 
 /* Give back what is free; it is for others now, and for nothing new here. */
@@ -52,7 +52,7 @@ static void trim(struct zsfs *fs)
 
 void pressure_begin(struct zsfs *fs)
 {
-	keep_give_spare(fs->keep);
+	shared_page_give_spare(fs->shared);
 	trim(fs);
 	zsfs_log(LOG_WARNING,
 		 "the last worker was killed for want of memory: nothing new "
@@ -64,23 +64,23 @@ void pressure_end(struct zsfs *fs)
 {
 	mem_limit_set_pressure(fs, 0);
 	/* What it left has been used. */
-	if (keep_get(&fs->keep->spare) == SPARE_GIVEN)
-		keep_set(&fs->keep->spare, SPARE_NONE);
+	if (shared_get(&fs->shared->state.spare) == SPARE_GIVEN)
+		shared_set(&fs->shared->state.spare, SPARE_NONE);
 	zsfs_log(LOG_NOTICE, "there is memory again: storing goes on");
 }
 
 void pressure_look(struct zsfs *fs, uint64_t oom_kills)
 {
-	struct keep *k = fs->keep;
-	bool more = oom_kills > k->oom_kills;
+	struct shared_page *k = fs->shared;
+	bool more = oom_kills > k->stats.oom_kills;
 
 	if (more)
-		k->oom_takeovers++;
+		k->stats.oom_takeovers++;
 	if (more && !has_room())
 		pressure_begin(fs);
 	else
 		mem_limit_set_pressure(fs, fs->super->pressure_used);
-	k->oom_kills = oom_kills;
+	k->stats.oom_kills = oom_kills;
 }
 
 /* What was deleted since is free, but still ours. */
@@ -99,10 +99,10 @@ static void give_back(struct zsfs *fs)
 
 bool pressure_check(struct zsfs *fs)
 {
-	struct keep *k = fs->keep;
+	struct shared_page *k = fs->shared;
 	bool pressed = fs->super->pressure_used != 0;
 
-	if (!k || (!pressed && keep_get(&k->spare) == SPARE_HELD))
+	if (!k || (!pressed && shared_get(&k->state.spare) == SPARE_HELD))
 		return false;
 	if (pressed)
 		give_back(fs);
@@ -111,6 +111,6 @@ bool pressure_check(struct zsfs *fs)
 	if (pressed)
 		pressure_end(fs);
 	if (has_room_for_spare())
-		keep_take_spare(k);
-	return keep_get(&k->spare) != SPARE_HELD;
+		shared_page_take_spare(k);
+	return shared_get(&k->state.spare) != SPARE_HELD;
 }

@@ -24,14 +24,14 @@ struct zsfs;
  * In a takeover, before anything is executed: look whether memory is short and
  * something was killed for it since the last time (@oom_kills is
  * environment_read_oom()), and put the limits right that a dead worker may have
- * been setting. Safe to be killed in and to be called again. Needs zsfs.keep.
+ * been setting. Safe to be killed in and to be called again. Needs zsfs.shared.
  */
 void pressure_look(struct zsfs *fs, uint64_t oom_kills);
 
 /*
  * Hold still from now on, and no longer. Either may be killed or called again
  * at any point. pressure_begin(): no operation is under way. Both need
- * zsfs.keep.
+ * zsfs.shared.
  */
 void pressure_begin(struct zsfs *fs);
 void pressure_end(struct zsfs *fs);

@@ -277,7 +277,7 @@ static int send_reply(struct zsfs_slot *slot)
 	if (n < 0 && errno != ENOENT && errno != EINTR)
 		return -errno;
 	__atomic_store_n(&slot->replies, slot->replies + 1, __ATOMIC_RELAXED);
-	keep_note_progress(cur.th->fs->keep);
+	shared_note_progress(cur.th->fs->shared);
 	return 0;
 }
 

@@ -114,7 +114,7 @@ static void *thread_main(void *arg)
 		zsfs_log(LOG_ERR, "reading requests failed: %s",
 			 strerror(-err));
 		/* What this thread owes is paid by a successor. */
-		if (s->fs->keep)
+		if (s->fs->shared)
 			_exit(1);
 	}
 	pthread_mutex_lock(&s->lock);

@@ -69,7 +69,7 @@ static uint64_t other_space(const struct zsfs_params *p)
 	uint64_t threads = p->nr_threads + 1 + p->nr_helpers;
 
 	/* Stacks, and heaps of which each thread would like its own. */
-	return zsfs_buffers_size(p->nr_threads + 1) + KEEP_SPARE +
+	return zsfs_buffers_size(p->nr_threads + 1) + SHARED_SPARE +
 	       threads * ((uint64_t)4 << 20) + ((uint64_t)96 << 20);
 }
 
@@ -169,11 +169,13 @@ static bool hides_memory(const struct zsfs_options *o, bool privileged)
 
 /* What keeper and workers have to know; the arena is theirs to map. */
 static int make_keep(const struct zsfs_options *o, bool privileged,
-		     struct zsfs *fs, const char *mountpoint, struct keep **out)
+		     struct zsfs *fs, const char *mountpoint,
+		     struct shared_page **out)
 {
-	int ends[2], err = keep_create(1 + arena_nr_threads(fs->arena),
-				       zsfs_buffers_size(fs->nr_threads), out);
-	struct keep *k;
+	int ends[2], err = shared_page_create(1 + arena_nr_threads(fs->arena),
+					      zsfs_buffers_size(fs->nr_threads),
+					      out);
+	struct shared_page *k;
 	ssize_t n;
 
 	if (err)
@@ -181,21 +183,23 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 	k = *out;
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
-	k->alive_fd = ends[0];
-	k->alive_keeper_fd = ends[1];
-	k->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	k->arena_fd = fcntl(arena_fd(fs->arena), F_DUPFD_CLOEXEC, 0);
-	if (k->wake_fd < 0 || k->arena_fd < 0)
+	k->fd.alive = ends[0];
+	k->fd.alive_keeper = ends[1];
+	k->fd.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	k->fd.arena = fcntl(arena_fd(fs->arena), F_DUPFD_CLOEXEC, 0);
+	if (k->fd.wake < 0 || k->fd.arena < 0)
 		return -errno;
-	k->nr_helpers = o->fs.nr_helpers;
-	k->debug = o->debug;
-	k->foreground = o->foreground;
-	k->hide_memory = hides_memory(o, privileged);
-	k->notes = process_notes;
-	snprintf(k->mountpoint, sizeof(k->mountpoint), "%s", mountpoint);
-	n = readlink("/proc/self/exe", k->binary, sizeof(k->binary) - 1);
+	k->config.nr_helpers = o->fs.nr_helpers;
+	k->config.debug = o->debug;
+	k->config.foreground = o->foreground;
+	k->config.hide_memory = hides_memory(o, privileged);
+	k->config.notes = process_notes;
+	snprintf(k->config.mountpoint, sizeof(k->config.mountpoint), "%s",
+		 mountpoint);
+	n = readlink("/proc/self/exe", k->state.binary,
+		     sizeof(k->state.binary) - 1);
 	if (n < 0)
-		k->binary[0] = '\0';
+		k->state.binary[0] = '\0';
 	return 0;
 }
 
@@ -205,7 +209,7 @@ static int keep_mount(const struct zsfs_options *o, bool privileged,
 		      struct daemon *d)
 {
 	struct mount_place place = {.mountpoint = mountpoint};
-	struct keep *k;
+	struct shared_page *k;
 	int err = make_keep(o, privileged, fs, mountpoint, &k);
 
 	zsfs_close(fs);
@@ -214,13 +218,14 @@ static int keep_mount(const struct zsfs_options *o, bool privileged,
 			 strerror(-err), rlimits_behind(-err));
 		return 1;
 	}
-	k->fuse_fd = mount_it(o, opts, privileged, mountpoint);
-	if (k->fuse_fd < 0)
+	k->fd.fuse = mount_it(o, opts, privileged, mountpoint);
+	if (k->fd.fuse < 0)
 		return 1;
-	k->connection = 1;
-	snprintf(k->mount_opts, sizeof(k->mount_opts), "%s", opts);
+	k->state.connection = 1;
+	snprintf(k->config.mount_opts, sizeof(k->config.mount_opts), "%s",
+		 opts);
 	mount_find(&place);
-	memcpy(k->dev, place.dev, sizeof(k->dev));
+	memcpy(k->state.dev, place.dev, sizeof(k->state.dev));
 	return keeper_run(k, d);
 }
 
@@ -278,26 +283,26 @@ static int run(struct zsfs_options *o, bool privileged)
 
 /*
  * How a keeper starts the program that replaces it (replace.h): its role, the
- * keep page's descriptor and a bank; the mountpoint makes room for the title.
+ * shared page's descriptor and a bank; the mountpoint makes room for the title.
  */
 static int run_role(char **argv, bool keeper)
 {
-	struct keep *k;
-	int err = keep_open(atoi(argv[2]), &k);
+	struct shared_page *k;
+	int err = shared_page_open(atoi(argv[2]), &k);
 
 	daemon_block_signals();
 	umask(0);
 	if (err) {
 		zsfs_log_to_syslog();
-		zsfs_log(LOG_ERR, "no keep page that this program knows: %s",
+		zsfs_log(LOG_ERR, "no shared page that this program knows: %s",
 			 strerror(-err));
 		return err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED;
 	}
-	keep_claim_descriptors(k);
-	if (!k->foreground)
+	shared_page_claim_descriptors(k);
+	if (!k->config.foreground)
 		zsfs_log_to_syslog();
-	zsfs_log_debug(k->debug);
-	process_notes = k->notes;
+	zsfs_log_debug(k->config.debug);
+	process_notes = k->config.notes;
 	if (keeper)
 		return keeper_resume(k);
 	worker_main(k, argv[3][0] == '1', false, false);

@@ -17,7 +17,8 @@ static void apply_locked(struct zsfs *fs)
 	uint64_t most = fs->super->pressure_used;
 	uint64_t reserve = zsfs_apply_reserve(fs, limit);
 
-	if (most && fs->keep && keep_get(&fs->keep->spare) == SPARE_GIVEN)
+	if (most && fs->shared &&
+	    shared_get(&fs->shared->state.spare) == SPARE_GIVEN)
 		most += reserve;
 	if (most && (!limit || most < limit))
 		limit = most;

@@ -14,7 +14,7 @@
 #define LATE_PART 16u
 #define MAX_LATE  (UINT64_C(16) << 20)
 
-_Static_assert(MAX_RESERVE + (UINT64_C(2) << 20) <= KEEP_SPARE,
+_Static_assert(MAX_RESERVE + (UINT64_C(2) << 20) <= SHARED_SPARE,
 	       "the spare is for the reserve and for the next worker");
 
 uint64_t zsfs_min_mem_limit(unsigned nr_threads)

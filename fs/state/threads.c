@@ -12,8 +12,8 @@
 void zsfs_thread_lives(struct zsfs *fs, unsigned nr)
 {
 	/* Number 0 is the process's main thread. */
-	if (fs->keep)
-		keep_live(fs->keep, fs->bank, nr + 1);
+	if (fs->shared)
+		shared_page_live(fs->shared, fs->bank, nr + 1);
 	__atomic_add_fetch(&fs->alive, 1, __ATOMIC_RELEASE);
 }
 

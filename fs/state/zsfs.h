@@ -28,7 +28,7 @@
 struct background;
 struct crew;
 struct writeback;
-struct keep;
+struct shared_page;
 struct staged_block;
 
 struct inode_lock {
@@ -71,8 +71,8 @@ struct zsfs {
 	struct zsfs_super *super;
 	unsigned nr_threads; /* request threads, then one background thread */
 	struct zsfs_thread *threads;
-	uint8_t *buffers; /* of all threads, backed; in the keep's file or our
-			     own */
+	uint8_t *buffers; /* of all threads, backed; in the shared page's file
+			     or our own */
 	struct inode_lock *locks; /* NR_LOCK_STRIPES */
 	pthread_mutex_t count_locks[NR_COUNT_STRIPES];
 	pthread_mutex_t rename_lock;
@@ -95,8 +95,8 @@ struct zsfs {
 	struct atime atime;
 	int stamp_fd; /* stamp.h */
 	/* Shared with the keeper and other workers; NULL: there are none. */
-	struct keep *keep;
-	unsigned bank;	/* this worker's, in the keep page */
+	struct shared_page *shared;
+	unsigned bank;	/* this worker's, in the shared page */
 	unsigned alive; /* threads that have said so there; atomic */
 	struct wake wake;
 	struct background *background; /* NULL: there is none */

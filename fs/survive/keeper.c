@@ -29,7 +29,7 @@
 
 void keeper_end(struct keeper *kp, int status)
 {
-	keep_set(&kp->k->over, 1);
+	shared_set(&kp->k->state.over, 1);
 	kp->over = true;
 	kp->status = status;
 }
@@ -40,7 +40,7 @@ static void begin_end(struct keeper *kp, int sig)
 		return;
 	zsfs_log(LOG_INFO, "signal %d (%s): unmounting", sig, strsignal(sig));
 	kp->ending = true;
-	keep_set(&kp->k->over, 1);
+	shared_set(&kp->k->state.over, 1);
 	mount_detach(&kp->place);
 }
 
@@ -73,19 +73,20 @@ static void read_signals(struct keeper *kp)
 static void wait_for_news(struct keeper *kp, int msecs)
 {
 	/* Whoever serves notices itself that the mount is gone. */
-	bool look = !kp->active && !kp->lost_since && !keep_get(&kp->k->over);
+	bool look = !kp->active && !kp->lost_since &&
+		    !shared_get(&kp->k->state.over);
 	struct pollfd fds[4] = {
 		{kp->signals, POLLIN, 0},
-		{kp->k->wake_fd, POLLIN, 0},
-		{look ? kp->k->fuse_fd : -1, 0, 0},
+		{kp->k->fd.wake, POLLIN, 0},
+		{look ? kp->k->fd.fuse : -1, 0, 0},
 		{kp->witness, POLLIN, 0},
 	};
 	uint64_t n;
 
 	if (poll(fds, 4, msecs) > 0 && fds[1].revents)
-		n = (uint64_t)read(kp->k->wake_fd, &n, sizeof(n));
+		n = (uint64_t)read(kp->k->fd.wake, &n, sizeof(n));
 	if (fds[2].revents & POLLERR)
-		keep_set(&kp->k->lost, kp->k->connection);
+		shared_set(&kp->k->state.lost, kp->k->state.connection);
 	read_signals(kp);
 	keeper_namespace_step(kp, fds[3].revents);
 }
@@ -100,7 +101,7 @@ static int timeout_of(const struct keeper *kp)
 		return keeper_reconnect_msecs(kp);
 	if (replace_under_way(&kp->replace) || !kp->taught)
 		return 10;
-	if (keep_get(&kp->k->detached) < kp->attached && !kp->settled)
+	if (shared_get(&kp->k->state.detached) < kp->attached && !kp->settled)
 		return 10;
 	if (!keeper_lacks_standby(kp))
 		return -1;
@@ -113,7 +114,7 @@ static int timeout_of(const struct keeper *kp)
  */
 static void end_without_workers(struct keeper *kp)
 {
-	if (keep_get(&kp->k->over) && !kp->over && !kp->active &&
+	if (shared_get(&kp->k->state.over) && !kp->over && !kp->active &&
 	    !kp->standby && !kp->replace.pid)
 		keeper_end(kp, 0);
 }
@@ -168,7 +169,7 @@ static int keep_going(struct keeper *kp)
 	keeper_stop_child(&kp->active);
 	keeper_stop_child(&kp->leaving);
 	reconnect_end(&kp->reconnect);
-	close(kp->k->fuse_fd);
+	close(kp->k->fd.fuse);
 	/* It may wait for an answer, which only the end of the connection ends.
 	 */
 	keeper_stop_child(&kp->teacher);
@@ -182,19 +183,19 @@ static int keep_going(struct keeper *kp)
 
 /* ---- beginning ---- */
 
-static void init_keeper(struct keeper *kp, struct keep *k)
+static void init_keeper(struct keeper *kp, struct shared_page *k)
 {
 	sigset_t set;
 
 	prctl(PR_SET_NAME, "zsfs");
-	proctitle_set("keeper", k->mountpoint);
+	proctitle_set("keeper", k->config.mountpoint);
 	*kp = (struct keeper){
 		.k = k,
-		.place.mountpoint = k->mountpoint,
+		.place.mountpoint = k->config.mountpoint,
 		.reconnect.mount = -1,
 		.witness = -1,
 	};
-	memcpy(kp->place.dev, k->dev, sizeof(kp->place.dev));
+	memcpy(kp->place.dev, k->state.dev, sizeof(kp->place.dev));
 	replace_init(&kp->replace, k);
 	daemon_signals(&set);
 	sigaddset(&set, SIGCHLD);
@@ -204,13 +205,13 @@ static void init_keeper(struct keeper *kp, struct keep *k)
 			 strerror(errno));
 		keeper_end(kp, 1);
 	}
-	kp->oom_takeovers = keep_get(&k->oom_takeovers);
-	keep_set(&k->keeper_pid, (uint32_t)getpid());
+	kp->oom_takeovers = shared_get(&k->stats.oom_takeovers);
+	shared_set(&k->state.keeper_pid, (uint32_t)getpid());
 }
 
 static void until_ready(struct keeper *kp)
 {
-	while (!kp->over && !kp->ending && !keep_get(&kp->k->ready)) {
+	while (!kp->over && !kp->ending && !shared_get(&kp->k->state.ready)) {
 		wait_for_news(kp, -1);
 		keeper_reap_children(kp);
 	}
@@ -228,22 +229,22 @@ static void until_detached(struct keeper *kp)
 {
 	uint64_t until = clock_ms() + DETACH_MSECS;
 
-	keep_set(&kp->k->detach, 1);
+	shared_set(&kp->k->state.detach, 1);
 	while (!kp->over && !kp->ending && clock_ms() < until &&
-	       keep_get(&kp->k->detached) < kp->attached)
+	       shared_get(&kp->k->state.detached) < kp->attached)
 		look_around(kp);
 }
 
-static void say_what_survives(const struct keep *k)
+static void say_what_survives(const struct shared_page *k)
 {
-	if (k->can_resend)
+	if (k->state.can_resend)
 		return;
 	zsfs_log(LOG_NOTICE,
 		 "this kernel cannot send requests again (that came with 6.9): "
 		 "the content will not survive the death of the daemon");
 }
 
-int keeper_run(struct keep *k, struct daemon *d)
+int keeper_run(struct shared_page *k, struct daemon *d)
 {
 	struct keeper kp;
 	int err;
@@ -255,7 +256,7 @@ int keeper_run(struct keep *k, struct daemon *d)
 		keeper_end(&kp, 1);
 	until_ready(&kp);
 	if (!kp.over && !kp.ending) {
-		k->read_ahead_kb = mount_raise_read_ahead(&kp.place);
+		k->state.read_ahead_kb = mount_raise_read_ahead(&kp.place);
 		say_what_survives(k);
 		keeper_need_standby(&kp);
 		until_taught(&kp);
@@ -268,26 +269,26 @@ int keeper_run(struct keep *k, struct daemon *d)
 		keeper_end(&kp, 1);
 	}
 	if (!kp.over && !kp.ending) {
-		zsfs_log(LOG_INFO, "mounted on %s", k->mountpoint);
+		zsfs_log(LOG_INFO, "mounted on %s", k->config.mountpoint);
 		kp.worked = true;
 	}
 	return keep_going(&kp);
 }
 
-int keeper_resume(struct keep *k)
+int keeper_resume(struct shared_page *k)
 {
 	siginfo_t info;
 	struct keeper kp;
 
-	fcntl(k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
+	fcntl(k->fd.alive_keeper, F_SETFD, FD_CLOEXEC);
 	init_keeper(&kp, k);
-	kp.active = (pid_t)keep_get(&k->active_pid);
+	kp.active = (pid_t)shared_get(&k->state.active_pid);
 	if (waitid(P_PID, (id_t)kp.active, &info, WEXITED | WNOHANG | WNOWAIT))
 		kp.active = 0; /* its death has been seen already */
 	kp.taught = kp.worked = true;
-	kp.ending = keep_get(&k->over);
-	keep_set(&k->replace, REPLACE_DONE);
+	kp.ending = shared_get(&k->state.over);
+	shared_set(&k->state.replace, REPLACE_DONE);
 	zsfs_log(LOG_NOTICE, "%s is now served by version " ZSFS_VERSION,
-		 k->mountpoint);
+		 k->config.mountpoint);
 	return keep_going(&kp);
 }

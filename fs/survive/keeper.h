@@ -18,23 +18,24 @@
 #include <stdbool.h>
 
 struct daemon;
-struct keep;
+struct shared_page;
 
 /*
- * Deaths in a row without progress (keep.progress) after which it gives up: of
- * the active worker, unless somebody killed it, and with nobody serving of
- * those that were to take over.
+ * Deaths in a row without progress (shared_state.progress) after which it gives
+ * up: of the active worker, unless somebody killed it, and with nobody serving
+ * of those that were to take over.
  */
 #define KEEPER_GIVE_UP 100u
 
 /*
  * Start the first worker on a new mount, tell @d when the mount works, and keep
- * it to its end. Returns the exit code of the process. The keep page is filled
- * in but for what workers write; signals are blocked (daemon_block_signals()).
+ * it to its end. Returns the exit code of the process. The shared page is
+ * filled in but for what workers write; signals are blocked
+ * (daemon_block_signals()).
  */
-int keeper_run(struct keep *k, struct daemon *d);
+int keeper_run(struct shared_page *k, struct daemon *d);
 
 /* The same in a program that replaces another one's keeper, workers and all. */
-int keeper_resume(struct keep *k);
+int keeper_resume(struct shared_page *k);
 
 #endif

@@ -27,8 +27,9 @@
 
 pid_t keeper_start_worker(struct keeper *kp, bool first)
 {
-	unsigned bank = first ? 0 : !kp->k->active_bank;
-	bool attached = !kp->k->foreground && !keep_get(&kp->k->detach);
+	unsigned bank = first ? 0 : !kp->k->state.active_bank;
+	bool attached =
+		!kp->k->config.foreground && !shared_get(&kp->k->state.detach);
 	pid_t pid = fork();
 
 	kp->attached += attached;
@@ -37,7 +38,7 @@ pid_t keeper_start_worker(struct keeper *kp, bool first)
 		/* It would keep the mount from going away. */
 		reconnect_end(&kp->reconnect);
 		/* Else its own copy would hide the keeper's death from it. */
-		close(kp->k->alive_keeper_fd);
+		close(kp->k->fd.alive_keeper);
 		worker_main(kp->k, bank, first, attached);
 	}
 	/* Once in a row of such failures. */
@@ -61,8 +62,8 @@ void keeper_start_teacher(struct keeper *kp)
 	if (kp->teacher)
 		return;
 	close(kp->signals);
-	close(kp->k->alive_keeper_fd);
-	close(kp->k->fuse_fd);
+	close(kp->k->fd.alive_keeper);
+	close(kp->k->fd.fuse);
 	mount_teach_kernel(&kp->place);
 	reconnect_parts(&kp->reconnect);
 	_exit(0);
@@ -107,7 +108,7 @@ static bool crashed(int status)
 /* Somebody's kill -9 says nothing about the worker; one for memory does. */
 static bool was_just_killed(struct keeper *kp, int status)
 {
-	uint32_t ooms = keep_get(&kp->k->oom_takeovers);
+	uint32_t ooms = shared_get(&kp->k->stats.oom_takeovers);
 	bool same = ooms == kp->oom_takeovers;
 
 	kp->oom_takeovers = ooms;
@@ -116,23 +117,23 @@ static bool was_just_killed(struct keeper *kp, int status)
 
 static void count_death(struct keeper *kp, pid_t pid, int status)
 {
-	struct keep *k = kp->k;
+	struct shared_page *k = kp->k;
 	char text[128];
 
 	describe_status(status, text, sizeof(text));
 	zsfs_log_ratelimited(LOG_NOTICE, "worker %d %s", (int)pid, text);
-	k->last_status = status;
-	k->deaths++;
+	k->stats.last_status = status;
+	k->stats.deaths++;
 	kp->failures += !was_just_killed(kp, status);
-	if (keep_get(&k->progress))
+	if (shared_get(&k->state.progress))
 		kp->failures = 0;
-	keep_set(&k->progress, 0);
+	shared_set(&k->state.progress, 0);
 }
 
 /* Has the first worker got as far as to serve? */
-static bool was_ready(const struct keep *k)
+static bool was_ready(const struct shared_page *k)
 {
-	return keep_get(&k->ready) || k->connection > 1;
+	return shared_get(&k->state.ready) || k->state.connection > 1;
 }
 
 static void on_worker_death(struct keeper *kp, pid_t pid, int status)
@@ -140,7 +141,7 @@ static void on_worker_death(struct keeper *kp, pid_t pid, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DRAINED)
 		return;
 	/* It may have been killed on its way out. */
-	if (kp->ending || keep_get(&kp->k->over) || !was_ready(kp->k)) {
+	if (kp->ending || shared_get(&kp->k->state.over) || !was_ready(kp->k)) {
 		keeper_end(kp, !was_ready(kp->k));
 		return;
 	}
@@ -148,7 +149,7 @@ static void on_worker_death(struct keeper *kp, pid_t pid, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_UNMOUNTED)
 		return;
 	count_death(kp, pid, status);
-	if (!kp->k->can_resend)
+	if (!kp->k->state.can_resend)
 		keeper_give_up(
 			kp, "this kernel (before 6.9) gives no successor the "
 			    "requests of a dead worker");
@@ -196,7 +197,7 @@ static void standby_failed(struct keeper *kp, int status)
 		return;
 	/* There may be too little memory for anybody to get that far. */
 	if (!by_itself)
-		keep_give_spare(kp->k);
+		shared_page_give_spare(kp->k);
 	/* To wait for a process that may be started loses nothing. */
 	if (status != -1 && ++kp->failures >= KEEPER_GIVE_UP)
 		keeper_give_up(kp, "no worker can take over");
@@ -205,7 +206,7 @@ static void standby_failed(struct keeper *kp, int status)
 /* Did it stand by for a while, whatever it died of? */
 static bool has_stood_by(const struct keeper *kp)
 {
-	return keep_get(&kp->k->primed_pid) == (uint32_t)kp->standby &&
+	return shared_get(&kp->k->state.primed_pid) == (uint32_t)kp->standby &&
 	       clock_ms() - kp->standby_since > MAX_PAUSE_MSECS;
 }
 
@@ -216,7 +217,7 @@ static void on_standby_death(struct keeper *kp, int status)
 	if (has_stood_by(kp))
 		keeper_no_failures(kp);
 	kp->standby = 0;
-	if (keep_get(&kp->k->over))
+	if (shared_get(&kp->k->state.over))
 		return;
 	/* With nobody serving, its death is that of the worker. */
 	if (!kp->active && WIFEXITED(status) &&
@@ -230,7 +231,7 @@ static void on_standby_death(struct keeper *kp, int status)
 /* A successor may have become the active one since. */
 void keeper_look_who_is_active(struct keeper *kp)
 {
-	pid_t pid = (pid_t)keep_get(&kp->k->active_pid);
+	pid_t pid = (pid_t)shared_get(&kp->k->state.active_pid);
 
 	if (pid == kp->active || (pid != kp->standby && pid != kp->replace.pid))
 		return;
@@ -244,7 +245,8 @@ void keeper_look_who_is_active(struct keeper *kp)
 bool keeper_lacks_standby(const struct keeper *kp)
 {
 	return !kp->standby && !kp->over && !kp->lost_since &&
-	       !keep_get(&kp->k->over) && keep_get(&kp->k->can_resend) &&
+	       !shared_get(&kp->k->state.over) &&
+	       shared_get(&kp->k->state.can_resend) &&
 	       !replace_under_way(&kp->replace);
 }
 

@@ -18,7 +18,7 @@
 #include "state/shared_page.h"
 
 struct keeper {
-	struct keep *k;
+	struct shared_page *k;
 	struct mount_place place;
 	int signals;		/* signalfd */
 	pid_t active;		/* 0 = it has died */

@@ -27,14 +27,14 @@ static void find_witness(struct keeper *kp)
 void keeper_watch_namespace(struct keeper *kp)
 {
 	kp->witness = -1;
-	if (geteuid() == 0 && keep_get(&kp->k->can_resend))
+	if (geteuid() == 0 && shared_get(&kp->k->state.can_resend))
 		find_witness(kp);
 }
 
 /* The standby takes over as soon as the worker has left. */
 static void send_worker_off(struct keeper *kp)
 {
-	keep_set(&kp->k->drain, 1);
+	shared_set(&kp->k->state.drain, 1);
 	kill(kp->active, SIGUSR2);
 	kp->moving = false;
 	kp->moved = kp->active;
@@ -47,10 +47,10 @@ void keeper_namespace_step(struct keeper *kp, bool witness_ended)
 		find_witness(kp);
 	}
 	if (kp->moving && kp->active && kp->standby &&
-	    keep_get(&kp->k->primed_pid) == (uint32_t)kp->standby)
+	    shared_get(&kp->k->state.primed_pid) == (uint32_t)kp->standby)
 		send_worker_off(kp);
 	if (kp->moved && kp->active != kp->moved) {
-		keep_set(&kp->k->drain, 0);
+		shared_set(&kp->k->state.drain, 0);
 		kp->moved = 0;
 	}
 }

@@ -15,7 +15,7 @@
 
 static bool is_lost(const struct keeper *kp)
 {
-	return keep_get(&kp->k->lost) == kp->k->connection;
+	return shared_get(&kp->k->state.lost) == kp->k->state.connection;
 }
 
 /* The first ones at once: the last may just have been killed. */
@@ -46,13 +46,13 @@ static void drop_workers(struct keeper *kp)
 /* Who is started from now on finds @fd in the place of the old connection. */
 static void change_connection(struct keeper *kp, int fd)
 {
-	struct keep *k = kp->k;
+	struct shared_page *k = kp->k;
 
-	dup3(fd, k->fuse_fd, O_CLOEXEC);
+	dup3(fd, k->fd.fuse, O_CLOEXEC);
 	close(fd);
-	memcpy(k->dev, kp->place.dev, sizeof(k->dev));
-	keep_set(&k->ready, 0);
-	keep_set(&k->connection, k->connection + 1);
+	memcpy(k->state.dev, kp->place.dev, sizeof(k->state.dev));
+	shared_set(&k->state.ready, 0);
+	shared_set(&k->state.connection, k->state.connection + 1);
 }
 
 /* Where none can be started, no child will wake us to try again. */
@@ -76,8 +76,8 @@ static void attempt(struct keeper *kp)
 		return;
 	}
 	reconnect_end(&kp->reconnect);
-	fd = reconnect_mount(&kp->reconnect, &kp->place, kp->k->fuse_fd,
-			     kp->k->mount_opts);
+	fd = reconnect_mount(&kp->reconnect, &kp->place, kp->k->fd.fuse,
+			     kp->k->config.mount_opts);
 	if (fd == -ENOENT) {
 		keeper_end(kp, 0); /* unmounted */
 		return;
@@ -106,11 +106,11 @@ static void look_after_attempt(struct keeper *kp)
 		retry_later(kp);
 		return;
 	}
-	if (!keep_get(&kp->k->ready))
+	if (!shared_get(&kp->k->state.ready))
 		return;
 	kp->lost_since = 0;
-	kp->k->reconnects++;
-	kp->k->read_ahead_kb = mount_raise_read_ahead(&kp->place);
+	kp->k->stats.reconnects++;
+	kp->k->state.read_ahead_kb = mount_raise_read_ahead(&kp->place);
 	keeper_start_teacher(kp);
 	reconnect_end(&kp->reconnect);
 	zsfs_log(LOG_WARNING,

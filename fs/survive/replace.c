@@ -25,19 +25,20 @@
 #define ALONE_MSECS 500
 #define DRAIN_MSECS 3000
 
-void replace_init(struct replace *r, struct keep *k)
+void replace_init(struct replace *r, struct shared_page *k)
 {
 	*r = (struct replace){.k = k};
 }
 
 static void refuse(struct replace *r, const char *why)
 {
-	zsfs_log_ratelimited(LOG_ERR, "not replaced by %s: %s", r->k->binary,
-			     why);
-	snprintf(r->k->replace_text, sizeof(r->k->replace_text), "%s", why);
-	strcpy(r->k->binary, r->before);
-	keep_set(&r->k->drain, 0);
-	keep_set(&r->k->replace, REPLACE_REFUSED);
+	zsfs_log_ratelimited(LOG_ERR, "not replaced by %s: %s",
+			     r->k->state.binary, why);
+	snprintf(r->k->state.replace_text, sizeof(r->k->state.replace_text),
+		 "%s", why);
+	strcpy(r->k->state.binary, r->before);
+	shared_set(&r->k->state.drain, 0);
+	shared_set(&r->k->state.replace, REPLACE_REFUSED);
 	r->pid = 0;
 	r->draining = false;
 }
@@ -48,7 +49,7 @@ static void refuse(struct replace *r, const char *why)
 static void find_program(struct replace *r, const struct signalfd_siginfo *info)
 {
 	static const char gone[] = " (deleted)";
-	char link[64], path[KEEP_PATH_SIZE];
+	char link[64], path[SHARED_PATH_SIZE];
 	struct stat st;
 	ssize_t n;
 
@@ -65,7 +66,7 @@ static void find_program(struct replace *r, const struct signalfd_siginfo *info)
 	if ((size_t)n > sizeof(gone) &&
 	    !strcmp(path + n - (sizeof(gone) - 1), gone))
 		return;
-	strcpy(r->k->binary, path);
+	strcpy(r->k->state.binary, path);
 }
 
 static void inherit(int fd)
@@ -73,18 +74,19 @@ static void inherit(int fd)
 	fcntl(fd, F_SETFD, 0);
 }
 
-static void start_program(const struct keep *k, const char *role,
+static void start_program(const struct shared_page *k, const char *role,
 			  const char *bank)
 {
 	char fd[16];
 
-	inherit(k->keep_fd);
-	inherit(k->fuse_fd);
-	inherit(k->arena_fd);
-	inherit(k->wake_fd);
-	inherit(k->alive_fd);
-	snprintf(fd, sizeof(fd), "%d", k->keep_fd);
-	execl(k->binary, "zsfs", role, fd, bank, k->mountpoint, (char *)NULL);
+	inherit(k->fd.page);
+	inherit(k->fd.fuse);
+	inherit(k->fd.arena);
+	inherit(k->fd.wake);
+	inherit(k->fd.alive);
+	snprintf(fd, sizeof(fd), "%d", k->fd.page);
+	execl(k->state.binary, "zsfs", role, fd, bank, k->config.mountpoint,
+	      (char *)NULL);
 }
 
 static pid_t start_successor(struct replace *r)
@@ -94,22 +96,23 @@ static pid_t start_successor(struct replace *r)
 	if (pid)
 		return pid;
 	/* The end that only the keeper has is closed by exec. */
-	start_program(r->k, "--worker", r->k->active_bank ? "0" : "1");
-	zsfs_log(LOG_ERR, "%s cannot be run: %s", r->k->binary,
+	start_program(r->k, "--worker", r->k->state.active_bank ? "0" : "1");
+	zsfs_log(LOG_ERR, "%s cannot be run: %s", r->k->state.binary,
 		 strerror(errno));
 	_exit(WORKER_FAILED);
 }
 
 void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 {
-	strcpy(r->before, r->k->binary);
+	strcpy(r->before, r->k->state.binary);
 	find_program(r, info);
-	r->k->replace_text[0] = '\0';
-	keep_set(&r->k->primed_pid, 0);
-	keep_set(&r->k->replace, REPLACE_UNDER_WAY);
-	keep_set(&r->k->replace_attempts, r->k->replace_attempts + 1);
+	r->k->state.replace_text[0] = '\0';
+	shared_set(&r->k->state.primed_pid, 0);
+	shared_set(&r->k->state.replace, REPLACE_UNDER_WAY);
+	shared_set(&r->k->stats.replace_attempts,
+		   r->k->stats.replace_attempts + 1);
 	r->deadline = clock_ms() + PRIME_MSECS;
-	if (!keep_get(&r->k->can_resend)) {
+	if (!shared_get(&r->k->state.can_resend)) {
 		refuse(r, "this kernel (before 6.9) gives no successor the "
 			  "requests of the old program");
 		return;
@@ -135,7 +138,7 @@ bool replace_child_died(struct replace *r, pid_t pid, int status)
 {
 	if (!r->pid || pid != r->pid)
 		return false;
-	if (keep_get(&r->k->active_pid) == (uint32_t)pid) {
+	if (shared_get(&r->k->state.active_pid) == (uint32_t)pid) {
 		r->served = true;
 		r->pid = 0;
 		return false;
@@ -151,24 +154,24 @@ bool replace_child_died(struct replace *r, pid_t pid, int status)
 /* The last step. On failure the old keeper goes on with new workers. */
 static void become_program(struct replace *r)
 {
-	inherit(r->k->alive_keeper_fd);
+	inherit(r->k->fd.alive_keeper);
 	start_program(r->k, "--keeper", "0");
-	zsfs_log(LOG_ERR, "%s cannot be run as keeper: %s", r->k->binary,
+	zsfs_log(LOG_ERR, "%s cannot be run as keeper: %s", r->k->state.binary,
 		 strerror(errno));
 	/* Not for what else this process may start. */
-	keep_claim_descriptors(r->k);
-	fcntl(r->k->alive_keeper_fd, F_SETFD, FD_CLOEXEC);
+	shared_page_claim_descriptors(r->k);
+	fcntl(r->k->fd.alive_keeper, F_SETFD, FD_CLOEXEC);
 }
 
 static bool taken_over(struct replace *r)
 {
-	r->k->replacements++;
-	keep_set(&r->k->drain, 0);
+	r->k->stats.replacements++;
+	shared_set(&r->k->state.drain, 0);
 	r->pid = 0;
 	r->draining = r->served = false;
 	become_program(r);
-	strcpy(r->k->binary, r->before);
-	keep_set(&r->k->replace, REPLACE_DONE);
+	strcpy(r->k->state.binary, r->before);
+	shared_set(&r->k->state.replace, REPLACE_DONE);
 	return true;
 }
 
@@ -176,20 +179,21 @@ static void begin_drain(struct replace *r, pid_t active)
 {
 	r->draining = true;
 	r->deadline = clock_ms() + DRAIN_MSECS;
-	keep_set(&r->k->drain, 1);
+	shared_set(&r->k->state.drain, 1);
 	if (active)
 		kill(active, SIGUSR2);
 }
 
 bool replace_step(struct replace *r, pid_t active)
 {
-	struct keep *k = r->k;
+	struct shared_page *k = r->k;
 
 	if (!replace_under_way(r))
 		return false;
-	if (r->served || keep_get(&k->active_pid) == (uint32_t)r->pid)
+	if (r->served || shared_get(&k->state.active_pid) == (uint32_t)r->pid)
 		return taken_over(r);
-	if (!r->draining && keep_get(&k->primed_pid) == (uint32_t)r->pid)
+	if (!r->draining &&
+	    shared_get(&k->state.primed_pid) == (uint32_t)r->pid)
 		begin_drain(r, active);
 	if (!active && !r->draining && r->deadline > clock_ms() + ALONE_MSECS)
 		r->deadline = clock_ms() + ALONE_MSECS;

@@ -12,9 +12,9 @@
  * from elsewhere, whatever is now where the keeper's own program was.
  *
  * Compatibility: a program takes over what has the same ARENA_VERSION, layout
- * of the pool, ZSFS_LAYOUT and KEEP_VERSION, the same sizes of structures, and
- * what the same INIT would be answered by. Any change of a structure in arena
- * or keep page must bump its number.
+ * of the pool, ZSFS_LAYOUT and SHARED_VERSION, the same sizes of structures,
+ * and what the same INIT would be answered by. Any change of a structure in
+ * arena or shared page must bump its number.
  */
 #ifndef FS_REPLACE_H
 #define FS_REPLACE_H
@@ -29,15 +29,16 @@ struct signalfd_siginfo;
 
 /* The keeper's side. */
 struct replace {
-	struct keep *k;
+	struct shared_page *k;
 	pid_t pid; /* of the new program's worker, 0 = none */
 	bool draining;
 	bool served;	   /* the new worker did, and has died since */
 	uint64_t deadline; /* milliseconds, of the step under way */
-	char before[KEEP_PATH_SIZE]; /* keep.binary, if it comes to nothing */
+	char before[SHARED_PATH_SIZE]; /* shared_state.binary, if it comes to
+					  nothing */
 };
 
-void replace_init(struct replace *r, struct keep *k);
+void replace_init(struct replace *r, struct shared_page *k);
 static inline bool replace_under_way(const struct replace *r)
 {
 	return r->pid != 0 || r->served;

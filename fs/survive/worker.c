@@ -40,13 +40,13 @@
 #define DETACH_LOOK_MSECS 5
 
 struct worker {
-	struct keep *k;
+	struct shared_page *k;
 	unsigned bank;
 	struct zsfs *fs;
 	struct server *server;
 	struct mount_place place;
 	int oom_fd;	     /* environment_open_oom() */
-	uint32_t connection; /* keep.connection that it serves */
+	uint32_t connection; /* shared_state.connection that it serves */
 	bool anew;	     /* it is one that nobody has served yet */
 	int signals;	     /* signalfd */
 	bool attached;	     /* started while the keeper had its terminal */
@@ -58,7 +58,7 @@ static void name_process(const struct worker *w, const char *role)
 
 	snprintf(name, sizeof(name), "zsfs-%s", role);
 	prctl(PR_SET_NAME, name);
-	proctitle_set(role, w->k->mountpoint);
+	proctitle_set(role, w->k->config.mountpoint);
 }
 
 /* ---- the keeper and its signals ---- */
@@ -66,18 +66,18 @@ static void name_process(const struct worker *w, const char *role)
 /* With the keeper gone, whoever serves does what is left of its work. */
 static void on_signal(struct worker *w, int sig)
 {
-	pid_t keeper = (pid_t)keep_get(&w->k->keeper_pid);
+	pid_t keeper = (pid_t)shared_get(&w->k->state.keeper_pid);
 
 	if (sig == SIGUSR2) {
 		/* Without a keeper there is nobody to follow. */
-		if (keeper && keep_get(&w->k->drain))
+		if (keeper && shared_get(&w->k->state.drain))
 			server_drain(w->server);
-	} else if (keep_get(&w->k->active_pid) != (uint32_t)getpid()) {
+	} else if (shared_get(&w->k->state.active_pid) != (uint32_t)getpid()) {
 		_exit(WORKER_FAILED); /* the standby's end is only its own */
 	} else if (keeper) {
 		kill(keeper, sig);
 	} else {
-		keep_set(&w->k->over, 1);
+		shared_set(&w->k->state.over, 1);
 		mount_detach(&w->place);
 		server_unmounting(w->server);
 	}
@@ -85,16 +85,16 @@ static void on_signal(struct worker *w, int sig)
 
 static void on_keeper_death(struct worker *w)
 {
-	uint32_t pid =
-		__atomic_exchange_n(&w->k->keeper_pid, 0, __ATOMIC_ACQ_REL);
+	uint32_t pid = __atomic_exchange_n(&w->k->state.keeper_pid, 0,
+					   __ATOMIC_ACQ_REL);
 
-	keep_set(&w->k->drain, 0);
+	shared_set(&w->k->state.drain, 0);
 	if (pid)
 		zsfs_log(
 			LOG_WARNING,
 			"the keeper (process %u) has died: serving %s goes on, "
 			"but no more standbys are started",
-			pid, w->k->mountpoint);
+			pid, w->k->config.mountpoint);
 }
 
 static void *watch_main(void *arg)
@@ -105,15 +105,15 @@ static void *watch_main(void *arg)
 	bool attached = w->attached;
 
 	fds[0] = (struct pollfd){w->signals, POLLIN, 0};
-	fds[1] = (struct pollfd){w->k->alive_fd, POLLIN, 0};
+	fds[1] = (struct pollfd){w->k->fd.alive, POLLIN, 0};
 	for (;;) {
 		poll(fds, 2, attached ? DETACH_LOOK_MSECS : -1);
-		if (attached && keep_get(&w->k->detach)) {
+		if (attached && shared_get(&w->k->state.detach)) {
 			daemon_leave_terminal();
 			attached = false;
-			__atomic_add_fetch(&w->k->detached, 1,
+			__atomic_add_fetch(&w->k->state.detached, 1,
 					   __ATOMIC_RELEASE);
-			keep_wake(w->k);
+			shared_page_wake_keeper(w->k);
 		}
 		if (fds[1].fd >= 0 && fds[1].revents) {
 			on_keeper_death(w);
@@ -149,8 +149,8 @@ static void on_lost(void *arg)
 {
 	const struct worker *w = arg;
 
-	keep_set(&w->k->lost, w->connection);
-	keep_wake(w->k);
+	shared_set(&w->k->state.lost, w->connection);
+	shared_page_wake_keeper(w->k);
 }
 
 static void check_after(struct worker *w)
@@ -181,26 +181,26 @@ static void end_takeover(struct worker *w, int err)
 /* From here on it is the active one; the dead one's lives are free again. */
 static void become_active(struct worker *w, bool first)
 {
-	struct keep *k = w->k;
+	struct shared_page *k = w->k;
 
 	name_process(w, "worker");
-	k->active_bank = w->bank;
-	keep_set(&k->active_pid, (uint32_t)getpid());
+	k->state.active_bank = w->bank;
+	shared_set(&k->state.active_pid, (uint32_t)getpid());
 	if (!first)
-		keep_release(k, !w->bank);
+		shared_page_release(k, !w->bank);
 }
 
-static void count_takeover(struct keep *k, uint64_t us,
+static void count_takeover(struct shared_page *k, uint64_t us,
 			   const struct takeover *t)
 {
-	k->last_takeover_us = (uint32_t)us;
-	if (us > k->worst_takeover_us)
-		k->worst_takeover_us = (uint32_t)us;
-	k->poisoned += t->poisoned;
-	keep_set(&k->takeovers, k->takeovers + 1);
+	k->stats.last_takeover_us = (uint32_t)us;
+	if (us > k->stats.worst_takeover_us)
+		k->stats.worst_takeover_us = (uint32_t)us;
+	k->stats.poisoned += t->poisoned;
+	shared_set(&k->stats.takeovers, k->stats.takeovers + 1);
 	/* With nothing owed to anybody, serving is all there is to achieve. */
 	if (!t->parked)
-		keep_note_progress(k);
+		shared_note_progress(k);
 }
 
 /* The one before may have died with its connection, or before it. */
@@ -218,33 +218,33 @@ static int take_up(struct worker *w, struct takeover *t)
 
 static void report(struct worker *w, uint64_t us, const struct takeover *t)
 {
-	struct keep *k = w->k;
+	struct shared_page *k = w->k;
 
 	if (w->anew)
 		return; /* the keeper does, once it works */
 	count_takeover(k, us, t);
-	keep_wake(k);
+	shared_page_wake_keeper(k);
 	zsfs_log(LOG_NOTICE,
 		 "took over in %u us: %u transactions undone, %u finished, %u "
 		 "forgets, %u requests again, %u answered from the record",
-		 k->last_takeover_us, t->rolled_back, t->finished, t->forgets,
-		 t->again, t->replayed);
+		 k->stats.last_takeover_us, t->rolled_back, t->finished,
+		 t->forgets, t->again, t->replayed);
 }
 
 static void take_over(struct worker *w)
 {
-	struct keep *k = w->k;
-	struct takeover t = {.fs = w->fs, .fd = k->fuse_fd};
+	struct shared_page *k = w->k;
+	struct takeover t = {.fs = w->fs, .fd = k->fd.fuse};
 	uint64_t start, oom_kills;
 	int err;
 
-	keep_await_deaths(k, !w->bank);
+	shared_page_await_deaths(k, !w->bank);
 	start = clock_us();
 	oom_kills = environment_read_oom(w->oom_fd);
-	t.oom = oom_kills > k->oom_kills;
-	if (keep_get(&k->over))
+	t.oom = oom_kills > k->stats.oom_kills;
+	if (shared_get(&k->state.over))
 		_exit(WORKER_UNMOUNTED);
-	if (k->active_bank == w->bank)
+	if (k->state.active_bank == w->bank)
 		_exit(WORKER_FAILED); /* somebody else was faster */
 	crash_test_arm(w->fs);
 	err = take_up(w, &t);
@@ -263,9 +263,9 @@ static void on_ready(void *arg)
 {
 	struct worker *w = arg;
 
-	keep_set(&w->k->can_resend, takeover_possible(w->fs));
-	keep_set(&w->k->ready, 1);
-	keep_wake(w->k);
+	shared_set(&w->k->state.can_resend, takeover_possible(w->fs));
+	shared_set(&w->k->state.ready, 1);
+	shared_page_wake_keeper(w->k);
 	crash_test_arm(w->fs);
 }
 
@@ -284,22 +284,23 @@ static void refuse(const char *what, int err)
 
 static void prepare(struct worker *w, bool first)
 {
-	struct keep *k = w->k;
+	struct shared_page *k = w->k;
 	struct server_params sp = {
-		.fd = k->fuse_fd,
-		.debug = k->debug,
+		.fd = k->fd.fuse,
+		.debug = k->config.debug,
 		.on_ready = on_ready,
 		.on_lost = on_lost,
 		.arg = w,
 	};
 	int err;
 
-	process_notes = k->notes;
+	process_notes = k->config.notes;
 	w->oom_fd = environment_open_oom("");
-	w->place.mountpoint = k->mountpoint;
-	memcpy(w->place.dev, k->dev, sizeof(w->place.dev));
-	keep_live(k, w->bank, 0);
-	err = zsfs_attach(k->arena_fd, k->nr_helpers, k, w->bank, &w->fs);
+	w->place.mountpoint = k->config.mountpoint;
+	memcpy(w->place.dev, k->state.dev, sizeof(w->place.dev));
+	shared_page_live(k, w->bank, 0);
+	err = zsfs_attach(k->fd.arena, k->config.nr_helpers, k, w->bank,
+			  &w->fs);
 	if (err)
 		refuse("the arena cannot be mapped", err);
 	atime_follow(w->fs, &w->place);
@@ -310,20 +311,20 @@ static void prepare(struct worker *w, bool first)
 		refuse("serving cannot begin", err);
 	zsfs_await_threads(w->fs);
 	suspect_watch(w->fs);
-	if (k->hide_memory)
+	if (k->config.hide_memory)
 		memory_hide();
 }
 
 /* Without a keeper there is nobody to make another connection. */
 static void end_alone(struct worker *w)
 {
-	keep_set(&w->k->over, 1);
-	if (reconnect_is_left(&w->place, w->k->fuse_fd))
+	shared_set(&w->k->state.over, 1);
+	if (reconnect_is_left(&w->place, w->k->fd.fuse))
 		zsfs_log(
 			LOG_ERR,
 			"the connection of %s was aborted, and with the keeper "
 			"dead there is no other: what was in it is lost",
-			w->k->mountpoint);
+			w->k->config.mountpoint);
 	mount_detach_dead(&w->place);
 }
 
@@ -332,7 +333,7 @@ static void leave(struct worker *w, enum server_end end)
 	switch (end) {
 	case SERVER_UNMOUNTED:
 		on_lost(w);
-		if (!keep_get(&w->k->keeper_pid))
+		if (!shared_get(&w->k->state.keeper_pid))
 			end_alone(w);
 		server_free(w->server);
 		zsfs_close(w->fs);
@@ -347,13 +348,14 @@ static void leave(struct worker *w, enum server_end end)
 	_exit(WORKER_FAILED);
 }
 
-void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
+void worker_main(struct shared_page *k, unsigned bank, bool first,
+		 bool attached)
 {
 	struct worker w = {
 		.k = k,
 		.bank = bank,
-		.connection = keep_get(&k->connection),
-		.anew = !first && !keep_get(&k->ready),
+		.connection = shared_get(&k->state.connection),
+		.anew = !first && !shared_get(&k->state.ready),
 		.attached = attached,
 	};
 
@@ -365,12 +367,12 @@ void worker_main(struct keep *k, unsigned bank, bool first, bool attached)
 
 		if (err)
 			end_takeover(&w, err);
-		k->oom_kills = environment_read_oom(w.oom_fd);
+		k->stats.oom_kills = environment_read_oom(w.oom_fd);
 		become_active(&w, true);
 		server_go(w.server, false);
 	} else {
-		keep_set(&k->primed_pid, (uint32_t)getpid());
-		keep_wake(k);
+		shared_set(&k->state.primed_pid, (uint32_t)getpid());
+		shared_page_wake_keeper(k);
 		take_over(&w);
 	}
 	leave(&w, server_wait(w.server));

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-struct keep;
+struct shared_page;
 
 /* Exit codes, for the keeper. A worker killed by a signal has none. */
 enum worker_exit {
@@ -26,9 +26,9 @@ enum worker_exit {
  * The life of a worker, in a process of its own with one thread and the signals
  * of daemon_block_signals() blocked. @first: there was none before, the mount
  * is new. @attached: it has the files of whoever started the keeper, and leaves
- * them when keep.detach says so.
+ * them when shared_state.detach says so.
  */
-_Noreturn void worker_main(struct keep *k, unsigned bank, bool first,
+_Noreturn void worker_main(struct shared_page *k, unsigned bank, bool first,
 			   bool attached);
 
 #endif

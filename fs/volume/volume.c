@@ -66,8 +66,8 @@ static int init_buffers(struct zsfs *fs)
 {
 	size_t size = zsfs_buffers_size(fs->nr_threads);
 
-	fs->buffers = fs->keep ? keep_map_buffers(fs->keep, size)
-			       : private_buffers(size);
+	fs->buffers = fs->shared ? shared_page_map_buffers(fs->shared, size)
+				 : private_buffers(size);
 	return fs->buffers ? 0 : -errno;
 }
 
@@ -84,8 +84,8 @@ static void lock_root(struct zsfs *fs)
 
 static void free_buffers(struct zsfs *fs)
 {
-	if (fs->buffers && fs->keep)
-		keep_unmap_buffers(fs->keep, fs->buffers);
+	if (fs->buffers && fs->shared)
+		shared_page_unmap_buffers(fs->shared, fs->buffers);
 	else if (fs->buffers)
 		munmap(fs->buffers, zsfs_buffers_size(fs->nr_threads));
 }
@@ -348,8 +348,8 @@ int zsfs_recover(struct zsfs *fs)
 	return 0;
 }
 
-int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
-		struct zsfs **out)
+int zsfs_attach(int fd, unsigned nr_helpers, struct shared_page *shared,
+		unsigned bank, struct zsfs **out)
 {
 	struct zsfs *fs = calloc(1, sizeof(*fs));
 	int err;
@@ -357,7 +357,7 @@ int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
 	if (!fs)
 		return -ENOMEM;
 	fs->stamp_fd = -1;
-	fs->keep = keep;
+	fs->shared = shared;
 	fs->bank = bank;
 	err = arena_attach(fd, &fs->arena);
 	if (err)

@@ -10,7 +10,7 @@
 #include "state/layout.h"
 #include "zcomp.h"
 
-struct keep;
+struct shared_page;
 struct zsfs;
 
 struct zsfs_params {
@@ -49,11 +49,11 @@ uint64_t zsfs_buffers_size(unsigned nr_threads);
 /*
  * Map the file system in the arena behind @fd and make this process's half of
  * it ready, while another process may still be using it: nothing is changed.
- * With @keep its threads are alive in @bank of it. 0; -EPROTO for a layout this
- * build does not know; -errno. The caller owns *out.
+ * With @shared its threads are alive in @bank of it. 0; -EPROTO for a layout
+ * this build does not know; -errno. The caller owns *out.
  */
-int zsfs_attach(int fd, unsigned nr_helpers, struct keep *keep, unsigned bank,
-		struct zsfs **out);
+int zsfs_attach(int fd, unsigned nr_helpers, struct shared_page *shared,
+		unsigned bank, struct zsfs **out);
 
 /*
  * The process that used it has died: repair arena and pool, bring every slot to

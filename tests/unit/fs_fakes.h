@@ -161,11 +161,11 @@ void zsfs_pause(struct zsfs_thread *th)
 {
 }
 
-void keep_take_spare(struct keep *k)
+void shared_page_take_spare(struct shared_page *k)
 {
 }
 
-void keep_give_spare(struct keep *k)
+void shared_page_give_spare(struct shared_page *k)
 {
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The keep page: whose it is, and that deaths are noticed. */
+/* The shared page: whose it is, and that deaths are noticed. */
 #include "check.h"
 #include "state/shared_page.h"
 #include "serve/poison.h"
@@ -21,34 +21,34 @@
 
 static void test_of_another_kind(void)
 {
-	struct keep *k, *again;
+	struct shared_page *k, *again;
 	int other = memfd_create("other", 0);
 
-	CHECK_EQ(keep_create(0, 4096, &k), -EINVAL);
-	CHECK_EQ(keep_create(KEEP_MAX_LIVES + 1, 4096, &k), -EINVAL);
-	REQUIRE(!keep_create(NR_LIVES, 4096, &k));
-	CHECK_EQ(keep_open(k->keep_fd, &again), 0);
-	CHECK_EQ(again->nr_lives, NR_LIVES);
-	CHECK_EQ(keep_open(other, &again), -EPROTO);
+	CHECK_EQ(shared_page_create(0, 4096, &k), -EINVAL);
+	CHECK_EQ(shared_page_create(SHARED_MAX_LIVES + 1, 4096, &k), -EINVAL);
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	CHECK_EQ(shared_page_open(k->fd.page, &again), 0);
+	CHECK_EQ(again->config.nr_lives, NR_LIVES);
+	CHECK_EQ(shared_page_open(other, &again), -EPROTO);
 	CHECK_EQ(ftruncate(other, sizeof(*k)), 0);
-	CHECK_EQ(keep_open(other, &again), -EPROTO);
+	CHECK_EQ(shared_page_open(other, &again), -EPROTO);
 	k->version++;
-	CHECK_EQ(keep_open(k->keep_fd, &again), -EPROTO);
+	CHECK_EQ(shared_page_open(k->fd.page, &again), -EPROTO);
 	k->version--;
 	k->size--;
-	CHECK_EQ(keep_open(k->keep_fd, &again), -EPROTO);
+	CHECK_EQ(shared_page_open(k->fd.page, &again), -EPROTO);
 	k->size++;
-	k->buffers_size += 2 << 20;
-	CHECK_EQ(keep_open(k->keep_fd, &again), -EPROTO);
-	CHECK_EQ(keep_open(-1, &again), -EBADF);
+	k->config.buffers_size += 2 << 20;
+	CHECK_EQ(shared_page_open(k->fd.page, &again), -EPROTO);
+	CHECK_EQ(shared_page_open(-1, &again), -EBADF);
 	close(other);
 }
 
-static uint64_t held(const struct keep *k)
+static uint64_t held(const struct shared_page *k)
 {
 	struct stat st;
 
-	REQUIRE(!fstat(k->keep_fd, &st));
+	REQUIRE(!fstat(k->fd.page, &st));
 	return (uint64_t)st.st_blocks * 512;
 }
 
@@ -56,53 +56,53 @@ static uint64_t held(const struct keep *k)
 static void test_buffers_are_shared(void)
 {
 	const uint64_t size = 64 << 12;
-	struct keep *k;
+	struct shared_page *k;
 	uint8_t *one, *two;
 	uint64_t before;
 
-	REQUIRE(!keep_create(NR_LIVES, size, &k));
-	CHECK(!keep_map_buffers(k, size + 4096) && errno == EPROTO);
-	one = keep_map_buffers(k, size);
+	REQUIRE(!shared_page_create(NR_LIVES, size, &k));
+	CHECK(!shared_page_map_buffers(k, size + 4096) && errno == EPROTO);
+	one = shared_page_map_buffers(k, size);
 	REQUIRE(one);
 	before = held(k);
 	CHECK(before >= size);
-	two = keep_map_buffers(k, size);
+	two = shared_page_map_buffers(k, size);
 	REQUIRE(two);
 	CHECK_EQ(held(k), before);
 	one[size - 1] = 0x5a;
 	CHECK_EQ(two[size - 1], 0x5a);
 	memset(one, 0xff, size);
-	CHECK_EQ(k->buffers_size, size);
-	keep_unmap_buffers(k, one);
-	keep_unmap_buffers(k, two);
+	CHECK_EQ(k->config.buffers_size, size);
+	shared_page_unmap_buffers(k, one);
+	shared_page_unmap_buffers(k, two);
 }
 
 static void test_spare(void)
 {
-	struct keep *k;
+	struct shared_page *k;
 	uint64_t before;
 
-	REQUIRE(!keep_create(NR_LIVES, 4096, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
 	before = held(k);
-	keep_give_spare(k);
-	CHECK_EQ(k->spare, SPARE_NONE);
+	shared_page_give_spare(k);
+	CHECK_EQ(k->state.spare, SPARE_NONE);
 	for (int i = 0; i < 2; i++) {
-		keep_take_spare(k);
-		CHECK_EQ(k->spare, SPARE_HELD);
-		CHECK_EQ(held(k), before + KEEP_SPARE);
+		shared_page_take_spare(k);
+		CHECK_EQ(k->state.spare, SPARE_HELD);
+		CHECK_EQ(held(k), before + SHARED_SPARE);
 	}
 	for (int i = 0; i < 2; i++) {
-		keep_give_spare(k);
-		CHECK_EQ(k->spare, SPARE_GIVEN);
+		shared_page_give_spare(k);
+		CHECK_EQ(k->state.spare, SPARE_GIVEN);
 		CHECK_EQ(held(k), before);
 	}
-	keep_take_spare(k);
-	CHECK_EQ(held(k), before + KEEP_SPARE);
-	CHECK_EQ(k->nr_lives, NR_LIVES);
+	shared_page_take_spare(k);
+	CHECK_EQ(held(k), before + SHARED_SPARE);
+	CHECK_EQ(k->config.nr_lives, NR_LIVES);
 }
 
 struct life {
-	struct keep *k;
+	struct shared_page *k;
 	unsigned nr;
 	int ready;
 };
@@ -111,14 +111,14 @@ static void *live(void *arg)
 {
 	struct life *l = arg;
 
-	keep_live(l->k, 0, l->nr);
+	shared_page_live(l->k, 0, l->nr);
 	CHECK_EQ(write(l->ready, "", 1), 1);
 	pause();
 	return NULL;
 }
 
 /* A process with a thread for each life. */
-static pid_t start_process(struct keep *k)
+static pid_t start_process(struct shared_page *k)
 {
 	int ends[2];
 	char c;
@@ -146,31 +146,31 @@ static pid_t start_process(struct keep *k)
 
 static void *await(void *arg)
 {
-	struct keep *k = arg;
+	struct shared_page *k = arg;
 
-	keep_await_deaths(k, 0);
-	keep_set(&k->takeovers, 1);
-	keep_release(k, 0);
+	shared_page_await_deaths(k, 0);
+	shared_set(&k->stats.takeovers, 1);
+	shared_page_release(k, 0);
 	return NULL;
 }
 
 /* Nobody comes early, and the lives can be had again. */
 static void test_deaths(void)
 {
-	struct keep *k;
+	struct shared_page *k;
 
-	REQUIRE(!keep_create(NR_LIVES, 4096, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
 	for (int round = 0; round < 3; round++) {
 		pid_t pid = start_process(k);
 		pthread_t waiter;
 
-		keep_set(&k->takeovers, 0);
+		shared_set(&k->stats.takeovers, 0);
 		REQUIRE(!pthread_create(&waiter, NULL, await, k));
 		usleep(50000);
-		CHECK_EQ(keep_get(&k->takeovers), 0);
+		CHECK_EQ(shared_get(&k->stats.takeovers), 0);
 		kill(pid, SIGKILL);
 		pthread_join(waiter, NULL);
-		CHECK_EQ(keep_get(&k->takeovers), 1);
+		CHECK_EQ(shared_get(&k->stats.takeovers), 1);
 		waitpid(pid, NULL, 0);
 	}
 }

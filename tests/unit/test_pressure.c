@@ -21,7 +21,7 @@
 #define MIB(n) ((uint64_t)(n) << 20)
 
 static struct zsfs *fs;
-static struct keep *k;
+static struct shared_page *k;
 
 static void start(uint64_t mem_limit)
 {
@@ -35,16 +35,16 @@ static void start(uint64_t mem_limit)
 	};
 
 	REQUIRE(!zsfs_create(&p, &fs));
-	REQUIRE(!keep_create(1, 4096, &k));
-	fs->keep = k;
-	keep_take_spare(k);
-	REQUIRE(k->spare == SPARE_HELD);
+	REQUIRE(!shared_page_create(1, 4096, &k));
+	fs->shared = k;
+	shared_page_take_spare(k);
+	REQUIRE(k->state.spare == SPARE_HELD);
 }
 
 static void stop(void)
 {
-	close(k->keep_fd);
-	fs->keep = NULL;
+	close(k->fd.page);
+	fs->shared = NULL;
 	zsfs_close(fs);
 }
 
@@ -127,7 +127,7 @@ static void test_new_content_stops(void)
 	CHECK_EQ(fill("a", 4096), 0);
 	pressure_begin(fs);
 	used = stats().used;
-	CHECK_EQ(k->spare, SPARE_GIVEN);
+	CHECK_EQ(k->state.spare, SPARE_GIVEN);
 	CHECK_EQ(fs->super->pressure_used, used);
 	CHECK_EQ(stats().limit, used + stats().reserve);
 	CHECK_EQ(fill("b", 4096), -ENOSPC);
