@@ -65,7 +65,7 @@ static uint64_t meminfo(const char *root, const char *key)
 	return bytes;
 }
 
-uint64_t environment_ram(const char *root)
+uint64_t machine_ram(const char *root)
 {
 	uint64_t ram = meminfo(root, "MemTotal");
 	long pages = sysconf(_SC_PHYS_PAGES);
@@ -75,7 +75,7 @@ uint64_t environment_ram(const char *root)
 	return ram;
 }
 
-uint64_t environment_ram_available(const char *root)
+uint64_t machine_ram_available(const char *root)
 {
 	return meminfo(root, "MemAvailable");
 }
@@ -192,7 +192,7 @@ struct hierarchy {
 	char group[PATH_MAX]; /* the process's group */
 };
 
-void environment_unescape(char *s)
+void machine_unescape(char *s)
 {
 	char *to = s;
 
@@ -236,8 +236,8 @@ static bool parse_mount(char *line, struct hierarchy *h)
 	if (strlen(line) >= PATH_MAX ||
 	    sscanf(line, "%*s %*s %*s %s %s", h->top, h->mnt) != 2)
 		return false;
-	environment_unescape(h->top);
-	environment_unescape(h->mnt);
+	machine_unescape(h->top);
+	machine_unescape(h->mnt);
 	return true;
 }
 
@@ -330,7 +330,7 @@ static uint64_t hierarchy_limit(const char *root, bool v2, bool left)
 			     walk_up(root, h.mnt, below, "memory.high", used));
 }
 
-uint64_t environment_cgroup_limit(const char *root)
+uint64_t machine_cgroup_limit(const char *root)
 {
 	return smaller_limit(hierarchy_limit(root, true, false),
 			     hierarchy_limit(root, false, false));
@@ -350,7 +350,7 @@ static FILE *open_in_group(const char *root, bool v2, const char *file)
 						 : open_in(root, dir, file);
 }
 
-int environment_open_oom(const char *root)
+int machine_open_oom(const char *root)
 {
 	FILE *f = open_in_group(root, true, "memory.events");
 	int fd;
@@ -366,7 +366,7 @@ int environment_open_oom(const char *root)
 	return fd;
 }
 
-uint64_t environment_read_oom(int fd)
+uint64_t machine_read_oom(int fd)
 {
 	static const char key[] = "\noom_kill ";
 	char text[8192];
@@ -393,17 +393,17 @@ uint64_t environment_read_oom(int fd)
 	return 0;
 }
 
-uint64_t environment_room(const char *root)
+uint64_t machine_room(const char *root)
 {
 	uint64_t group = smaller_limit(hierarchy_limit(root, true, true),
 				       hierarchy_limit(root, false, true));
 
-	return smaller_limit(environment_ram_available(root), group);
+	return smaller_limit(machine_ram_available(root), group);
 }
 
 /* ---- all ---- */
 
-unsigned environment_cpus(void)
+unsigned machine_cpus(void)
 {
 	/* The kernel wants room for all CPUs it was built for. */
 	for (int room = 1024; room <= 1 << 16; room *= 2) {
@@ -422,16 +422,16 @@ unsigned environment_cpus(void)
 	return 1;
 }
 
-void environment_read(const char *root, struct environment *env)
+void machine_read(const char *root, struct environment *env)
 {
-	env->ram = environment_ram(root);
-	env->cgroup = environment_cgroup_limit(root);
-	env->cpus = environment_cpus();
+	env->ram = machine_ram(root);
+	env->cgroup = machine_cgroup_limit(root);
+	env->cpus = machine_cpus();
 	env->privileged = geteuid() == 0;
 	env->selinux = has_file(root, "/sys/fs/selinux/enforce");
 }
 
-uint64_t environment_default_mem_limit(const struct environment *env)
+uint64_t machine_default_mem_limit(const struct environment *env)
 {
 	return smaller_limit(env->ram, env->cgroup) / 2;
 }

@@ -24,20 +24,20 @@ struct environment {
 };
 
 /* Never fails: what cannot be read is left at its "none" value. */
-void environment_read(const char *root, struct environment *env);
+void machine_read(const char *root, struct environment *env);
 
 /* Bytes of RAM the machine has, and bytes it could still give; 0 = unknown. */
-uint64_t environment_ram(const char *root);
-uint64_t environment_ram_available(const char *root);
+uint64_t machine_ram(const char *root);
+uint64_t machine_ram_available(const char *root);
 
 /* The limit of all control groups the process is in, as above. */
-uint64_t environment_cgroup_limit(const char *root);
+uint64_t machine_cgroup_limit(const char *root);
 
 /*
  * Bytes that could be had now, page cache that would be dropped for them
  * included: of the RAM and of every limit above. 0 = unknown.
  */
-uint64_t environment_room(const char *root);
+uint64_t machine_room(const char *root);
 
 /*
  * Processes that the kernel has killed for want of memory: of this process's
@@ -45,17 +45,17 @@ uint64_t environment_room(const char *root);
  * descriptor to read it by, the caller's, or -1; and the number, 0 when it
  * cannot be read.
  */
-int environment_open_oom(const char *root);
-uint64_t environment_read_oom(int fd);
+int machine_open_oom(const char *root);
+uint64_t machine_read_oom(int fd);
 
 /* Half of the smaller of RAM and control group limit: mem_limit's default. */
-uint64_t environment_default_mem_limit(const struct environment *env);
+uint64_t machine_default_mem_limit(const struct environment *env);
 
 /* Undo the octal escapes of mountinfo in place. */
-void environment_unescape(char *s);
+void machine_unescape(char *s);
 
 /* CPUs this process may run on. */
-unsigned environment_cpus(void);
+unsigned machine_cpus(void);
 
 /*
  * What was possible for this process, for stats.json. Set by main() before any

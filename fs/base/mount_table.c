@@ -16,7 +16,7 @@ static char *field(char **rest)
 
 	if (!f)
 		return (char *)"";
-	environment_unescape(f);
+	machine_unescape(f);
 	return f;
 }
 

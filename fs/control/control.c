@@ -168,8 +168,7 @@ static int write_size(struct zsfs *fs, const char *val)
 {
 	uint64_t n;
 
-	if (size_arg_parse(val, strlen(val), SIZE_BYTES, environment_ram(""),
-			   &n))
+	if (size_arg_parse(val, strlen(val), SIZE_BYTES, machine_ram(""), &n))
 		return refused(fs, "size", val, size_arg_usage(SIZE_BYTES));
 	if (zsfs_set_size(fs, n))
 		return refused_below(fs, "size", val,
@@ -197,8 +196,7 @@ static int write_mem_limit(struct zsfs *fs, const char *val)
 {
 	uint64_t n;
 
-	if (size_arg_parse(val, strlen(val), SIZE_MEMORY, environment_ram(""),
-			   &n))
+	if (size_arg_parse(val, strlen(val), SIZE_MEMORY, machine_ram(""), &n))
 		return refused(fs, "mem_limit", val,
 			       size_arg_usage(SIZE_MEMORY));
 	if (zsfs_set_mem_limit(fs, n))

@@ -32,7 +32,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 static uint64_t unlimited_memory(struct zsfs *fs)
 {
 	struct arena_stats st;
-	uint64_t ram = environment_ram_available("");
+	uint64_t ram = machine_ram_available("");
 
 	arena_get_stats(fs->arena, &st);
 	return min_u64(ram + st.free_pages * ARENA_PAGE_SIZE,

@@ -217,7 +217,7 @@ static void *background_main(void *arg)
 
 	zsfs_thread_lives(b->fs, b->fs->nr_threads - 1);
 	/* Nobody's request is to blame for what happens here. */
-	suspect_this_thread(zsfs_background(b->fs)->slot);
+	poison_this_thread(zsfs_background(b->fs)->slot);
 	request_answer_deferred();
 	pthread_mutex_lock(&b->wake->lock);
 	while (!b->stop) {

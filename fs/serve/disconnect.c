@@ -45,7 +45,7 @@ void disconnect_clean(struct zsfs *fs)
 	fs->super->init_req_len = 0;
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		clear_slot(&fs->threads[k]);
-	suspect_clear(fs);
+	poison_clear(fs);
 	zs_crash_point();
 	slab_for_each_inode(fs->arena, forget_inode, th);
 	vfile_forget_all(th);

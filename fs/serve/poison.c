@@ -24,7 +24,7 @@ static _Thread_local struct zsfs_slot *this_slot;
 #define HANDLER_STACK (16u << 10)
 static _Thread_local uint8_t handler_stack[HANDLER_STACK];
 
-void suspect_this_thread(struct zsfs_slot *slot)
+void poison_this_thread(struct zsfs_slot *slot)
 {
 	stack_t stack = {.ss_sp = handler_stack, .ss_size = HANDLER_STACK};
 	stack_t old;
@@ -49,7 +49,7 @@ static void on_crash(int sig)
 	raise(sig);
 }
 
-void suspect_watch(struct zsfs *fs)
+void poison_watch(struct zsfs *fs)
 {
 	struct sigaction sa = {
 		.sa_handler = on_crash,
@@ -106,7 +106,7 @@ static uint64_t replies_sent(const struct zsfs *fs)
 	return n;
 }
 
-void suspect_blame(struct zsfs *fs, bool oom)
+void poison_blame(struct zsfs *fs, bool oom)
 {
 	struct zsfs_super *super = fs->super;
 	bool starved = oom && replies_sent(fs) == super->replies_seen;
@@ -125,7 +125,7 @@ void suspect_blame(struct zsfs *fs, bool oom)
 	super->replies_seen = replies_sent(fs);
 }
 
-bool suspect_is_poison(const struct zsfs *fs, uint64_t unique)
+bool poison_is(const struct zsfs *fs, uint64_t unique)
 {
 	const struct zsfs_suspect *s = find(fs, unique);
 
@@ -133,7 +133,7 @@ bool suspect_is_poison(const struct zsfs *fs, uint64_t unique)
 	       (s->crashes >= POISON_CRASHES || s->kills >= POISON_KILLS);
 }
 
-void suspect_keep(struct zsfs *fs, uint64_t unique)
+void poison_keep(struct zsfs *fs, uint64_t unique)
 {
 	struct zsfs_suspect *s = find(fs, unique);
 
@@ -141,7 +141,7 @@ void suspect_keep(struct zsfs *fs, uint64_t unique)
 		s->life = fs->super->life + 1;
 }
 
-void suspect_clear(struct zsfs *fs)
+void poison_clear(struct zsfs *fs)
 {
 	for (unsigned i = 0; i < ZSFS_NR_SUSPECTS; i++)
 		fs->super->suspects[i].unique = 0;
@@ -149,7 +149,7 @@ void suspect_clear(struct zsfs *fs)
 	fs->super->replies_seen = replies_sent(fs);
 }
 
-void suspect_purge(struct zsfs *fs)
+void poison_purge(struct zsfs *fs)
 {
 	struct zsfs_super *super = fs->super;
 

@@ -5,7 +5,7 @@
  * The kernel sends a request again until it is answered, so one that crashes
  * the worker would crash every successor. Each slot says whether its thread was
  * executing something when the process died, and a handler of the signals that
- * a crash sends says in which thread (suspect_watch()). Kills from outside are
+ * a crash sends says in which thread (poison_watch()). Kills from outside are
  * nobody's fault. Kills for want of memory may be, if they keep coming and
  * nothing is achieved in between.
  */
@@ -24,21 +24,21 @@ struct zsfs_slot;
 #define POISON_KILLS 8u
 
 /* Have crashes of this process noted in the arena, from now on. */
-void suspect_watch(struct zsfs *fs);
+void poison_watch(struct zsfs *fs);
 /* The slot of the calling thread, NULL before there is one. */
-void suspect_this_thread(struct zsfs_slot *slot);
+void poison_this_thread(struct zsfs_slot *slot);
 
 /*
  * In a takeover: count the death just met against whom it may concern. @oom:
  * memory was short and something killed for it.
  */
-void suspect_blame(struct zsfs *fs, bool oom);
-bool suspect_is_poison(const struct zsfs *fs, uint64_t unique);
+void poison_blame(struct zsfs *fs, bool oom);
+bool poison_is(const struct zsfs *fs, uint64_t unique);
 /* The request is still to be answered: remember what is known of it. */
-void suspect_keep(struct zsfs *fs, uint64_t unique);
+void poison_keep(struct zsfs *fs, uint64_t unique);
 /* Forget the suspects that were not kept in this takeover, and begin a life. */
-void suspect_purge(struct zsfs *fs);
+void poison_purge(struct zsfs *fs);
 /* Forget all of them: their requests went with their connection. */
-void suspect_clear(struct zsfs *fs);
+void poison_clear(struct zsfs *fs);
 
 #endif

@@ -19,7 +19,7 @@
 /* Less where there never is that much. */
 static uint64_t room_wanted(void)
 {
-	uint64_t group = environment_cgroup_limit("");
+	uint64_t group = machine_cgroup_limit("");
 
 	return group && group / 4 < ROOM ? group / 4 : ROOM;
 }
@@ -27,7 +27,7 @@ static uint64_t room_wanted(void)
 /* Also when it cannot be told: a limit for ever would be worse. */
 static bool has_room(void)
 {
-	uint64_t room = environment_room("");
+	uint64_t room = machine_room("");
 
 	return !room || room >= room_wanted();
 }
@@ -35,7 +35,7 @@ static bool has_room(void)
 /* As much again must stay free, so that taking the spare kills nobody. */
 static bool has_room_for_spare(void)
 {
-	uint64_t room = environment_room("");
+	uint64_t room = machine_room("");
 
 	return !room || room >= 2 * SHARED_SPARE;
 }

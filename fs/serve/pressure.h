@@ -23,7 +23,7 @@ struct zsfs;
 /*
  * In a takeover, before anything is executed: look whether memory is short and
  * something was killed for it since the last time (@oom_kills is
- * environment_read_oom()), and put the limits right that a dead worker may have
+ * machine_read_oom()), and put the limits right that a dead worker may have
  * been setting. Safe to be killed in and to be called again. Needs zsfs.shared.
  */
 void pressure_look(struct zsfs *fs, uint64_t oom_kills);

@@ -104,7 +104,7 @@ static void *thread_main(void *arg)
 	int err;
 
 	zsfs_thread_lives(s->fs, t->nr);
-	suspect_this_thread(t->th->slot);
+	poison_this_thread(t->th->slot);
 	allow_kicks();
 	wait_for_go(s);
 	err = request_loop(t->th, &s->env);

@@ -60,7 +60,7 @@ static void finish_forgets(struct takeover *t)
 
 		if (!request_is_forget(slot))
 			continue;
-		if (suspect_is_poison(t->fs, request_in(slot)->unique)) {
+		if (poison_is(t->fs, request_in(slot)->unique)) {
 			zsfs_log(LOG_ERR,
 				 "inode %lu: forgetting it kills the "
 				 "worker, left alone",
@@ -209,10 +209,10 @@ static int sort_request(struct takeover *t, unsigned nr)
 	answer = find_answer(t, in->unique);
 	if (answer) {
 		err = replay(t, answer, in->unique);
-	} else if (suspect_is_poison(t->fs, in->unique)) {
+	} else if (poison_is(t->fs, in->unique)) {
 		err = answer_poison(t, in);
 	} else {
-		suspect_keep(t->fs, in->unique);
+		poison_keep(t->fs, in->unique);
 		th->parked = true;
 		t->parked++;
 	}
@@ -304,7 +304,7 @@ static void purge(struct takeover *t)
 		/* What the forgets above left. */
 		reap_hand_over(th);
 	}
-	suspect_purge(t->fs);
+	poison_purge(t->fs);
 }
 
 int takeover_run(struct takeover *t)
@@ -317,7 +317,7 @@ int takeover_run(struct takeover *t)
 	if (err)
 		return err;
 	zs_crash_point();
-	suspect_blame(t->fs, t->oom);
+	poison_blame(t->fs, t->oom);
 	finish_forgets(t);
 	zs_crash_point();
 	err = ask_again(t);

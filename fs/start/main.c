@@ -234,7 +234,7 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 		       struct zsfs *fs, const char *mountpoint,
 		       const char *opts, struct daemon *d)
 {
-	struct alone_params p = {
+	struct single_params p = {
 		.mountpoint = mountpoint,
 		.mount_opts = opts,
 		.debug = o->debug,
@@ -245,7 +245,7 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 		return 1;
 	if (hides_memory(o, privileged))
 		memory_hide();
-	ret = alone_serve(fs, fd, &p, d);
+	ret = single_serve(fs, fd, &p, d);
 	zsfs_close(fs);
 	return ret;
 }
@@ -321,7 +321,7 @@ int main(int argc, char **argv)
 		return run_role(argv, false);
 	if (argc == 5 && !strcmp(argv[1], "--keeper"))
 		return run_role(argv, true);
-	environment_read("", &env);
+	machine_read("", &env);
 	err = options_parse(argc, argv, &env, &o, msg, sizeof(msg));
 	zsfs_log_debug(o.debug);
 	if (err)

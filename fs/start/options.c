@@ -133,7 +133,7 @@ static int set_defaults(struct parser *p)
 	unsigned cpus = p->env->cpus;
 
 	memset(o, 0, sizeof(*o));
-	fs->mem_limit = environment_default_mem_limit(p->env);
+	fs->mem_limit = machine_default_mem_limit(p->env);
 	fs->comp = (struct zcomp_params){.alg = ZCOMP_LZ4, .level = 1};
 	fs->chain_size = ZS_DEFAULT_CHAIN_SIZE;
 	fs->nr_threads = cpus < 2 ? 2 : cpus > MAX_THREADS ? MAX_THREADS : cpus;

@@ -189,8 +189,8 @@ static int next_connection(struct alone *a, int old_fd)
 	return fd;
 }
 
-int alone_serve(struct zsfs *fs, int fd, const struct alone_params *p,
-		struct daemon *d)
+int single_serve(struct zsfs *fs, int fd, const struct single_params *p,
+		 struct daemon *d)
 {
 	struct alone a = {
 		.fs = fs,

@@ -11,7 +11,7 @@
 struct daemon;
 struct zsfs;
 
-struct alone_params {
+struct single_params {
 	const char *mountpoint;
 	const char *mount_opts; /* as mounted, for libfuse */
 	bool debug;		/* print requests */
@@ -22,7 +22,7 @@ struct alone_params {
  * when it is aborted; tells @d when the mount works. Takes @fd over. The exit
  * code. Signals are blocked (daemon_block_signals()).
  */
-int alone_serve(struct zsfs *fs, int fd, const struct alone_params *p,
-		struct daemon *d);
+int single_serve(struct zsfs *fs, int fd, const struct single_params *p,
+		 struct daemon *d);
 
 #endif

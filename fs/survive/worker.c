@@ -45,7 +45,7 @@ struct worker {
 	struct zsfs *fs;
 	struct server *server;
 	struct mount_place place;
-	int oom_fd;	     /* environment_open_oom() */
+	int oom_fd;	     /* machine_open_oom() */
 	uint32_t connection; /* shared_state.connection that it serves */
 	bool anew;	     /* it is one that nobody has served yet */
 	int signals;	     /* signalfd */
@@ -240,7 +240,7 @@ static void take_over(struct worker *w)
 
 	shared_page_await_deaths(k, !w->bank);
 	start = clock_us();
-	oom_kills = environment_read_oom(w->oom_fd);
+	oom_kills = machine_read_oom(w->oom_fd);
 	t.oom = oom_kills > k->stats.oom_kills;
 	if (shared_get(&k->state.over))
 		_exit(WORKER_UNMOUNTED);
@@ -295,7 +295,7 @@ static void prepare(struct worker *w, bool first)
 	int err;
 
 	process_notes = k->config.notes;
-	w->oom_fd = environment_open_oom("");
+	w->oom_fd = machine_open_oom("");
 	w->place.mountpoint = k->config.mountpoint;
 	memcpy(w->place.dev, k->state.dev, sizeof(w->place.dev));
 	shared_page_live(k, w->bank, 0);
@@ -310,7 +310,7 @@ static void prepare(struct worker *w, bool first)
 	if (err)
 		refuse("serving cannot begin", err);
 	zsfs_await_threads(w->fs);
-	suspect_watch(w->fs);
+	poison_watch(w->fs);
 	if (k->config.hide_memory)
 		memory_hide();
 }
@@ -367,7 +367,7 @@ void worker_main(struct shared_page *k, unsigned bank, bool first,
 
 		if (err)
 			end_takeover(&w, err);
-		k->stats.oom_kills = environment_read_oom(w.oom_fd);
+		k->stats.oom_kills = machine_read_oom(w.oom_fd);
 		become_active(&w, true);
 		server_go(w.server, false);
 	} else {

@@ -109,10 +109,10 @@ static void test_size_percent(void)
 	fake_reset();
 	CHECK_EQ(put(VF_SIZE, "100%"), 0);
 	snprintf(want, sizeof(want), "%llu\n",
-		 (unsigned long long)environment_ram(""));
+		 (unsigned long long)machine_ram(""));
 	check_text(VF_SIZE, want);
 	CHECK_EQ(put(VF_SIZE, "300%"), 0);
-	CHECK(fake_super.size_limit >= 3 * environment_ram(""));
+	CHECK(fake_super.size_limit >= 3 * machine_ram(""));
 }
 
 static void test_nr_inodes(void)
@@ -347,7 +347,7 @@ static void test_statfs_size(void)
 static void test_statfs_unlimited(void)
 {
 	struct statvfs st;
-	uint64_t ram = environment_ram("");
+	uint64_t ram = machine_ram("");
 
 	fake_reset();
 	st = statfs_now();

@@ -66,9 +66,9 @@ static void new_root(void)
 static void test_ram(void)
 {
 	new_root();
-	CHECK_EQ(environment_ram(root), MIB(8192));
-	CHECK_EQ(environment_ram_available(root), MIB(4096));
-	CHECK_EQ(environment_ram("/nonexistent"), 0);
+	CHECK_EQ(machine_ram(root), MIB(8192));
+	CHECK_EQ(machine_ram_available(root), MIB(4096));
+	CHECK_EQ(machine_ram("/nonexistent"), 0);
 }
 
 /* Page cache of a group is there to be had, what it holds else is not. */
@@ -77,18 +77,18 @@ static void test_room(void)
 	new_root();
 	put("/proc/self/mountinfo", V2_MOUNT);
 	put("/proc/self/cgroup", "0::/g\n");
-	CHECK_EQ(environment_room(root), MIB(4096));
+	CHECK_EQ(machine_room(root), MIB(4096));
 	put("/sys/fs/cgroup/g/memory.max", "104857600\n");
 	put("/sys/fs/cgroup/g/memory.current", "94371840\n");
-	CHECK_EQ(environment_room(root), MIB(10));
+	CHECK_EQ(machine_room(root), MIB(10));
 	put("/sys/fs/cgroup/g/memory.stat",
 	    "anon 1\ninactive_anon 8388608\ninactive_file 20971520\n"
 	    "active_file 10485760\nunevictable 8388608\n");
-	CHECK_EQ(environment_room(root), MIB(35));
+	CHECK_EQ(machine_room(root), MIB(35));
 	put("/sys/fs/cgroup/g/memory.current", "115343360\n");
-	CHECK_EQ(environment_room(root), MIB(15));
+	CHECK_EQ(machine_room(root), MIB(15));
 	put("/sys/fs/cgroup/g/memory.current", "209715200\n");
-	CHECK_EQ(environment_room(root), 1);
+	CHECK_EQ(machine_room(root), 1);
 	/* Version 1, where the limit is for the groups below as well. */
 	put("/proc/self/mountinfo", V1_MOUNTS);
 	put("/proc/self/cgroup", "4:memory:/g\n");
@@ -97,16 +97,16 @@ static void test_room(void)
 	put("/sys/fs/cgroup/memory/g/memory.stat",
 	    "cache 1\ninactive_file 0\nactive_file 0\ntotal_cache 1\n"
 	    "total_inactive_file 1048576\ntotal_active_file 2097152\n");
-	CHECK_EQ(environment_room(root), MIB(2));
+	CHECK_EQ(machine_room(root), MIB(2));
 }
 
 static uint64_t oom_kills(void)
 {
-	int fd = environment_open_oom(root);
-	uint64_t n = environment_read_oom(fd);
+	int fd = machine_open_oom(root);
+	uint64_t n = machine_read_oom(fd);
 
 	/* The same descriptor tells of what has come since. */
-	CHECK_EQ(environment_read_oom(fd), n);
+	CHECK_EQ(machine_read_oom(fd), n);
 	if (fd >= 0)
 		close(fd);
 	return n;
@@ -143,10 +143,10 @@ static void test_oom_kills(void)
 static void test_no_cgroup(void)
 {
 	new_root();
-	CHECK_EQ(environment_cgroup_limit(root), 0);
+	CHECK_EQ(machine_cgroup_limit(root), 0);
 	put("/proc/self/mountinfo", "22 1 0:20 / /proc rw - proc proc rw\n");
 	put("/proc/self/cgroup", "0::/\n");
-	CHECK_EQ(environment_cgroup_limit(root), 0);
+	CHECK_EQ(machine_cgroup_limit(root), 0);
 }
 
 static void test_v2(void)
@@ -154,20 +154,20 @@ static void test_v2(void)
 	new_root();
 	put("/proc/self/mountinfo", V2_MOUNT);
 	put("/proc/self/cgroup", "0::/a.slice/b.service\n");
-	CHECK_EQ(environment_cgroup_limit(root), 0);
+	CHECK_EQ(machine_cgroup_limit(root), 0);
 	put("/sys/fs/cgroup/a.slice/b.service/memory.max", "max\n");
-	CHECK_EQ(environment_cgroup_limit(root), 0);
+	CHECK_EQ(machine_cgroup_limit(root), 0);
 	put("/sys/fs/cgroup/a.slice/b.service/memory.max", "1073741824\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(1024));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(1024));
 	/* A parent's smaller limit counts, a larger one does not. */
 	put("/sys/fs/cgroup/a.slice/memory.max", "536870912\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(512));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(512));
 	put("/sys/fs/cgroup/a.slice/memory.max", "2147483648\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(1024));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(1024));
 	put("/sys/fs/cgroup/memory.max", "268435456\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(256));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(256));
 	put("/sys/fs/cgroup/a.slice/memory.high", "134217728\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(128));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(128));
 }
 
 static void test_v1(void)
@@ -177,12 +177,12 @@ static void test_v1(void)
 	put("/proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/dock/abc\n");
 	put("/sys/fs/cgroup/memory/memory.limit_in_bytes",
 	    "9223372036854771712\n");
-	CHECK_EQ(environment_cgroup_limit(root), 0);
+	CHECK_EQ(machine_cgroup_limit(root), 0);
 	put("/sys/fs/cgroup/memory/dock/abc/memory.limit_in_bytes",
 	    "1073741824\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(1024));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(1024));
 	put("/sys/fs/cgroup/memory/dock/memory.limit_in_bytes", "67108864\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(64));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(64));
 }
 
 /* The memory controller may share its hierarchy. */
@@ -193,7 +193,7 @@ static void test_v1_joined(void)
 	    "32 30 0:27 / /cg/all rw - cgroup cgroup rw,cpu,memory,freezer\n");
 	put("/proc/self/cgroup", "1:memoryx:/bad\n4:cpu,memory,freezer:/g\n");
 	put("/cg/all/g/memory.limit_in_bytes", "1048576\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(1));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(1));
 }
 
 /* Both versions at once: the smaller limit counts. */
@@ -205,9 +205,9 @@ static void test_hybrid(void)
 		      "cgroup2 rw\n");
 	put("/proc/self/cgroup", "4:memory:/g\n0::/u\n");
 	put("/sys/fs/cgroup/memory/g/memory.limit_in_bytes", "2097152\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(2));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(2));
 	put("/sys/fs/cgroup/unified/u/memory.max", "1048576\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(1));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(1));
 }
 
 /* In a container the mount shows the container's own group as its root. */
@@ -219,17 +219,17 @@ static void test_container(void)
 	    "rw,memory\n");
 	put("/proc/self/cgroup", "4:memory:/docker/abc/sub\n");
 	put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "4194304\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(4));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(4));
 	put("/sys/fs/cgroup/memory/sub/memory.limit_in_bytes", "2097152\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(2));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(2));
 	/* A group whose name only begins the same is another one. */
 	put("/proc/self/cgroup", "4:memory:/docker/abcd/sub\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(4));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(4));
 	put("/proc/self/cgroup", "4:memory:/others/abc/sub\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(4));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(4));
 	/* Outside of the name space. */
 	put("/proc/self/cgroup", "4:memory:/../other\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(4));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(4));
 }
 
 static void test_escaped_path(void)
@@ -239,7 +239,7 @@ static void test_escaped_path(void)
 	    "35 24 0:30 / /my\\040groups rw - cgroup2 none rw\n");
 	put("/proc/self/cgroup", "0::/with space\n");
 	put("/my groups/with space/memory.max", "1048576\n");
-	CHECK_EQ(environment_cgroup_limit(root), MIB(1));
+	CHECK_EQ(machine_cgroup_limit(root), MIB(1));
 }
 
 static void test_garbage(void)
@@ -251,27 +251,27 @@ static void test_garbage(void)
 	put("/proc/self/mountinfo",
 	    "\n - \n1 - cgroup2\n1 2 3 - cgroup2 a b\n");
 	put("/proc/self/cgroup", "\n:\n::\n0:\n0::\n");
-	CHECK_EQ(environment_cgroup_limit(root), 0);
+	CHECK_EQ(machine_cgroup_limit(root), 0);
 	put("/proc/self/mountinfo", longline);
 	put("/proc/self/cgroup", longline);
-	CHECK_EQ(environment_cgroup_limit(root), 0);
+	CHECK_EQ(machine_cgroup_limit(root), 0);
 	put("/proc/meminfo", longline);
-	CHECK_EQ(environment_ram(root), 0);
+	CHECK_EQ(machine_ram(root), 0);
 	put("/proc/meminfo", "MemTotal: lots\n");
-	CHECK_EQ(environment_ram(root), 0);
+	CHECK_EQ(machine_ram(root), 0);
 }
 
 static void test_default_mem_limit(void)
 {
 	struct environment e = {.ram = MIB(100)};
 
-	CHECK_EQ(environment_default_mem_limit(&e), MIB(50));
+	CHECK_EQ(machine_default_mem_limit(&e), MIB(50));
 	e.cgroup = MIB(40);
-	CHECK_EQ(environment_default_mem_limit(&e), MIB(20));
+	CHECK_EQ(machine_default_mem_limit(&e), MIB(20));
 	e.cgroup = MIB(400);
-	CHECK_EQ(environment_default_mem_limit(&e), MIB(50));
+	CHECK_EQ(machine_default_mem_limit(&e), MIB(50));
 	e.ram = 0;
-	CHECK_EQ(environment_default_mem_limit(&e), MIB(200));
+	CHECK_EQ(machine_default_mem_limit(&e), MIB(200));
 }
 
 /* The machine that runs the test. */
@@ -279,11 +279,11 @@ static void test_here(void)
 {
 	struct environment e;
 
-	environment_read("", &e);
+	machine_read("", &e);
 	CHECK(e.ram > MIB(64));
 	CHECK(e.cpus >= 1 && e.cpus <= 65536);
 	CHECK_EQ(e.privileged, geteuid() == 0);
-	CHECK(environment_ram_available("") <= e.ram);
+	CHECK(machine_ram_available("") <= e.ram);
 }
 
 static const struct check_case cases[] = {

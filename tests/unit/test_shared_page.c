@@ -201,11 +201,11 @@ static void die(struct zsfs *fs, uint64_t unique, bool crashed, bool oom,
 	slot->executing = 1;
 	slot->crashed = crashed;
 	slot->replies += progress;
-	suspect_blame(fs, oom);
+	poison_blame(fs, oom);
 	/* Blaming again, after a kill in recovery, counts nothing. */
-	suspect_blame(fs, oom);
-	suspect_keep(fs, unique);
-	suspect_purge(fs);
+	poison_blame(fs, oom);
+	poison_keep(fs, unique);
+	poison_purge(fs);
 }
 
 static void test_crashes_are_counted(void)
@@ -214,15 +214,15 @@ static void test_crashes_are_counted(void)
 
 	REQUIRE(fs);
 	for (unsigned i = 0; i < POISON_CRASHES; i++) {
-		CHECK(!suspect_is_poison(fs, 1000));
+		CHECK(!poison_is(fs, 1000));
 		die(fs, 1000, true, false, true);
 	}
-	CHECK(suspect_is_poison(fs, 1000));
-	CHECK(suspect_is_poison(fs, 1000 | UINT64_C(1) << 63));
-	CHECK(!suspect_is_poison(fs, 1002));
+	CHECK(poison_is(fs, 1000));
+	CHECK(poison_is(fs, 1000 | UINT64_C(1) << 63));
+	CHECK(!poison_is(fs, 1002));
 	/* Answered: not kept, and forgotten. */
-	suspect_purge(fs);
-	CHECK(!suspect_is_poison(fs, 1000));
+	poison_purge(fs);
+	CHECK(!poison_is(fs, 1000));
 	zsfs_close(fs);
 }
 
@@ -235,13 +235,13 @@ static void test_kills_are_nobodys_fault(void)
 		die(fs, 1000, false, false, false);
 		die(fs, 1000, false, true, true);
 	}
-	CHECK(!suspect_is_poison(fs, 1000));
+	CHECK(!poison_is(fs, 1000));
 	/* Unless they are for want of memory, and nothing is achieved. */
 	for (unsigned i = 0; i < POISON_KILLS; i++) {
-		CHECK(!suspect_is_poison(fs, 1000));
+		CHECK(!poison_is(fs, 1000));
 		die(fs, 1000, false, true, false);
 	}
-	CHECK(suspect_is_poison(fs, 1000));
+	CHECK(poison_is(fs, 1000));
 	zsfs_close(fs);
 }
 

@@ -37,7 +37,7 @@ static void *overflow(void *arg)
 	volatile unsigned depth = 0;
 
 	(void)arg;
-	suspect_this_thread(slot);
+	poison_this_thread(slot);
 	recurse(&depth);
 	return NULL;
 }
@@ -45,7 +45,7 @@ static void *overflow(void *arg)
 static void *bad_address(void *arg)
 {
 	(void)arg;
-	suspect_this_thread(slot);
+	poison_this_thread(slot);
 	raise(SIGBUS);
 	return NULL;
 }
@@ -63,7 +63,7 @@ static int crash(void *(*fn)(void *))
 	pid = fork();
 	if (pid == 0) {
 		setrlimit(RLIMIT_CORE, &none);
-		suspect_watch(&fs);
+		poison_watch(&fs);
 		pthread_create(&thread, NULL, fn, NULL);
 		pthread_join(thread, NULL);
 		_exit(0);
