@@ -46,6 +46,9 @@ static char *check_environment(const struct zsfs_options *o, bool privileged)
 	if (!err && o->source && !o->by_mount)
 		err = preflight_source(o->source, msg, sizeof(msg));
 	if (!err)
+		err = preflight_machine(sysconf(_SC_PAGESIZE), msg,
+					sizeof(msg));
+	if (!err)
 		err = preflight_device("/dev/fuse", msg, sizeof(msg));
 	if (!err && !privileged) {
 		snprintf(path, sizeof(path), "%s:/usr/bin:/bin",

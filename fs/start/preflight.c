@@ -12,6 +12,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "base/mount_table.h"
 
 /* ---- what is mounted there ---- */
@@ -151,6 +152,17 @@ int preflight_not_mounted(const char *full, char *msg, size_t size)
 		 "its limits, and -o stack mounts another one over it",
 		 room, room);
 	return -EBUSY;
+}
+
+int preflight_machine(long page_size, char *msg, size_t size)
+{
+	if (page_size == ARENA_PAGE_SIZE)
+		return 0;
+	snprintf(msg, size,
+		 "this kernel has pages of %ld bytes; zsfs needs a kernel with "
+		 "pages of %u",
+		 page_size, ARENA_PAGE_SIZE);
+	return -EOPNOTSUPP;
 }
 
 int preflight_source(const char *source, char *msg, size_t size)

@@ -31,6 +31,12 @@ bool preflight_is_zsfs(const char *full);
 int preflight_not_mounted(const char *full, char *msg, size_t size);
 
 /*
+ * Are @page_size bytes, the kernel's page, what the arena is made of? 0, or
+ * -EOPNOTSUPP and a sentence.
+ */
+int preflight_machine(long page_size, char *msg, size_t size);
+
+/*
  * Would somebody expect of @source, which is only a name, that it is made use
  * of? 0, or -EINVAL and a sentence.
  */

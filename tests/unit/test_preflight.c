@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,6 +99,13 @@ static void test_user_mountpoint(void)
 	chmod(dir, 0700);
 }
 
+static void test_machine(void)
+{
+	CHECK_EQ(preflight_machine(4096, msg, sizeof(msg)), 0);
+	CHECK_EQ(preflight_machine(65536, msg, sizeof(msg)), -EOPNOTSUPP);
+	CHECK(strstr(msg, "65536") && strstr(msg, "4096"));
+}
+
 static void test_device(void)
 {
 	CHECK_EQ(preflight_device("/dev/null", msg, sizeof(msg)), 0);
@@ -141,11 +149,9 @@ static void test_user(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_mountpoint),
-	CHECK_CASE(test_bad_mountpoint),
-	CHECK_CASE(test_user_mountpoint),
-	CHECK_CASE(test_device),
-	CHECK_CASE(test_user),
+	CHECK_CASE(test_mountpoint),	  CHECK_CASE(test_bad_mountpoint),
+	CHECK_CASE(test_user_mountpoint), CHECK_CASE(test_machine),
+	CHECK_CASE(test_device),	  CHECK_CASE(test_user),
 };
 
 int main(int argc, char **argv)
