@@ -131,7 +131,7 @@ static void describe_layout(struct arena_header *h, uint64_t size)
 	h->thread_size = sizeof(struct arena_thread_shared);
 	h->segment_size = sizeof(struct segment);
 	h->desc_size = sizeof(struct page_desc);
-	h->inode_size = SLAB_INODE_SIZE;
+	h->record_size = SLAB_RECORD_SIZE;
 	h->nr_caches = SLAB_NR_CACHES;
 }
 

@@ -77,11 +77,12 @@ enum arena_page_type {
 };
 
 /*
- * Slab caches. The first ones have a type of their own so that an object can
- * be recognised from its address; SLAB_BUF_* are plain buffers by size.
+ * Slab caches. SLAB_RECORD is for the owner's records of one fixed size: the
+ * arena tells from an address whether a record lies there, and walks all of
+ * them. SLAB_BUF_* are plain buffers by size.
  */
 enum slab_cache {
-	SLAB_INODE,
+	SLAB_RECORD,
 	SLAB_BUF_32,
 	SLAB_BUF_48,
 	SLAB_BUF_64,
@@ -99,8 +100,8 @@ enum slab_cache {
 	SLAB_NR_CACHES,
 };
 
-/* Bytes of one object in SLAB_INODE: 18 in a page. A multiple of 32. */
-#define SLAB_INODE_SIZE 224u
+/* Bytes of one object in SLAB_RECORD: 18 in a page. A multiple of 32. */
+#define SLAB_RECORD_SIZE 224u
 
 struct arena;
 
@@ -279,7 +280,7 @@ static inline void *arena_run_addr(uint64_t ref)
 /*
  * Take an object of slab cache @cache, with REF_MAKE(REF_SLAB, address) put
  * into *@ref, an arena word that was 0. Content is undefined, except that the
- * first word of a SLAB_INODE object is 1: its owner keeps that word odd while
+ * first word of a SLAB_RECORD object is 1: its owner keeps that word odd while
  * the object is in use (a free object's first word, a link, is even), so that
  * objects in use can be told from free ones.
  *
@@ -307,19 +308,19 @@ enum slab_cache slab_cache_for(size_t size);
 size_t slab_object_size(enum slab_cache cache);
 
 /*
- * Is @p the address of a SLAB_INODE object in use? For any value of @p; takes
+ * Is @p the address of a SLAB_RECORD object in use? For any value of @p; takes
  * the cache's lock. The answer holds as long as the caller keeps the object
  * from being freed.
  */
-bool slab_inode_valid(struct arena *a, const void *p);
+bool slab_record_valid(struct arena *a, const void *p);
 
 /*
- * Call @fn for every SLAB_INODE object in use until it returns non-zero, which
+ * Call @fn for every SLAB_RECORD object in use until it returns non-zero, which
  * is then returned (0 otherwise). Takes no lock during the calls: nobody else
  * may change the cache meanwhile. For verification and recovery.
  */
-int slab_for_each_inode(struct arena *a, int (*fn)(void *obj, void *arg),
-			void *arg);
+int slab_for_each_record(struct arena *a, int (*fn)(void *obj, void *arg),
+			 void *arg);
 
 /*
  * Give RAM back to the kernel: all whole free segments when @all, else those

@@ -98,8 +98,8 @@ struct page_desc {
 struct segment {
 	uint64_t free[MAP_WORDS]; /* present and in no run */
 	uint64_t present[MAP_WORDS];
-	uint64_t inode[MAP_WORDS]; /* SLAB_INODE slabs; that cache's lock */
-	uint32_t next;		   /* in its bin */
+	uint64_t record[MAP_WORDS]; /* SLAB_RECORD slabs; that cache's lock */
+	uint32_t next;		    /* in its bin */
 	uint32_t prev;
 	uint32_t hole_next; /* segments in use that have holes */
 	uint32_t hole_prev;
@@ -166,7 +166,7 @@ struct arena_header {
 	uint32_t thread_size;
 	uint32_t segment_size;
 	uint32_t desc_size;
-	uint32_t inode_size;
+	uint32_t record_size;
 	uint32_t nr_caches;
 	uint32_t nr_threads;
 	uint32_t huge;

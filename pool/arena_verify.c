@@ -53,8 +53,8 @@ static int verify_maps(struct verify *v, uint32_t seg)
 		if (s->free[i] & ~s->present[i])
 			return BROKEN(v, "segment %u: free page is absent",
 				      seg);
-		if (s->inode[i] & (~s->present[i] | s->free[i]))
-			return BROKEN(v, "segment %u: inodes in no run", seg);
+		if (s->record[i] & (~s->present[i] | s->free[i]))
+			return BROKEN(v, "segment %u: records in no run", seg);
 		nr_free += (unsigned)__builtin_popcountll(s->free[i]);
 		nr_present += (unsigned)__builtin_popcountll(s->present[i]);
 	}
@@ -116,8 +116,8 @@ static int verify_page(struct verify *v, uint32_t seg, unsigned page)
 	v->in_use++;
 	if (d->type == ARENA_PAGE_SLAB)
 		return verify_slab(v, seg_pfn(seg) + page);
-	if (map_test(s->inode, page))
-		return BROKEN(v, "segment %u page %u: no slab of inodes", seg,
+	if (map_test(s->record, page))
+		return BROKEN(v, "segment %u page %u: no slab of records", seg,
 			      page);
 	return 0;
 }

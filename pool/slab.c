@@ -10,7 +10,7 @@
  * Invariants (under the cache's lock)
  *   - slabs with both free and used objects are in the partial list, full ones
  *     in none; the only one without used objects is the spare
- *   - segment.inode has the bit of every slab of SLAB_INODE, and no other
+ *   - segment.record has the bit of every slab of SLAB_RECORD, and no other
  *
  * A page comes and goes in two steps: from or to the arena by way of the
  * thread's pending_run, and from there into or out of the cache.
@@ -32,7 +32,7 @@ struct slab_size {
 	}
 
 static const struct slab_size sizes[SLAB_NR_CACHES] = {
-	[SLAB_INODE] = SLAB_OF(SLAB_INODE_SIZE),
+	[SLAB_RECORD] = SLAB_OF(SLAB_RECORD_SIZE),
 	[SLAB_BUF_32] = SLAB_OF(32),
 	[SLAB_BUF_48] = SLAB_OF(48),
 	[SLAB_BUF_64] = SLAB_OF(64),
@@ -115,10 +115,10 @@ static void unlink_partial(struct arena *a, struct undo_log *u,
 
 /* Pages of a cache. */
 
-static void mark_inode_slab(struct undo_log *u, uint64_t pfn, bool val)
+static void mark_record_slab(struct undo_log *u, uint64_t pfn, bool val)
 {
-	map_change(u, segment_of(pfn_seg(pfn))->inode, pfn % ARENA_SEG_PAGES, 1,
-		   val);
+	map_change(u, segment_of(pfn_seg(pfn))->record, pfn % ARENA_SEG_PAGES,
+		   1, val);
 }
 
 /* Make the page in pending_run an empty slab, for now in no list. */
@@ -137,8 +137,8 @@ static uint32_t attach_page(struct arena *a, struct arena_thread *t,
 	d->inuse = 0;
 	d->freeobj = 0;
 	d->class = (uint8_t)cache;
-	if (cache == SLAB_INODE)
-		mark_inode_slab(u, pfn, true);
+	if (cache == SLAB_RECORD)
+		mark_record_slab(u, pfn, true);
 	undo_set(u, &a->hdr->slab[cache].slabs, a->hdr->slab[cache].slabs + 1);
 	undo_set(u, &t->shared->pending_run, 0);
 	return (uint32_t)pfn;
@@ -152,8 +152,8 @@ static void detach_page(struct arena *a, struct arena_thread *t,
 
 	undo_save(u, &d->word);
 	d->class = SLAB_NO_CACHE;
-	if (cache == SLAB_INODE)
-		mark_inode_slab(u, pfn, false);
+	if (cache == SLAB_RECORD)
+		mark_record_slab(u, pfn, false);
 	undo_set(u, &a->hdr->slab[cache].slabs, a->hdr->slab[cache].slabs - 1);
 	undo_set(u, &t->shared->pending_run, run_ref(pfn, 1));
 }
@@ -177,7 +177,7 @@ static void take_object(struct arena *a, struct undo_log *u,
 	else if (!was_empty && d->freeobj == NO_FREE_OBJ)
 		unlink_partial(a, u, cache, pfn);
 	undo_set(u, &h->objs, h->objs + 1);
-	if (cache == SLAB_INODE)
+	if (cache == SLAB_RECORD)
 		undo_set(u, obj, 1);
 	undo_set(u, ref, slab_ref(obj));
 }
@@ -326,33 +326,34 @@ void slab_drop_spares(struct arena *a, struct arena_thread *t)
 	}
 }
 
-/* Inodes. */
+/* Records. */
 
-static bool is_inode_slab(uint64_t pfn)
+static bool is_record_slab(uint64_t pfn)
 {
-	return map_test(segment_of(pfn_seg(pfn))->inode, pfn % ARENA_SEG_PAGES);
+	return map_test(segment_of(pfn_seg(pfn))->record,
+			pfn % ARENA_SEG_PAGES);
 }
 
 /* The owner keeps the first word odd, whatever else it stores there. */
-static bool inode_in_use(const uint64_t *obj)
+static bool record_in_use(const uint64_t *obj)
 {
 	return __atomic_load_n(obj, __ATOMIC_RELAXED) & 1;
 }
 
-bool slab_inode_valid(struct arena *a, const void *p)
+bool slab_record_valid(struct arena *a, const void *p)
 {
 	uint64_t off = (uint64_t)(uintptr_t)p - ARENA_BASE;
 	uint64_t pfn = off / ARENA_PAGE_SIZE;
-	unsigned idx = index_of(p, SLAB_INODE);
+	unsigned idx = index_of(p, SLAB_RECORD);
 	bool valid;
 
 	if (off >= ARENA_SIZE || !pfn_valid(a, pfn) ||
-	    idx >= sizes[SLAB_INODE].objs ||
-	    object_at(pfn, SLAB_INODE, idx) != p)
+	    idx >= sizes[SLAB_RECORD].objs ||
+	    object_at(pfn, SLAB_RECORD, idx) != p)
 		return false;
-	pthread_mutex_lock(&a->slab_lock[SLAB_INODE]);
-	valid = is_inode_slab(pfn) && inode_in_use(p);
-	pthread_mutex_unlock(&a->slab_lock[SLAB_INODE]);
+	pthread_mutex_lock(&a->slab_lock[SLAB_RECORD]);
+	valid = is_record_slab(pfn) && record_in_use(p);
+	pthread_mutex_unlock(&a->slab_lock[SLAB_RECORD]);
 	return valid;
 }
 
@@ -363,22 +364,22 @@ static int for_each_in_slab(uint64_t pfn, int (*fn)(void *obj, void *arg),
 
 	/* @fn may free the object it is given, and with it the slab. */
 	for (unsigned i = 0;
-	     !err && i < sizes[SLAB_INODE].objs && is_inode_slab(pfn); i++) {
-		uint64_t *obj = object_at(pfn, SLAB_INODE, i);
+	     !err && i < sizes[SLAB_RECORD].objs && is_record_slab(pfn); i++) {
+		uint64_t *obj = object_at(pfn, SLAB_RECORD, i);
 
-		if (inode_in_use(obj))
+		if (record_in_use(obj))
 			err = fn(obj, arg);
 	}
 	return err;
 }
 
-int slab_for_each_inode(struct arena *a, int (*fn)(void *obj, void *arg),
-			void *arg)
+int slab_for_each_record(struct arena *a, int (*fn)(void *obj, void *arg),
+			 void *arg)
 {
 	int err = 0;
 
 	for (uint64_t seg = 0; !err && seg < arena_nr_segs(a); seg++) {
-		const uint64_t *map = segment_of((uint32_t)seg)->inode;
+		const uint64_t *map = segment_of((uint32_t)seg)->record;
 		unsigned i = map_next(map, 0, true);
 
 		for (; !err && i < ARENA_SEG_PAGES;

@@ -40,12 +40,12 @@ static int walk_free_list(struct verify *v, uint64_t pfn, bool *is_free)
 	return 0;
 }
 
-static int verify_inodes(struct verify *v, uint64_t pfn, const bool *is_free)
+static int verify_records(struct verify *v, uint64_t pfn, const bool *is_free)
 {
-	for (unsigned i = 0; i < slab_objs_per_page(SLAB_INODE); i++) {
-		if (is_free[i] == (*object_word(pfn, SLAB_INODE, i) & 1))
+	for (unsigned i = 0; i < slab_objs_per_page(SLAB_RECORD); i++) {
+		if (is_free[i] == (*object_word(pfn, SLAB_RECORD, i) & 1))
 			return BROKEN(v,
-				      "slab %llu: inode %u is neither "
+				      "slab %llu: record %u is neither "
 				      "free nor used",
 				      (unsigned long long)pfn, i);
 	}
@@ -63,17 +63,18 @@ int verify_slab(struct verify *v, uint64_t pfn)
 	if (d->run_off || cache >= SLAB_NR_CACHES)
 		return BROKEN(v, "slab %llu: cache %u, page %u of its run",
 			      (unsigned long long)pfn, cache, d->run_off);
-	if (map_test(s->inode, pfn % ARENA_SEG_PAGES) != (cache == SLAB_INODE))
+	if (map_test(s->record, pfn % ARENA_SEG_PAGES) !=
+	    (cache == SLAB_RECORD))
 		return BROKEN(v,
-			      "slab %llu: cache %u, but map of inodes says "
+			      "slab %llu: cache %u, but map of records says "
 			      "otherwise",
 			      (unsigned long long)pfn, cache);
 	if (!d->inuse && v->a->hdr->slab[cache].spare != pfn)
 		return BROKEN(v, "slab %llu is empty and not the spare",
 			      (unsigned long long)pfn);
 	err = walk_free_list(v, pfn, is_free);
-	if (!err && cache == SLAB_INODE)
-		err = verify_inodes(v, pfn, is_free);
+	if (!err && cache == SLAB_RECORD)
+		err = verify_records(v, pfn, is_free);
 	v->slabs[cache]++;
 	v->slab_objs[cache] += d->inuse;
 	v->slab_partial[cache] += d->inuse && d->freeobj != NO_FREE_OBJ;

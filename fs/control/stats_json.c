@@ -245,7 +245,7 @@ static void add_slabs(struct textbuf *t, const struct arena_stats *mem)
 	for (unsigned i = 0; i < SLAB_NR_CACHES; i++) {
 		snprintf(name, sizeof(name), "buf_%zu",
 			 slab_object_size((enum slab_cache)i));
-		number(t, i == SLAB_INODE ? "inode" : name, mem->slab_objs[i]);
+		number(t, i == SLAB_RECORD ? "inode" : name, mem->slab_objs[i]);
 	}
 	textbuf_add(t, "}");
 }

@@ -47,6 +47,6 @@ void disconnect_clean(struct zsfs *fs)
 		clear_slot(&fs->threads[k]);
 	poison_clear(fs);
 	zs_crash_point();
-	slab_for_each_inode(fs->arena, forget_inode, th);
+	slab_for_each_record(fs->arena, forget_inode, th);
 	vfile_forget_all(th);
 }

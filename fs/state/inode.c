@@ -12,7 +12,7 @@
 
 bool inode_valid(const struct zsfs *fs, const struct zinode *i)
 {
-	return slab_inode_valid(fs->arena, i) &&
+	return slab_record_valid(fs->arena, i) &&
 	       __atomic_load_n(&i->magic, __ATOMIC_ACQUIRE) == INODE_MAGIC;
 }
 
@@ -43,7 +43,7 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	int err = tx_reserve_inodes(tx, 1);
 
 	if (!err)
-		err = tx_slab_alloc(tx, SLAB_INODE, &p);
+		err = tx_slab_alloc(tx, SLAB_RECORD, &p);
 	if (err)
 		return err;
 	i = p;

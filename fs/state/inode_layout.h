@@ -60,7 +60,7 @@ struct zinode {
 	uint64_t reap_next; /* on the super's reap list; zsfs.reap_lock */
 };
 
-_Static_assert(sizeof(struct zinode) <= SLAB_INODE_SIZE, "fits its slab");
+_Static_assert(sizeof(struct zinode) <= SLAB_RECORD_SIZE, "fits its slab");
 
 static inline uint64_t inode_ino(const struct zinode *i)
 {

@@ -128,7 +128,7 @@ static int new_ghost(struct tx *tx, struct zinode **out)
 {
 	struct zinode *ghost;
 	void *p;
-	int err = tx_slab_alloc(tx, SLAB_INODE, &p);
+	int err = tx_slab_alloc(tx, SLAB_RECORD, &p);
 
 	if (err)
 		return err;

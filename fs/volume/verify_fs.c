@@ -287,7 +287,7 @@ static int check_inode(void *obj, void *arg)
 	bool reaping = i->nlink == 0 && i->nlookup == 0;
 	int err = 0;
 
-	c->slabs[SLAB_INODE]++;
+	c->slabs[SLAB_RECORD]++;
 	if (gone_on_long_enough(c))
 		return -EAGAIN;
 	if (i->magic != INODE_MAGIC)
@@ -345,7 +345,7 @@ static int check_reachable(void *obj, void *arg)
 	if (!S_ISDIR(i->mode) || !i->nlink)
 		return 0;
 	for (uint64_t n = 0; (uint64_t)(uintptr_t)i != root; n++) {
-		if (n > c->slabs[SLAB_INODE])
+		if (n > c->slabs[SLAB_RECORD])
 			return fail(c, "directory %lu is not under the root",
 				    inode_number(obj));
 		i = inode_at(i->dir.parent);
@@ -358,7 +358,7 @@ static int check_ended(struct check *c, uint64_t addr)
 {
 	const struct zinode *i = (const struct zinode *)(uintptr_t)addr;
 
-	if (slab_inode_valid(c->fs->arena, i) && i->nlink == 0 &&
+	if (slab_record_valid(c->fs->arena, i) && i->nlink == 0 &&
 	    i->nlookup == 0)
 		return 0;
 	return fail(c, "inode %lu is being freed, but in use", inode_number(i));
@@ -468,16 +468,16 @@ static int check_all(struct check *c)
 	int err = check_slots(c);
 
 	if (!err)
-		err = slab_for_each_inode(a, check_inode, c);
+		err = slab_for_each_record(a, check_inode, c);
 	sort_numbers(&c->links);
 	sort_numbers(&c->subdirs);
 	sort_numbers(&c->gens);
 	if (!err)
 		err = check_numbers(c);
 	if (!err)
-		err = slab_for_each_inode(a, check_links, c);
+		err = slab_for_each_record(a, check_links, c);
 	if (!err)
-		err = slab_for_each_inode(a, check_reachable, c);
+		err = slab_for_each_record(a, check_reachable, c);
 	if (!err)
 		err = check_reaping(c);
 	if (!err)

@@ -98,7 +98,7 @@ uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
 
 size_t slab_object_size(enum slab_cache cache)
 {
-	return cache == SLAB_INODE ? SLAB_INODE_SIZE : 1000u + cache;
+	return cache == SLAB_RECORD ? SLAB_RECORD_SIZE : 1000u + cache;
 }
 
 void zs_pool_get_stats(struct zs_pool *pool, struct zs_pool_stats *out)

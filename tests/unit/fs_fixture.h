@@ -40,7 +40,7 @@ static inline uint64_t fixture_objects(struct zsfs *fs)
 	uint64_t n = 0;
 
 	arena_get_stats(fs->arena, &st);
-	for (unsigned k = SLAB_INODE + 1; k < SLAB_NR_CACHES; k++)
+	for (unsigned k = SLAB_RECORD + 1; k < SLAB_NR_CACHES; k++)
 		n += st.slab_objs[k];
 	return n;
 }

@@ -358,7 +358,7 @@ static void test_open_refuses(void)
 		{offsetof(struct arena_header, thread_size), 8},
 		{offsetof(struct arena_header, segment_size), 8320},
 		{offsetof(struct arena_header, desc_size), 32},
-		{offsetof(struct arena_header, inode_size), 256},
+		{offsetof(struct arena_header, record_size), 256},
 		{offsetof(struct arena_header, nr_caches), 3},
 		{offsetof(struct arena_header, nr_threads), 5000},
 		{offsetof(struct arena_header, root_off), 12345},

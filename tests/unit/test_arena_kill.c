@@ -120,7 +120,7 @@ static void take(struct worker *w, struct root *r, unsigned i)
 	else
 		err = slab_alloc(w->a, t,
 				 rnd / 2 % 3 ? rnd / 8 % SLAB_NR_CACHES
-					     : SLAB_INODE,
+					     : SLAB_RECORD,
 				 &r->ref[i]);
 	if (!err)
 		stamp(r, i);

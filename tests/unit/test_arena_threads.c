@@ -19,7 +19,7 @@ struct worker {
 	unsigned refused;
 };
 
-/* The first word says whose it is; inodes keep theirs odd. */
+/* The first word says whose it is; records keep theirs odd. */
 static uint64_t *first_word(uint64_t ref)
 {
 	return REF_KIND(ref) == REF_RUN ? arena_run_addr(ref) : slab_addr(ref);
@@ -79,7 +79,7 @@ static void other_things(struct worker *w)
 		w->t->claim = r / 8 % 3;
 		break;
 	default:
-		slab_inode_valid(
+		slab_record_valid(
 			w->a, pfn_to_addr(seg_pfn(r / 8 % 40) + r / 512 % 512));
 	}
 }

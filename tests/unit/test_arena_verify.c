@@ -17,21 +17,21 @@ enum breakage {
 	BREAK_FREE_DESC,
 	BREAK_INTENT,
 	BREAK_PENDING,
-	BREAK_INODE_MAP,
+	BREAK_RECORD_MAP,
 	BREAK_SLAB_INUSE,
 	BREAK_SLAB_FREEOBJ,
 	BREAK_SLAB_LINK,
 	BREAK_SLAB_PARTIAL,
 	BREAK_SLAB_CLASS,
 	BREAK_SPARE,
-	BREAK_INODE_EVEN,
+	BREAK_RECORD_EVEN,
 	BREAK_SLAB_OBJS,
 	NR_BREAKAGES,
 };
 
 /* The word to change, and what to flip in it. */
 static uint64_t *breakage(struct arena *a, enum breakage b, uint64_t run,
-			  uint64_t slab, uint64_t inode, uint64_t *flip)
+			  uint64_t slab, uint64_t record, uint64_t *flip)
 {
 	struct segment *s = segment_of(0);
 	struct page_desc *d = page_desc_of(run_ref_pfn(run));
@@ -64,8 +64,8 @@ static uint64_t *breakage(struct arena *a, enum breakage b, uint64_t run,
 		return &a->hdr->intent;
 	case BREAK_PENDING:
 		return &arena_thread(a, 2)->shared->pending_run;
-	case BREAK_INODE_MAP:
-		return &s->inode[0];
+	case BREAK_RECORD_MAP:
+		return &s->record[0];
 	case BREAK_SLAB_INUSE:
 		return &sd->word;
 	case BREAK_SLAB_FREEOBJ:
@@ -82,8 +82,8 @@ static uint64_t *breakage(struct arena *a, enum breakage b, uint64_t run,
 	case BREAK_SPARE:
 		*flip = (uint64_t)1 << 32;
 		return (uint64_t *)&a->hdr->slab[SLAB_BUF_32].partial;
-	case BREAK_INODE_EVEN:
-		return slab_addr(inode);
+	case BREAK_RECORD_EVEN:
+		return slab_addr(record);
 	default:
 		return &a->hdr->slab[SLAB_BUF_32].objs;
 	}
@@ -93,15 +93,15 @@ static void test_verify_sees(void)
 {
 	struct arena *a = new_arena(0, true);
 	struct arena_thread *t = arena_thread(a, 0);
-	uint64_t run = 0, slab = 0, inode = 0, flip, *w;
+	uint64_t run = 0, slab = 0, record = 0, flip, *w;
 	char msg[200];
 
 	CHECK_EQ(arena_run_alloc(a, t, 8, ARENA_PAGE_DATA, &run), 0);
 	CHECK_EQ(slab_alloc(a, t, SLAB_BUF_32, &slab), 0);
-	CHECK_EQ(slab_alloc(a, t, SLAB_INODE, &inode), 0);
+	CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &record), 0);
 	for (unsigned b = 0; b < NR_BREAKAGES; b++) {
 		check_verify(a);
-		w = breakage(a, b, run, slab, inode, &flip);
+		w = breakage(a, b, run, slab, record, &flip);
 		*w ^= flip;
 		msg[0] = 0;
 		if (arena_verify(a, msg, sizeof(msg)) != -EUCLEAN || !msg[0])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Slab caches: sizes, reuse, recognising inodes. */
+/* Slab caches: sizes, reuse, recognising records. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,22 +12,22 @@ static uint64_t slab_pages(struct arena *a)
 
 static void test_sizes(void)
 {
-	CHECK_EQ(slab_object_size(SLAB_INODE), SLAB_INODE_SIZE);
-	CHECK_EQ(slab_objs_per_page(SLAB_INODE), 18);
+	CHECK_EQ(slab_object_size(SLAB_RECORD), SLAB_RECORD_SIZE);
+	CHECK_EQ(slab_objs_per_page(SLAB_RECORD), 18);
 	for (size_t size = 1; size <= 4096; size++) {
 		enum slab_cache c = slab_cache_for(size);
 
-		CHECK(c > SLAB_INODE && c < SLAB_NR_CACHES);
+		CHECK(c > SLAB_RECORD && c < SLAB_NR_CACHES);
 		CHECK(slab_object_size(c) >= size);
 		CHECK(c == SLAB_BUF_32 || slab_object_size(c - 1) < size);
 	}
-	for (unsigned c = SLAB_INODE; c < SLAB_NR_CACHES; c++) {
+	for (unsigned c = SLAB_RECORD; c < SLAB_NR_CACHES; c++) {
 		CHECK_EQ(slab_object_size(c) % 16, 0);
 		CHECK_EQ(slab_objs_per_page(c), 4096 / slab_object_size(c));
 	}
 }
 
-/* Fill an object with what only it holds; the first word of inodes odd. */
+/* Fill an object with what only it holds; the first word of records odd. */
 static void stamp(uint64_t ref, size_t size, bool check)
 {
 	uint64_t *p = slab_addr(ref);
@@ -51,7 +51,7 @@ static void exercise_cache(struct arena *a, enum slab_cache cache, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		REQUIRE(!slab_alloc(a, t, cache, &refs[i]));
 		CHECK_EQ(REF_KIND(refs[i]), REF_SLAB);
-		if (cache == SLAB_INODE)
+		if (cache == SLAB_RECORD)
 			CHECK_EQ(*(uint64_t *)slab_addr(refs[i]), 1);
 		stamp(refs[i], size, false);
 	}
@@ -155,19 +155,19 @@ static void test_limit(void)
 	arena_close(a);
 }
 
-static void test_inode_valid(void)
+static void test_record_valid(void)
 {
 	struct arena *a = new_arena(0, true);
 	struct arena_thread *t = arena_thread(a, 0);
-	uint64_t inode = 0, freed = 0, buf = 0, run = 0;
+	uint64_t record = 0, freed = 0, buf = 0, run = 0;
 	char *p;
 
-	CHECK_EQ(slab_alloc(a, t, SLAB_INODE, &inode), 0);
-	CHECK_EQ(slab_alloc(a, t, SLAB_INODE, &freed), 0);
+	CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &record), 0);
+	CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &freed), 0);
 	CHECK_EQ(slab_alloc(a, t, SLAB_BUF_256, &buf), 0);
 	CHECK_EQ(arena_run_alloc(a, t, 2, ARENA_PAGE_DATA, &run), 0);
 	p = slab_addr(freed);
-	CHECK(slab_inode_valid(a, p));
+	CHECK(slab_record_valid(a, p));
 	slab_free(a, t, &freed);
 	memset(slab_addr(buf), 0xff, 256);
 	memset(arena_run_addr(run), 0xff, 8192);
@@ -176,13 +176,13 @@ static void test_inode_valid(void)
 			const void *p;
 			bool valid;
 		} cases[] = {
-			{slab_addr(inode), true},
+			{slab_addr(record), true},
 			{p, false},
-			{(char *)slab_addr(inode) + 1, false},
-			{(char *)slab_addr(inode) + 8, false},
-			{(char *)slab_addr(inode) + 224 * 17, false},
-			{(char *)slab_addr(inode) + 224 * 18, false},
-			{(char *)slab_addr(inode) - 224, false},
+			{(char *)slab_addr(record) + 1, false},
+			{(char *)slab_addr(record) + 8, false},
+			{(char *)slab_addr(record) + 224 * 17, false},
+			{(char *)slab_addr(record) + 224 * 18, false},
+			{(char *)slab_addr(record) - 224, false},
 			{slab_addr(buf), false},
 			{arena_run_addr(run), false},
 			{(char *)arena_run_addr(run) + 224, false},
@@ -196,21 +196,21 @@ static void test_inode_valid(void)
 			 false},
 			{pfn_to_addr(seg_pfn(1)), false},
 			/* The page's first object is the one in use. */
-			{(void *)((uintptr_t)slab_addr(inode) &
+			{(void *)((uintptr_t)slab_addr(record) &
 				  ~(uintptr_t)(ARENA_PAGE_SIZE - 1)),
 			 true},
-			{&inode, false},
+			{&record, false},
 		};
 
 		for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-			if (slab_inode_valid(a, cases[i].p) != cases[i].valid)
+			if (slab_record_valid(a, cases[i].p) != cases[i].valid)
 				CHECK_FAILED("case %u", i);
 		}
 	}
-	slab_free(a, t, &inode);
-	CHECK(!slab_inode_valid(a, p));
+	slab_free(a, t, &record);
+	CHECK(!slab_record_valid(a, p));
 	arena_trim(a, t, true, false);
-	CHECK(!slab_inode_valid(a, p));
+	CHECK(!slab_record_valid(a, p));
 	arena_close(a);
 }
 
@@ -225,7 +225,7 @@ static int visit(void *obj, void *arg)
 	struct walk *w = arg;
 	uint64_t ref = slab_ref(obj);
 
-	CHECK(slab_inode_valid(w->a, obj));
+	CHECK(slab_record_valid(w->a, obj));
 	if (++w->seen == w->stop_at)
 		return -77;
 	if (w->free)
@@ -240,33 +240,33 @@ static void test_for_each(void)
 	struct walk w = {.a = a};
 	unsigned left = 0;
 
-	CHECK_EQ(slab_for_each_inode(a, visit, &w), 0);
+	CHECK_EQ(slab_for_each_record(a, visit, &w), 0);
 	CHECK_EQ(w.seen, 0);
 	for (unsigned i = 0; i < 15000; i++)
-		CHECK_EQ(slab_alloc(a, t, SLAB_INODE, &refs[i]), 0);
+		CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &refs[i]), 0);
 	for (unsigned i = 0; i < 15000; i++) {
 		if (i % 7)
 			slab_free(a, t, &refs[i]);
 		else
 			left++;
 	}
-	CHECK_EQ(slab_for_each_inode(a, visit, &w), 0);
+	CHECK_EQ(slab_for_each_record(a, visit, &w), 0);
 	CHECK_EQ(w.seen, left);
 	w = (struct walk){.a = a, .stop_at = 1000};
-	CHECK_EQ(slab_for_each_inode(a, visit, &w), -77);
+	CHECK_EQ(slab_for_each_record(a, visit, &w), -77);
 	CHECK_EQ(w.seen, 1000);
 	w = (struct walk){.a = a, .free = true};
-	CHECK_EQ(slab_for_each_inode(a, visit, &w), 0);
+	CHECK_EQ(slab_for_each_record(a, visit, &w), 0);
 	CHECK_EQ(w.seen, left);
-	CHECK_EQ(stats_of(a).slab_objs[SLAB_INODE], 0);
+	CHECK_EQ(stats_of(a).slab_objs[SLAB_RECORD], 0);
 	check_verify(a);
 	arena_close(a);
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_sizes),	      CHECK_CASE(test_every_cache),
-	CHECK_CASE(test_reuse),	      CHECK_CASE(test_limit),
-	CHECK_CASE(test_inode_valid), CHECK_CASE(test_for_each),
+	CHECK_CASE(test_sizes),	       CHECK_CASE(test_every_cache),
+	CHECK_CASE(test_reuse),	       CHECK_CASE(test_limit),
+	CHECK_CASE(test_record_valid), CHECK_CASE(test_for_each),
 };
 
 int main(int argc, char **argv)

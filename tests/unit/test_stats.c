@@ -280,7 +280,7 @@ static void test_json(void)
 	fake.stat[ST_CORRUPT] = 1;
 	fake.mem.limit = 5555;
 	fake.mem.huge = true;
-	fake.mem.slab_objs[SLAB_INODE] = 31;
+	fake.mem.slab_objs[SLAB_RECORD] = 31;
 	fake.mem.slab_objs[SLAB_BUF_32] = 32;
 	fake_fs.read_ahead_kb = 1024;
 	REQUIRE(render(VF_STATS_JSON) > 0);
