@@ -26,12 +26,7 @@ _Static_assert(offsetof(struct arena_thread_shared, undo_room) ==
 
 struct arena_place arena_place;
 
-static uint64_t round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
-static uint64_t root_offset(unsigned nr_threads)
+uint64_t arena_root_offset(unsigned nr_threads)
 {
 	uint64_t threads = nr_threads * sizeof(struct arena_thread_shared);
 
@@ -41,10 +36,9 @@ static uint64_t root_offset(unsigned nr_threads)
 /*
  * The windows lie in proportion to the size, behind the root area: a descriptor
  * takes 0.4 % of its segment, and there is a handle cell for each 256 bytes.
- * Both begin in the middle of what may be one huge page. -EINVAL when there is
- * too little room.
+ * Both begin in the middle of what may be one huge page.
  */
-static int plan_place(uint64_t size, uint64_t root_end, struct arena_place *p)
+int arena_plan_place(uint64_t size, uint64_t root_end, struct arena_place *p)
 {
 	uint64_t descs = round_up(size / 128, ARENA_SEG_SIZE);
 	uint64_t handles = size / 32 & ~(uint64_t)(ARENA_SEG_SIZE - 1);
@@ -67,11 +61,11 @@ static int plan_place(uint64_t size, uint64_t root_end, struct arena_place *p)
 
 uint64_t arena_min_size(unsigned nr_threads, size_t root_size)
 {
-	uint64_t root_end = root_offset(nr_threads) + root_size;
+	uint64_t root_end = arena_root_offset(nr_threads) + root_size;
 	uint64_t size = 0;
 	struct arena_place p;
 
-	while (plan_place(size, root_end, &p))
+	while (arena_plan_place(size, root_end, &p))
 		size += ARENA_SEG_SIZE;
 	return size;
 }
@@ -148,7 +142,7 @@ static int plan_arena(const struct arena_params *p,
 	h->step = huge ? ARENA_HUGE_STEP : ARENA_STEP;
 	h->nr_threads = p->nr_threads;
 	h->threads_off = ARENA_PAGE_SIZE;
-	h->root_off = root_offset(p->nr_threads);
+	h->root_off = arena_root_offset(p->nr_threads);
 	h->root_size = p->root_size;
 	h->root_bytes = round_up(h->root_off + p->root_size, h->step);
 	h->limit = p->limit;
@@ -218,9 +212,10 @@ int arena_create(const struct arena_params *params, struct arena **out)
 	if (!params->nr_threads || params->nr_threads > ARENA_MAX_THREADS ||
 	    params->root_size > ARENA_MAX_ROOT)
 		return -EINVAL;
-	err = plan_place(params->size ? params->size : ARENA_SIZE,
-			 root_offset(params->nr_threads) + params->root_size,
-			 &place);
+	err = arena_plan_place(params->size ? params->size : ARENA_SIZE,
+			       arena_root_offset(params->nr_threads) +
+				       params->root_size,
+			       &place);
 	if (err)
 		return err;
 	fd = arena_make_file(params, place.size);
@@ -256,7 +251,7 @@ static bool sound_header(const struct arena_header *h, struct arena_place *p)
 	       h->root_size <= ARENA_MAX_ROOT &&
 	       h->root_off == round_up(threads_end, ARENA_PAGE_SIZE) &&
 	       h->root_bytes == round_up(h->root_off + h->root_size, h->step) &&
-	       !plan_place(h->size, h->root_off + h->root_size, p) &&
+	       !arena_plan_place(h->size, h->root_off + h->root_size, p) &&
 	       h->nr_segs <= p->max_segs;
 }
 

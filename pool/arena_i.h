@@ -220,6 +220,11 @@ struct arena {
 	pthread_mutex_t slab_lock[SLAB_NR_CACHES];
 };
 
+static inline uint64_t round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
 /* What is backed on each side of the window at creation. */
 static inline uint64_t arena_first_step(bool huge)
 {
@@ -381,6 +386,13 @@ void arena_punch(struct arena *a, uint64_t off, uint64_t len);
 void arena_populate(uint64_t off, uint64_t len);
 
 /* arena.c */
+/* Where the root area begins. */
+uint64_t arena_root_offset(unsigned nr_threads);
+/*
+ * Where the parts of an arena of @size bytes lie whose root area ends at
+ * @root_end. 0, or -EINVAL when there is too little room.
+ */
+int arena_plan_place(uint64_t size, uint64_t root_end, struct arena_place *p);
 /* Bytes of the limit that a thread may fill; UINT64_MAX = no limit. */
 uint64_t arena_bound(const struct arena *a, const struct arena_thread *t);
 /* Bytes that are neither in runs nor free pages. */
@@ -418,13 +430,19 @@ void arena_drop_handles(struct arena *a, struct arena_thread *t);
 int arena_repair(struct arena *a);
 
 /* segment.c; all under run_lock, inside the critical section of @u. */
-bool run_available_locked(const struct arena *a, unsigned pages);
+/* The segment to take a run of @pages from, as a link; 0 = none has one. */
+uint32_t seg_with_run_locked(const struct arena *a, unsigned pages);
 /* Make pages [first, first + nr) of @seg, all absent, present and free. */
 void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 			  unsigned first, unsigned nr);
 /* Make pages, all free, absent. */
 void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 			     unsigned first, unsigned nr);
+/* Make pages, all free, part of a run, and make pages of a run free. */
+void seg_take_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			   unsigned first, unsigned nr);
+void seg_free_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			   unsigned first, unsigned nr);
 /* Make the whole of @seg, in which nothing is in use, absent. */
 void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg);
 /* The bin a segment belongs in, and whether in the hole list, by its counts. */

@@ -302,7 +302,7 @@ int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 	pthread_mutex_lock(&a->grow_lock);
 	pthread_mutex_lock(&a->run_lock);
 	/* Somebody may have grown it while we waited. */
-	done = run_available_locked(a, pages);
+	done = seg_with_run_locked(a, pages) != 0;
 	pthread_mutex_unlock(&a->run_lock);
 	err = done ? 0 : fill_hole(a, t, pages);
 	if (err == -EAGAIN)

@@ -96,12 +96,6 @@ static void rebin_locked(struct arena *a, struct undo_log *u, uint32_t seg)
 	s->bin = (uint8_t)bin; /* saved with the counts */
 }
 
-static void add_to(struct undo_log *u, uint64_t *w, int64_t delta)
-{
-	if (delta)
-		undo_set(u, w, *w + (uint64_t)delta);
-}
-
 static int64_t pages_in_holes(unsigned nr_free, unsigned nr_present)
 {
 	return seg_is_holed(nr_free, nr_present)
@@ -115,12 +109,12 @@ static void settle_present_locked(struct arena *a, struct undo_log *u,
 {
 	struct arena_header *h = a->hdr;
 
-	add_to(u, &h->used, ((int64_t)now - was) * ARENA_PAGE_SIZE);
+	undo_add(u, &h->used, ((int64_t)now - was) * ARENA_PAGE_SIZE);
 	if (h->used > h->used_max)
 		undo_set(u, &h->used_max, h->used);
-	add_to(u, &h->segments, !!now - !!was);
+	undo_add(u, &h->segments, !!now - !!was);
 	if (now < was)
-		add_to(u, &h->given_back, (int64_t)was - now);
+		undo_add(u, &h->given_back, (int64_t)was - now);
 }
 
 /* The counts of @seg become these: bring lists and counters after them. */
@@ -143,16 +137,16 @@ static void settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 		unlink_seg(u, &h->hole_head, seg, true);
 	if (holed && !was_holed)
 		link_seg(u, &h->hole_head, seg, true);
-	add_to(u, &h->hole_pages,
-	       pages_in_holes(nr_free, nr_present) -
-		       pages_in_holes(old_free, old_present));
+	undo_add(u, &h->hole_pages,
+		 pages_in_holes(nr_free, nr_present) -
+			 pages_in_holes(old_free, old_present));
 
 	if (nr_present != old_present)
 		settle_present_locked(a, u, old_present, nr_present);
-	add_to(u, &h->free_pages, (int64_t)nr_free - old_free);
-	add_to(u, &h->free_segs,
-	       (nr_present && nr_free == nr_present) -
-		       (old_present && old_free == old_present));
+	undo_add(u, &h->free_pages, (int64_t)nr_free - old_free);
+	undo_add(u, &h->free_segs,
+		 (nr_present && nr_free == nr_present) -
+			 (old_present && old_free == old_present));
 }
 
 void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
@@ -175,6 +169,24 @@ void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 	settle_locked(a, u, seg, s->nr_free - nr, s->nr_present - nr);
 }
 
+void seg_take_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			   unsigned first, unsigned nr)
+{
+	struct segment *s = segment_of(seg);
+
+	map_change(u, s->free, first, nr, false);
+	settle_locked(a, u, seg, s->nr_free - nr, s->nr_present);
+}
+
+void seg_free_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			   unsigned first, unsigned nr)
+{
+	struct segment *s = segment_of(seg);
+
+	map_change(u, s->free, first, nr, true);
+	settle_locked(a, u, seg, s->nr_free + nr, s->nr_present);
+}
+
 void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
 {
 	struct segment *s = segment_of(seg);
@@ -186,19 +198,13 @@ void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
 	settle_locked(a, u, seg, 0, 0);
 }
 
-/* Segment with a free run of @pages, as a link; 0 = none. */
-static uint32_t best_segment_locked(const struct arena *a, unsigned pages)
+uint32_t seg_with_run_locked(const struct arena *a, unsigned pages)
 {
 	for (unsigned bin = pages; bin <= BIN_FREE; bin++) {
 		if (a->hdr->bin[bin])
 			return a->hdr->bin[bin];
 	}
 	return 0;
-}
-
-bool run_available_locked(const struct arena *a, unsigned pages)
-{
-	return best_segment_locked(a, pages) != 0;
 }
 
 /* Pages in runs, and everything else that a thread's bound covers. */
@@ -228,8 +234,8 @@ static void set_type(struct undo_log *u, struct page_desc *d, unsigned pages,
 static void change_in_use_locked(struct arena *a, struct undo_log *u,
 				 enum arena_page_type type, int pages)
 {
-	add_to(u, &a->hdr->in_use, pages);
-	add_to(u, &a->hdr->pages[type], pages);
+	undo_add(u, &a->hdr->in_use, pages);
+	undo_add(u, &a->hdr->pages[type], pages);
 }
 
 /* 0, -ENOSPC at the limit, -EAGAIN when the arena must grow first. */
@@ -244,7 +250,7 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 
 	if (!within_bound_locked(a, t, pages))
 		return -ENOSPC;
-	link = best_segment_locked(a, pages);
+	link = seg_with_run_locked(a, pages);
 	if (!link)
 		return -EAGAIN;
 	s = segment_of(link - 1);
@@ -259,8 +265,7 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 
 	u = undo_begin(t);
 	set_type(u, &s->desc[first], pages, type);
-	map_change(u, s->free, (unsigned)first, pages, false);
-	settle_locked(a, u, link - 1, s->nr_free - pages, s->nr_present);
+	seg_take_pages_locked(a, u, link - 1, (unsigned)first, pages);
 	change_in_use_locked(a, u, type, (int)pages);
 	undo_set(u, ref, run_ref(seg_pfn(link - 1) + (unsigned)first, pages));
 	undo_commit(u);
@@ -311,13 +316,11 @@ void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 	uint64_t pfn = run_ref_pfn(*ref);
 	unsigned pages = run_ref_pages(*ref);
 	struct page_desc *d;
-	struct segment *s;
 	struct undo_log *u;
 	bool shrink;
 
 	if (!*ref)
 		return;
-	s = segment_of(pfn_seg(pfn));
 	d = page_desc_of(pfn);
 
 	pthread_mutex_lock(&a->run_lock);
@@ -325,8 +328,7 @@ void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 	u = undo_begin(t);
 	change_in_use_locked(a, u, d->type, -(int)pages);
 	set_type(u, d, pages, ARENA_PAGE_NONE);
-	map_change(u, s->free, pfn % ARENA_SEG_PAGES, pages, true);
-	settle_locked(a, u, pfn_seg(pfn), s->nr_free + pages, s->nr_present);
+	seg_free_pages_locked(a, u, pfn_seg(pfn), pfn % ARENA_SEG_PAGES, pages);
 	undo_set(u, ref, 0);
 	undo_commit(u);
 	shrink = arena_can_shrink_locked(a, false);

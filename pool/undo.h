@@ -73,6 +73,13 @@ static inline void undo_set(struct undo_log *u, uint64_t *w, uint64_t val)
 	__atomic_store_n(w, val, __ATOMIC_RELAXED);
 }
 
+/* Save the word at @w, then add @delta to it; nothing when that is 0. */
+static inline void undo_add(struct undo_log *u, uint64_t *w, int64_t delta)
+{
+	if (delta)
+		undo_set(u, w, *w + (uint64_t)delta);
+}
+
 /* Make everything since the log was empty permanent. */
 static inline void undo_commit(struct undo_log *u)
 {
