@@ -385,7 +385,7 @@ void arena_punch(struct arena *a, uint64_t off, uint64_t len);
 /* Map what is backed, so that nobody has to fault it in page by page. */
 void arena_populate(uint64_t off, uint64_t len);
 
-/* arena.c */
+/* arena_place.c */
 /* Where the root area begins. */
 uint64_t arena_root_offset(unsigned nr_threads);
 /*
@@ -393,6 +393,8 @@ uint64_t arena_root_offset(unsigned nr_threads);
  * @root_end. 0, or -EINVAL when there is too little room.
  */
 int arena_plan_place(uint64_t size, uint64_t root_end, struct arena_place *p);
+
+/* arena_bound.c */
 /* Bytes of the limit that a thread may fill; UINT64_MAX = no limit. */
 uint64_t arena_bound(const struct arena *a, const struct arena_thread *t);
 /* Bytes that are neither in runs nor free pages. */

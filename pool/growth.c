@@ -21,18 +21,6 @@
 
 /* Giving back. */
 
-/* Take pages out of the books; they are punched by the caller. */
-static void detach_pages_locked(struct arena *a, struct arena_thread *t,
-				enum arena_intent op, uint32_t seg,
-				unsigned first, unsigned nr)
-{
-	struct undo_log *u = undo_begin(t);
-
-	seg_remove_pages_locked(a, u, seg, first, nr);
-	undo_set(u, &a->hdr->intent, INTENT_MAKE(op, seg, first, nr));
-	undo_commit(u);
-}
-
 /* A segment with nothing in use, as a link; 0 = none. */
 static uint32_t free_segment_locked(const struct arena *a)
 {
@@ -90,64 +78,6 @@ uint64_t arena_shrink(struct arena *a, struct arena_thread *t, bool all)
 	}
 	pthread_mutex_unlock(&a->run_lock);
 	pthread_mutex_unlock(&a->grow_lock);
-	return pages;
-}
-
-/* Punch the first long enough free run at or behind *pos. Pages punched. */
-static unsigned punch_next(struct arena *a, struct arena_thread *t,
-			   uint32_t seg, unsigned *pos)
-{
-	struct segment *s = segment_of(seg);
-	unsigned first, end = *pos;
-
-	pthread_mutex_lock(&a->run_lock);
-	do {
-		first = map_next(s->free, end, true);
-		end = map_next(s->free, first, false);
-	} while (first < ARENA_SEG_PAGES && end - first < ARENA_MIN_HOLE);
-	*pos = end;
-	/* Wholly free segments go back whole, or not at all. */
-	if (first == ARENA_SEG_PAGES || s->nr_free == s->nr_present) {
-		pthread_mutex_unlock(&a->run_lock);
-		return 0;
-	}
-	detach_pages_locked(a, t, INTENT_PUNCH, seg, first, end - first);
-	pthread_mutex_unlock(&a->run_lock);
-
-	arena_punch(a, seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE,
-		    (uint64_t)(end - first) * ARENA_PAGE_SIZE);
-	arena_set_intent(a, 0);
-	return end - first;
-}
-
-static uint64_t punch_segments(struct arena *a, struct arena_thread *t)
-{
-	uint64_t pages = 0;
-
-	for (uint64_t seg = 0; seg < arena_nr_segs(a); seg++) {
-		unsigned pos = 0, n;
-
-		/* Others may grow between two segments. */
-		pthread_mutex_lock(&a->grow_lock);
-		do {
-			n = punch_next(a, t, (uint32_t)seg, &pos);
-			pages += n;
-		} while (n);
-		pthread_mutex_unlock(&a->grow_lock);
-	}
-	return pages;
-}
-
-uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
-		    bool punch)
-{
-	uint64_t pages;
-
-	if (all)
-		slab_drop_spares(a, t);
-	pages = arena_shrink(a, t, all);
-	if (punch)
-		pages += punch_segments(a, t);
 	return pages;
 }
 

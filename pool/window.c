@@ -6,8 +6,6 @@
  */
 #include "arena_i.h"
 
-#include <errno.h>
-
 static uint64_t handles_in(const struct arena *a)
 {
 	return (a->hdr->window_high - arena_place.window) / sizeof(uint64_t);
@@ -68,21 +66,6 @@ uint64_t arena_window_need(const struct arena *a, uint64_t segs)
 	return (h->window_low - low + h->step - 1) / h->step * h->step;
 }
 
-int arena_grow_handles(struct arena *a, struct arena_thread *t)
-{
-	struct arena_header *h = a->hdr;
-	int err = -ENOSPC;
-
-	if (zs_should_fail())
-		return -ENOSPC;
-	pthread_mutex_lock(&a->grow_lock);
-	if (h->window_high < arena_place.handles_end &&
-	    arena_make_room(a, t, h->step))
-		err = arena_grow_window(a, t, INTENT_WINDOW_HIGH);
-	pthread_mutex_unlock(&a->grow_lock);
-	return err;
-}
-
 /* End of the first step, which creation backed and which always stays. */
 static uint64_t first_step_end(const struct arena *a)
 {
@@ -108,12 +91,4 @@ void arena_drop_handles(struct arena *a, struct arena_thread *t)
 	undo_set(u, &h->intent, 0);
 	undo_commit(u);
 	pthread_mutex_unlock(&a->run_lock);
-}
-
-void arena_reset_handles(struct arena *a, struct arena_thread *t)
-{
-	pthread_mutex_lock(&a->grow_lock);
-	arena_set_intent(a, INTENT_MAKE(INTENT_WINDOW_RESET, 0, 0, 0));
-	arena_drop_handles(a, t);
-	pthread_mutex_unlock(&a->grow_lock);
 }

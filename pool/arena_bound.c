@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How much RAM an arena may hold, and how much of that a thread may fill. */
+#include "arena_i.h"
+
+void arena_set_limit(struct arena *a, uint64_t bytes)
+{
+	__atomic_store_n(&a->hdr->limit, bytes, __ATOMIC_RELAXED);
+}
+
+void arena_set_reserve(struct arena *a, uint64_t bytes, uint64_t late)
+{
+	__atomic_store_n(&a->hdr->reserve, bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->hdr->late, late, __ATOMIC_RELAXED);
+}
+
+/* Bytes of the limit that are kept for more than what @claim may have. */
+static uint64_t kept_from(const struct arena_header *h, enum arena_claim claim)
+{
+	uint64_t kept = 0;
+
+	if (claim < ARENA_RESERVE)
+		kept += __atomic_load_n(&h->reserve, __ATOMIC_RELAXED);
+	if (claim < ARENA_LATE)
+		kept += __atomic_load_n(&h->late, __ATOMIC_RELAXED);
+	return kept;
+}
+
+/* Bytes that are neither in runs nor free pages. */
+uint64_t arena_fixed_bytes_locked(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+
+	return h->root_bytes + h->window_high - h->window_low;
+}
+
+/*
+ * What all of the arena can hold in RAM; of one of full size nobody has that
+ * much. Without a lock: the windows may be about to grow.
+ */
+static uint64_t most_bytes(const struct arena *a)
+{
+	if (arena_place.size == ARENA_SIZE)
+		return UINT64_MAX;
+	return arena_fixed_bytes_locked(a) +
+	       arena_place.max_segs * (uint64_t)ARENA_SEG_SIZE;
+}
+
+uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
+{
+	uint64_t limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
+	enum arena_claim claim = t ? t->claim : ARENA_NEW;
+	uint64_t kept = kept_from(a->hdr, claim);
+	uint64_t capacity = most_bytes(a);
+
+	if (!limit || limit > capacity)
+		limit = capacity;
+	if (limit == UINT64_MAX)
+		return limit;
+	if (claim > ARENA_NEW)
+		limit += t->over_limit;
+	return limit > kept ? limit - kept : 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The arena's figures. */
+#include "arena_i.h"
+
+#include <string.h>
+
+void arena_reset_used_max(struct arena *a)
+{
+	pthread_mutex_lock(&a->run_lock);
+	a->hdr->used_max = a->hdr->used;
+	pthread_mutex_unlock(&a->run_lock);
+}
+
+static void get_run_stats(struct arena *a, struct arena_stats *out)
+{
+	const struct arena_header *h = a->hdr;
+
+	pthread_mutex_lock(&a->run_lock);
+	out->used = h->used;
+	out->used_max = h->used_max;
+	out->free_pages = h->free_pages;
+	out->segments = h->segments;
+	out->free_segments = h->free_segs;
+	out->given_back = h->given_back;
+	out->window_bytes = h->window_high - h->window_low;
+	memcpy(out->pages, h->pages, sizeof(out->pages));
+	pthread_mutex_unlock(&a->run_lock);
+}
+
+void arena_get_stats(struct arena *a, struct arena_stats *out)
+{
+	uint64_t spares = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < SLAB_NR_CACHES; i++) {
+		pthread_mutex_lock(&a->slab_lock[i]);
+		out->slab_objs[i] = a->hdr->slab[i].objs;
+		spares += a->hdr->slab[i].spare != 0;
+		pthread_mutex_unlock(&a->slab_lock[i]);
+	}
+	get_run_stats(a, out);
+	/* Slabs kept at hand hold nothing, so they count as free. */
+	if (spares > out->pages[ARENA_PAGE_SLAB])
+		spares = out->pages[ARENA_PAGE_SLAB];
+	out->pages[ARENA_PAGE_SLAB] -= spares;
+	out->free_pages += spares;
+	out->limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
+	out->reserve = __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
+	out->late = __atomic_load_n(&a->hdr->late, __ATOMIC_RELAXED);
+	out->root_bytes = a->hdr->root_bytes;
+	out->huge = a->hdr->huge;
+}
+
+uint64_t arena_available(struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t bound = arena_bound(a, NULL);
+	uint64_t held, room, backed;
+
+	if (bound == UINT64_MAX)
+		return UINT64_MAX;
+	pthread_mutex_lock(&a->run_lock);
+	held = arena_fixed_bytes_locked(a) + h->in_use * ARENA_PAGE_SIZE;
+	room = bound > h->used ? bound - h->used : 0;
+	backed = h->free_pages * ARENA_PAGE_SIZE +
+		 arena_growable_locked(a, room);
+	pthread_mutex_unlock(&a->run_lock);
+
+	room = bound > held ? bound - held : 0;
+	return room < backed ? room : backed;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Runs: pages that are handed out of segments and come back, under the bound
+ * of the thread that takes them.
+ */
+#include "arena_i.h"
+
+#include <errno.h>
+
+/* Pages in runs, and everything else that a thread's bound covers. */
+static bool within_bound_locked(const struct arena *a,
+				const struct arena_thread *t, unsigned pages)
+{
+	uint64_t runs = (a->hdr->in_use + pages) * ARENA_PAGE_SIZE;
+
+	return arena_fixed_bytes_locked(a) + runs <= arena_bound(a, t);
+}
+
+static void set_type(struct undo_log *u, struct page_desc *d, unsigned pages,
+		     enum arena_page_type type)
+{
+	for (unsigned i = 0; i < pages; i++) {
+		struct page_desc val = {0};
+
+		if (type != ARENA_PAGE_NONE) {
+			val.type = (uint8_t)type;
+			val.run_off = (uint8_t)i;
+			d[i].head = 0;
+		}
+		undo_set(u, &d[i].word, val.word);
+	}
+}
+
+static void change_in_use_locked(struct arena *a, struct undo_log *u,
+				 enum arena_page_type type, int pages)
+{
+	undo_add(u, &a->hdr->in_use, pages);
+	undo_add(u, &a->hdr->pages[type], pages);
+}
+
+/* 0, -ENOSPC at the limit, -EAGAIN when the arena must grow first. */
+static int take_run_locked(struct arena *a, struct arena_thread *t,
+			   unsigned pages, enum arena_page_type type,
+			   uint64_t *ref)
+{
+	struct undo_log *u;
+	struct segment *s;
+	uint32_t link;
+	int first;
+
+	if (!within_bound_locked(a, t, pages))
+		return -ENOSPC;
+	link = seg_with_run_locked(a, pages);
+	if (!link)
+		return -EAGAIN;
+	s = segment_of(link - 1);
+	/*
+	 * Slabs, which cannot be moved, come from the other end of a segment
+	 * than zspages, so that compaction leaves long free runs.
+	 */
+	first = type == ARENA_PAGE_SLAB && pages == 1
+			? map_find_last(s->free)
+			: map_find(s->free, pages);
+	assert(first >= 0);
+
+	u = undo_begin(t);
+	set_type(u, &s->desc[first], pages, type);
+	seg_take_pages_locked(a, u, link - 1, (unsigned)first, pages);
+	change_in_use_locked(a, u, type, (int)pages);
+	undo_set(u, ref, run_ref(seg_pfn(link - 1) + (unsigned)first, pages));
+	undo_commit(u);
+	return 0;
+}
+
+int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
+		    enum arena_page_type type, uint64_t *ref)
+{
+	int err;
+
+	assert(pages >= 1 && pages <= ARENA_MAX_RUN && !*ref);
+	assert(type > ARENA_PAGE_NONE && type < ARENA_NR_PAGE_TYPES);
+	if (zs_should_fail())
+		return -ENOSPC;
+	for (;;) {
+		pthread_mutex_lock(&a->run_lock);
+		err = take_run_locked(a, t, pages, type, ref);
+		pthread_mutex_unlock(&a->run_lock);
+		if (err != -EAGAIN)
+			return err;
+		err = arena_grow(a, t, pages);
+		if (err)
+			return err;
+	}
+}
+
+#ifndef NDEBUG
+static bool is_run(const struct arena *a, uint64_t ref)
+{
+	uint64_t pfn = run_ref_pfn(ref);
+	unsigned pages = run_ref_pages(ref);
+
+	if (REF_KIND(ref) != REF_RUN || !pages || pages > ARENA_MAX_RUN ||
+	    pfn % ARENA_SEG_PAGES + pages > ARENA_SEG_PAGES)
+		return false;
+	for (unsigned i = 0; i < pages; i++) {
+		if (!pfn_in_use(a, pfn + i) ||
+		    page_desc_of(pfn + i)->run_off != i)
+			return false;
+	}
+	return true;
+}
+#endif
+
+void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
+{
+	uint64_t pfn = run_ref_pfn(*ref);
+	unsigned pages = run_ref_pages(*ref);
+	struct page_desc *d;
+	struct undo_log *u;
+	bool shrink;
+
+	if (!*ref)
+		return;
+	d = page_desc_of(pfn);
+
+	pthread_mutex_lock(&a->run_lock);
+	assert(is_run(a, *ref));
+	u = undo_begin(t);
+	change_in_use_locked(a, u, d->type, -(int)pages);
+	set_type(u, d, pages, ARENA_PAGE_NONE);
+	seg_free_pages_locked(a, u, pfn_seg(pfn), pfn % ARENA_SEG_PAGES, pages);
+	undo_set(u, ref, 0);
+	undo_commit(u);
+	shrink = arena_can_shrink_locked(a, false);
+	pthread_mutex_unlock(&a->run_lock);
+
+	if (shrink)
+		arena_shrink(a, t, false);
+}
