@@ -37,3 +37,8 @@ struct arena_thread *arena_thread(struct arena *a, unsigned nr)
 	assert(nr < a->hdr->nr_threads);
 	return &a->threads[nr];
 }
+
+unsigned arena_thread_nr(const struct arena_thread *t)
+{
+	return t->nr;
+}

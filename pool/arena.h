@@ -42,8 +42,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "undo.h"
-
 #define ARENA_PAGE_SIZE 4096u
 #define ARENA_SEG_SIZE	(2u << 20)
 #define ARENA_SEG_PAGES (ARENA_SEG_SIZE / ARENA_PAGE_SIZE)
@@ -104,21 +102,7 @@ enum slab_cache {
 #define SLAB_RECORD_SIZE 224u
 
 struct arena;
-
-/*
- * The shared half of a thread: in the arena, found again by its number.
- * All words but the undo log are only changed under it.
- */
-struct arena_thread_shared {
-	/* A run taken from or going back to the arena that nothing names yet.
-	 */
-	uint64_t pending_run;
-	/* Free handles kept ready by the pool (see zsmalloc.h). */
-	uint64_t nr_handles;
-	uint32_t handles[64];
-	struct undo_log undo; /* of the one critical section that is open */
-	struct undo_entry undo_room[126];
-};
+struct arena_thread;
 
 /* How much of the limit a thread may fill: each leaves room for the next. */
 enum arena_claim {
@@ -126,19 +110,6 @@ enum arena_claim {
 	ARENA_LATE,    /* content that was accepted before it was counted */
 	ARENA_RESERVE, /* overwrites and deletions, which work when it is full
 			*/
-};
-
-struct arena_thread {
-	struct arena_thread_shared *shared;
-	unsigned nr; /* its number, 0 .. arena_params.nr_threads - 1 */
-	/* Of what the thread allocates now. Private to the thread. */
-	enum arena_claim claim;
-	/*
-	 * With a claim above ARENA_NEW: bytes that it may go beyond the limit,
-	 * because more was in use when the limit was set. Private to the
-	 * thread.
-	 */
-	uint64_t over_limit;
 };
 
 struct arena_params {
@@ -235,6 +206,27 @@ bool arena_is_huge(const struct arena *a);
 
 /* Thread @nr's context; the same pointer at every call. nr < nr_threads. */
 struct arena_thread *arena_thread(struct arena *a, unsigned nr);
+
+/* The number of @t. */
+unsigned arena_thread_nr(const struct arena_thread *t);
+
+/*
+ * What @t allocates from now on has at least this claim to the limit, ARENA_NEW
+ * until it is first told. A claim that was lower is raised; then @t may also go
+ * @over_limit bytes beyond the limit, because more was in use when the limit
+ * was set. A claim of ARENA_NEW never goes beyond the limit.
+ *
+ * Returns the claim before, for arena_thread_unclaim(), so that claims can be
+ * nested. Both are the thread's own calls and take no lock.
+ */
+enum arena_claim arena_thread_claim(struct arena_thread *t,
+				    enum arena_claim claim,
+				    uint64_t over_limit);
+/*
+ * Lower the claim to @was. Above ARENA_NEW the bytes beyond the limit that the
+ * last raise brought still count.
+ */
+void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was);
 
 /* Change the limit (bytes, 0 = none). Takes effect for the next growth. */
 void arena_set_limit(struct arena *a, uint64_t bytes);

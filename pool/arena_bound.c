@@ -13,6 +13,23 @@ void arena_set_reserve(struct arena *a, uint64_t bytes, uint64_t late)
 	__atomic_store_n(&a->hdr->late, late, __ATOMIC_RELAXED);
 }
 
+enum arena_claim arena_thread_claim(struct arena_thread *t,
+				    enum arena_claim claim, uint64_t over_limit)
+{
+	enum arena_claim was = t->claim;
+
+	if (claim > was) {
+		t->claim = claim;
+		t->over_limit = over_limit;
+	}
+	return was;
+}
+
+void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was)
+{
+	t->claim = was;
+}
+
 /* Bytes of the limit that are kept for more than what @claim may have. */
 static uint64_t kept_from(const struct arena_header *h, enum arena_claim claim)
 {

@@ -31,6 +31,7 @@
 #include <pthread.h>
 
 #include "arena.h"
+#include "undo.h"
 
 #define ARENA_MAGIC   UINT64_C(0x616e657261667a31)
 #define ARENA_VERSION 2u
@@ -56,6 +57,34 @@ struct arena_place {
 };
 
 extern struct arena_place arena_place __attribute__((visibility("hidden")));
+
+/*
+ * The shared half of a thread: in the arena, found again by its number.
+ * All words but the undo log are only changed under it.
+ */
+struct arena_thread_shared {
+	/* A run taken from or going back to the arena that nothing names yet.
+	 */
+	uint64_t pending_run;
+	/* Free handles kept ready by the pool (see zsmalloc.h). */
+	uint64_t nr_handles;
+	uint32_t handles[64];
+	struct undo_log undo; /* of the one critical section that is open */
+	struct undo_entry undo_room[126];
+};
+
+struct arena_thread {
+	struct arena_thread_shared *shared;
+	unsigned nr; /* its number, 0 .. arena_params.nr_threads - 1 */
+	/* Of what the thread allocates now. Private to the thread. */
+	enum arena_claim claim;
+	/*
+	 * With a claim above ARENA_NEW: bytes that it may go beyond the limit,
+	 * because more was in use when the limit was set. Private to the
+	 * thread.
+	 */
+	uint64_t over_limit;
+};
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)
 /* Entries of a thread's undo log. */

@@ -51,7 +51,7 @@ static void *helper_main(void *arg)
 	struct helper *h = arg;
 	struct crew *c = h->crew;
 
-	zsfs_thread_lives(h->fs, h->at->nr);
+	zsfs_thread_lives(h->fs, arena_thread_nr(h->at));
 	pthread_mutex_lock(&c->lock);
 	while (!c->stop) {
 		struct job *j = c->job;

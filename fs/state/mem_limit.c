@@ -102,16 +102,12 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
 
 enum arena_claim zsfs_claim(struct zsfs_thread *th, enum arena_claim claim)
 {
-	enum arena_claim was = th->at->claim;
+	uint64_t over = claim > ARENA_NEW ? zsfs_over_limit(th->fs) : 0;
 
-	if (claim > was) {
-		th->at->claim = claim;
-		th->at->over_limit = zsfs_over_limit(th->fs);
-	}
-	return was;
+	return arena_thread_claim(th->at, claim, over);
 }
 
 void zsfs_unclaim(struct zsfs_thread *th, enum arena_claim was)
 {
-	th->at->claim = was;
+	arena_thread_unclaim(th->at, was);
 }

@@ -498,7 +498,7 @@ static void look_at(struct zsfs_thread *th, const char *name)
 	const char *text;
 	size_t len;
 	int err = vfile_lookup(th, VFILE_NODEID + VF_STATS_DIR, name,
-			       (uint32_t)th->at->nr, keep_nodeid, &nodeid);
+			       arena_thread_nr(th->at), keep_nodeid, &nodeid);
 
 	if (err) {
 		if (err != -ENOSPC || !limited)

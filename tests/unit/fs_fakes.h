@@ -78,6 +78,16 @@ unsigned arena_nr_threads(const struct arena *a)
 	return FAKE_THREADS + 1;
 }
 
+enum arena_claim arena_thread_claim(struct arena_thread *t,
+				    enum arena_claim claim, uint64_t over_limit)
+{
+	return ARENA_NEW;
+}
+
+void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was)
+{
+}
+
 void arena_set_limit(struct arena *a, uint64_t bytes)
 {
 	fake.mem.limit = bytes;

@@ -55,6 +55,33 @@ static void test_limit(void)
 	}
 }
 
+/* Claims nest; each leaves room for the next, and may go beyond the limit. */
+static void test_claims(void)
+{
+	struct arena *a = new_arena(40 * MIB, true);
+	struct arena_thread *t = arena_thread(a, 2);
+
+	CHECK_EQ(arena_thread_nr(t), 2);
+	arena_set_reserve(a, 4 * MIB, 2 * MIB);
+	CHECK_EQ(arena_bound(a, t), 34 * MIB);
+	CHECK_EQ(arena_thread_claim(t, ARENA_LATE, MIB), ARENA_NEW);
+	CHECK_EQ(arena_bound(a, t), 37 * MIB);
+	CHECK_EQ(arena_thread_claim(t, ARENA_RESERVE, 3 * MIB), ARENA_LATE);
+	CHECK_EQ(arena_bound(a, t), 43 * MIB);
+
+	/* A lower claim, or the same once more, changes nothing. */
+	CHECK_EQ(arena_thread_claim(t, ARENA_NEW, 0), ARENA_RESERVE);
+	CHECK_EQ(arena_thread_claim(t, ARENA_RESERVE, 0), ARENA_RESERVE);
+	CHECK_EQ(arena_bound(a, t), 43 * MIB);
+	CHECK_EQ(arena_bound(a, arena_thread(a, 1)), 34 * MIB);
+
+	arena_thread_unclaim(t, ARENA_LATE);
+	CHECK_EQ(arena_bound(a, t), 39 * MIB);
+	arena_thread_unclaim(t, ARENA_NEW);
+	CHECK_EQ(arena_bound(a, t), 34 * MIB);
+	arena_close(a);
+}
+
 static void test_reserve(void)
 {
 	FOR_EACH_BACKING(no_huge)
@@ -74,7 +101,7 @@ static void test_reserve(void)
 		CHECK(s.used > 32 * MIB - (no_huge ? 64 << 10 : 0));
 		CHECK_EQ(s.reserve, 6 * MIB);
 
-		t->claim = ARENA_RESERVE;
+		arena_thread_claim(t, ARENA_RESERVE, 0);
 		for (more = 0; !err || !more; more++)
 			err = arena_run_alloc(a, t, 1, ARENA_PAGE_DATA,
 					      &refs[n + more]);
@@ -84,13 +111,13 @@ static void test_reserve(void)
 		CHECK(stats_of(a).used <= 40 * MIB);
 
 		/* Freed pages of the reserve are not for everybody. */
-		t->claim = ARENA_NEW;
+		arena_thread_unclaim(t, ARENA_NEW);
 		for (unsigned i = 0; i < 10; i++)
 			arena_run_free(a, t, &refs[n + i]);
 		CHECK_EQ(arena_run_alloc(a, t, 1, ARENA_PAGE_DATA, &refs[n]),
 			 -ENOSPC);
 		CHECK_EQ(arena_available(a), 0);
-		t->claim = ARENA_RESERVE;
+		arena_thread_claim(t, ARENA_RESERVE, 0);
 		CHECK_EQ(arena_run_alloc(a, t, 1, ARENA_PAGE_DATA, &refs[n]),
 			 0);
 		check_verify(a);
@@ -413,10 +440,11 @@ static void test_fail_each(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_limit),		CHECK_CASE(test_reserve),
-	CHECK_CASE(test_give_back),	CHECK_CASE(test_punch),
-	CHECK_CASE(test_punch_in_vain), CHECK_CASE(test_useless_holes),
-	CHECK_CASE(test_punch_limit),	CHECK_CASE(test_handles),
+	CHECK_CASE(test_claims),	CHECK_CASE(test_limit),
+	CHECK_CASE(test_reserve),	CHECK_CASE(test_give_back),
+	CHECK_CASE(test_punch),		CHECK_CASE(test_punch_in_vain),
+	CHECK_CASE(test_useless_holes), CHECK_CASE(test_punch_limit),
+	CHECK_CASE(test_handles),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_fail_each),
 #endif

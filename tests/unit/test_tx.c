@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arena_i.h"
 #include "check.h"
 #include "fs_fixture.h"
 #include "state/zsfs.h"
