@@ -460,26 +460,6 @@ void arena_drop_handles(struct arena *a, struct arena_thread *t);
 /* Bring the arena of a dead process into a consistent state; sound header. */
 int arena_repair(struct arena *a);
 
-/* segment.c; all under run_lock, inside the critical section of @u. */
-/* The segment to take a run of @pages from, as a link; 0 = none has one. */
-uint32_t seg_with_run_locked(const struct arena *a, unsigned pages);
-/* Make pages [first, first + nr) of @seg, all absent, present and free. */
-void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-			  unsigned first, unsigned nr);
-/* Make pages, all free, absent. */
-void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-			     unsigned first, unsigned nr);
-/* Make pages, all free, part of a run, and make pages of a run free. */
-void seg_take_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-			   unsigned first, unsigned nr);
-void seg_free_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-			   unsigned first, unsigned nr);
-/* Make the whole of @seg, in which nothing is in use, absent. */
-void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg);
-/* The bin a segment belongs in, and whether in the hole list, by its counts. */
-unsigned seg_bin_for(const struct segment *s);
-bool seg_is_holed(unsigned nr_free, unsigned nr_present);
-
 /* run_map.c; a map is MAP_WORDS words, a bit per page of a segment. */
 /* First run of at least @n set bits; its first bit, or -1. */
 int map_find(const uint64_t *map, unsigned n);

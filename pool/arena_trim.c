@@ -4,7 +4,7 @@
  * segments go as growth.c gives them back at any time; the free runs inside
  * segments in use are punched here, by the same protocol.
  */
-#include "arena_i.h"
+#include "segment_i.h"
 
 /* Take pages out of the books; they are punched by the caller. */
 static void detach_pages_locked(struct arena *a, struct arena_thread *t,

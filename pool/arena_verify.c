@@ -7,6 +7,7 @@
  * so that a broken arena gives a sentence and not a crash.
  */
 #include "arena_verify_i.h"
+#include "segment_i.h"
 
 #include <errno.h>
 #include <stdarg.h>

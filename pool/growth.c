@@ -11,7 +11,7 @@
  * so memory that the file holds and the books do not is always named by the
  * intent, and whoever finds one (arena_recover.c) punches it.
  */
-#include "arena_i.h"
+#include "segment_i.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
  * Runs: pages that are handed out of segments and come back, under the bound
  * of the thread that takes them.
  */
-#include "arena_i.h"
+#include "segment_i.h"
 
 #include <errno.h>
 

@@ -12,10 +12,10 @@
  * Invariants (under run_lock)
  *   - a free page is present; nr_free and nr_present count the bits
  *   - bin, bin list, hole list and the header's counters follow from the
- *     counts and the longest free run of the segments: settle_locked() is the
- *     only place that changes them
+ *     counts and the longest free run of the segments: only
+ *     seg_settle_locked() changes them
  */
-#include "arena_i.h"
+#include "segment_i.h"
 
 /* One of the two lists that run through the segments. */
 struct seg_links {
@@ -115,9 +115,8 @@ static void settle_present_locked(struct arena *a, struct undo_log *u,
 		undo_add(u, &h->given_back, (int64_t)was - now);
 }
 
-/* The counts of @seg become these: bring lists and counters after them. */
-static void settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-			  unsigned nr_free, unsigned nr_present)
+void seg_settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+		       unsigned nr_free, unsigned nr_present)
 {
 	struct arena_header *h = a->hdr;
 	struct segment *s = segment_of(seg);
@@ -154,7 +153,7 @@ void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 
 	map_change(u, s->present, first, nr, true);
 	map_change(u, s->free, first, nr, true);
-	settle_locked(a, u, seg, s->nr_free + nr, s->nr_present + nr);
+	seg_settle_locked(a, u, seg, s->nr_free + nr, s->nr_present + nr);
 }
 
 void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
@@ -164,25 +163,7 @@ void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 
 	map_change(u, s->present, first, nr, false);
 	map_change(u, s->free, first, nr, false);
-	settle_locked(a, u, seg, s->nr_free - nr, s->nr_present - nr);
-}
-
-void seg_take_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-			   unsigned first, unsigned nr)
-{
-	struct segment *s = segment_of(seg);
-
-	map_change(u, s->free, first, nr, false);
-	settle_locked(a, u, seg, s->nr_free - nr, s->nr_present);
-}
-
-void seg_free_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-			   unsigned first, unsigned nr)
-{
-	struct segment *s = segment_of(seg);
-
-	map_change(u, s->free, first, nr, true);
-	settle_locked(a, u, seg, s->nr_free + nr, s->nr_present);
+	seg_settle_locked(a, u, seg, s->nr_free - nr, s->nr_present - nr);
 }
 
 void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
@@ -193,14 +174,5 @@ void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
 		undo_set(u, &s->present[i], 0);
 		undo_set(u, &s->free[i], 0);
 	}
-	settle_locked(a, u, seg, 0, 0);
-}
-
-uint32_t seg_with_run_locked(const struct arena *a, unsigned pages)
-{
-	for (unsigned bin = pages; bin <= BIN_FREE; bin++) {
-		if (a->hdr->bin[bin])
-			return a->hdr->bin[bin];
-	}
-	return 0;
+	seg_settle_locked(a, u, seg, 0, 0);
 }

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the arena's files do with segments (segment.c). All under run_lock,
+ * changes inside the critical section of @u.
+ */
+#ifndef POOL_SEGMENT_I_H
+#define POOL_SEGMENT_I_H
+
+#include "arena_i.h"
+
+/* The bin a segment belongs in, and whether in the hole list, by its counts. */
+unsigned seg_bin_for(const struct segment *s);
+bool seg_is_holed(unsigned nr_free, unsigned nr_present);
+
+/* The segment to take a run of @pages from, as a link; 0 = none has one. */
+static inline uint32_t seg_with_run_locked(const struct arena *a,
+					   unsigned pages)
+{
+	for (unsigned bin = pages; bin <= BIN_FREE; bin++) {
+		if (a->hdr->bin[bin])
+			return a->hdr->bin[bin];
+	}
+	return 0;
+}
+
+/*
+ * The counts of @seg become these, after its maps have changed: bring lists and
+ * counters after them.
+ */
+void seg_settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+		       unsigned nr_free, unsigned nr_present);
+
+/* Make pages [first, first + nr) of @seg, all free, part of a run. */
+static inline void seg_take_pages_locked(struct arena *a, struct undo_log *u,
+					 uint32_t seg, unsigned first,
+					 unsigned nr)
+{
+	struct segment *s = segment_of(seg);
+
+	map_change(u, s->free, first, nr, false);
+	seg_settle_locked(a, u, seg, s->nr_free - nr, s->nr_present);
+}
+
+/* Make pages of a run free. */
+static inline void seg_free_pages_locked(struct arena *a, struct undo_log *u,
+					 uint32_t seg, unsigned first,
+					 unsigned nr)
+{
+	struct segment *s = segment_of(seg);
+
+	map_change(u, s->free, first, nr, true);
+	seg_settle_locked(a, u, seg, s->nr_free + nr, s->nr_present);
+}
+
+/* Make pages [first, first + nr) of @seg, all absent, present and free. */
+void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			  unsigned first, unsigned nr);
+/* Make pages, all free, absent. */
+void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			     unsigned first, unsigned nr);
+/* Make the whole of @seg, in which nothing is in use, absent. */
+void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg);
+
+#endif
