@@ -51,13 +51,34 @@ bool reconnect_is_left(const struct mount_place *p, int fd)
 	return left && exists(fd);
 }
 
-/* Is the mount left when whoever may be at unmounting it has had time to? */
-static bool stays(const struct mount_place *p, int old_fd, uint64_t until)
+/*
+ * Is it @e that one comes to at its path? Nobody but the kernel is asked, and
+ * it answers much sooner than it lists all mounts.
+ */
+static bool is_visible(const struct mount_entry *e)
+{
+	struct statx st;
+
+	return !statx(AT_FDCWD, e->at,
+		      AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT |
+			      AT_STATX_DONT_SYNC,
+		      STATX_MNT_ID, &st) &&
+	       st.stx_mask & STATX_MNT_ID && st.stx_mnt_id == (uint64_t)e->id;
+}
+
+/*
+ * Is the mount left, of which @main is all to be seen if it is not NULL, when
+ * whoever may be at unmounting it has had time to?
+ */
+static bool stays(const struct mount_place *p, const struct mount_entry *main,
+		  int old_fd, uint64_t until)
 {
 	uint64_t now = clock_us();
 
 	if (now < until)
 		usleep((useconds_t)(until - now));
+	if (main && is_visible(main) && exists(old_fd))
+		return true;
 	return reconnect_is_left(p, old_fd);
 }
 
@@ -180,23 +201,6 @@ static int put_in_place(int fd, const char *at, bool *gone)
 	return -errno;
 }
 
-/* Is it @e that one comes to at its path? */
-static bool is_visible(const struct mount_entry *e)
-{
-	const struct mount_entry *top;
-	struct mount_table all;
-	bool visible;
-
-	if (mount_table_read(&all, NULL)) {
-		mount_table_free(&all);
-		return false;
-	}
-	top = mount_table_top(&all, e->at);
-	visible = top && top->id == e->id;
-	mount_table_free(&all);
-	return visible;
-}
-
 /*
  * A mount of its own of @part of @mount, "" for all of it. What users may have
  * put in the way, symbolic links above all, leads nowhere.
@@ -301,7 +305,7 @@ static int mount_as_root(struct reconnect *r, struct mount_place *p, int old_fd,
 		return -errno;
 	r->mount = new_mount(main ? main : r->old.entries, fd);
 	err = r->mount < 0 ? r->mount : 0;
-	if (!err && !stays(p, old_fd, until))
+	if (!err && !stays(p, main, old_fd, until))
 		err = -ENOENT;
 	if (!err)
 		err = replace_mounts(r, p, main);
@@ -347,7 +351,8 @@ int reconnect_mount(struct reconnect *r, struct mount_place *p, int old_fd,
 		err = mount_as_root(r, p, old_fd, until);
 	if (err != -EPERM)
 		return err;
-	return stays(p, old_fd, until) ? mount_by_path(p, user_opts) : -ENOENT;
+	return stays(p, NULL, old_fd, until) ? mount_by_path(p, user_opts)
+					     : -ENOENT;
 }
 
 void reconnect_parts(const struct reconnect *r)
