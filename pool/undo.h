@@ -46,13 +46,9 @@ static inline void undo_barrier(void)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-/*
- * Save the aligned 8-byte word that contains @p. The caller may then change
- * any byte of that word in place; all of it must be under the caller's lock.
- */
-static inline void undo_save(struct undo_log *u, const void *p)
+/* Save the word at @w, as undo_save(). */
+static inline void undo_save_word(struct undo_log *u, const uint64_t *w)
 {
-	uint64_t *w = (uint64_t *)((uintptr_t)p & ~(uintptr_t)7);
 	uint64_t n = u->n;
 
 	if (__builtin_expect(n >= u->max, 0))
@@ -65,10 +61,19 @@ static inline void undo_save(struct undo_log *u, const void *p)
 	zs_crash_point();
 }
 
+/*
+ * Save the aligned 8-byte word that contains @p. The caller may then change
+ * any byte of that word in place; all of it must be under the caller's lock.
+ */
+static inline void undo_save(struct undo_log *u, const void *p)
+{
+	undo_save_word(u, (uint64_t *)((uintptr_t)p & ~(uintptr_t)7));
+}
+
 /* Save the word at @w, then store @val in it. */
 static inline void undo_set(struct undo_log *u, uint64_t *w, uint64_t val)
 {
-	undo_save(u, w);
+	undo_save_word(u, w);
 	/* Some words are also looked at without the lock. */
 	__atomic_store_n(w, val, __ATOMIC_RELAXED);
 }

@@ -178,8 +178,8 @@ static int lock_zspage(struct zs_pool *pool, struct arena_thread *t,
 	return 0;
 }
 
-int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
-	      unsigned tag, uint32_t word, uint64_t *ref)
+int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
+	     size_t size, unsigned tag, uint32_t word, uint64_t *ref)
 {
 	struct size_class *class;
 	struct undo_log *u;
@@ -205,10 +205,19 @@ int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
 	chunk = obj_take(u, class, zp, head_make(handle, word));
 	cell_store(u, handle, cell_make(chunk_loc(chunk), size, tag));
 	undo_set(u, ref, REF_MAKE(REF_OBJ, handle));
+	/* Of a chunk that is free again after a rollback nobody reads this. */
+	if (src)
+		memcpy(chunk_payload(class, chunk), src, size);
 	undo_commit(u);
 	zspage_assert(pool, class, zp);
 	zs_unlock(&class->lock);
 	return 0;
+}
+
+int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
+	      unsigned tag, uint32_t word, uint64_t *ref)
+{
+	return zs_store(pool, t, NULL, size, tag, word, ref);
 }
 
 /* Have the object's lines on their way while the locks are being taken. */
@@ -332,6 +341,16 @@ void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t)
 {
 	assert(zs_locked(&pool->reader[t->nr].lock));
 	zs_unlock(&pool->reader[t->nr].lock);
+}
+
+bool zs_obj_size(const struct zs_pool *pool, uint32_t handle, uint32_t *size,
+		 uint32_t *tag)
+{
+	uint64_t cell = handle_valid(pool, handle) ? cell_load(handle) : 0;
+
+	*size = cell_size(cell);
+	*tag = cell_tag(cell);
+	return cell_live(cell);
 }
 
 bool zs_obj_info(struct zs_pool *pool, uint32_t handle,

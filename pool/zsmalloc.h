@@ -135,6 +135,13 @@ int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
 	      unsigned tag, uint32_t word, uint64_t *ref);
 
 /*
+ * The same with the payload at @src put in: @size bytes, which must not be
+ * memory of an object. Without it a further call and a pin would be needed.
+ */
+int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
+	     size_t size, unsigned tag, uint32_t word, uint64_t *ref);
+
+/*
  * Free the object in *@ref (REF_OBJ) and clear *@ref in the same step. A zspage
  * that becomes empty goes back to the arena at once. 0 does nothing. Nobody may
  * be reading the object.
@@ -157,6 +164,14 @@ void zs_obj_write(struct zs_pool *pool, struct arena_thread *t, uint32_t handle,
 const void *zs_obj_read_begin(struct zs_pool *pool, struct arena_thread *t,
 			      uint32_t handle, struct zs_obj_info *info);
 void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t);
+
+/*
+ * What never changes in an object's life: payload bytes and tag. Takes no lock;
+ * the caller owns the object, so that nobody frees it. False for a handle that
+ * names no live object.
+ */
+bool zs_obj_size(const struct zs_pool *pool, uint32_t handle, uint32_t *size,
+		 uint32_t *tag);
 
 /*
  * Pin-free look at an object's size, tag and word. False when the handle names

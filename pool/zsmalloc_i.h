@@ -226,7 +226,7 @@ static inline void cell_store(struct undo_log *u, uint32_t handle, uint64_t val)
 {
 	uint64_t *cell = arena_handle_cell(handle);
 
-	undo_save(u, cell);
+	undo_save_word(u, cell);
 	__atomic_store_n(cell, val, __ATOMIC_RELAXED);
 }
 
@@ -427,7 +427,7 @@ static inline uint64_t magazine_count(const struct arena_thread *t)
 static inline void magazine_set_count(struct undo_log *u,
 				      struct arena_thread *t, uint64_t n)
 {
-	undo_save(u, &t->shared->nr_handles);
+	undo_save_word(u, &t->shared->nr_handles);
 	__atomic_store_n(&t->shared->nr_handles, n, __ATOMIC_RELAXED);
 }
 

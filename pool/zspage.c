@@ -163,7 +163,7 @@ void *obj_take(struct undo_log *u, const struct size_class *class,
 		/* The last one holds nothing that would have to come back. */
 		desc->freeobj = NO_FREE_OBJ;
 	} else {
-		undo_save(u, place);
+		undo_save_word(u, place);
 		desc->freeobj = link_next(*place);
 	}
 	*place = head;

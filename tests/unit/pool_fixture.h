@@ -17,7 +17,7 @@ struct fixture {
 	struct arena *arena;
 	struct zs_pool *pool;
 	struct arena_thread *t; /* thread 0 */
-	uint64_t *ref;          /* nr_refs words, in the root area */
+	uint64_t *ref;		/* nr_refs words, in the root area */
 	size_t nr_refs;
 };
 
@@ -36,8 +36,8 @@ static inline size_t fixture_refs_off(void)
 static inline void fixture_attach(struct fixture *f, size_t nr_refs)
 {
 	f->t = arena_thread(f->arena, 0);
-	f->ref = (uint64_t *)((char *)arena_root(f->arena) +
-			      fixture_refs_off());
+	f->ref =
+		(uint64_t *)((char *)arena_root(f->arena) + fixture_refs_off());
 	f->nr_refs = nr_refs;
 }
 
@@ -71,7 +71,8 @@ static inline void fixture_close(struct fixture *f)
 	memset(f, 0, sizeof(*f));
 }
 
-/* Drop the process's half of everything and take it up again, as a successor. */
+/* Drop the process's half of everything and take it up again, as a successor.
+ */
 static inline int fixture_reopen(struct fixture *f)
 {
 	int fd = dup(arena_fd(f->arena)), err;
@@ -139,11 +140,16 @@ static inline int put_object(struct fixture *f, struct arena_thread *t,
 			     uint64_t *ref, size_t size, uint32_t word)
 {
 	unsigned char buf[ZS_MAX_ALLOC_SIZE];
-	int err = zs_malloc(f->pool, t, size, word & ZS_MAX_TAG, word, ref);
+	unsigned tag = word & ZS_MAX_TAG;
+	int err;
 
+	make_content(buf, size, word);
+	/* Both ways of putting content in. */
+	if (word & 8)
+		return zs_store(f->pool, t, buf, size, tag, word, ref);
+	err = zs_malloc(f->pool, t, size, tag, word, ref);
 	if (err)
 		return err;
-	make_content(buf, size, word);
 	zs_obj_write(f->pool, t, ref_handle(*ref), buf, size);
 	return 0;
 }
@@ -155,12 +161,16 @@ static inline bool object_intact(struct fixture *f, struct arena_thread *t,
 	unsigned char buf[ZS_MAX_ALLOC_SIZE];
 	struct zs_obj_info info;
 	const void *p = zs_obj_read_begin(f->pool, t, ref_handle(ref), &info);
+	uint32_t bytes, tag;
 	bool ok;
 
 	if (!p)
 		return false;
 	make_content(buf, info.size, info.word);
-	ok = !memcmp(buf, p, info.size) && info.tag == (info.word & ZS_MAX_TAG);
+	ok = !memcmp(buf, p, info.size) &&
+	     info.tag == (info.word & ZS_MAX_TAG) &&
+	     zs_obj_size(f->pool, ref_handle(ref), &bytes, &tag) &&
+	     bytes == info.size && tag == info.tag;
 	zs_obj_read_end(f->pool, t);
 	if (size)
 		*size = info.size;
