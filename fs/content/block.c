@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Blocks: between a slot of the block table and 4096 plain bytes. */
+/* Blocks in stored form (see block.h). */
 #include "block.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <string.h>
-#include <syslog.h>
 
-#include "base/log.h"
+#include "slot.h"
 #include "state/mem_limit.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
@@ -27,8 +24,7 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 {
 	int len;
 
-	if (zcomp_same_filled(src, &out->word) &&
-	    out->word >> 48 != SLOT_MAGIC) {
+	if (zcomp_same_filled(src, &out->word) && slot_can_hold(out->word)) {
 		out->kind = BLOCK_SAME;
 		return;
 	}
@@ -54,19 +50,18 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 static bool no_larger(struct zsfs *fs, const struct staged_block *b,
 		      uint64_t old)
 {
-	struct zs_obj_info info;
+	struct slot_info info;
 
-	if (!slot_is_obj(old) ||
-	    !zs_obj_info(fs->pool, slot_handle(old), &info))
-		return false;
-	return zs_lookup_class_index(fs->pool, b->len) <=
-	       zs_lookup_class_index(fs->pool, info.size);
+	return slot_info(fs, old, &info) &&
+	       zs_lookup_class_index(fs->pool, b->len) <=
+		       zs_lookup_class_index(fs->pool, info.size);
 }
 
 static int alloc_object(struct tx *tx, const struct staged_block *b,
 			uint64_t *ref)
 {
-	return zs_malloc(tx->fs->pool, tx->th->at, b->len, b->alg, b->sum, ref);
+	return zs_store(tx->fs->pool, tx->th->at, b->payload, b->len, b->alg,
+			b->sum, ref);
 }
 
 /* At the limit what takes no more than before may use the reserve. */
@@ -85,87 +80,35 @@ static int alloc_when_full(struct tx *tx, const struct staged_block *b,
 	return err;
 }
 
-int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
-		uint64_t *slot)
+static int store_object(struct tx *tx, const struct staged_block *b,
+			uint64_t old, uint64_t *slot)
 {
-	struct zsfs *fs = tx->fs;
-	uint64_t *ref;
-	int err;
+	uint64_t *ref = tx_alloc_ref(tx);
+	int err = alloc_object(tx, b, ref);
 
-	if (b->kind == BLOCK_SAME) {
-		*slot = b->word ? b->word : slot_tagged(SLOT_ZERO, 0);
-		return 0;
-	}
-	ref = tx_alloc_ref(tx);
-	err = alloc_object(tx, b, ref);
 	if (err == -ENOSPC)
 		err = alloc_when_full(tx, b, old, ref);
 	if (err) {
 		tx->no_pages |= err == -ENOSPC;
 		return err;
 	}
-	*slot = slot_tagged(SLOT_OBJ, (uint32_t)REF_VALUE(*ref));
-	zs_obj_write(fs->pool, tx->th->at, slot_handle(*slot), b->payload,
-		     b->len);
+	*slot = slot_object((uint32_t)REF_VALUE(*ref));
+	if (b->alg == ZCOMP_RAW)
+		tx_stat(tx, ST_HUGE_SINCE, 1);
 	return 0;
 }
 
-/* ---- reading ---- */
-
-static int read_object(struct zsfs *fs, struct arena_thread *at,
-		       struct zcomp_ctx *zc, uint32_t handle, void *dst)
+int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
+		uint64_t *slot)
 {
-	struct zs_obj_info info;
-	const void *src = zs_obj_read_begin(fs->pool, at, handle, &info);
-	int err;
+	struct slot_info info = {.size = b->len, .alg = b->alg};
+	int err = 0;
 
-	if (!src)
-		return -EIO;
-	err = zcomp_decompress(zc, info.tag, src, info.size, dst);
-	zs_obj_read_end(fs->pool, at);
-	if (!err && zcomp_checksum(dst) != info.word)
-		err = -EIO;
-	return err;
-}
-
-int block_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
-	       uint64_t slot, void *dst)
-{
-	if (slot_is_obj(slot))
-		return read_object(fs, at, zc, slot_handle(slot), dst);
-	if (slot == 0 || slot_is_tagged(slot))
-		memset(dst, 0, ZSFS_BLOCK_SIZE);
+	if (b->kind == BLOCK_SAME)
+		*slot = slot_same(b->word);
 	else
-		zcomp_fill(dst, slot);
-	return 0;
-}
-
-/* ---- freeing and counting ---- */
-
-void block_count(struct tx *tx, uint64_t slot, int sign)
-{
-	struct zs_obj_info info;
-
-	if (slot == 0)
-		return;
-	if (!slot_is_obj(slot)) {
-		tx_stat(tx, ST_SAME, sign);
-		return;
-	}
-	if (!zs_obj_info(tx->fs->pool, slot_handle(slot), &info))
-		return;
-	tx_stat(tx, ST_OBJS, sign);
-	tx_stat(tx, ST_COMPR_BYTES, sign * (int64_t)info.size);
-	if (info.tag == ZCOMP_RAW)
-		tx_stat(tx, ST_HUGE, sign);
-}
-
-void block_release(struct tx *tx, uint64_t slot)
-{
-	if (slot == 0)
-		return;
-	block_count(tx, slot, -1);
-	tx_stat(tx, ST_FREED, 1);
-	if (slot_is_obj(slot))
-		tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
+		err = store_object(tx, b, old, slot);
+	if (!err)
+		slot_count(tx, *slot, &info);
+	return err;
 }

@@ -49,6 +49,25 @@ uint64_t table_get(const struct ztable *t, uint64_t idx)
 	return leaf ? leaf[digit(idx, 1)] : 0;
 }
 
+void table_seek(struct table_cursor *c, uint64_t idx)
+{
+	const struct ztable *t = c->table;
+
+	c->walks++;
+	c->first = t->level > 1 ? idx & ~(uint64_t)(TABLE_WIDTH - 1) : 0;
+	if (!in_reach(t, idx)) {
+		c->leaf = NULL;
+		c->first = idx;
+		c->width = 1;
+	} else if (t->level == 0) {
+		c->leaf = (uint64_t *)(uintptr_t)&t->root;
+		c->width = 1;
+	} else {
+		c->leaf = find_leaf(t, idx);
+		c->width = t->level == 1 ? 1u << t->order : TABLE_WIDTH;
+	}
+}
+
 /* ---- growing ---- */
 
 int table_new_node(struct tx *tx, unsigned order, uint64_t **out)
@@ -331,6 +350,14 @@ err_prune:
 	/* No node that holds nothing may stay behind. */
 	table_clear(tx, t, idx);
 	return err;
+}
+
+int table_make(struct tx *tx, struct ztable *t, struct table_cursor *c,
+	       uint64_t idx, uint64_t **slot)
+{
+	assert(c->table == t && !table_at(c, idx));
+	table_drop(c);
+	return table_prepare(tx, t, idx, slot);
 }
 
 /* ---- searching ---- */

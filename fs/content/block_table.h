@@ -37,6 +37,48 @@ struct tx;
 uint64_t table_get(const struct ztable *t, uint64_t idx);
 
 /*
+ * A place in a table, for whoever goes through many slots in order: the table
+ * is walked from its root once for each leaf. Whatever else changes the table
+ * than through the cursor makes it start anew (table_drop()).
+ */
+struct table_cursor {
+	const struct ztable *table;
+	uint64_t *leaf; /* NULL: there is none */
+	uint64_t first; /* index of its first slot */
+	uint64_t width; /* slots that are known here; 0: nowhere yet */
+	unsigned walks; /* from the root, so far */
+};
+
+static inline struct table_cursor table_cursor(const struct ztable *t)
+{
+	return (struct table_cursor){.table = t};
+}
+
+/* Find the leaf of @idx, if there is one. */
+void table_seek(struct table_cursor *c, uint64_t idx);
+
+/*
+ * Address of the slot at @idx, NULL when there is no leaf for it. Good until
+ * the next change of the table.
+ */
+static inline uint64_t *table_at(struct table_cursor *c, uint64_t idx)
+{
+	if (idx - c->first >= c->width)
+		table_seek(c, idx);
+	return c->leaf ? &c->leaf[idx - c->first] : NULL;
+}
+
+/* The table is changed by other means. */
+static inline void table_drop(struct table_cursor *c)
+{
+	c->width = 0;
+}
+
+/* table_prepare() where table_at() found no leaf; @t is the table of @c. */
+int table_make(struct tx *tx, struct ztable *t, struct table_cursor *c,
+	       uint64_t idx, uint64_t **slot);
+
+/*
  * Address of the slot at @idx with all nodes above it in place, allocated in
  * @tx as needed; the caller sets it by table_set(). Good until the next change
  * of the table. The caller stores a slot that is not 0, or undoes the growth by
@@ -52,14 +94,6 @@ void table_set(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot,
 
 /* Clear the slot at @idx and free the nodes that become empty. */
 void table_clear(struct tx *tx, struct ztable *t, uint64_t idx);
-
-/*
- * Move the slots from @first on to @to, which is empty; @from has nodes above
- * its leaves (level >= 2). Whole subtrees move, so it takes the time of a
- * look-up. On failure the transaction must be aborted. 0, -ENOSPC, -ENOMEM.
- */
-int table_split(struct tx *tx, struct ztable *from, uint64_t first,
-		struct ztable *to);
 
 /* Bring the counts up to date with what @tx has changed. */
 void table_settle(struct tx *tx);

@@ -10,6 +10,7 @@
 #include "block_table.h"
 #include "crew.h"
 #include "file.h"
+#include "slot.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/mem_limit.h"
@@ -90,12 +91,13 @@ static void read_piece(void *arg, unsigned piece, struct arena_thread *at,
 	struct read_job *j = arg;
 	unsigned i = piece * PIECE_BLOCKS;
 	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
+	struct table_cursor c = table_cursor(&j->inode->file.blocks);
 
 	for (; i < end; i++) {
-		uint64_t slot = table_get(&j->inode->file.blocks, j->first + i);
+		const uint64_t *slot = table_at(&c, j->first + i);
 		uint64_t seen;
-		int err = block_read(j->fs, at, zc, slot,
-				     j->buf + (size_t)i * ZSFS_BLOCK_SIZE);
+		int err = slot_read(j->fs, at, zc, slot ? *slot : 0,
+				    j->buf + (size_t)i * ZSFS_BLOCK_SIZE);
 
 		if (!err)
 			continue;
@@ -272,29 +274,28 @@ static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
 			    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i]);
 }
 
-int file_put_block(struct tx *tx, struct zinode *i, uint64_t block,
-		   const struct staged_block *b)
+int file_put_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
+		   uint64_t block, const struct staged_block *b)
 {
-	uint64_t old = table_get(&i->file.blocks, block), slot, *where;
+	uint64_t *where = table_at(c, block), slot;
+	uint64_t old = where ? *where : 0;
 	int err = 0;
 
 	if (!old)
 		err = tx_reserve_blocks(tx, 1);
-	if (!err)
-		err = table_prepare(tx, &i->file.blocks, block, &where);
+	if (!err && !where)
+		err = table_make(tx, &i->file.blocks, c, block, &where);
 	if (err)
 		return err;
 	err = block_store(tx, b, old, &slot);
 	if (err) {
 		if (!old)
 			table_clear(tx, &i->file.blocks, block);
+		table_drop(c);
 		return err;
 	}
 	table_set(tx, &i->file.blocks, block, where, slot);
-	block_release(tx, old);
-	block_count(tx, slot, 1);
-	if (b->kind == BLOCK_OBJ && b->alg == ZCOMP_RAW)
-		tx_stat(tx, ST_HUGE_SINCE, 1);
+	slot_free(tx, old);
 	if (!old) {
 		tx_stat(tx, ST_BLOCKS, 1);
 		i->blocks++; /* saved with the inode's fields */
@@ -302,27 +303,27 @@ int file_put_block(struct tx *tx, struct zinode *i, uint64_t block,
 	return 0;
 }
 
-int file_patch_block(struct tx *tx, struct zinode *i, uint64_t block,
-		     unsigned at, const void *src, unsigned len)
+int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
+		     uint64_t block, unsigned at, const void *src, unsigned len)
 {
-	struct zsfs_thread *th = tx->th;
+	struct thread_buffers *buf = &tx->th->buf;
 	struct zcomp_params comp = zsfs_get_comp(tx->fs);
-	uint64_t old = table_get(&i->file.blocks, block);
+	const uint64_t *slot = table_at(c, block);
 	struct staged_block b;
-	int err = block_read(tx->fs, th->at, th->zc, old, th->buf.block);
+	int err = slot_read(tx->fs, tx->th->at, tx->th->zc, slot ? *slot : 0,
+			    buf->block);
 
 	if (err) {
 		report_bad_block(tx, i, block, err);
 		return err;
 	}
 	if (src)
-		memcpy(th->buf.block + at, src, len);
+		memcpy(buf->block + at, src, len);
 	else
-		memset(th->buf.block + at, 0, len);
-	block_stage(tx->fs, th->zc, &comp, th->buf.block,
-		    th->buf.stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
-		    &b);
-	return file_put_block(tx, i, block, &b);
+		memset(buf->block + at, 0, len);
+	block_stage(tx->fs, tx->th->zc, &comp, buf->block,
+		    buf->stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE, &b);
+	return file_put_block(tx, i, c, block, &b);
 }
 
 /* How a range of bytes falls on blocks: a part, whole blocks, a part. */
@@ -352,24 +353,26 @@ static struct extent extent_of(uint64_t off, size_t size)
 static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 			const uint8_t *src, size_t *done)
 {
+	struct table_cursor c = table_cursor(&i->file.blocks);
 	uint64_t block = e->block;
 	int err;
 
 	if (e->head_len) {
-		err = file_patch_block(tx, i, block++, e->head_at, src,
+		err = file_patch_block(tx, i, &c, block++, e->head_at, src,
 				       e->head_len);
 		if (err)
 			return err;
 		*done += e->head_len;
 	}
 	for (unsigned k = 0; k < e->whole; k++) {
-		err = file_put_block(tx, i, block++, &tx->th->buf.staged[k]);
+		err = file_put_block(tx, i, &c, block++,
+				     &tx->th->buf.staged[k]);
 		if (err)
 			return err;
 		*done += ZSFS_BLOCK_SIZE;
 	}
 	if (e->tail_len) {
-		err = file_patch_block(tx, i, block, 0, src + *done,
+		err = file_patch_block(tx, i, &c, block, 0, src + *done,
 				       e->tail_len);
 		if (err)
 			return err;

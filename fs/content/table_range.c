@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Splitting a block table in two (see block_table.h). */
+/* Dividing block tables, and freeing their ends (see table_range.h). */
+#include "table_range.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "block_table_i.h"
+#include "slot.h"
 #include "state/tx.h"
+
+/* Undo entries and frees that freeing one block may take with its nodes. */
+#define BLOCK_UNDO  20u
+#define BLOCK_FREES 14u
+
+/* ---- splitting ---- */
 
 static int split_node(struct tx *tx, uint64_t *src, unsigned level,
 		      uint64_t first, uint64_t *out);
@@ -87,4 +96,20 @@ int table_split(struct tx *tx, struct ztable *from, uint64_t first,
 		table_set_shape(tx, from, 0, 0, 0);
 	}
 	return 0;
+}
+
+/* ---- freeing ---- */
+
+bool table_free_tail(struct tx *tx, struct ztable *t, uint64_t first,
+		     unsigned max)
+{
+	uint64_t idx, slot;
+
+	while (table_last(t, &idx, &slot) && idx >= first) {
+		if (max-- == 0 || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
+			return false;
+		table_clear(tx, t, idx);
+		slot_free(tx, slot);
+	}
+	return true;
 }

@@ -17,6 +17,7 @@
 #include "content/block.h"
 #include "content/block_table.h"
 #include "content/file.h"
+#include "content/slot.h"
 #include "control/statfs.h"
 #include "room.h"
 #include "state/inode.h"
@@ -87,14 +88,14 @@ int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
 	return -ENOSPC;
 }
 
-static int take_block(struct tx *tx, struct zinode *i, uint64_t block,
-		      const struct staged_block *raw)
+static int take_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
+		      uint64_t block, const struct staged_block *raw)
 {
-	uint64_t old = table_get(&i->file.blocks, block);
+	const uint64_t *slot = table_at(c, block);
 
-	if (old && old != slot_tagged(SLOT_ZERO, 0))
+	if (slot && *slot && slot_kind(*slot) != SLOT_ZEROS)
 		return 0;
-	return file_put_block(tx, i, block, raw);
+	return file_put_block(tx, i, c, block, raw);
 }
 
 /* All blocks were seen to. 1: somebody has cut the file meanwhile. */
@@ -121,6 +122,7 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 		.payload = zeros,
 	};
 	uint64_t block = first_block(a) + a->done, end = end_block(a);
+	struct table_cursor c;
 	struct zinode *i;
 	int err = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
 
@@ -128,9 +130,10 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 		return err;
 	if (end > block + ZSFS_MAX_BLOCKS)
 		end = block + ZSFS_MAX_BLOCKS;
+	c = table_cursor(&i->file.blocks);
 	inode_save(tx, i);
 	for (; !err && block < end; block++)
-		err = take_block(tx, i, block, &raw);
+		err = take_block(tx, i, &c, block, &raw);
 	if (err)
 		return err;
 	inode_note_stored(tx, i);

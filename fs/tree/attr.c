@@ -42,6 +42,7 @@ int zsfs_readlink(struct tx *tx, uint64_t nodeid, const char **target,
 /* The bytes behind the end of a file must read as zeros when it grows again. */
 static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
 {
+	struct table_cursor c = table_cursor(&i->file.blocks);
 	uint64_t block = size >> ZSFS_BLOCK_SHIFT;
 	unsigned at = (unsigned)(size % ZSFS_BLOCK_SIZE);
 	enum arena_claim was;
@@ -50,7 +51,8 @@ static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
 	if (at == 0 || !table_get(&i->file.blocks, block))
 		return 0;
 	was = zsfs_claim(tx->th, ARENA_RESERVE);
-	err = file_patch_block(tx, i, block, at, NULL, ZSFS_BLOCK_SIZE - at);
+	err = file_patch_block(tx, i, &c, block, at, NULL,
+			       ZSFS_BLOCK_SIZE - at);
 	zsfs_unclaim(tx->th, was);
 	return err;
 }

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "content/block.h"
 #include "content/block_table.h"
+#include "content/table_range.h"
 #include "state/inode.h"
 #include "state/mem_limit.h"
 #include "state/tx.h"
@@ -18,28 +18,6 @@
 #define STEP_BLOCKS 128u
 /* Steps that a request makes with what it queued itself. */
 #define HELP_STEPS 8u
-/* Undo entries and frees that freeing one block may take with its nodes. */
-#define BLOCK_UNDO  20u
-#define BLOCK_FREES 14u
-
-/*
- * Free up to @max blocks from the end of the table down to @first. True when
- * none is left there.
- */
-static bool free_tail(struct tx *tx, struct ztable *t, uint64_t first,
-		      unsigned max)
-{
-	uint64_t idx, slot;
-
-	while (table_last(t, &idx, &slot) && idx >= first) {
-		if (max-- == 0 || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
-			return false;
-		table_clear(tx, t, idx);
-		block_release(tx, slot);
-	}
-	return true;
-}
-
 static struct zinode *inode_of(uint64_t addr)
 {
 	return (struct zinode *)(uintptr_t)addr;
@@ -87,7 +65,7 @@ static void reap_inode(struct tx *tx, struct zinode *i)
 		return;
 	}
 	if (S_ISREG(i->mode)) {
-		bool all = free_tail(tx, &i->file.blocks, 0, TABLE_WIDTH);
+		bool all = table_free_tail(tx, &i->file.blocks, 0, TABLE_WIDTH);
 
 		assert(all);
 		(void)all;
@@ -187,8 +165,8 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 	table_settle(tx);
 	n = table_count(&i->file.blocks, first);
 	if (can_cut_here(tx, &i->file.blocks, n)) {
-		bool all =
-			free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
+		bool all = table_free_tail(tx, &i->file.blocks, first,
+					   STEP_BLOCKS + 1);
 
 		assert(all);
 		(void)all;
@@ -268,7 +246,7 @@ bool reap_step(struct zsfs_thread *th)
 	i = inode_of(th->slot->reap);
 	tx = tx_begin(th);
 	if (S_ISREG(i->mode))
-		done = free_tail(tx, &i->file.blocks, 0, STEP_BLOCKS);
+		done = table_free_tail(tx, &i->file.blocks, 0, STEP_BLOCKS);
 	else if (S_ISLNK(i->mode))
 		tx_free(tx, i->link.target);
 	count_reaped(tx, i, done);

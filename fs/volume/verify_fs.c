@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "content/block.h"
 #include "content/block_table.h"
+#include "content/slot.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/snapshot.h"
@@ -162,10 +162,10 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 {
 	struct zs_obj_info info;
 
-	if (!slot_is_obj(slot)) {
-		if (slot_is_tagged(slot) && slot != slot_tagged(SLOT_ZERO, 0))
-			return fail(c, "inode %lu block %lu: slot %lx",
-				    inode_number(i), block, slot);
+	if (slot_kind(slot) == SLOT_UNKNOWN)
+		return fail(c, "inode %lu block %lu: slot %lx", inode_number(i),
+			    block, slot);
+	if (slot_kind(slot) != SLOT_OBJECT) {
 		c->stat[ST_SAME]++;
 		return 0;
 	}
@@ -187,7 +187,7 @@ static bool is_reserved(const struct check *c, uint64_t slot)
 	static const uint8_t zeros[ZSFS_BLOCK_SIZE];
 	struct zs_obj_info info;
 
-	return slot_is_obj(slot) &&
+	return slot_kind(slot) == SLOT_OBJECT &&
 	       zs_obj_info(c->fs->pool, slot_handle(slot), &info) &&
 	       info.tag == ZCOMP_RAW && info.size == ZSFS_BLOCK_SIZE &&
 	       info.word == zcomp_checksum(zeros);

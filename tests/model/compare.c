@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "content/block.h"
+#include "content/slot.h"
 #include "state/snapshot.h"
 #include "control/vfile.h"
 #include "state/zsfs.h"
@@ -108,7 +108,7 @@ static int compare_block(const struct compare *c, const struct minode *i,
 	struct zsfs_thread *th = zsfs_background(c->fs);
 	uint8_t buf[MODEL_BLOCK];
 	unsigned at = 0;
-	int err = block_read(c->fs, th->at, th->zc, slot, buf);
+	int err = slot_read(c->fs, th->at, th->zc, slot, buf);
 
 	if (err)
 		return differs(c, "inode %u block %" PRIu64 ": read: %s", i->id,

@@ -10,6 +10,7 @@
 #include "state/zsfs.h"
 #include "state/tx.h"
 #include "content/block_table.h"
+#include "content/table_range.h"
 #include "volume/volume.h"
 
 #define MAX_KEYS 400u
@@ -412,6 +413,45 @@ static void check_counts_from(uint64_t idx)
 			 model_count(idx + k - 1));
 }
 
+/* What a cursor finds is what is there, in whatever order one asks. */
+static void check_cursor(struct table_cursor *c, uint64_t idx)
+{
+	const uint64_t *slot = table_at(c, idx);
+
+	CHECK_EQ(slot ? *slot : 0, table_get(&table, idx));
+}
+
+static void test_cursor(void)
+{
+	static const uint64_t upto[] = {0, 3, 15, 63, 64, 5000, 1 << 20};
+
+	for (unsigned k = 0; k < sizeof(upto) / sizeof(upto[0]); k++) {
+		struct table_cursor c;
+
+		put(upto[k], 7 + k);
+		c = table_cursor(&table);
+		for (unsigned n = 0; n < 2000; n++)
+			check_cursor(&c, rnd(2 * upto[k] + 3));
+		check_cursor(&c, UINT64_MAX);
+		check_cursor(&c, 0);
+	}
+	drop_all();
+}
+
+/* A megabyte of blocks is found with a walk for each leaf. */
+static void test_cursor_walks(void)
+{
+	struct table_cursor c;
+
+	for (uint64_t k = 0; k < 320; k++)
+		put(k, k + 1);
+	c = table_cursor(&table);
+	for (uint64_t k = 30; k < 286; k++)
+		CHECK_EQ(*table_at(&c, k), k + 1);
+	CHECK(c.walks <= 5);
+	drop_all();
+}
+
 static void test_counts(void)
 {
 	for (uint64_t idx = 0; idx < 300; idx++) {
@@ -590,6 +630,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_holes),
 	CHECK_CASE(test_holes_behind_full),
 	CHECK_CASE(test_random),
+	CHECK_CASE(test_cursor),
+	CHECK_CASE(test_cursor_walks),
 	CHECK_CASE(test_counts),
 	CHECK_CASE(test_counts_in_one_go),
 	CHECK_CASE(test_split),

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a slot says, and what is done with what it names (see slot.h). */
+#include "slot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/tx.h"
+#include "state/zsfs.h"
+
+bool slot_info(struct zsfs *fs, uint64_t slot, struct slot_info *info)
+{
+	return slot_kind(slot) == SLOT_OBJECT &&
+	       zs_obj_size(fs->pool, slot_handle(slot), &info->size,
+			   &info->alg);
+}
+
+/* ---- reading ---- */
+
+static int read_object(struct zsfs *fs, struct arena_thread *at,
+		       struct zcomp_ctx *zc, uint32_t handle, void *dst)
+{
+	struct zs_obj_info info;
+	const void *src = zs_obj_read_begin(fs->pool, at, handle, &info);
+	int err;
+
+	if (!src)
+		return -EIO;
+	err = zcomp_decompress(zc, info.tag, src, info.size, dst);
+	zs_obj_read_end(fs->pool, at);
+	if (!err && zcomp_checksum(dst) != info.word)
+		err = -EIO;
+	return err;
+}
+
+int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
+	      uint64_t slot, void *dst)
+{
+	switch (slot_kind(slot)) {
+	case SLOT_OBJECT:
+		return read_object(fs, at, zc, slot_handle(slot), dst);
+	case SLOT_SAME:
+		zcomp_fill(dst, slot);
+		return 0;
+	case SLOT_UNKNOWN:
+		return -EIO;
+	default:
+		memset(dst, 0, ZSFS_BLOCK_SIZE);
+		return 0;
+	}
+}
+
+/* ---- counting and freeing ---- */
+
+static void count_object(struct tx *tx, const struct slot_info *info, int sign)
+{
+	tx_stat(tx, ST_OBJS, sign);
+	tx_stat(tx, ST_COMPR_BYTES, sign * (int64_t)info->size);
+	if (info->alg == ZCOMP_RAW)
+		tx_stat(tx, ST_HUGE, sign);
+}
+
+void slot_count(struct tx *tx, uint64_t slot, const struct slot_info *info)
+{
+	if (slot_kind(slot) == SLOT_OBJECT)
+		count_object(tx, info, 1);
+	else
+		tx_stat(tx, ST_SAME, 1);
+}
+
+void slot_free(struct tx *tx, uint64_t slot)
+{
+	struct slot_info info;
+
+	if (!slot)
+		return;
+	tx_stat(tx, ST_FREED, 1);
+	if (slot_kind(slot) != SLOT_OBJECT) {
+		tx_stat(tx, ST_SAME, -1);
+		return;
+	}
+	if (slot_info(tx->fs, slot, &info))
+		count_object(tx, &info, -1);
+	tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ranges of a file's block table: dividing the table, and freeing what a range
+ * of it names.
+ */
+#ifndef FS_TABLE_RANGE_H
+#define FS_TABLE_RANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tx;
+struct ztable;
+
+/*
+ * Move the slots from @first on to @to, which is empty; @from has nodes above
+ * its leaves (level >= 2). Whole subtrees move, so it takes the time of a
+ * look-up. On failure the transaction must be aborted. 0, -ENOSPC, -ENOMEM.
+ */
+int table_split(struct tx *tx, struct ztable *from, uint64_t first,
+		struct ztable *to);
+
+/*
+ * Free up to @max blocks, and no more than @tx has room for, from the end of
+ * the table down to @first. The inode is locked exclusive. True when none is
+ * left there.
+ */
+bool table_free_tail(struct tx *tx, struct ztable *t, uint64_t first,
+		     unsigned max);
+
+#endif
