@@ -26,7 +26,7 @@ struct result {
 	double read_ns, write_ns;
 	double fill_ns;
 	double compact_ns; /* of a page freed */
-	double excess;     /* pages above the least possible, in percent */
+	double excess;	   /* pages above the least possible, in percent */
 	uint64_t objs, payload, pages, freed;
 };
 
@@ -200,7 +200,8 @@ static void run_compact(struct result *r)
 	r->freed = (uint64_t)zs_compact(fx.pool, fx.t);
 	r->compact_ns = (now_ns() - start) / (double)r->freed;
 	r->excess = 100.0 * (double)zs_get_total_pages(fx.pool) /
-			    (double)least_pages() - 100.0;
+			    (double)least_pages() -
+		    100.0;
 }
 
 static void run_all(struct result *r)

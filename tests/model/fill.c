@@ -56,8 +56,11 @@ static void put_mixed(uint8_t *p, size_t size, struct rng *r)
 static uint64_t draw_word(struct rng *r)
 {
 	static const uint64_t words[] = {
-		1, UINT64_MAX, UINT64_C(0xd15c000000000000),
-		UINT64_C(0xd15c100000000001), UINT64_C(0x4141414141414141),
+		1,
+		UINT64_MAX,
+		UINT64_C(0xd15c000000000000),
+		UINT64_C(0xd15c100000000001),
+		UINT64_C(0x4141414141414141),
 	};
 
 	if (rng_chance(r, 50))

@@ -22,7 +22,7 @@
 
 struct progress {
 	uint64_t started; /* steps begun; atomic */
-	uint64_t done;    /* steps that returned; atomic */
+	uint64_t done;	  /* steps that returned; atomic */
 	struct step_result log[MAX_STEPS];
 };
 
@@ -46,13 +46,13 @@ struct variant {
 	const char *name;
 	struct draw draw;
 	unsigned nr_actors; /* 1: steps take turns on all threads' contexts */
-	bool limited;       /* at the smallest mem_limit= */
-	unsigned share;     /* percent of all kills */
+	bool limited;	    /* at the smallest mem_limit= */
+	unsigned share;	    /* percent of all kills */
 };
 
 struct trial {
 	const struct variant *variant;
-	int fd; /* the arena */
+	int fd;		/* the arena */
 	unsigned allow; /* FOLLOW_* */
 	struct actor actors[MAX_ACTORS];
 	struct shared *shared;

@@ -12,9 +12,9 @@
 
 /* Both kinds of backing; without privileges they are the same. */
 static const bool backings[] = {false, true};
-#define FOR_EACH_BACKING(no_huge)                             \
-	for (unsigned b_ = 0; b_ < 2; b_++)                   \
-		for (bool no_huge = backings[b_], once_ = true; once_; \
+#define FOR_EACH_BACKING(no_huge)                                              \
+	for (unsigned b_ = 0; b_ < 2; b_++)                                    \
+		for (bool no_huge = backings[b_], once_ = true; once_;         \
 		     once_ = false)
 
 static inline struct arena *new_arena(uint64_t limit, bool no_huge)
@@ -62,15 +62,16 @@ static inline struct arena_stats stats_of(struct arena *a)
 /* Refs kept in private memory: these tests kill nobody. */
 static uint64_t refs[MAX_REFS] __attribute__((unused));
 
-static inline void free_refs(struct arena *a, struct arena_thread *t, unsigned n)
+static inline void free_refs(struct arena *a, struct arena_thread *t,
+			     unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		arena_run_free(a, t, &refs[i]);
 }
 
 /* Runs of @pages until there are @max or the arena refuses. How many. */
-static inline unsigned fill(struct arena *a, struct arena_thread *t, unsigned pages,
-		     unsigned max, int *err)
+static inline unsigned fill(struct arena *a, struct arena_thread *t,
+			    unsigned pages, unsigned max, int *err)
 {
 	unsigned n = 0;
 

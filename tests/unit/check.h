@@ -25,7 +25,10 @@ struct check_case {
 	void (*fn)(void);
 };
 
-#define CHECK_CASE(fn) {#fn, fn}
+#define CHECK_CASE(fn)                                                         \
+	{                                                                      \
+#fn, fn                                                        \
+	}
 
 static int check_failures; /* of the running test; atomic */
 static jmp_buf check_leave;
@@ -96,7 +99,7 @@ static inline int check_main(const struct check_case *cases, size_t n, int argc,
 	return failed || !passed;
 }
 
-#define CHECK_MAIN(cases, argc, argv) \
+#define CHECK_MAIN(cases, argc, argv)                                          \
 	check_main(cases, sizeof(cases) / sizeof((cases)[0]), argc, argv)
 
 #endif

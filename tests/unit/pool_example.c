@@ -68,8 +68,8 @@ static bool print_line(struct zs_pool *pool, struct arena_thread *t,
 		       uint64_t ref, const char *line)
 {
 	struct zs_obj_info info;
-	const void *p = zs_obj_read_begin(pool, t, (uint32_t)REF_VALUE(ref),
-					  &info);
+	const void *p =
+		zs_obj_read_begin(pool, t, (uint32_t)REF_VALUE(ref), &info);
 	bool same;
 
 	if (!p)

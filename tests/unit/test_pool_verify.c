@@ -16,8 +16,8 @@ static struct fixture fx;
 
 struct spoil {
 	const char *name;
-	const char *says; /* a part of the message */
-	uint64_t *(*word)(void); /* which word of the arena */
+	const char *says;		 /* a part of the message */
+	uint64_t *(*word)(void);	 /* which word of the arena */
 	uint64_t (*value)(uint64_t old); /* what to put there */
 };
 
@@ -87,7 +87,8 @@ static uint64_t *almost(void)
 
 static uint64_t *some_group(void)
 {
-	return (uint64_t *)&some_class()->root->group[some_zspage().desc->group];
+	return (uint64_t *)&some_class()
+		->root->group[some_zspage().desc->group];
 }
 
 static uint64_t *full_group(void)

@@ -53,8 +53,8 @@ static void test_counts_by_chain_size(void)
 	static const struct {
 		unsigned chain, distinct, largest; /* that is not huge */
 	} want[] = {
-		{4, 69, 3264},   {5, 86, 3408},   {6, 94, 3504},
-		{7, 110, 3584},  {8, 119, 3632},  {9, 136, 3680},
+		{4, 69, 3264},	 {5, 86, 3408},	  {6, 94, 3504},
+		{7, 110, 3584},	 {8, 119, 3632},  {9, 136, 3680},
 		{10, 141, 3712}, {11, 153, 3744}, {12, 159, 3776},
 		{13, 173, 3792}, {14, 179, 3808}, {15, 186, 3840},
 		{16, 192, 3840},
@@ -122,8 +122,8 @@ static void test_almost_empty_rule(void)
 {
 	/* Objects in a zspage, most of them in an "almost empty" one. */
 	static const unsigned want[][2] = {
-		{2, 1}, {3, 2}, {4, 3}, {5, 3}, {7, 5}, {13, 9},
-		{64, 48}, {128, 96}, {256, 192},
+		{2, 1},	 {3, 2},   {4, 3},    {5, 3},	  {7, 5},
+		{13, 9}, {64, 48}, {128, 96}, {256, 192},
 	};
 	unsigned found = 0;
 

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
+#define NR(a)	(sizeof(a) / sizeof((a)[0]))
 #define NR_REFS 8192u
 
 static struct fixture fx;
@@ -204,8 +204,8 @@ static void test_huge_class(void)
 	open_fixture(0, 0);
 	from = zs_huge_class_size(fx.pool);
 	for (size_t i = 0; i < 100; i++)
-		REQUIRE(!put_object(&fx, fx.t, &fx.ref[i],
-				    i % 2 ? from : 4096, (uint32_t)i));
+		REQUIRE(!put_object(&fx, fx.t, &fx.ref[i], i % 2 ? from : 4096,
+				    (uint32_t)i));
 	CHECK_EQ(pool_stats().huge_objs, 100);
 	CHECK_EQ(pool_stats().pages_used, 100);
 	CHECK(class_stats(4096).huge);

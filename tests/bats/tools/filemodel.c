@@ -58,10 +58,10 @@ static void fill(size_t len)
 	unsigned kind = (unsigned)rnd(4);
 
 	for (size_t i = 0; i < len; i++)
-		buf[i] = kind == 0 ? 0 :
-			 kind == 1 ? (unsigned char)rnd(256) :
-			 kind == 2 ? (unsigned char)(i >> 6) :
-				     (unsigned char)(step >> (i & 1));
+		buf[i] = kind == 0   ? 0
+			 : kind == 1 ? (unsigned char)rnd(256)
+			 : kind == 2 ? (unsigned char)(i >> 6)
+				     : (unsigned char)(step >> (i & 1));
 }
 
 static void grown_to(size_t end)

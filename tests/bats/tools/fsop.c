@@ -27,7 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define OK (-1LL) /* a result that is not a count: printed as "ok" */
+#define OK     (-1LL) /* a result that is not a count: printed as "ok" */
 #define FAILED (-2LL)
 
 typedef long long (*op_fn)(char **arg);
@@ -63,10 +63,10 @@ static int flags_of(const char *s)
 		char letter;
 		int flag;
 	} map[] = {
-		{ 'r', O_RDONLY },    { 'w', O_WRONLY },   { 'b', O_RDWR },
-		{ 'c', O_CREAT },     { 'x', O_EXCL },     { 't', O_TRUNC },
-		{ 'a', O_APPEND },    { 'd', O_DIRECTORY }, { 'n', O_NOFOLLOW },
-		{ 's', O_SYNC },      { 'D', O_DIRECT },   { 'N', O_NONBLOCK },
+		{'r', O_RDONLY}, {'w', O_WRONLY},    {'b', O_RDWR},
+		{'c', O_CREAT},	 {'x', O_EXCL},	     {'t', O_TRUNC},
+		{'a', O_APPEND}, {'d', O_DIRECTORY}, {'n', O_NOFOLLOW},
+		{'s', O_SYNC},	 {'D', O_DIRECT},    {'N', O_NONBLOCK},
 	};
 	int flags = 0;
 
@@ -139,14 +139,15 @@ static long long op_write(char **a)
 {
 	off_t off = num(a[2]);
 	size_t len = (size_t)num(a[3]);
-	unsigned char *buf = pattern_buf((uint64_t)off, len, (unsigned)num(a[4]));
+	unsigned char *buf =
+		pattern_buf((uint64_t)off, len, (unsigned)num(a[4]));
 	int fd = open(a[0], flags_of(a[1]), 0666);
 	long long res;
 
 	if (fd < 0)
 		return FAILED;
-	res = flags_of(a[1]) & O_APPEND ? write(fd, buf, len) :
-					  pwrite(fd, buf, len, off);
+	res = flags_of(a[1]) & O_APPEND ? write(fd, buf, len)
+					: pwrite(fd, buf, len, off);
 	free(buf);
 	return close_with(fd, res < 0 ? FAILED : res);
 }
@@ -175,8 +176,9 @@ static long long op_check(char **a)
 	if (fd < 0)
 		return FAILED;
 	for (long long done = 0; done < len;) {
-		size_t want = (size_t)(len - done) < sizeof(buf) ?
-			      (size_t)(len - done) : sizeof(buf);
+		size_t want = (size_t)(len - done) < sizeof(buf)
+				      ? (size_t)(len - done)
+				      : sizeof(buf);
 		ssize_t n = pread(fd, buf, want, off + done);
 
 		if (n < 0)
@@ -186,8 +188,10 @@ static long long op_check(char **a)
 			exit(0);
 		}
 		for (ssize_t i = 0; i < n; i++)
-			if (buf[i] != pattern((uint64_t)(off + done + i), seed)) {
-				printf("differs at %lld\n", (long long)off + done + i);
+			if (buf[i] !=
+			    pattern((uint64_t)(off + done + i), seed)) {
+				printf("differs at %lld\n",
+				       (long long)off + done + i);
 				exit(0);
 			}
 		done += n;
@@ -205,8 +209,9 @@ static long long op_zeros(char **a)
 	if (fd < 0)
 		return FAILED;
 	while (off < end) {
-		size_t want = (size_t)(end - off) < sizeof(buf) ?
-			      (size_t)(end - off) : sizeof(buf);
+		size_t want = (size_t)(end - off) < sizeof(buf)
+				      ? (size_t)(end - off)
+				      : sizeof(buf);
 		ssize_t n = pread(fd, buf, want, off);
 
 		if (n <= 0) {
@@ -288,8 +293,8 @@ static long long op_rename(char **a)
 /* OLD NEW FLAGS as renameat2's number. */
 static long long op_rename2(char **a)
 {
-	return status(renameat2(AT_FDCWD, a[0], AT_FDCWD, a[1],
-				(unsigned)num(a[2])));
+	return status(
+		renameat2(AT_FDCWD, a[0], AT_FDCWD, a[1], (unsigned)num(a[2])));
 }
 
 static long long op_link(char **a)
@@ -314,8 +319,8 @@ static long long op_readlink(char **a)
 static long long op_mknod(char **a)
 {
 	static const char letters[] = "fpscb";
-	static const mode_t types[] = { S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR,
-					S_IFBLK };
+	static const mode_t types[] = {S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR,
+				       S_IFBLK};
 	const char *t = strchr(letters, a[1][0]);
 
 	return status(mknod(a[0], types[t - letters] | mode_of(a[2]),
@@ -337,8 +342,8 @@ static long long op_chown(char **a)
 static long long op_utimens(char **a)
 {
 	struct timespec ts[2] = {
-		{ .tv_sec = num(a[1]), .tv_nsec = num(a[2]) },
-		{ .tv_sec = num(a[3]), .tv_nsec = num(a[4]) },
+		{.tv_sec = num(a[1]), .tv_nsec = num(a[2])},
+		{.tv_sec = num(a[3]), .tv_nsec = num(a[4])},
 	};
 
 	return status(utimensat(AT_FDCWD, a[0], ts, AT_SYMLINK_NOFOLLOW));
@@ -416,14 +421,14 @@ static long long op_drop(char **a)
 
 static long long op_socket(char **a)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	if (fd < 0)
 		return FAILED;
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", a[0]);
-	return close_with(fd, status(bind(fd, (struct sockaddr *)&sa,
-					  sizeof(sa))));
+	return close_with(fd,
+			  status(bind(fd, (struct sockaddr *)&sa, sizeof(sa))));
 }
 
 static const struct op {
@@ -431,22 +436,22 @@ static const struct op {
 	int nr_args;
 	op_fn run;
 } ops[] = {
-	{ "open", 2, op_open },		{ "create", 2, op_create },
-	{ "put", 2, op_put },		{ "write", 5, op_write },
-	{ "puts", 2, op_puts },		{ "check", 4, op_check },
-	{ "zeros", 3, op_zeros },	{ "read", 3, op_read },
-	{ "cat", 1, op_cat },		{ "stat", 1, op_stat },
-	{ "truncate", 2, op_truncate }, { "mkdir", 2, op_mkdir },
-	{ "rmdir", 1, op_rmdir },	{ "unlink", 1, op_unlink },
-	{ "rename", 2, op_rename },	{ "rename2", 3, op_rename2 },
-	{ "link", 2, op_link },		{ "symlink", 2, op_symlink },
-	{ "readlink", 1, op_readlink }, { "mknod", 5, op_mknod },
-	{ "chmod", 2, op_chmod },	{ "chown", 3, op_chown },
-	{ "utimens", 5, op_utimens },	{ "times", 1, op_times },
-	{ "access", 2, op_access },	{ "fallocate", 4, op_fallocate },
-	{ "seek", 3, op_seek },		{ "tmpfile", 1, op_tmpfile },
-	{ "fsync", 1, op_fsync },	{ "drop", 1, op_drop },
-	{ "socket", 1, op_socket },
+	{"open", 2, op_open},	      {"create", 2, op_create},
+	{"put", 2, op_put},	      {"write", 5, op_write},
+	{"puts", 2, op_puts},	      {"check", 4, op_check},
+	{"zeros", 3, op_zeros},	      {"read", 3, op_read},
+	{"cat", 1, op_cat},	      {"stat", 1, op_stat},
+	{"truncate", 2, op_truncate}, {"mkdir", 2, op_mkdir},
+	{"rmdir", 1, op_rmdir},	      {"unlink", 1, op_unlink},
+	{"rename", 2, op_rename},     {"rename2", 3, op_rename2},
+	{"link", 2, op_link},	      {"symlink", 2, op_symlink},
+	{"readlink", 1, op_readlink}, {"mknod", 5, op_mknod},
+	{"chmod", 2, op_chmod},	      {"chown", 3, op_chown},
+	{"utimens", 5, op_utimens},   {"times", 1, op_times},
+	{"access", 2, op_access},     {"fallocate", 4, op_fallocate},
+	{"seek", 3, op_seek},	      {"tmpfile", 1, op_tmpfile},
+	{"fsync", 1, op_fsync},	      {"drop", 1, op_drop},
+	{"socket", 1, op_socket},
 };
 
 static void become(const char *who)

@@ -23,7 +23,7 @@
 
 #define NR_RECORDS 1500u
 #define MAX_RECORD 9000u
-#define TAIL (300u << 10)
+#define TAIL	   (300u << 10)
 
 struct record {
 	uint32_t len;
@@ -52,16 +52,17 @@ static void render(unsigned char *p, unsigned nr, uint32_t version)
 	unsigned kind = (unsigned)(key % 3);
 
 	for (uint32_t i = 0; i < records[nr].len; i++)
-		p[i] = kind == 0 ? (unsigned char)mix(key + i) :
-		       kind == 1 ? (unsigned char)(key >> (i % 24)) :
-				   (unsigned char)key;
+		p[i] = kind == 0   ? (unsigned char)mix(key + i)
+		       : kind == 1 ? (unsigned char)(key >> (i % 24))
+				   : (unsigned char)key;
 }
 
 static void complain(const char *why, unsigned nr, off_t at)
 {
 	if (!atomic_exchange(&failed, true))
 		printf("%s: record %u version %u, offset %lld\n", why, nr,
-		       nr < NR_RECORDS ? records[nr].version : 0, (long long)at);
+		       nr < NR_RECORDS ? records[nr].version : 0,
+		       (long long)at);
 }
 
 static void check_record(unsigned nr)
