@@ -13,7 +13,8 @@ usage() {
 	Runs all tests and ends with the line "N passed, N failed".
 	Suites (all of them unless some are named):
 
-	  check    layers, sizes of files and functions, option lists
+	  check    layers, sizes of files and functions, option lists, format,
+	           spelling, shell scripts
 	  release  release build: unit, model, recovery, stress, fuzz regression
 	  bats     release build: real mounts and real programs
 	  asan     AddressSanitizer and UBSan: the same as release, a short mount
@@ -31,7 +32,9 @@ usage() {
 
 TEST_PACKAGES=("${BUILD_PACKAGES[@]}" bats jq python3 fio stress-ng sqlite3 rsync
 	git make tar attr acl xxd e2fsprogs xfsprogs procps util-linux libasan8
-	libubsan1 libtsan2 clang)
+	libubsan1 libtsan2 clang codespell shellcheck)
+# The version that all is formatted with; newer systems have others.
+FORMATTER=clang-format-14
 # Before commands that must not have their addresses at random.
 NO_ASLR=(env)
 # Seconds that one bats file may take before it is ended.
@@ -176,6 +179,7 @@ while [ $# -gt 0 ]; do
 done
 [ ${#suites[@]} -gt 0 ] || suites=(check release bats asan tsan clang)
 
+! apt-cache show "$FORMATTER" >/dev/null 2>&1 || TEST_PACKAGES+=("$FORMATTER")
 install_packages "${TEST_PACKAGES[@]}"
 choose_build
 one "release: build" build_in "$BUILD" --buildtype=release --werror -Dtests=true
