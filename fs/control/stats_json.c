@@ -204,34 +204,16 @@ static void add_mount(struct zsfs *fs, struct textbuf *t)
 
 static void add_content(struct zsfs *fs, struct textbuf *t)
 {
-	static const char *const name[ST_NR] = {
-		[ST_BLOCKS] = "blocks",
-		[ST_INODES] = "inodes",
-		[ST_OBJS] = "objects",
-		[ST_COMPR_BYTES] = "compr_data_size",
-		[ST_SAME] = "same_blocks",
-		[ST_HUGE] = "huge_blocks",
-		[ST_REAPING] = "inodes_being_freed",
-		[ST_REAP_BYTES] = "bytes_being_freed",
-		[ST_HUGE_SINCE] = "huge_blocks_since",
-		[ST_FAILED_READS] = "failed_reads",
-		[ST_FAILED_WRITES] = "failed_writes",
-		[ST_CORRUPT] = "corrupt_blocks",
-		[ST_LATE_LOST] = "late_writes_lost",
-		[ST_FREED] = "blocks_freed",
-		[ST_READ_BLOCKS] = "blocks_read",
-		[ST_WRITTEN_BLOCKS] = "blocks_written",
-	};
+#define NAME(name, json) [ST_##name] = json,
+	static const char *const names[ST_NR] = {ZSFS_COUNTERS(NAME)};
+#undef NAME
 
 	open_object(t, "content");
 	number(t, "orig_data_size",
 	       (zsfs_stat_get(fs, ST_OBJS) + zsfs_stat_get(fs, ST_SAME))
 		       << ZSFS_BLOCK_SHIFT);
-	for (unsigned i = 0; i < ST_NR; i++) {
-		if (name[i])
-			number(t, name[i],
-			       zsfs_stat_get(fs, (enum zsfs_stat)i));
-	}
+	for (unsigned i = 0; i < ST_NR; i++)
+		number(t, names[i], zsfs_stat_get(fs, (enum zsfs_stat)i));
 	textbuf_add(t, "}");
 }
 

@@ -49,28 +49,41 @@ enum zsfs_atime {
 /*
  * Counters that a transaction changes, one cell per slot: only the slot's
  * thread writes its cell, and the sum over all slots is the value. Single
- * cells may be negative.
+ * cells may be negative. X(NAME, JSON) has the counter ST_NAME and its name in
+ * stats.json, where the counters stand in this order.
  */
-enum zsfs_stat {
-	ST_BLOCKS,	/* blocks that files hold (not holes) */
-	ST_INODES,	/* inodes that are not being reaped, root included */
-	ST_OBJS,	/* blocks kept as pool objects */
-	ST_COMPR_BYTES, /* their payload bytes */
-	ST_SAME,	/* same-filled blocks, zero included */
-	ST_HUGE,	/* blocks stored raw */
-	ST_REAPING,	/* inodes whose blocks are being freed (reap.h) */
-	ST_REAP_BYTES,	/* payload bytes that they hold, about */
-	/* The rest only grows. */
-	ST_HUGE_SINCE,
-	ST_FAILED_READS,
-	ST_FAILED_WRITES,
-	ST_CORRUPT,   /* blocks whose content did not verify */
-	ST_LATE_LOST, /* late writes of shared mappings that found no room */
-	ST_FREED,     /* blocks freed (zram's notify_free) */
-	ST_READ_BLOCKS,
-	ST_WRITTEN_BLOCKS,
-	ST_NR,
-};
+#define ZSFS_COUNTERS(X)                                                       \
+	/* blocks that files hold (not holes) */                               \
+	X(BLOCKS, "blocks")                                                    \
+	/* inodes that are not being reaped, root included */                  \
+	X(INODES, "inodes")                                                    \
+	/* blocks kept as pool objects, and their payload bytes */             \
+	X(OBJS, "objects")                                                     \
+	X(COMPR_BYTES, "compr_data_size")                                      \
+	/* same-filled blocks, zero included */                                \
+	X(SAME, "same_blocks")                                                 \
+	/* blocks stored raw */                                                \
+	X(HUGE, "huge_blocks")                                                 \
+	/* inodes whose blocks are being freed (reap.h) */                     \
+	X(REAPING, "inodes_being_freed")                                       \
+	/* payload bytes that they hold, about */                              \
+	X(REAP_BYTES, "bytes_being_freed")                                     \
+	/* The rest only grows. */                                             \
+	X(HUGE_SINCE, "huge_blocks_since")                                     \
+	X(FAILED_READS, "failed_reads")                                        \
+	X(FAILED_WRITES, "failed_writes")                                      \
+	/* blocks whose content did not verify */                              \
+	X(CORRUPT, "corrupt_blocks")                                           \
+	/* late writes of shared mappings that found no room */                \
+	X(LATE_LOST, "late_writes_lost")                                       \
+	/* blocks freed (zram's notify_free) */                                \
+	X(FREED, "blocks_freed")                                               \
+	X(READ_BLOCKS, "blocks_read")                                          \
+	X(WRITTEN_BLOCKS, "blocks_written")
+
+#define ZSFS_COUNTER_ENUM(name, json) ST_##name,
+enum zsfs_stat { ZSFS_COUNTERS(ZSFS_COUNTER_ENUM) ST_NR };
+#undef ZSFS_COUNTER_ENUM
 
 #define ZSFS_NR_OPCODES 64
 
