@@ -224,6 +224,13 @@ void table_set(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot,
 	tx_set(tx, slot, val);
 }
 
+void table_unset(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot)
+{
+	assert(*slot);
+	count(tx, t, idx, -1);
+	tx_set(tx, slot, 0);
+}
+
 /* In the subtrees of @node, of level @level > 1, from slot @k on. */
 static uint64_t count_links(const uint64_t *node, unsigned level, unsigned k)
 {
@@ -312,10 +319,8 @@ void table_clear(struct tx *tx, struct ztable *t, uint64_t idx)
 		if (l > 1)
 			node = link_node(node[digit(idx, l)]);
 	}
-	if (lowest == 1 && path[1][digit(idx, 1)]) {
-		count(tx, t, idx, -1);
-		tx_set(tx, &path[1][digit(idx, 1)], 0);
-	}
+	if (lowest == 1 && path[1][digit(idx, 1)])
+		table_unset(tx, t, idx, &path[1][digit(idx, 1)]);
 	prune(tx, t, path, lowest, idx);
 }
 
@@ -402,6 +407,19 @@ bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val)
 		return true;
 	}
 	return next_below(root_node(t), t->level, width, 0, idx, val);
+}
+
+bool table_next_at(struct table_cursor *c, uint64_t *idx, uint64_t *val)
+{
+	for (; c->leaf && *idx - c->first < c->width; ++*idx) {
+		*val = c->leaf[*idx - c->first];
+		if (*val)
+			return true;
+	}
+	if (!table_next(c->table, idx, val))
+		return false;
+	table_seek(c, *idx);
+	return true;
 }
 
 bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val)

@@ -92,7 +92,16 @@ int table_prepare(struct tx *tx, struct ztable *t, uint64_t idx,
 void table_set(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot,
 	       uint64_t val);
 
-/* Clear the slot at @idx and free the nodes that become empty. */
+/*
+ * Clear the slot at @idx, not 0, that table_at() gave. When that is done with
+ * all that is to go of a leaf, table_clear() of one of them must follow.
+ */
+void table_unset(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot);
+
+/*
+ * Clear the slot at @idx and free the nodes that are empty then, also when the
+ * slot was clear already.
+ */
 void table_clear(struct tx *tx, struct ztable *t, uint64_t idx);
 
 /* Bring the counts up to date with what @tx has changed. */
@@ -110,6 +119,8 @@ uint64_t table_count(const struct ztable *t, uint64_t first);
  */
 bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val);
 bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val);
+/* table_next() from leaf to leaf, for whoever goes through all of a table. */
+bool table_next_at(struct table_cursor *c, uint64_t *idx, uint64_t *val);
 
 /*
  * First index at or after @idx whose slot is 0 (SEEK_HOLE). Passes over what is

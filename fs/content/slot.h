@@ -4,9 +4,9 @@
  * is the only place that knows its bits.
  *
  *   slot == 0                     a hole
- *   upper 16 bits == SLOT_MAGIC   kind in bits 44..47: an object with its
- * handle in bits 0..30, or zeros anything else                 same-filled: the
- * block is this word repeated
+ *   upper 16 bits == SLOT_MAGIC   kind in bits 44..47: an object, its handle in
+ *                                 bits 0..30, or zeros
+ *   anything else                 same-filled: the block is this word repeated
  *
  * So every repeated word but those that begin with SLOT_MAGIC (and zero, which
  * has its own kind) is kept in the slot itself; one in 65536 words is not, and

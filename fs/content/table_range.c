@@ -100,16 +100,39 @@ int table_split(struct tx *tx, struct ztable *from, uint64_t first,
 
 /* ---- freeing ---- */
 
+/*
+ * Free up to *@max blocks of the leaf that ends with @last, which is in use,
+ * down to @first. True when none is left there.
+ */
+static bool free_end(struct tx *tx, struct ztable *t, uint64_t first,
+		     uint64_t last, unsigned *max)
+{
+	struct table_cursor c = table_cursor(t);
+	uint64_t *slot = table_at(&c, last), old;
+	uint64_t n = last - (first > c.first ? first : c.first) + 1;
+
+	for (; n; n--, slot--) {
+		old = *slot;
+		if (!old)
+			continue;
+		if (!*max || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
+			return false;
+		--*max;
+		table_unset(tx, t, c.first + (uint64_t)(slot - c.leaf), slot);
+		slot_free(tx, old);
+	}
+	/* Nothing was left of it, or what lies in front of @first. */
+	table_clear(tx, t, last);
+	return true;
+}
+
 bool table_free_tail(struct tx *tx, struct ztable *t, uint64_t first,
 		     unsigned max)
 {
-	uint64_t idx, slot;
+	uint64_t last, slot;
 
-	while (table_last(t, &idx, &slot) && idx >= first) {
-		if (max-- == 0 || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
+	while (table_last(t, &last, &slot) && last >= first)
+		if (!free_end(tx, t, first, last, &max))
 			return false;
-		table_clear(tx, t, idx);
-		slot_free(tx, slot);
-	}
 	return true;
 }

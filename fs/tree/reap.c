@@ -18,6 +18,7 @@
 #define STEP_BLOCKS 128u
 /* Steps that a request makes with what it queued itself. */
 #define HELP_STEPS 8u
+
 static struct zinode *inode_of(uint64_t addr)
 {
 	return (struct zinode *)(uintptr_t)addr;

@@ -208,11 +208,12 @@ static int check_stored(struct check *c, const struct zinode *i, bool reaping,
 static int check_file(struct check *c, const struct zinode *i, bool reaping)
 {
 	int64_t before = c->stat[ST_COMPR_BYTES];
+	struct table_cursor at = table_cursor(&i->file.blocks);
 	uint64_t idx = 0, slot, n = 0;
 	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
 	int err = check_table(c, i, &i->file.blocks);
 
-	for (; !err && table_next(&i->file.blocks, &idx, &slot); idx++, n++) {
+	for (; !err && table_next_at(&at, &idx, &slot); idx++, n++) {
 		err = check_slot(c, i, idx, slot);
 		if (!err && n % 64 == 0)
 			err = gone_on_long_enough(c);
