@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The files of .zsctl: one knob each. A write is executed whole or, with an
- * error, not at all.
+ * The files of .zsctl: what the knobs of knobs.h mean. A write is executed
+ * whole or, with an error, not at all.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -39,9 +39,20 @@ static struct {
 	.text_lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
+enum knob_kind { VALUE, TRIGGER };
+
+struct knob {
+	const char *name;
+	enum knob_kind kind;
+	void (*read)(struct zsfs *fs, struct textbuf *t);
+	/* 0 or -errno. @val is "" for a trigger. */
+	int (*write)(struct zsfs *fs, struct zsfs_thread *th,
+		     const struct knob *k, const char *val);
+};
+
 /* ---- reading ---- */
 
-static void add_comp(struct zsfs *fs, struct textbuf *t)
+static void read_comp_algorithm(struct zsfs *fs, struct textbuf *t)
 {
 	struct zcomp_params p = zsfs_get_comp(fs);
 	char list[128];
@@ -50,7 +61,7 @@ static void add_comp(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%s", list);
 }
 
-static void add_verify(struct zsfs *fs, struct textbuf *t)
+static void read_verify(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->verify_text;
 
@@ -59,7 +70,7 @@ static void add_verify(struct zsfs *fs, struct textbuf *t)
 	pthread_mutex_unlock(&work.text_lock);
 }
 
-static void add_status(struct zsfs *fs, struct textbuf *t)
+static void read_last_cmd_status(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->control_text;
 
@@ -68,49 +79,40 @@ static void add_status(struct zsfs *fs, struct textbuf *t)
 	pthread_mutex_unlock(&work.text_lock);
 }
 
-static ull setting(const uint64_t *w)
+static void add_word(struct textbuf *t, const uint64_t *w)
 {
-	return __atomic_load_n(w, __ATOMIC_RELAXED);
+	textbuf_add(t, "%llu\n", (ull)__atomic_load_n(w, __ATOMIC_RELAXED));
 }
 
-int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
+static void read_compact(struct zsfs *fs, struct textbuf *t)
+{
+	add_word(t, &fs->super->last_compact);
+}
+
+static void read_size(struct zsfs *fs, struct textbuf *t)
+{
+	add_word(t, &fs->super->size_limit);
+}
+
+static void read_nr_inodes(struct zsfs *fs, struct textbuf *t)
+{
+	add_word(t, &fs->super->inode_limit);
+}
+
+static void read_mem_limit(struct zsfs *fs, struct textbuf *t)
 {
 	struct arena_stats mem;
-	struct textbuf t;
 
-	if (size == 0)
-		return -ENOSPC;
 	arena_get_stats(fs->arena, &mem);
-	textbuf_init(&t, buf, size);
-	switch (id) {
-	case VF_COMPACT:
-		textbuf_add(&t, "%llu\n", setting(&fs->super->last_compact));
-		break;
-	case VF_COMP_ALGORITHM:
-		add_comp(fs, &t);
-		break;
-	case VF_SIZE:
-		textbuf_add(&t, "%llu\n", setting(&fs->super->size_limit));
-		break;
-	case VF_MEM_LIMIT:
-		textbuf_add(&t, "%llu\n", (ull)mem.limit);
-		break;
-	case VF_NR_INODES:
-		textbuf_add(&t, "%llu\n", setting(&fs->super->inode_limit));
-		break;
-	case VF_MEM_USED_MAX:
-		textbuf_add(&t, "%llu\n", (ull)mem.used_max);
-		break;
-	case VF_VERIFY:
-		add_verify(fs, &t);
-		break;
-	case VF_LAST_CMD_STATUS:
-		add_status(fs, &t);
-		break;
-	default:
-		return -ENOENT;
-	}
-	return textbuf_end(&t);
+	textbuf_add(t, "%llu\n", (ull)mem.limit);
+}
+
+static void read_mem_used_max(struct zsfs *fs, struct textbuf *t)
+{
+	struct arena_stats mem;
+
+	arena_get_stats(fs->arena, &mem);
+	textbuf_add(t, "%llu\n", (ull)mem.used_max);
 }
 
 /* ---- writing: values ---- */
@@ -135,18 +137,18 @@ void control_refuse(struct zsfs *fs, const char *why)
 	set_status(fs, why);
 }
 
-static int refused(struct zsfs *fs, const char *file, const char *val,
+static int refused(struct zsfs *fs, const struct knob *k, const char *val,
 		   const char *allowed)
 {
 	char why[512];
 
-	snprintf(why, sizeof(why), "%s: bad value \"%s\"; allowed: %s", file,
+	snprintf(why, sizeof(why), "%s: bad value \"%s\"; allowed: %s", k->name,
 		 val, allowed);
 	control_refuse(fs, why);
 	return -EINVAL;
 }
 
-static int refused_below(struct zsfs *fs, const char *file, const char *val,
+static int refused_below(struct zsfs *fs, const struct knob *k, const char *val,
 			 ull least, const char *what)
 {
 	char why[512];
@@ -154,7 +156,7 @@ static int refused_below(struct zsfs *fs, const char *file, const char *val,
 	snprintf(why, sizeof(why),
 		 "%s: \"%s\" is too little; allowed: %llu or more (%s), or 0 "
 		 "for no limit",
-		 file, val, least, what);
+		 k->name, val, least, what);
 	control_refuse(fs, why);
 	return -EINVAL;
 }
@@ -164,91 +166,86 @@ static ull counter(const int64_t *n)
 	return (ull)__atomic_load_n(n, __ATOMIC_RELAXED);
 }
 
-static int write_size(struct zsfs *fs, const char *val)
+static int write_size(struct zsfs *fs, struct zsfs_thread *th,
+		      const struct knob *k, const char *val)
 {
 	uint64_t n;
 
 	if (size_arg_parse(val, strlen(val), SIZE_BYTES, machine_ram(""), &n))
-		return refused(fs, "size", val, size_arg_usage(SIZE_BYTES));
+		return refused(fs, k, val, size_arg_usage(SIZE_BYTES));
 	if (zsfs_set_size(fs, n))
-		return refused_below(fs, "size", val,
+		return refused_below(fs, k, val,
 				     counter(&fs->used_blocks)
 					     << ZSFS_BLOCK_SHIFT,
 				     "bytes in use");
 	return 0;
 }
 
-static int write_nr_inodes(struct zsfs *fs, const char *val)
+static int write_nr_inodes(struct zsfs *fs, struct zsfs_thread *th,
+			   const struct knob *k, const char *val)
 {
 	uint64_t n;
 
 	if (size_arg_parse(val, strlen(val), SIZE_COUNT, 0, &n))
-		return refused(fs, "nr_inodes", val,
-			       size_arg_usage(SIZE_COUNT));
+		return refused(fs, k, val, size_arg_usage(SIZE_COUNT));
 	if (zsfs_set_nr_inodes(fs, n))
-		return refused_below(fs, "nr_inodes", val,
-				     counter(&fs->used_inodes),
+		return refused_below(fs, k, val, counter(&fs->used_inodes),
 				     "inodes in use");
 	return 0;
 }
 
-static int write_mem_limit(struct zsfs *fs, const char *val)
+static int write_mem_limit(struct zsfs *fs, struct zsfs_thread *th,
+			   const struct knob *k, const char *val)
 {
 	uint64_t n;
 
 	if (size_arg_parse(val, strlen(val), SIZE_MEMORY, machine_ram(""), &n))
-		return refused(fs, "mem_limit", val,
-			       size_arg_usage(SIZE_MEMORY));
+		return refused(fs, k, val, size_arg_usage(SIZE_MEMORY));
 	if (zsfs_set_mem_limit(fs, n))
-		return refused_below(fs, "mem_limit", val,
+		return refused_below(fs, k, val,
 				     zsfs_min_mem_limit(fs->nr_threads - 1),
 				     "what an empty file system takes");
 	return 0;
 }
 
-static int write_comp(struct zsfs *fs, const char *val)
+static int write_comp_algorithm(struct zsfs *fs, struct zsfs_thread *th,
+				const struct knob *k, const char *val)
 {
 	struct zcomp_params p;
 
 	if (zcomp_parse(val, &p))
-		return refused(fs, "comp_algorithm", val, zcomp_usage());
+		return refused(fs, k, val, zcomp_usage());
 	zsfs_set_comp(fs, &p);
 	return 0;
 }
 
-static int write_mem_used_max(struct zsfs *fs, const char *val)
+static int write_mem_used_max(struct zsfs *fs, struct zsfs_thread *th,
+			      const struct knob *k, const char *val)
 {
 	if (strcmp(val, "0") != 0)
-		return refused(fs, "mem_used_max", val, "0, to start anew");
+		return refused(fs, k, val, "0, to start anew");
 	arena_reset_used_max(fs->arena);
 	return 0;
 }
 
-static int write_value(struct zsfs *fs, enum vfile_id id, const char *val)
+/* Says what became of other writes. */
+static int write_last_cmd_status(struct zsfs *fs, struct zsfs_thread *th,
+				 const struct knob *k, const char *val)
 {
-	switch (id) {
-	case VF_COMP_ALGORITHM:
-		return write_comp(fs, val);
-	case VF_SIZE:
-		return write_size(fs, val);
-	case VF_MEM_LIMIT:
-		return write_mem_limit(fs, val);
-	case VF_NR_INODES:
-		return write_nr_inodes(fs, val);
-	case VF_MEM_USED_MAX:
-		return write_mem_used_max(fs, val);
-	default:
-		return -EPERM;
-	}
+	return -EPERM;
 }
 
 /* ---- writing: work ---- */
 
-static int do_compact(struct zsfs *fs, struct zsfs_thread *th)
+static int write_compact(struct zsfs *fs, struct zsfs_thread *th,
+			 const struct knob *k, const char *val)
 {
 	int64_t freed = zsfs_compact(fs, th);
 
-	return freed < 0 ? (int)freed : 0;
+	if (freed >= 0)
+		return 0;
+	set_status(fs, "compact: another is under way");
+	return (int)freed;
 }
 
 static int verify(struct zsfs *fs, bool gently)
@@ -273,7 +270,40 @@ int control_verify_gently(struct zsfs *fs)
 	return verify(fs, true);
 }
 
-static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id)
+static int write_verify(struct zsfs *fs, struct zsfs_thread *th,
+			const struct knob *k, const char *val)
+{
+	int err = verify(fs, false);
+
+	if (err)
+		set_status(fs, "verify: see what reading it says");
+	return err;
+}
+
+/* ---- the knobs ---- */
+
+#define KNOB(id, name, kind, mode)                                             \
+	[VF_##id] = {#name, kind, read_##name, write_##name},
+
+static const struct knob knobs[VF_NR] = {CONTROL_KNOBS(KNOB)};
+
+#undef KNOB
+
+int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
+{
+	struct textbuf t;
+
+	if (size == 0)
+		return -ENOSPC;
+	if (id >= VF_NR || !knobs[id].read)
+		return -ENOENT;
+	textbuf_init(&t, buf, size);
+	knobs[id].read(fs, &t);
+	return textbuf_end(&t);
+}
+
+static int do_work(struct zsfs *fs, struct zsfs_thread *th,
+		   const struct knob *k)
 {
 	int err;
 
@@ -282,17 +312,13 @@ static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id)
 				   "way already");
 		return -EBUSY;
 	}
-	err = id == VF_COMPACT ? do_compact(fs, th) : verify(fs, false);
+	err = k->write(fs, th, k, "");
 	pthread_mutex_unlock(&work.lock);
-	if (err)
-		set_status(fs, id == VF_COMPACT
-				       ? "compact: another is under way"
-				       : "verify: see what reading it says");
 	return err;
 }
 
-static int write_text(struct zsfs *fs, enum vfile_id id, const char *buf,
-		      size_t len)
+static int write_text(struct zsfs *fs, struct zsfs_thread *th,
+		      const struct knob *k, const char *buf, size_t len)
 {
 	char val[MAX_VALUE + 1];
 
@@ -304,16 +330,19 @@ static int write_text(struct zsfs *fs, enum vfile_id id, const char *buf,
 	}
 	memcpy(val, buf, len);
 	val[len] = '\0';
-	return write_value(fs, id, val);
+	return k->write(fs, th, k, val);
 }
 
 int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
 		  const char *buf, size_t len)
 {
-	bool work_wanted = id == VF_COMPACT || id == VF_VERIFY;
+	const struct knob *k = &knobs[id];
 	int err;
 
-	err = work_wanted ? do_work(fs, th, id) : write_text(fs, id, buf, len);
+	if (!k->write)
+		return -EPERM;
+	err = k->kind == TRIGGER ? do_work(fs, th, k)
+				 : write_text(fs, th, k, buf, len);
 	if (!err)
 		set_status(fs, "");
 	return err;

@@ -10,6 +10,9 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
+#define CONTROL_FILE(id, name, kind, mode)                                     \
+	[VF_##id] = {#name, VF_CTL_DIR, S_IFREG | mode},
+
 static const struct {
 	const char *name;
 	enum vfile_id dir; /* VF_NR: in the root */
@@ -22,15 +25,8 @@ static const struct {
 	[VF_MM_STAT] = {"mm_stat", VF_STATS_DIR, S_IFREG | 0444},
 	[VF_IO_STAT] = {"io_stat", VF_STATS_DIR, S_IFREG | 0444},
 	[VF_STATS_JSON] = {"stats.json", VF_STATS_DIR, S_IFREG | 0444},
-	[VF_COMPACT] = {"compact", VF_CTL_DIR, S_IFREG | 0600},
-	[VF_COMP_ALGORITHM] = {"comp_algorithm", VF_CTL_DIR, S_IFREG | 0600},
-	[VF_SIZE] = {"size", VF_CTL_DIR, S_IFREG | 0600},
-	[VF_MEM_LIMIT] = {"mem_limit", VF_CTL_DIR, S_IFREG | 0600},
-	[VF_NR_INODES] = {"nr_inodes", VF_CTL_DIR, S_IFREG | 0600},
-	[VF_MEM_USED_MAX] = {"mem_used_max", VF_CTL_DIR, S_IFREG | 0600},
-	[VF_VERIFY] = {"verify", VF_CTL_DIR, S_IFREG | 0600},
-	[VF_LAST_CMD_STATUS] = {"last_cmd_status", VF_CTL_DIR, S_IFREG | 0400},
-};
+	CONTROL_KNOBS(CONTROL_FILE)};
+#undef CONTROL_FILE
 
 static bool is_dir(enum vfile_id id)
 {

@@ -16,10 +16,13 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "knobs.h"
+
 struct zsfs;
 struct zsfs_thread;
 struct tx;
 
+#define VF_CONTROL_ID(id, name, kind, mode) VF_##id,
 enum vfile_id {
 	VF_STATS_DIR,
 	VF_CTL_DIR,
@@ -28,16 +31,9 @@ enum vfile_id {
 	VF_MM_STAT,
 	VF_IO_STAT,
 	VF_STATS_JSON,
-	VF_COMPACT,
-	VF_COMP_ALGORITHM,
-	VF_SIZE,
-	VF_MEM_LIMIT,
-	VF_NR_INODES,
-	VF_MEM_USED_MAX,
-	VF_VERIFY,
-	VF_LAST_CMD_STATUS,
-	VF_NR,
+	CONTROL_KNOBS(VF_CONTROL_ID) VF_NR,
 };
+#undef VF_CONTROL_ID
 
 /*
  * The same as writing a value to a file of .zsctl, also where the mount is
