@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "slot.h"
-#include "state/mem_limit.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -60,22 +59,21 @@ static bool no_larger(struct zsfs *fs, const struct staged_block *b,
 static int alloc_object(struct tx *tx, const struct staged_block *b,
 			uint64_t *ref)
 {
-	return zs_store(tx->fs->pool, tx->th->at, b->payload, b->len, b->alg,
-			b->sum, ref);
+	return tx_store(tx, b->payload, b->len, b->alg, b->sum, ref);
 }
 
 /* At the limit what takes no more than before may use the reserve. */
 static int alloc_when_full(struct tx *tx, const struct staged_block *b,
 			   uint64_t old, uint64_t *ref)
 {
-	enum arena_claim was;
+	enum alloc_policy was;
 	int err;
 
 	if (!no_larger(tx->fs, b, old))
 		return -ENOSPC;
-	was = zsfs_claim(tx->th, ARENA_RESERVE);
+	was = tx_raise_policy(tx, ALLOC_REPLACE);
 	err = alloc_object(tx, b, ref);
-	zsfs_unclaim(tx->th, was);
+	tx->policy = was;
 	tx->used_reserve |= !err;
 	return err;
 }

@@ -13,7 +13,6 @@
 #include "slot.h"
 #include "state/counters.h"
 #include "state/inode.h"
-#include "state/mem_limit.h"
 #include "state/settings.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
@@ -431,7 +430,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 		.room = th->buf.stage,
 		.out = th->buf.staged,
 	};
-	enum arena_claim was;
+	enum alloc_policy was;
 	struct zinode *i;
 	int err;
 
@@ -445,9 +444,9 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	if (err)
 		return err;
 	inode_save(tx, i);
-	was = zsfs_claim(th, flags & WRITE_CACHE ? ARENA_LATE : ARENA_NEW);
+	was = tx_raise_policy(tx, flags & WRITE_CACHE ? ALLOC_LATE : ALLOC_NEW);
 	err = write_extent(tx, i, &e, buf, done);
-	zsfs_unclaim(th, was);
+	tx->policy = was;
 	tx->cut_short = err;
 	if (*done == 0 && size > 0)
 		return err;

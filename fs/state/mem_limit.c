@@ -100,14 +100,12 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
 
 /* ---- claims ---- */
 
-enum arena_claim zsfs_claim(struct zsfs_thread *th, enum arena_claim claim)
+void zsfs_claim(struct zsfs_thread *th, enum arena_claim claim)
 {
-	uint64_t over = claim > ARENA_NEW ? zsfs_over_limit(th->fs) : 0;
-
-	return arena_thread_claim(th->at, claim, over);
+	arena_thread_claim(th->at, claim, zsfs_over_limit(th->fs));
 }
 
-void zsfs_unclaim(struct zsfs_thread *th, enum arena_claim was)
+void zsfs_unclaim(struct zsfs_thread *th)
 {
-	arena_thread_unclaim(th->at, was);
+	arena_thread_unclaim(th->at, ARENA_NEW);
 }

@@ -38,11 +38,11 @@ uint64_t zsfs_over_limit(struct zsfs *fs);
 uint64_t mem_limit_used(struct zsfs *fs);
 
 /*
- * What the thread allocates has at least this claim to memory, until
- * zsfs_unclaim() with what this returned; can be nested. For what must work
- * when the arena is full, and also when mem_limit was set below what is in use.
+ * For the allocations of a transaction (tx.h): until zsfs_unclaim() the thread,
+ * which has ARENA_NEW otherwise, has this claim to memory, also when mem_limit
+ * was set below what is in use.
  */
-enum arena_claim zsfs_claim(struct zsfs_thread *th, enum arena_claim claim);
-void zsfs_unclaim(struct zsfs_thread *th, enum arena_claim was);
+void zsfs_claim(struct zsfs_thread *th, enum arena_claim claim);
+void zsfs_unclaim(struct zsfs_thread *th);
 
 #endif

@@ -72,8 +72,7 @@ static struct snapshot *take_run(struct tx *tx, unsigned pages, uint64_t *ref)
 {
 	uint64_t *where = tx_alloc_ref(tx);
 
-	if (arena_run_alloc(tx->fs->arena, tx->th->at, pages, ARENA_PAGE_DATA,
-			    where))
+	if (tx_run_alloc(tx, pages, where))
 		return NULL;
 	*ref = *where;
 	return arena_run_addr(*where);

@@ -36,6 +36,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->count_all = false;
 	tx->count_stripe = -1;
 	tx->attr_changed = false;
+	tx->policy = ALLOC_NEW;
 	tx->cut_short = 0;
 	tx->no_pages = false;
 	tx->used_reserve = false;
@@ -77,7 +78,6 @@ void tx_give_up(struct tx *tx)
 	if (!th->guard)
 		abort();
 	tx_abort(tx, -EIO);
-	zsfs_unclaim(th, ARENA_NEW);
 	_longjmp(*th->guard, 1);
 }
 
@@ -297,11 +297,55 @@ uint64_t *tx_alloc_ref(struct tx *tx)
 	return &s->alloc[s->nr_alloc - 1];
 }
 
+/* Have the thread allocate as the policy of @tx says, until end_claim(). */
+static void claim(struct tx *tx)
+{
+	static const enum arena_claim of[] = {
+		[ALLOC_LATE] = ARENA_LATE,
+		[ALLOC_REPLACE] = ARENA_RESERVE,
+		[ALLOC_SHRINK] = ARENA_RESERVE,
+	};
+
+	if (tx->policy != ALLOC_NEW)
+		zsfs_claim(tx->th, of[tx->policy]);
+}
+
+static void end_claim(struct tx *tx)
+{
+	if (tx->policy != ALLOC_NEW)
+		zsfs_unclaim(tx->th);
+}
+
+int tx_run_alloc(struct tx *tx, unsigned pages, uint64_t *ref)
+{
+	int err;
+
+	claim(tx);
+	err = arena_run_alloc(tx->fs->arena, tx->th->at, pages, ARENA_PAGE_DATA,
+			      ref);
+	end_claim(tx);
+	return err;
+}
+
+int tx_store(struct tx *tx, const void *src, size_t size, unsigned tag,
+	     uint32_t word, uint64_t *ref)
+{
+	int err;
+
+	claim(tx);
+	err = zs_store(tx->fs->pool, tx->th->at, src, size, tag, word, ref);
+	end_claim(tx);
+	return err;
+}
+
 int tx_slab_alloc(struct tx *tx, enum slab_cache cache, void **out)
 {
 	uint64_t *ref = tx_alloc_ref(tx);
-	int err = slab_alloc(tx->fs->arena, tx->th->at, cache, ref);
+	int err;
 
+	claim(tx);
+	err = slab_alloc(tx->fs->arena, tx->th->at, cache, ref);
+	end_claim(tx);
 	if (!err)
 		*out = slab_addr(*ref);
 	tx->no_pages |= err == -ENOSPC;

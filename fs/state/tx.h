@@ -36,6 +36,7 @@
 #define FS_TX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -52,6 +53,17 @@ struct ztable;
 #define TX_SETTLE_UNDO 5u
 
 enum lock_mode { LOCK_SHARED, LOCK_EXCL };
+
+/*
+ * What is allocated for: how much of the limit of memory it may fill. Each may
+ * have all that those before it may.
+ */
+enum alloc_policy {
+	ALLOC_NEW,     /* new content and names */
+	ALLOC_LATE,    /* what a shared mapping took before it was counted */
+	ALLOC_REPLACE, /* no more than what it takes the place of */
+	ALLOC_SHRINK,  /* on the way to less: cutting, deleting */
+};
 
 struct tx {
 	struct zsfs *fs;
@@ -73,6 +85,7 @@ struct tx {
 	 * must be told.
 	 */
 	bool attr_changed;
+	enum alloc_policy policy; /* tx_raise_policy() */
 	/* Why a write ended early, though some of it was done; 0: it did not.
 	 */
 	int cut_short;
@@ -170,8 +183,31 @@ void tx_save_range(struct tx *tx, const void *p, size_t size);
 
 /* The ref to allocate into, for the next allocation. Never NULL. */
 uint64_t *tx_alloc_ref(struct tx *tx);
-/* Allocate a slab object in the transaction. 0, -ENOSPC, -ENOMEM. */
+
+/*
+ * What @tx allocates from now on is for @policy at least, until its policy is
+ * set to what this returned; can be nested. Above ALLOC_NEW it works when the
+ * arena is full, and when mem_limit was set below what is in use.
+ */
+static inline enum alloc_policy tx_raise_policy(struct tx *tx,
+						enum alloc_policy policy)
+{
+	enum alloc_policy was = tx->policy;
+
+	if (policy > was)
+		tx->policy = policy;
+	return was;
+}
+
+/*
+ * Allocate in the transaction, as its policy says: a slab object; a run of
+ * pages of plain data and an object of the pool, as arena_run_alloc() and
+ * zs_store(), into @ref, which is of tx_alloc_ref(). 0, -ENOSPC, -ENOMEM.
+ */
 int tx_slab_alloc(struct tx *tx, enum slab_cache cache, void **out);
+int tx_run_alloc(struct tx *tx, unsigned pages, uint64_t *ref);
+int tx_store(struct tx *tx, const void *src, size_t size, unsigned tag,
+	     uint32_t word, uint64_t *ref);
 /* Free @ref after the commit. */
 void tx_free(struct tx *tx, uint64_t ref);
 

@@ -8,7 +8,6 @@
 #include "content/file.h"
 #include "reap.h"
 #include "state/inode.h"
-#include "state/mem_limit.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -45,15 +44,15 @@ static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
 	struct table_cursor c = table_cursor(&i->file.blocks);
 	uint64_t block = size >> ZSFS_BLOCK_SHIFT;
 	unsigned at = (unsigned)(size % ZSFS_BLOCK_SIZE);
-	enum arena_claim was;
+	enum alloc_policy was;
 	int err;
 
 	if (at == 0 || !table_get(&i->file.blocks, block))
 		return 0;
-	was = zsfs_claim(tx->th, ARENA_RESERVE);
+	was = tx_raise_policy(tx, ALLOC_SHRINK);
 	err = file_patch_block(tx, i, &c, block, at, NULL,
 			       ZSFS_BLOCK_SIZE - at);
-	zsfs_unclaim(tx->th, was);
+	tx->policy = was;
 	return err;
 }
 

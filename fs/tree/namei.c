@@ -15,7 +15,6 @@
 #include "namei.h"
 #include "reap.h"
 #include "state/inode.h"
-#include "state/mem_limit.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -477,7 +476,7 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 		const char *new_name, unsigned flags)
 {
 	struct rename r = {.name = name, .new_name = new_name};
-	enum arena_claim was;
+	enum alloc_policy was;
 	int err, err2;
 
 	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
@@ -500,12 +499,12 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 	if (err || r.si == r.ti)
 		return err;
 	/* A name is not worth less than what it names: works when full. */
-	was = zsfs_claim(tx->th, ARENA_RESERVE);
+	was = tx_raise_policy(tx, ALLOC_REPLACE);
 	if (flags & RENAME_EXCHANGE)
 		exchange(tx, &r);
 	else
 		err = move_entry(tx, &r);
-	zsfs_unclaim(tx->th, was);
+	tx->policy = was;
 	if (err)
 		return err;
 	inode_touch_ctime(tx, r.si);

@@ -9,7 +9,6 @@
 #include "content/block_table.h"
 #include "content/table_range.h"
 #include "state/inode.h"
-#include "state/mem_limit.h"
 #include "state/tx.h"
 #include "state/wake.h"
 #include "state/zsfs.h"
@@ -159,7 +158,7 @@ static bool can_cut_here(const struct tx *tx, const struct ztable *t,
 
 int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 {
-	enum arena_claim was;
+	enum alloc_policy was;
 	uint64_t n;
 	int err = 0;
 
@@ -175,9 +174,9 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 	} else {
 		inode_note_stored(tx, i);
 		/* Deleting works when the arena is full, too. */
-		was = zsfs_claim(tx->th, ARENA_RESERVE);
+		was = tx_raise_policy(tx, ALLOC_SHRINK);
 		err = detach(tx, i, first, n);
-		zsfs_unclaim(tx->th, was);
+		tx->policy = was;
 	}
 	if (!err) {
 		tx_stat(tx, ST_BLOCKS, -(int64_t)n);

@@ -109,13 +109,10 @@ static void use_reserve(void)
 {
 	struct zsfs_thread *th = &fs->threads[0];
 	struct tx *tx = tx_begin(th);
-	enum arena_claim was = zsfs_claim(th, ARENA_RESERVE);
 
+	tx_raise_policy(tx, ALLOC_SHRINK);
 	for (int i = 0; i < 32; i++)
-		CHECK_EQ(arena_run_alloc(fs->arena, th->at, 8, ARENA_PAGE_DATA,
-					 tx_alloc_ref(tx)),
-			 0);
-	zsfs_unclaim(th, was);
+		CHECK_EQ(tx_run_alloc(tx, 8, tx_alloc_ref(tx)), 0);
 	tx_commit(tx);
 }
 

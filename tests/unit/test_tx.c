@@ -11,7 +11,6 @@
 #include "state/zsfs.h"
 #include "state/inode.h"
 #include "state/tx.h"
-#include "state/mem_limit.h"
 #include "volume/volume.h"
 #include "volume/verify_fs.h"
 
@@ -60,7 +59,7 @@ static void fill_undo_log(void *arg)
 	struct zinode *root = locked_root(tx);
 
 	(void)arg;
-	zsfs_claim(th, ARENA_RESERVE);
+	tx_raise_policy(tx, ALLOC_SHRINK);
 	inode_save(tx, root);
 	root->uid = 77;
 	for (unsigned i = 0; i <= TX_MAX_UNDO; i++)
@@ -189,10 +188,31 @@ static void test_without_guard(void)
 	check_and_stop(objects);
 }
 
+/* A policy is only raised, nests, and ends with its transaction. */
+static void test_policy(void)
+{
+	struct tx *tx;
+	void *p;
+
+	start();
+	tx = tx_begin(th);
+	CHECK_EQ(tx_raise_policy(tx, ALLOC_LATE), ALLOC_NEW);
+	CHECK_EQ(tx_raise_policy(tx, ALLOC_SHRINK), ALLOC_LATE);
+	CHECK_EQ(tx_raise_policy(tx, ALLOC_NEW), ALLOC_SHRINK);
+	CHECK_EQ(tx->policy, ALLOC_SHRINK);
+	CHECK_EQ(tx_slab_alloc(tx, SLAB_BUF_64, &p), 0);
+	CHECK_EQ(th->at->claim, ARENA_NEW);
+	tx_abort(tx, 0);
+	tx = tx_begin(th);
+	CHECK_EQ(tx->policy, ALLOC_NEW);
+	tx_abort(tx, 0);
+	zsfs_close(fs);
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_undo_log),	CHECK_CASE(test_alloc),
 	CHECK_CASE(test_free),		CHECK_CASE(test_commit),
-	CHECK_CASE(test_without_guard),
+	CHECK_CASE(test_without_guard), CHECK_CASE(test_policy),
 };
 
 int main(int argc, char **argv)
