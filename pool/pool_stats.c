@@ -50,6 +50,7 @@ void zs_pool_get_stats(struct zs_pool *pool, struct zs_pool_stats *out)
 		zs_lock(&class->lock);
 		out->pages_used += class_pages(class);
 		out->objs_used += class->root->objs_used;
+		out->payload += class->root->payload;
 		if (class->huge)
 			out->huge_objs = class->root->objs_used;
 		zs_unlock(&class->lock);
@@ -79,6 +80,7 @@ static void fill_class_stats(const struct size_class *class,
 	out->almost_empty = root->almost_empty;
 	out->obj_allocated = class_zspages(class) * class->objs;
 	out->obj_used = root->objs_used;
+	out->payload = root->payload;
 	out->pages_used = class_pages(class);
 	out->freeable = zs_class_freeable_locked(class);
 }

@@ -23,6 +23,7 @@ struct census {
 	uint64_t almost_full;
 	uint64_t almost_empty;
 	uint64_t objs;
+	uint64_t payload;
 };
 
 struct verifier {
@@ -363,12 +364,12 @@ static int verify_handles(const struct verifier *v)
 			continue;
 		if (!cell_live(cell))
 			return BROKEN(v, "free handle %" PRIu64 " is lost", h);
-		if (cell >> CELL_REF_SHIFT != 1 || cell >> 53 & 1 ||
-		    !zs_obj_info(v->pool, (uint32_t)h, &info))
+		if (cell >> 53 & 1 || !zs_obj_info(v->pool, (uint32_t)h, &info))
 			return BROKEN(v,
 				      "cell %" PRIu64 " (%#" PRIx64
 				      ") names no object",
 				      h, cell);
+		v->class[cell_class(v->pool, cell)->slot].payload += info.size;
 		live++;
 	}
 	if (live != v->objs)
@@ -376,6 +377,19 @@ static int verify_handles(const struct verifier *v)
 			      "%" PRIu64 " live handles, %" PRIu64 " objects",
 			      live, v->objs);
 	return 0;
+}
+
+static int verify_payload(const struct verifier *v,
+			  const struct size_class *class)
+{
+	uint64_t found = v->class[class->slot].payload;
+
+	if (class->root->payload == found)
+		return 0;
+	return BROKEN(v,
+		      "class %u counts %" PRIu64 " bytes of payload, found "
+		      "%" PRIu64,
+		      class->index, class->root->payload, found);
 }
 
 static int verify_all(struct verifier *v)
@@ -393,6 +407,8 @@ static int verify_all(struct verifier *v)
 		err = verify_class(v, &pool->class[i]);
 	if (!err)
 		err = verify_handles(v);
+	for (unsigned i = 0; !err && i < pool->nr_classes; i++)
+		err = verify_payload(v, &pool->class[i]);
 	return err;
 }
 

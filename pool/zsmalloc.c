@@ -104,10 +104,10 @@ void zs_destroy_pool(struct zs_pool *pool, struct arena_thread *t)
 	struct zs_pool_root *root = pool->root;
 
 	for (uint64_t h = 1; h < root->handle_next; h++) {
-		if (!cell_live(cell_load((uint32_t)h)))
-			continue;
-		root->doomed_ref = REF_MAKE(REF_OBJ, h);
-		zs_free(pool, t, &root->doomed_ref);
+		while (cell_live(cell_load((uint32_t)h))) {
+			root->doomed_ref = REF_MAKE(REF_OBJ, h);
+			zs_free(pool, t, &root->doomed_ref);
+		}
 	}
 	zs_handles_reset(pool, t);
 	root->magic = 0;
@@ -205,6 +205,7 @@ int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
 	chunk = obj_take(u, class, zp, head_make(handle, word));
 	cell_store(u, handle, cell_make(chunk_loc(chunk), size, tag));
 	undo_set(u, ref, REF_MAKE(REF_OBJ, handle));
+	undo_set(u, &class->root->payload, class->root->payload + size);
 	/* Of a chunk that is free again after a rollback nobody reads this. */
 	if (src)
 		memcpy(chunk_payload(class, chunk), src, size);
@@ -234,6 +235,46 @@ static void drop_bad_ref(uint64_t *ref)
 	*ref = REF_NONE;
 }
 
+int zs_dup(struct zs_pool *pool, struct arena_thread *t, uint32_t handle,
+	   uint64_t *ref)
+{
+	uint64_t cell = handle_valid(pool, handle) ? cell_load(handle) : 0;
+	struct size_class *class;
+	struct undo_log *u;
+	int err = 0;
+
+	assert(*ref == REF_NONE);
+	if (UNLIKELY(!cell_live(cell)))
+		return -EINVAL;
+	class = cell_class(pool, cell);
+	zs_lock(&class->lock);
+	cell = cell_load(handle); /* compaction may have moved it */
+	if (cell_refs(cell) == CELL_MAX_REFS) {
+		err = -EMLINK;
+	} else {
+		u = undo_begin(t);
+		cell_store(u, handle, cell + CELL_ONE_REF);
+		undo_set(u, ref, REF_MAKE(REF_OBJ, handle));
+		undo_commit(u);
+	}
+	zs_unlock(&class->lock);
+	return err;
+}
+
+/* The object of @cell has no other owner: it goes with its zspage, or alone. */
+static void free_last_locked(struct undo_log *u, struct arena_thread *t,
+			     const struct size_class *class, struct zspage zp,
+			     uint32_t handle, uint64_t cell)
+{
+	cell_store(u, handle, 0);
+	magazine_push(u, t, handle);
+	undo_set(u, &class->root->payload,
+		 class->root->payload - cell_size(cell));
+	obj_put(u, class, zp, cell_chunk(cell));
+	if (zp.desc->inuse == 0)
+		zspage_retire(u, t, class, zp);
+}
+
 void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 {
 	uint32_t handle = (uint32_t)REF_VALUE(*ref);
@@ -241,7 +282,6 @@ void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 	struct undo_log *u;
 	struct zspage zp;
 	uint64_t cell;
-	bool empty;
 
 	if (*ref == REF_NONE)
 		return;
@@ -257,21 +297,19 @@ void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 	class = cell_class(pool, cell);
 	zs_lock(&class->lock);
 	cell = cell_load(handle); /* compaction may have moved it */
-	zp = zspage_of_cell(cell);
 	assert(head_names(*chunk_head(class, cell_chunk(cell)), handle));
+	zp = zspage_of_cell(cell);
 	u = undo_begin(t);
 	undo_set(u, ref, REF_NONE);
-	cell_store(u, handle, 0);
-	magazine_push(u, t, handle);
-	obj_put(u, class, zp, cell_chunk(cell));
-	empty = zp.desc->inuse == 0;
-	if (empty)
-		zspage_retire(u, t, class, zp);
+	if (LIKELY(cell_refs(cell) == 1))
+		free_last_locked(u, t, class, zp, handle, cell);
+	else
+		cell_store(u, handle, cell - CELL_ONE_REF);
 	undo_commit(u);
-	if (!empty)
+	if (!t->shared->pending_run)
 		zspage_assert(pool, class, zp);
 	zs_unlock(&class->lock);
-	if (empty)
+	if (t->shared->pending_run)
 		arena_run_free(pool->arena, t, &t->shared->pending_run);
 }
 
@@ -304,6 +342,7 @@ static void describe_object(const struct obj *obj, struct zs_obj_info *info)
 	info->size = cell_size(obj->cell);
 	info->tag = cell_tag(obj->cell);
 	info->word = head_word(*obj->head);
+	info->refs = cell_refs(obj->cell);
 }
 
 void zs_obj_write(struct zs_pool *pool, struct arena_thread *t, uint32_t handle,

@@ -66,6 +66,7 @@ struct zs_obj_info {
 	uint32_t size; /* payload bytes, 1 .. 4096 */
 	uint32_t tag;  /* as given to zs_malloc(), 0 .. ZS_MAX_TAG */
 	uint32_t word; /* as given to zs_malloc() (zsfs: checksum) */
+	uint32_t refs; /* that own it: 1, and more after zs_dup() */
 };
 
 /* One distinct class, as in the kernel's zsmalloc statistics. */
@@ -80,13 +81,15 @@ struct zs_class_stats {
 	uint64_t almost_empty; /* in use > 3/4, or <= 3/4 of the objects */
 	uint64_t obj_allocated; /* room for objects */
 	uint64_t obj_used;
+	uint64_t payload; /* bytes in them */
 	uint64_t pages_used;
 	uint64_t freeable; /* pages compaction could free */
 };
 
 struct zs_pool_stats {
 	uint64_t pages_used;	  /* pages of all zspages */
-	uint64_t objs_used;	  /* live objects */
+	uint64_t objs_used;	  /* live objects, each once */
+	uint64_t payload;	  /* bytes in them */
 	uint64_t pages_compacted; /* freed by compaction since creation */
 	uint64_t compactions;	  /* runs that did work: of zs_compact(), and as
 				     counted by zs_count_compaction() */
@@ -142,7 +145,21 @@ int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
 	     size_t size, unsigned tag, uint32_t word, uint64_t *ref);
 
 /*
- * Free the object in *@ref (REF_OBJ) and clear *@ref in the same step. A zspage
+ * One more reference to the live object of @handle: REF_MAKE(REF_OBJ, handle)
+ * is put into *@ref, an arena word that was 0, in the same step. The caller
+ * owns a reference to it meanwhile, so that it stays. Each is dropped by
+ * zs_free(); in the statistics the object counts once. Takes the class's lock,
+ * which waits for nobody for long.
+ *
+ * Returns 0, -EINVAL when the handle names nothing, -EMLINK when it has 1023
+ * references: then a second object has to be made.
+ */
+int zs_dup(struct zs_pool *pool, struct arena_thread *t, uint32_t handle,
+	   uint64_t *ref);
+
+/*
+ * Drop a reference, clear *@ref (REF_OBJ) and, if it was the last one, free the
+ * object in the same step. A zspage
  * that becomes empty goes back to the arena at once. 0 does nothing. Nobody may
  * be reading the object.
  */

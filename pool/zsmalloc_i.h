@@ -28,11 +28,11 @@
  *
  * Equations, true whenever no lock is held
  *   handle_next - 1 = live objects + handles in the list + in all magazines
- *   a class's objs_used = sum of inuse over its zspages
- *   group[g].count = zspages whose inuse puts them in group g; for groups
- *   1 .. 10 these are on the list group[g].head. 0 and 11 have no list, and
- *   nothing stays in 0, because an empty zspage goes back to the arena in the
- *   same step.
+ *   a class's objs_used = sum of inuse over its zspages, and its payload that
+ * of the sizes in their cells group[g].count = zspages whose inuse puts them in
+ * group g; for groups 1 .. 10 these are on the list group[g].head. 0 and 11
+ * have no list, and nothing stays in 0, because an empty zspage goes back to
+ * the arena in the same step.
  *
  * Private to the process: struct zs_pool, with all locks.
  *
@@ -53,7 +53,7 @@
 #include "zsmalloc.h"
 
 #define ZS_POOL_MAGIC	UINT64_C(0x6c6f6f702d737a01)
-#define ZS_POOL_VERSION 1u
+#define ZS_POOL_VERSION 2u
 
 #define ZS_FULLNESS_EMPTY 0u
 #define ZS_FULLNESS_99	  10u
@@ -71,6 +71,7 @@
 #define CELL_REF_SHIFT	54
 #define CELL_LOC_MASK	((UINT64_C(1) << CELL_SIZE_SHIFT) - 1)
 #define CELL_ONE_REF	(UINT64_C(1) << CELL_REF_SHIFT)
+#define CELL_MAX_REFS	1023u
 
 _Static_assert(ARENA_SIZE / ZS_CHUNK_UNIT <= CELL_LOC_MASK + 1,
 	       "a location must reach the whole arena");
@@ -83,10 +84,11 @@ struct zs_group {
 /* A class's half in the arena; all under the class lock. */
 struct zs_class_root {
 	uint64_t objs_used;
+	uint64_t payload;     /* bytes of them */
 	uint32_t almost_full; /* zspages, by the rule of Linux 4.2 */
 	uint32_t almost_empty;
 	struct zs_group group[ZS_NR_FULLNESS];
-	uint64_t unused[2];
+	uint64_t unused;
 };
 
 struct zs_pool_root {
@@ -169,6 +171,12 @@ static inline uint64_t cell_make(uint64_t loc, size_t size, unsigned tag)
 static inline bool cell_live(uint64_t cell)
 {
 	return cell >> CELL_REF_SHIFT != 0;
+}
+
+/* How many refs own the object. */
+static inline uint32_t cell_refs(uint64_t cell)
+{
+	return (uint32_t)(cell >> CELL_REF_SHIFT);
 }
 
 static inline uint64_t cell_loc(uint64_t cell)

@@ -175,6 +175,11 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 	c->stat[ST_OBJS]++;
 	c->stat[ST_COMPR_BYTES] += info.size;
 	c->stat[ST_HUGE] += info.tag == ZCOMP_RAW;
+	/* Nothing shares objects. */
+	if (info.refs != 1)
+		return fail(
+			c, "inode %lu block %lu: handle %u is owned %u times",
+			inode_number(i), block, slot_handle(slot), info.refs);
 	return name_handle(c, slot_handle(slot));
 }
 

@@ -12,8 +12,10 @@
  * is there and every one that was not begun is not, and what is in the objects.
  * All children but each hundredth go on with the arena of the one before.
  */
+#include "inject.h"
 #include "pool_fixture.h"
 #include "sizes.h"
+#include "undo.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -78,6 +80,20 @@ static void store_object(struct arena_thread *t, unsigned i, uint64_t *state)
 		abort();
 }
 
+/* Share the object of another ref of the same worker, if that has one. */
+static bool share_object(struct arena_thread *t, unsigned i, uint64_t *state)
+{
+	unsigned k =
+		(unsigned)rnd_below(state, NR_REFS / NR_WORKERS) * NR_WORKERS +
+		i % NR_WORKERS;
+
+	if (k == i || !journal->stored[k] ||
+	    zs_dup(fx.pool, t, ref_handle(fx.ref[k]), &fx.ref[i]))
+		return false;
+	journal->stored[i] = journal->stored[k];
+	return true;
+}
+
 static void work_on(struct arena_thread *t, unsigned nr, unsigned i,
 		    uint64_t *state)
 {
@@ -87,7 +103,7 @@ static void work_on(struct arena_thread *t, unsigned nr, unsigned i,
 		journal->stored[i] = 0;
 		undo_barrier();
 		zs_free(fx.pool, t, &fx.ref[i]);
-	} else {
+	} else if (rnd_below(state, 4) || !share_object(t, i, state)) {
 		store_object(t, i, state);
 	}
 	undo_barrier();
@@ -198,28 +214,42 @@ static int check_ref(unsigned i)
 	return 0;
 }
 
-static int count_handle(uint32_t handle, void *arg)
+/* How many refs own the object, as it counts itself. */
+static uint64_t owners(uint32_t handle)
 {
-	++*(uint64_t *)arg;
+	struct zs_obj_info info = {0};
+
+	zs_obj_info(fx.pool, handle, &info);
+	return info.refs;
+}
+
+static int add_owners(uint32_t handle, void *arg)
+{
+	*(uint64_t *)arg += owners(handle);
 	return 0;
 }
 
-/* Every ref names an object of its own, so equal numbers mean a match. */
+/*
+ * Every object has as many owners as there are refs to it; so when all owners
+ * are as many as all refs, there is no object without one.
+ */
 static int check_handles(void)
 {
-	uint64_t live = 0, refs = 0;
+	uint64_t owned = 0, refs = 0;
 
-	zs_for_each_handle(fx.pool, count_handle, &live);
+	zs_for_each_handle(fx.pool, add_owners, &owned);
 	for (unsigned i = 0; i < NR_REFS; i++) {
+		uint64_t same = 0;
+
 		refs += fx.ref[i] != 0;
-		for (unsigned j = 0; j < i; j++) {
-			if (fx.ref[i] && fx.ref[i] == fx.ref[j])
-				return complain(i, "named twice");
-		}
+		for (unsigned j = 0; fx.ref[i] && j < NR_REFS; j++)
+			same += fx.ref[i] == fx.ref[j];
+		if (fx.ref[i] && same != owners(ref_handle(fx.ref[i])))
+			return complain(i, "counts other owners");
 	}
-	if (live != refs) {
-		fprintf(stderr, "kill_pool: %llu objects, %llu refs\n",
-			(unsigned long long)live, (unsigned long long)refs);
+	if (owned != refs) {
+		fprintf(stderr, "kill_pool: %llu owners, %llu refs\n",
+			(unsigned long long)owned, (unsigned long long)refs);
 		return 1;
 	}
 	return 0;

@@ -10,6 +10,7 @@
  * (at the arena's limit) again and again. Debug builds also yield the CPU in
  * the midst of critical sections.
  */
+#include "inject.h"
 #include "pool_fixture.h"
 #include "sizes.h"
 
@@ -69,6 +70,19 @@ static void allocate(struct worker *w, struct arena_thread *t, uint64_t *ref)
 		complain("zs_malloc() failed", *ref);
 }
 
+/* Own @ref's object once more for a moment: it stays what it is. */
+static void share(struct worker *w, struct arena_thread *t, const uint64_t *ref)
+{
+	uint64_t *spare = &fx.ref[NR_REFS + w->nr];
+	int err = zs_dup(fx.pool, t, ref_handle(*ref), spare);
+
+	if (err)
+		complain("zs_dup() failed", *ref);
+	else if (!object_intact(&fx, t, *spare, NULL))
+		complain("a shared object is damaged", *spare);
+	zs_free(fx.pool, t, spare);
+}
+
 /* Percent of the operations that make objects: rises and falls. */
 static unsigned share_of_allocations(uint64_t op)
 {
@@ -88,6 +102,8 @@ static void step(struct worker *w, struct arena_thread *t, uint64_t op)
 		complain("an object is damaged", *ref);
 	if (make && !*ref)
 		allocate(w, t, ref);
+	else if (make && op % 8 == 0)
+		share(w, t, ref);
 	else if (!make)
 		zs_free(fx.pool, t, ref);
 	pthread_mutex_unlock(&stripe[i % NR_STRIPES]);
@@ -217,7 +233,7 @@ int main(int argc, char **argv)
 {
 	struct fixture_params p = {
 		.limit = 13 << 20,
-		.nr_refs = NR_REFS,
+		.nr_refs = NR_REFS + MAX_THREADS, /* one spare each */
 	};
 	int opt;
 

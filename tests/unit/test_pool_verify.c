@@ -80,6 +80,11 @@ static uint64_t *objs_used(void)
 	return &some_class()->root->objs_used;
 }
 
+static uint64_t *payload(void)
+{
+	return &some_class()->root->payload;
+}
+
 static uint64_t *almost(void)
 {
 	return (uint64_t *)&some_class()->root->almost_full;
@@ -163,11 +168,6 @@ static uint64_t flip_43(uint64_t v) /* cell: size, by 32 bytes */
 	return v ^ UINT64_C(1) << 43;
 }
 
-static uint64_t flip_55(uint64_t v) /* cell: a count of 3 */
-{
-	return v ^ UINT64_C(1) << 55;
-}
-
 static uint64_t flip_56(uint64_t v) /* page_desc: group */
 {
 	return v ^ UINT64_C(1) << 56;
@@ -236,7 +236,6 @@ static const struct spoil spoils[] = {
 	{"cell: other place", "does not point back", some_cell, flip_1},
 	{"cell: freed", "does not point back", some_cell, zero},
 	{"cell: size of another class", "in class", some_cell, flip_43},
-	{"cell: count", "names no object", some_cell, flip_55},
 	{"zspage: one object more", "does not point back", some_desc, plus_1},
 	{"zspage: one object fewer", "free chunk", some_desc, minus_1},
 	{"zspage: none", "0 objects", some_desc, zero_16},
@@ -250,6 +249,7 @@ static const struct spoil spoils[] = {
 	{"free chunk: list cut", "bad free chunk", free_chunk, zero},
 	{"free chunk: link too far", "free chunk", free_chunk, flip_40},
 	{"class: objects", "counts", objs_used, plus_1},
+	{"class: payload", "bytes of payload", payload, plus_1},
 	{"class: almost full", "counts", almost, plus_1},
 	{"class: almost empty", "counts", almost, flip_32},
 	{"class: count of a group", "counts", some_group, flip_32},

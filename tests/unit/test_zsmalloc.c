@@ -546,6 +546,68 @@ static void test_out_of_memory(void)
 }
 #endif
 
+/* Of the one object that there is. */
+static uint64_t payload_now(void)
+{
+	CHECK_EQ(pool_stats().objs_used, pool_stats().payload ? 1 : 0);
+	return pool_stats().payload;
+}
+
+/* An object lives as long as its last reference, and counts once. */
+static void test_dup(void)
+{
+	struct zs_obj_info info;
+
+	open_fixture(ZS_DEFAULT_CHAIN_SIZE, 0);
+	CHECK_EQ(put_object(&fx, fx.t, &fx.ref[0], 1000, 77), 0);
+	CHECK_EQ(payload_now(), 1000);
+	CHECK_EQ(zs_dup(fx.pool, fx.t, ref_handle(fx.ref[0]), &fx.ref[1]), 0);
+	CHECK_EQ(fx.ref[1], fx.ref[0]);
+	CHECK(zs_obj_info(fx.pool, ref_handle(fx.ref[1]), &info));
+	CHECK_EQ(info.refs, 2);
+	CHECK_EQ(payload_now(), 1000);
+	CHECK_EQ(fixture_verify(&fx), 0);
+	zs_free(fx.pool, fx.t, &fx.ref[0]);
+	CHECK_EQ(payload_now(), 1000);
+	CHECK(object_intact(&fx, fx.t, fx.ref[1], NULL));
+	CHECK_EQ(fixture_verify(&fx), 0);
+	zs_free(fx.pool, fx.t, &fx.ref[1]);
+	CHECK_EQ(payload_now(), 0);
+	CHECK_EQ(fixture_verify(&fx), 0);
+	fixture_close(&fx);
+}
+
+static void test_dup_of_nothing(void)
+{
+	open_fixture(ZS_DEFAULT_CHAIN_SIZE, 0);
+	CHECK_EQ(zs_dup(fx.pool, fx.t, 0, &fx.ref[0]), -EINVAL);
+	CHECK_EQ(zs_dup(fx.pool, fx.t, 12345, &fx.ref[0]), -EINVAL);
+	CHECK_EQ(fx.ref[0], 0);
+	fixture_close(&fx);
+}
+
+/* The count is full at some time; the object is as before then. */
+static void test_dup_saturates(void)
+{
+	unsigned n = 1;
+
+	open_fixture(ZS_DEFAULT_CHAIN_SIZE, 0);
+	CHECK_EQ(put_object(&fx, fx.t, &fx.ref[0], 40, 8), 0);
+	while (!zs_dup(fx.pool, fx.t, ref_handle(fx.ref[0]), &fx.ref[n]))
+		n++;
+	CHECK_EQ(n, 1023);
+	CHECK_EQ(zs_dup(fx.pool, fx.t, ref_handle(fx.ref[0]), &fx.ref[n]),
+		 -EMLINK);
+	CHECK_EQ(fx.ref[n], 0);
+	CHECK_EQ(fixture_verify(&fx), 0);
+	while (n-- > 1)
+		zs_free(fx.pool, fx.t, &fx.ref[n]);
+	CHECK(object_intact(&fx, fx.t, fx.ref[0], NULL));
+	zs_free(fx.pool, fx.t, &fx.ref[0]);
+	CHECK_EQ(payload_now(), 0);
+	fixture_close(&fx);
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_create_refuses),
 	CHECK_CASE(test_open_refuses),
@@ -555,6 +617,9 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_every_size),
 	CHECK_CASE(test_huge_class),
 	CHECK_CASE(test_no_such_object),
+	CHECK_CASE(test_dup),
+	CHECK_CASE(test_dup_of_nothing),
+	CHECK_CASE(test_dup_saturates),
 	CHECK_CASE(test_fullness),
 	CHECK_CASE(test_fullest_first),
 	CHECK_CASE(test_random_with_recount),
