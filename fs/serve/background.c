@@ -14,6 +14,7 @@
 #include "content/allocate.h"
 #include "control/vfile.h"
 #include "idle.h"
+#include "job_loop.h"
 #include "ops.h"
 #include "poison.h"
 #include "pressure.h"
@@ -31,15 +32,12 @@
 #define SPARE_MSECS 5000
 /* Steps of reaping, after which a live check or a request may come in. */
 #define REAP_STEPS 2
-/* Longest pause after them while requests are being made. */
-#define PAUSE_USECS 2000u
-
 /* Steps of an allocation, after which a live check may come in. */
 #define ALLOCATE_STEPS 8
 
 /* What is left of a request for room. */
-struct job {
-	struct job *next;
+struct unfinished {
+	struct unfinished *next;
 	struct fuse_req *req;
 	struct allocation a;
 };
@@ -53,11 +51,13 @@ struct background {
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
 	struct idle idle; /* of the thread */
-	struct job *jobs; /* wake.lock: the first is being done */
+	/* wake.lock: the first is being done */
+	struct unfinished *allocations;
 };
 
-static uint64_t requests_begun(const struct zsfs *fs)
+static uint64_t requests_begun(void *arg)
 {
+	const struct zsfs *fs = ((struct background *)arg)->fs;
 	uint64_t n = 0;
 
 	for (unsigned k = 0; k + 1 < fs->nr_threads; k++)
@@ -67,8 +67,9 @@ static uint64_t requests_begun(const struct zsfs *fs)
 	return n;
 }
 
-static bool must_stop(struct background *b)
+static bool must_stop(void *arg)
 {
+	struct background *b = arg;
 	bool stop;
 
 	pthread_mutex_lock(&b->wake->lock);
@@ -77,130 +78,139 @@ static bool must_stop(struct background *b)
 	return stop;
 }
 
-/*
- * A few steps. With @share, what is being freed is left on the list, where who
- * waits for room goes on with it.
- */
-static bool reap_some(struct zsfs_thread *th, bool share)
+static struct unfinished *first_allocation(struct background *b)
 {
+	struct unfinished *u;
+
+	pthread_mutex_lock(&b->wake->lock);
+	u = b->stop ? NULL : b->allocations;
+	pthread_mutex_unlock(&b->wake->lock);
+	return u;
+}
+
+static void drop_first_allocation(struct background *b)
+{
+	struct unfinished *u = b->allocations;
+
+	pthread_mutex_lock(&b->wake->lock);
+	b->allocations = u->next;
+	pthread_mutex_unlock(&b->wake->lock);
+	free(u);
+}
+
+/* ---- the jobs ---- */
+
+static unsigned lift_pressure(void *arg, bool busy)
+{
+	struct background *b = arg;
+
+	if (!pressure_check(b->fs))
+		return JOB_DONE;
+	return b->fs->super->pressure_used ? LOOK_MSECS : SPARE_MSECS;
+}
+
+static bool wants_allocate(void *arg)
+{
+	return first_allocation(arg);
+}
+
+static unsigned allocate_some(void *arg, bool busy)
+{
+	struct background *b = arg;
+	struct zsfs_thread *th = zsfs_background(b->fs);
+	struct unfinished *u = b->allocations;
+	struct tx *tx;
+	int err;
+
+	zsfs_enter(th);
+	err = zsfs_allocate_steps(th, &u->a, ALLOCATE_STEPS, &tx);
+	if (!err)
+		tx_commit(tx);
+	zsfs_leave(th);
+	if (err == 1)
+		return JOB_MORE;
+	/* Not on record: what is done is found done if asked again. */
+	reply_error(u->req, err);
+	drop_first_allocation(b);
+	return first_allocation(b) ? JOB_MORE : JOB_DONE;
+}
+
+/*
+ * A few steps. While requests are made, what is being freed is left on the
+ * list, where who waits for room goes on with it.
+ */
+static unsigned reap_some(void *arg, bool busy)
+{
+	struct zsfs_thread *th =
+		zsfs_background(((struct background *)arg)->fs);
 	bool more = true;
 
 	zsfs_enter(th);
 	for (unsigned n = 0; more && n < REAP_STEPS; n++)
 		more = reap_step(th);
-	if (share)
+	if (busy)
 		reap_hand_over(th);
 	zsfs_leave(th);
-	return more;
+	return more ? JOB_MORE : JOB_DONE;
 }
 
-/*
- * True: not all was reaped in the time that one round has. While requests are
- * made, half of the time is theirs: with few processors they would else wait
- * for this thread's whole turn.
- */
-static bool reap_for_a_while(struct background *b)
+static bool wants_verify(void *arg)
 {
-	struct zsfs_thread *th = zsfs_background(b->fs);
-	uint64_t end = clock_ms() + LOOK_MSECS;
-	uint64_t seen = requests_begun(b->fs);
-	bool more = true, busy = false;
-
-	while (more && !must_stop(b) && clock_ms() < end) {
-		uint64_t began = clock_us(), now, took;
-
-		more = reap_some(th, busy);
-		took = clock_us() - began;
-		now = requests_begun(b->fs);
-		if (more && busy)
-			usleep(took < PAUSE_USECS ? took : PAUSE_USECS);
-		busy = now != seen;
-		seen = now;
-	}
-	return more;
-}
-
-static struct job *first_job(struct background *b)
-{
-	struct job *j;
-
-	pthread_mutex_lock(&b->wake->lock);
-	j = b->stop ? NULL : b->jobs;
-	pthread_mutex_unlock(&b->wake->lock);
-	return j;
-}
-
-static void drop_first_job(struct background *b)
-{
-	struct job *j = b->jobs;
-
-	pthread_mutex_lock(&b->wake->lock);
-	b->jobs = j->next;
-	pthread_mutex_unlock(&b->wake->lock);
-	free(j);
-}
-
-/* True: there is more than one round has time for. */
-static bool allocate_for_a_while(struct background *b)
-{
-	struct zsfs_thread *th = zsfs_background(b->fs);
-	uint64_t end = clock_ms() + LOOK_MSECS;
-	struct job *j;
-
-	while ((j = first_job(b)) && clock_ms() < end) {
-		struct tx *tx;
-		int err;
-
-		zsfs_enter(th);
-		err = zsfs_allocate_steps(th, &j->a, ALLOCATE_STEPS, &tx);
-		if (!err)
-			tx_commit(tx);
-		zsfs_leave(th);
-		if (err == 1)
-			continue;
-		/* Not on record: what is done is found done if asked again. */
-		reply_error(j->req, err);
-		drop_first_job(b);
-	}
-	return j;
+	return ((struct background *)arg)->verify;
 }
 
 /* Only while nothing else goes on: a check keeps all requests waiting. */
-static void try_verify(struct background *b)
+static unsigned try_verify(void *arg, bool busy)
 {
-	uint64_t now = requests_begun(b->fs);
+	struct background *b = arg;
+	uint64_t now = requests_begun(b);
 	bool idle = now == b->seen;
 	int err;
 
 	b->seen = now;
 	if (!idle)
-		return;
+		return LOOK_MSECS;
 	err = control_verify_gently(b->fs);
 	b->verify = err == -EAGAIN || err == -EBUSY;
 	if (!err)
 		zsfs_log(LOG_INFO, "verified after the takeover: clean");
+	return b->verify ? LOOK_MSECS : JOB_DONE;
 }
 
-/* One round; after how many milliseconds there is more to do, 0 = none. */
+static unsigned tell_left_out(void *arg, bool busy)
+{
+	zsfs_log_left_out(false);
+	return JOB_DONE;
+}
+
+static unsigned give_back_idle(void *arg, bool busy)
+{
+	struct background *b = arg;
+
+	return idle_look(b->fs, &b->idle);
+}
+
+/* In the order of their turns. */
+static const struct job jobs[] = {
+	{"lift pressure", NULL, lift_pressure, false, false},
+	{"allocate", wants_allocate, allocate_some, false, false},
+	{"reap", NULL, reap_some, true, true},
+	{"verify", wants_verify, try_verify, false, false},
+	{"tell what the log left out", NULL, tell_left_out, false, false},
+	{"give back when idle", NULL, give_back_idle, false, false},
+};
+
 static unsigned work(struct background *b)
 {
-	bool more = pressure_check(b->fs);
-	bool busy = allocate_for_a_while(b);
-	unsigned idle;
+	const struct job_loop l = {
+		.jobs = jobs,
+		.nr_jobs = sizeof(jobs) / sizeof(jobs[0]),
+		.arg = b,
+		.must_stop = must_stop,
+		.requests = requests_begun,
+	};
 
-	if (reap_for_a_while(b))
-		return 1;
-	if (b->verify)
-		try_verify(b);
-	zsfs_log_left_out(false);
-	idle = idle_look(b->fs, &b->idle);
-	if (busy)
-		return 1;
-	if (b->verify || b->fs->super->pressure_used)
-		return LOOK_MSECS;
-	if (idle)
-		return idle;
-	return more ? SPARE_MSECS : 0;
+	return job_loop_round(&l);
 }
 
 static void wait_a_while(struct background *b, unsigned msecs)
@@ -271,15 +281,15 @@ void background_go(struct background *b, bool after_takeover)
 bool background_allocate(struct background *b, struct fuse_req *req,
 			 const struct allocation *a)
 {
-	struct job *j = malloc(sizeof(*j)), **last;
+	struct unfinished *u = malloc(sizeof(*u)), **last;
 
-	if (!j)
+	if (!u)
 		return false;
-	*j = (struct job){.req = req, .a = *a};
+	*u = (struct unfinished){.req = req, .a = *a};
 	pthread_mutex_lock(&b->wake->lock);
-	for (last = &b->jobs; *last; last = &(*last)->next)
+	for (last = &b->allocations; *last; last = &(*last)->next)
 		;
-	*last = j;
+	*last = u;
 	b->wake->look = true;
 	pthread_cond_signal(&b->wake->rung);
 	pthread_mutex_unlock(&b->wake->lock);
@@ -296,9 +306,10 @@ void background_stop(struct background *b)
 	pthread_mutex_unlock(&b->wake->lock);
 	pthread_join(b->thread, NULL);
 	b->fs->background = NULL;
-	while (b->jobs) {
-		reply_error(b->jobs->req, -ENOTCONN); /* frees the request */
-		drop_first_job(b);
+	while (b->allocations) {
+		reply_error(b->allocations->req,
+			    -ENOTCONN); /* frees the request */
+		drop_first_allocation(b);
 	}
 	free(b);
 }

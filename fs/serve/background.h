@@ -8,6 +8,7 @@
  * to those that do), and lifts the limit that shortage of memory made necessary
  * (pressure.h). When the mount has become idle it gives back what was freed
  * (idle.h). It sleeps when there is nothing of that kind.
+ * Each of these is a row of a table of jobs (job_loop.h) in background.c.
  */
 #ifndef FS_BACKGROUND_H
 #define FS_BACKGROUND_H

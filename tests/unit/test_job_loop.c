@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rounds of the background jobs: order, turns, giving way, the next look. */
+#include "serve/job_loop.h"
+#include "base/clock.h"
+#include "check.h"
+
+#include <unistd.h>
+
+static struct {
+	char made[64]; /* a letter for each step */
+	unsigned n;
+	unsigned left;	   /* steps that job A still has to do */
+	unsigned next[2];  /* what the last step of A and B returns */
+	unsigned usecs;	   /* that a step of A takes */
+	unsigned nr_busy;  /* steps of A that were told of requests */
+	unsigned requests; /* made during each step of A */
+	uint64_t begun;
+	unsigned stop_after; /* steps; 0 = never */
+	bool idle;	     /* B is not wanted */
+} w;
+
+static void note(char c)
+{
+	if (w.n < sizeof(w.made) - 1)
+		w.made[w.n] = c;
+	w.n++;
+}
+
+static unsigned step_a(void *arg, bool busy)
+{
+	CHECK(arg == &w);
+	note('a');
+	w.nr_busy += busy;
+	w.begun += w.requests;
+	if (w.usecs)
+		usleep(w.usecs);
+	return w.left && --w.left ? JOB_MORE : w.next[0];
+}
+
+static unsigned step_b(void *arg, bool busy)
+{
+	CHECK(!busy);
+	note('b');
+	return w.next[1];
+}
+
+static bool wants_b(void *arg)
+{
+	return !w.idle;
+}
+
+static bool must_stop(void *arg)
+{
+	return w.stop_after && w.n >= w.stop_after;
+}
+
+static uint64_t requests(void *arg)
+{
+	return w.begun;
+}
+
+static unsigned run(bool gives_way, bool goes_first)
+{
+	const struct job jobs[] = {
+		{"a", NULL, step_a, gives_way, goes_first},
+		{"b", wants_b, step_b, false, false},
+	};
+	const struct job_loop l = {jobs, 2, &w, must_stop, requests};
+
+	return job_loop_round(&l);
+}
+
+static void reset(unsigned left)
+{
+	memset(&w, 0, sizeof(w));
+	w.left = left;
+}
+
+static void test_order(void)
+{
+	reset(3);
+	CHECK_EQ(run(false, false), 0);
+	CHECK(!strcmp(w.made, "aaab"));
+	reset(3);
+	w.idle = true;
+	CHECK_EQ(run(true, true), 0);
+	CHECK(!strcmp(w.made, "aaa"));
+}
+
+static void test_next_look(void)
+{
+	static const unsigned want[][3] = {{0, 0, 0},
+					   {200, 0, 200},
+					   {0, 5000, 5000},
+					   {200, 5000, 200},
+					   {5000, 200, 200}};
+
+	for (unsigned i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		reset(1);
+		w.next[0] = want[i][0];
+		w.next[1] = want[i][1];
+		CHECK_EQ(run(i & 1, true), want[i][2]);
+		CHECK(!strcmp(w.made, "ab"));
+	}
+}
+
+/* A job without an end is cut off; whether B has its turn then is A's choice.
+ */
+static void test_turn(void)
+{
+	for (unsigned first = 0; first < 2; first++) {
+		uint64_t began = clock_ms();
+
+		reset(1000000);
+		w.usecs = 10000;
+		CHECK_EQ(run(first, first), JOB_MORE);
+		CHECK(clock_ms() - began >= JOB_TURN_MSECS);
+		CHECK(w.n > 1 && w.n < 40);
+		CHECK_EQ(!strchr(w.made, 'b'), first);
+	}
+}
+
+/* All steps but the first hear of the requests, and a pause follows them. */
+static void test_giving_way(void)
+{
+	uint64_t began = clock_us();
+
+	reset(10);
+	w.requests = 1;
+	w.usecs = 1000;
+	CHECK_EQ(run(true, true), 0);
+	CHECK_EQ(w.nr_busy, 9);
+	CHECK(clock_us() - began >= 10 * 1000 + 8 * 1000);
+	reset(10);
+	CHECK_EQ(run(true, true), 0);
+	CHECK_EQ(w.nr_busy, 0);
+	reset(10);
+	w.requests = 1;
+	CHECK_EQ(run(false, true), 0);
+	CHECK_EQ(w.nr_busy, 0);
+}
+
+static void test_stop(void)
+{
+	for (unsigned gives_way = 0; gives_way < 2; gives_way++) {
+		reset(10);
+		w.stop_after = 4;
+		run(gives_way, true);
+		CHECK(!strcmp(w.made, "aaaa"));
+	}
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_order), CHECK_CASE(test_next_look),
+	CHECK_CASE(test_turn),	CHECK_CASE(test_giving_way),
+	CHECK_CASE(test_stop),
+};
+
+int main(int argc, char **argv)
+{
+	return CHECK_MAIN(cases, argc, argv);
+}
