@@ -81,7 +81,7 @@ void tx_give_up(struct tx *tx)
 	_longjmp(*th->guard, 1);
 }
 
-static _Noreturn void too_large(struct tx *tx, const char *log)
+_Noreturn void tx_too_large(struct tx *tx, const char *log)
 {
 	zsfs_log_ratelimited(LOG_ERR,
 			     "request %u: a transaction does not fit its %s",
@@ -253,22 +253,6 @@ struct ztime tx_now(struct tx *tx)
 	return tx->now;
 }
 
-void tx_save(struct tx *tx, const void *p)
-{
-	struct undo_log *u = &tx->slot->undo;
-
-	if (u->n >= u->max)
-		too_large(tx, "undo log");
-	undo_save(u, p);
-}
-
-void tx_set(struct tx *tx, uint64_t *w, uint64_t val)
-{
-	tx_save(tx, w);
-	/* As undo_set(). */
-	__atomic_store_n(w, val, __ATOMIC_RELAXED);
-}
-
 void tx_save_range(struct tx *tx, const void *p, size_t size)
 {
 	for (size_t off = 0; off < size; off += 8)
@@ -284,21 +268,7 @@ bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees)
 	       s->nr_free + frees <= TX_MAX_FREE;
 }
 
-uint64_t *tx_alloc_ref(struct tx *tx)
-{
-	struct zsfs_slot *s = tx->slot;
-
-	if (s->nr_alloc >= TX_MAX_ALLOC)
-		too_large(tx, "list of allocations");
-	s->alloc[s->nr_alloc] = REF_NONE;
-	undo_barrier();
-	s->nr_alloc++;
-	undo_barrier();
-	return &s->alloc[s->nr_alloc - 1];
-}
-
-/* Have the thread allocate as the policy of @tx says, until end_claim(). */
-static void claim(struct tx *tx)
+void tx_claim_more(struct tx *tx)
 {
 	static const enum arena_claim of[] = {
 		[ALLOC_LATE] = ARENA_LATE,
@@ -306,35 +276,22 @@ static void claim(struct tx *tx)
 		[ALLOC_SHRINK] = ARENA_RESERVE,
 	};
 
-	if (tx->policy != ALLOC_NEW)
-		zsfs_claim(tx->th, of[tx->policy]);
+	zsfs_claim(tx->th, of[tx->policy]);
 }
 
-static void end_claim(struct tx *tx)
+void tx_unclaim_more(struct tx *tx)
 {
-	if (tx->policy != ALLOC_NEW)
-		zsfs_unclaim(tx->th);
+	zsfs_unclaim(tx->th);
 }
 
 int tx_run_alloc(struct tx *tx, unsigned pages, uint64_t *ref)
 {
 	int err;
 
-	claim(tx);
+	tx_claim(tx);
 	err = arena_run_alloc(tx->fs->arena, tx->th->at, pages, ARENA_PAGE_DATA,
 			      ref);
-	end_claim(tx);
-	return err;
-}
-
-int tx_store(struct tx *tx, const void *src, size_t size, unsigned tag,
-	     uint32_t word, uint64_t *ref)
-{
-	int err;
-
-	claim(tx);
-	err = zs_store(tx->fs->pool, tx->th->at, src, size, tag, word, ref);
-	end_claim(tx);
+	tx_unclaim(tx);
 	return err;
 }
 
@@ -343,26 +300,13 @@ int tx_slab_alloc(struct tx *tx, enum slab_cache cache, void **out)
 	uint64_t *ref = tx_alloc_ref(tx);
 	int err;
 
-	claim(tx);
+	tx_claim(tx);
 	err = slab_alloc(tx->fs->arena, tx->th->at, cache, ref);
-	end_claim(tx);
+	tx_unclaim(tx);
 	if (!err)
 		*out = slab_addr(*ref);
 	tx->no_pages |= err == -ENOSPC;
 	return err;
-}
-
-void tx_free(struct tx *tx, uint64_t ref)
-{
-	struct zsfs_slot *s = tx->slot;
-
-	assert(REF_KIND(ref) != REF_NONE);
-	if (s->nr_free >= TX_MAX_FREE)
-		too_large(tx, "list of frees");
-	s->free[s->nr_free] = ref;
-	undo_barrier();
-	s->nr_free++;
-	undo_barrier();
 }
 
 /* ---- limits ---- */

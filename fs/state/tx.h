@@ -35,8 +35,8 @@
 #ifndef FS_TX_H
 #define FS_TX_H
 
+#include <assert.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -133,6 +133,8 @@ int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg);
  * process ends.
  */
 _Noreturn void tx_give_up(struct tx *tx);
+/* The same, and says of which log of its slot it needs more. */
+_Noreturn void tx_too_large(struct tx *tx, const char *log);
 
 /* Start a transaction in the thread's slot. */
 struct tx *tx_begin(struct zsfs_thread *th);
@@ -176,13 +178,38 @@ void tx_snap_lock(struct tx *tx);
 struct ztime tx_now(struct tx *tx);
 
 /* Save the 8-byte word around @p / save and set a whole word. */
-void tx_save(struct tx *tx, const void *p);
-void tx_set(struct tx *tx, uint64_t *w, uint64_t val);
+static inline void tx_save(struct tx *tx, const void *p)
+{
+	struct undo_log *u = &tx->slot->undo;
+
+	if (__builtin_expect(u->n >= u->max, 0))
+		tx_too_large(tx, "undo log");
+	undo_save(u, p);
+}
+
+static inline void tx_set(struct tx *tx, uint64_t *w, uint64_t val)
+{
+	tx_save(tx, w);
+	/* As undo_set(). */
+	__atomic_store_n(w, val, __ATOMIC_RELAXED);
+}
+
 /* Save @size bytes (whole words) from @p on. */
 void tx_save_range(struct tx *tx, const void *p, size_t size);
 
 /* The ref to allocate into, for the next allocation. Never NULL. */
-uint64_t *tx_alloc_ref(struct tx *tx);
+static inline uint64_t *tx_alloc_ref(struct tx *tx)
+{
+	struct zsfs_slot *s = tx->slot;
+
+	if (__builtin_expect(s->nr_alloc >= TX_MAX_ALLOC, 0))
+		tx_too_large(tx, "list of allocations");
+	s->alloc[s->nr_alloc] = REF_NONE;
+	undo_barrier();
+	s->nr_alloc++;
+	undo_barrier();
+	return &s->alloc[s->nr_alloc - 1];
+}
 
 /*
  * What @tx allocates from now on is for @policy at least, until its policy is
@@ -200,16 +227,44 @@ static inline enum alloc_policy tx_raise_policy(struct tx *tx,
 }
 
 /*
+ * Around each allocation: the thread has the claim to memory that the policy
+ * of @tx stands for.
+ */
+void tx_claim_more(struct tx *tx);
+void tx_unclaim_more(struct tx *tx);
+
+static inline void tx_claim(struct tx *tx)
+{
+	if (tx->policy != ALLOC_NEW)
+		tx_claim_more(tx);
+}
+
+static inline void tx_unclaim(struct tx *tx)
+{
+	if (tx->policy != ALLOC_NEW)
+		tx_unclaim_more(tx);
+}
+
+/*
  * Allocate in the transaction, as its policy says: a slab object; a run of
- * pages of plain data and an object of the pool, as arena_run_alloc() and
- * zs_store(), into @ref, which is of tx_alloc_ref(). 0, -ENOSPC, -ENOMEM.
+ * pages of plain data into @ref, which is of tx_alloc_ref(). 0, -ENOSPC,
+ * -ENOMEM.
  */
 int tx_slab_alloc(struct tx *tx, enum slab_cache cache, void **out);
 int tx_run_alloc(struct tx *tx, unsigned pages, uint64_t *ref);
-int tx_store(struct tx *tx, const void *src, size_t size, unsigned tag,
-	     uint32_t word, uint64_t *ref);
 /* Free @ref after the commit. */
-void tx_free(struct tx *tx, uint64_t ref);
+static inline void tx_free(struct tx *tx, uint64_t ref)
+{
+	struct zsfs_slot *s = tx->slot;
+
+	assert(REF_KIND(ref) != REF_NONE);
+	if (__builtin_expect(s->nr_free >= TX_MAX_FREE, 0))
+		tx_too_large(tx, "list of frees");
+	s->free[s->nr_free] = ref;
+	undo_barrier();
+	s->nr_free++;
+	undo_barrier();
+}
 
 static inline void tx_stat(struct tx *tx, enum zsfs_stat s, int64_t delta)
 {
