@@ -68,7 +68,7 @@ one() {
 
 # meson_suite NAME DIR SUITE_OPTION...
 meson_suite() {
-	local name=$1 dir=$2 log
+	local name=$1 dir=$2 log counts
 
 	shift 2
 	log=$dir/meson-logs/testlog.json
@@ -76,10 +76,9 @@ meson_suite() {
 	say "== $name: running"
 	"${NO_ASLR[@]}" meson test -C "$dir" --no-rebuild --print-errorlogs "$@" >&2
 	[ -s "$log" ] || { result "$name" 0 1 0; return; }
-	result "$name" \
-		"$(grep -c '"result": "OK"' "$log")" \
-		"$(grep -cE '"result": "(FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS)"' "$log")" \
-		"$(grep -c '"result": "SKIP"' "$log")"
+	read -ra counts < <("$TOP/scripts/count-tests.py" "$log") ||
+		counts=(0 1 0)
+	result "$name" "${counts[@]}"
 }
 
 # bats_suite NAME BUILD_DIR FILE...

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A tiny test runner: a table of named functions, and checks that report the
- * place where they fail.
+ * place where they fail. It speaks TAP, a test for each function, and runs each
+ * in a process of its own, started anew with all that main() prepares: a crash
+ * hides no other case, and no case finds what another one left.
  *
  *   static void test_it(void) { CHECK_EQ(1 + 1, 2); }
  *   static const struct check_case cases[] = { CHECK_CASE(test_it) };
@@ -9,7 +11,9 @@
  *
  * CHECK and CHECK_EQ note a failure and go on, and may be used in any thread.
  * REQUIRE leaves the running test, so only the thread that runs it may use it.
- * With arguments, only tests whose name contains one of them are run.
+ * With arguments, only tests whose name contains one of them are run. With
+ * CHECK_CASE=NAME in the environment that one is run in the process itself, for
+ * a debugger.
  */
 #ifndef TESTS_UNIT_CHECK_H
 #define TESTS_UNIT_CHECK_H
@@ -18,7 +22,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct check_case {
 	const char *name;
@@ -37,7 +44,7 @@ static jmp_buf check_leave;
 	do {                                                                   \
 		if (__atomic_fetch_add(&check_failures, 1, __ATOMIC_RELAXED) < \
 		    20) {                                                      \
-			printf("  %s:%d: ", __FILE__, __LINE__);               \
+			printf("# %s:%d: ", __FILE__, __LINE__);               \
 			printf(__VA_ARGS__);                                   \
 			putchar('\n');                                         \
 			fflush(stdout);                                        \
@@ -76,27 +83,69 @@ static inline bool check_wanted(const char *name, int argc, char **argv)
 	return argc < 2;
 }
 
+/* In this process. */
+static inline int check_run(const struct check_case *c)
+{
+	check_failures = 0;
+	if (!setjmp(check_leave))
+		c->fn();
+	fflush(stdout);
+	return check_failures != 0;
+}
+
+/* In a process of its own. Did it succeed? */
+static inline bool check_start(const struct check_case *c, char **argv)
+{
+	pid_t pid;
+	int status = -1;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		setenv("CHECK_CASE", c->name, 1);
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		printf("# %s: no process for it\n", c->name);
+	else if (WIFSIGNALED(status))
+		printf("# %s: killed by signal %d (%s)\n", c->name,
+		       WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return status == 0;
+}
+
+static inline int check_all(const struct check_case *cases, size_t n, int argc,
+			    char **argv)
+{
+	unsigned wanted = 0, nr = 0, failed = 0;
+
+	for (size_t i = 0; i < n; i++)
+		wanted += check_wanted(cases[i].name, argc, argv);
+	printf("1..%u\n", wanted);
+	for (size_t i = 0; i < n; i++) {
+		bool ok;
+
+		if (!check_wanted(cases[i].name, argc, argv))
+			continue;
+		ok = check_start(&cases[i], argv);
+		failed += !ok;
+		printf("%sok %u - %s\n", ok ? "" : "not ", ++nr, cases[i].name);
+	}
+	return failed || !nr;
+}
+
 static inline int check_main(const struct check_case *cases, size_t n, int argc,
 			     char **argv)
 {
-	volatile unsigned passed = 0, failed = 0;
+	const char *only = getenv("CHECK_CASE");
 
-	for (volatile size_t i = 0; i < n; i++) {
-		if (!check_wanted(cases[i].name, argc, argv))
-			continue;
-		check_failures = 0;
-		if (!setjmp(check_leave))
-			cases[i].fn();
-		if (check_failures)
-			failed++;
-		else
-			passed++;
-		printf("%s %s\n", check_failures ? "FAILED" : "ok",
-		       cases[i].name);
-		fflush(stdout);
-	}
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed || !passed;
+	if (!only)
+		return check_all(cases, n, argc, argv);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(cases[i].name, only))
+			return check_run(&cases[i]);
+	printf("# there is no case %s\n", only);
+	return 1;
 }
 
 #define CHECK_MAIN(cases, argc, argv)                                          \

@@ -100,7 +100,7 @@ static inline int fixture_verify(const struct fixture *f)
 	if (!err)
 		err = arena_verify(f->arena, msg, sizeof(msg));
 	if (err)
-		printf("  verify: %s\n", msg);
+		printf("# verify: %s\n", msg);
 	return err;
 }
 
