@@ -32,6 +32,7 @@
 
 #include "arena.h"
 #include "undo.h"
+#include "lock_rank.h"
 
 #define ARENA_MAGIC   UINT64_C(0x616e657261667a31)
 #define ARENA_VERSION 2u

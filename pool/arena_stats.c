@@ -6,16 +6,16 @@
 
 void arena_reset_used_max(struct arena *a)
 {
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	a->hdr->used_max = a->hdr->used;
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }
 
 static void get_run_stats(struct arena *a, struct arena_stats *out)
 {
 	const struct arena_header *h = a->hdr;
 
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	out->used = h->used;
 	out->used_max = h->used_max;
 	out->free_pages = h->free_pages;
@@ -24,7 +24,7 @@ static void get_run_stats(struct arena *a, struct arena_stats *out)
 	out->given_back = h->given_back;
 	out->window_bytes = h->window_high - h->window_low;
 	memcpy(out->pages, h->pages, sizeof(out->pages));
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }
 
 void arena_get_stats(struct arena *a, struct arena_stats *out)
@@ -33,10 +33,10 @@ void arena_get_stats(struct arena *a, struct arena_stats *out)
 
 	memset(out, 0, sizeof(*out));
 	for (unsigned i = 0; i < SLAB_NR_CACHES; i++) {
-		pthread_mutex_lock(&a->slab_lock[i]);
+		ranked_lock(&a->slab_lock[i], RANK_SLAB, i);
 		out->slab_objs[i] = a->hdr->slab[i].objs;
 		spares += a->hdr->slab[i].spare != 0;
-		pthread_mutex_unlock(&a->slab_lock[i]);
+		ranked_unlock(&a->slab_lock[i], RANK_SLAB, i);
 	}
 	get_run_stats(a, out);
 	/* Slabs kept at hand hold nothing, so they count as free. */
@@ -59,12 +59,12 @@ uint64_t arena_available(struct arena *a)
 
 	if (bound == UINT64_MAX)
 		return UINT64_MAX;
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	held = arena_fixed_bytes_locked(a) + h->in_use * ARENA_PAGE_SIZE;
 	room = bound > h->used ? bound - h->used : 0;
 	backed = h->free_pages * ARENA_PAGE_SIZE +
 		 arena_growable_locked(a, room);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 
 	room = bound > held ? bound - held : 0;
 	return room < backed ? room : backed;

@@ -25,7 +25,7 @@ static unsigned punch_next(struct arena *a, struct arena_thread *t,
 	struct segment *s = segment_of(seg);
 	unsigned first, end = *pos;
 
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	do {
 		first = map_next(s->free, end, true);
 		end = map_next(s->free, first, false);
@@ -33,11 +33,11 @@ static unsigned punch_next(struct arena *a, struct arena_thread *t,
 	*pos = end;
 	/* Wholly free segments go back whole, or not at all. */
 	if (first == ARENA_SEG_PAGES || s->nr_free == s->nr_present) {
-		pthread_mutex_unlock(&a->run_lock);
+		ranked_unlock(&a->run_lock, RANK_RUN, 0);
 		return 0;
 	}
 	detach_pages_locked(a, t, INTENT_PUNCH, seg, first, end - first);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 
 	arena_punch(a, seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE,
 		    (uint64_t)(end - first) * ARENA_PAGE_SIZE);
@@ -53,12 +53,12 @@ static uint64_t punch_segments(struct arena *a, struct arena_thread *t)
 		unsigned pos = 0, n;
 
 		/* Others may grow between two segments. */
-		pthread_mutex_lock(&a->grow_lock);
+		ranked_lock(&a->grow_lock, RANK_GROW, 0);
 		do {
 			n = punch_next(a, t, (uint32_t)seg, &pos);
 			pages += n;
 		} while (n);
-		pthread_mutex_unlock(&a->grow_lock);
+		ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	}
 	return pages;
 }

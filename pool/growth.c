@@ -41,7 +41,7 @@ static uint64_t drop_segment(struct arena *a, struct arena_thread *t,
 	undo_set(u, &a->hdr->intent,
 		 INTENT_MAKE(INTENT_DROP, seg, 0, ARENA_SEG_PAGES));
 	undo_commit(u);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 
 	arena_unback(a->fd, seg_offset(seg), ARENA_SEG_SIZE);
 	arena_set_intent(a, 0);
@@ -69,15 +69,15 @@ uint64_t arena_shrink(struct arena *a, struct arena_thread *t, bool all)
 {
 	uint64_t pages = 0;
 
-	pthread_mutex_lock(&a->grow_lock);
+	ranked_lock(&a->grow_lock, RANK_GROW, 0);
 	for (;;) {
-		pthread_mutex_lock(&a->run_lock);
+		ranked_lock(&a->run_lock, RANK_RUN, 0);
 		if (!arena_can_shrink_locked(a, all))
 			break;
 		pages += drop_segment(a, t, free_segment_locked(a));
 	}
-	pthread_mutex_unlock(&a->run_lock);
-	pthread_mutex_unlock(&a->grow_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	return pages;
 }
 
@@ -91,10 +91,10 @@ bool arena_make_room(struct arena *a, struct arena_thread *t, uint64_t bytes)
 	if (bytes > bound)
 		return false;
 	while (a->hdr->used > bound - bytes) {
-		pthread_mutex_lock(&a->run_lock);
+		ranked_lock(&a->run_lock, RANK_RUN, 0);
 		link = free_segment_locked(a);
 		if (!link) {
-			pthread_mutex_unlock(&a->run_lock);
+			ranked_unlock(&a->run_lock, RANK_RUN, 0);
 			return false;
 		}
 		drop_segment(a, t, link);
@@ -127,7 +127,7 @@ static void attach_pages(struct arena *a, struct arena_thread *t, uint32_t seg,
 {
 	struct undo_log *u;
 
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	u = undo_begin(t);
 	if (seg == a->hdr->nr_segs) {
 		undo_save(u, &a->hdr->nr_segs);
@@ -137,7 +137,7 @@ static void attach_pages(struct arena *a, struct arena_thread *t, uint32_t seg,
 	seg_add_pages_locked(a, u, seg, first, nr);
 	undo_set(u, &a->hdr->intent, 0);
 	undo_commit(u);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }
 
 static int grow_segment(struct arena *a, struct arena_thread *t)
@@ -211,9 +211,9 @@ static int fill_hole(struct arena *a, struct arena_thread *t, unsigned pages)
 	uint32_t link;
 	int err;
 
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	link = find_hole_locked(a, pages, room, &first, &nr);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 	if (!link)
 		return -EAGAIN;
 	err = back_pages(a, INTENT_FILL, link - 1, first, nr);
@@ -229,15 +229,15 @@ int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 
 	if (zs_should_fail())
 		return -ENOSPC;
-	pthread_mutex_lock(&a->grow_lock);
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->grow_lock, RANK_GROW, 0);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	/* Somebody may have grown it while we waited. */
 	done = seg_with_run_locked(a, pages) != 0;
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 	err = done ? 0 : fill_hole(a, t, pages);
 	if (err == -EAGAIN)
 		err = grow_segment(a, t);
-	pthread_mutex_unlock(&a->grow_lock);
+	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	return err;
 }
 

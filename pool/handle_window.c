@@ -11,18 +11,18 @@ int arena_grow_handles(struct arena *a, struct arena_thread *t)
 
 	if (zs_should_fail())
 		return -ENOSPC;
-	pthread_mutex_lock(&a->grow_lock);
+	ranked_lock(&a->grow_lock, RANK_GROW, 0);
 	if (h->window_high < arena_place.handles_end &&
 	    arena_make_room(a, t, h->step))
 		err = arena_grow_window(a, t, INTENT_WINDOW_HIGH);
-	pthread_mutex_unlock(&a->grow_lock);
+	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	return err;
 }
 
 void arena_reset_handles(struct arena *a, struct arena_thread *t)
 {
-	pthread_mutex_lock(&a->grow_lock);
+	ranked_lock(&a->grow_lock, RANK_GROW, 0);
 	arena_set_intent(a, INTENT_MAKE(INTENT_WINDOW_RESET, 0, 0, 0));
 	arena_drop_handles(a, t);
-	pthread_mutex_unlock(&a->grow_lock);
+	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 }

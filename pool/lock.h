@@ -14,10 +14,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lock_rank.h"
+
 #define ZS_LOCK_SPINS 64
 
 struct zs_lock {
 	uint32_t word; /* 0 free, 1 taken, 2 taken and perhaps waited for */
+#if ZS_DEBUG_LEVEL >= 2
+	unsigned rank, nr; /* lock_rank.h */
+#endif
 };
 
 static inline void zs_cpu_relax(void)
@@ -27,9 +32,27 @@ static inline void zs_cpu_relax(void)
 #endif
 }
 
-static inline void zs_lock_init(struct zs_lock *l)
+static inline void zs_lock_init(struct zs_lock *l, unsigned rank, unsigned nr)
 {
 	__atomic_store_n(&l->word, 0, __ATOMIC_RELAXED);
+#if ZS_DEBUG_LEVEL >= 2
+	l->rank = rank;
+	l->nr = nr;
+#endif
+}
+
+static inline void zs_lock_wanted(const struct zs_lock *l)
+{
+#if ZS_DEBUG_LEVEL >= 2
+	lock_rank_take(l->rank, l->nr);
+#endif
+}
+
+static inline void zs_lock_left(const struct zs_lock *l)
+{
+#if ZS_DEBUG_LEVEL >= 2
+	lock_rank_drop(l->rank, l->nr);
+#endif
 }
 
 static inline int zs_trylock(struct zs_lock *l)
@@ -59,6 +82,7 @@ static __attribute__((noinline, unused)) void zs_lock_wake(struct zs_lock *l)
 
 static inline void zs_lock(struct zs_lock *l)
 {
+	zs_lock_wanted(l);
 	if (!zs_trylock(l))
 		zs_lock_slow(l);
 }
@@ -67,6 +91,7 @@ static inline void zs_unlock(struct zs_lock *l)
 {
 	if (__atomic_exchange_n(&l->word, 0, __ATOMIC_RELEASE) == 2)
 		zs_lock_wake(l);
+	zs_lock_left(l);
 }
 
 static inline int zs_locked(const struct zs_lock *l)

@@ -82,9 +82,9 @@ int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
 	if (zs_should_fail())
 		return -ENOSPC;
 	for (;;) {
-		pthread_mutex_lock(&a->run_lock);
+		ranked_lock(&a->run_lock, RANK_RUN, 0);
 		err = take_run_locked(a, t, pages, type, ref);
-		pthread_mutex_unlock(&a->run_lock);
+		ranked_unlock(&a->run_lock, RANK_RUN, 0);
 		if (err != -EAGAIN)
 			return err;
 		err = arena_grow(a, t, pages);
@@ -123,7 +123,7 @@ void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 		return;
 	d = page_desc_of(pfn);
 
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	assert(is_run(a, *ref));
 	u = undo_begin(t);
 	change_in_use_locked(a, u, d->type, -(int)pages);
@@ -132,7 +132,7 @@ void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 	undo_set(u, ref, 0);
 	undo_commit(u);
 	shrink = arena_can_shrink_locked(a, false);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 
 	if (shrink)
 		arena_shrink(a, t, false);

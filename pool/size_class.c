@@ -44,7 +44,7 @@ static struct size_class *add_class(struct zs_pool *pool, unsigned index,
 	unsigned slot = pool->nr_classes++;
 	struct size_class *class = &pool->class[slot];
 
-	zs_lock_init(&class->lock);
+	zs_lock_init(&class->lock, RANK_CLASS, slot);
 	class->slot = (uint8_t)slot;
 	class->index = (uint16_t)index;
 	class->size = (uint16_t)size;

@@ -208,11 +208,11 @@ static int take_from_new_page(struct arena *a, struct arena_thread *t,
 
 	if (err)
 		return err;
-	pthread_mutex_lock(&a->slab_lock[cache]);
+	ranked_lock(&a->slab_lock[cache], RANK_SLAB, cache);
 	u = undo_begin(t);
 	take_object(a, u, cache, attach_page(a, t, u, cache), ref);
 	undo_commit(u);
-	pthread_mutex_unlock(&a->slab_lock[cache]);
+	ranked_unlock(&a->slab_lock[cache], RANK_SLAB, cache);
 	return 0;
 }
 
@@ -224,9 +224,9 @@ int slab_alloc(struct arena *a, struct arena_thread *t, enum slab_cache cache,
 	assert(cache < SLAB_NR_CACHES && !*ref);
 	if (zs_should_fail())
 		return -ENOSPC;
-	pthread_mutex_lock(&a->slab_lock[cache]);
+	ranked_lock(&a->slab_lock[cache], RANK_SLAB, cache);
 	done = take_locked(a, t, cache, ref);
-	pthread_mutex_unlock(&a->slab_lock[cache]);
+	ranked_unlock(&a->slab_lock[cache], RANK_SLAB, cache);
 	return done ? 0 : take_from_new_page(a, t, cache, ref);
 }
 
@@ -300,10 +300,10 @@ void slab_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 		return;
 	/* The page is ours as long as the object is: its class stays. */
 	cache = page_desc_of(addr_to_pfn(slab_addr(*ref)))->class;
-	pthread_mutex_lock(&a->slab_lock[cache]);
+	ranked_lock(&a->slab_lock[cache], RANK_SLAB, cache);
 	assert(is_object(a, *ref));
 	detached = put_locked(a, t, cache, ref);
-	pthread_mutex_unlock(&a->slab_lock[cache]);
+	ranked_unlock(&a->slab_lock[cache], RANK_SLAB, cache);
 	if (detached)
 		arena_run_free(a, t, &t->shared->pending_run);
 }
@@ -313,7 +313,7 @@ void slab_drop_spares(struct arena *a, struct arena_thread *t)
 	for (unsigned cache = 0; cache < SLAB_NR_CACHES; cache++) {
 		struct slab_head *h = &a->hdr->slab[cache];
 
-		pthread_mutex_lock(&a->slab_lock[cache]);
+		ranked_lock(&a->slab_lock[cache], RANK_SLAB, cache);
 		if (h->spare) {
 			struct undo_log *u = undo_begin(t);
 
@@ -321,7 +321,7 @@ void slab_drop_spares(struct arena *a, struct arena_thread *t)
 			UNDO_SET(u, &h->spare, 0);
 			undo_commit(u);
 		}
-		pthread_mutex_unlock(&a->slab_lock[cache]);
+		ranked_unlock(&a->slab_lock[cache], RANK_SLAB, cache);
 		arena_run_free(a, t, &t->shared->pending_run);
 	}
 }
@@ -351,9 +351,9 @@ bool slab_record_valid(struct arena *a, const void *p)
 	    idx >= sizes[SLAB_RECORD].objs ||
 	    object_at(pfn, SLAB_RECORD, idx) != p)
 		return false;
-	pthread_mutex_lock(&a->slab_lock[SLAB_RECORD]);
+	ranked_lock(&a->slab_lock[SLAB_RECORD], RANK_SLAB, SLAB_RECORD);
 	valid = is_record_slab(pfn) && record_in_use(p);
-	pthread_mutex_unlock(&a->slab_lock[SLAB_RECORD]);
+	ranked_unlock(&a->slab_lock[SLAB_RECORD], RANK_SLAB, SLAB_RECORD);
 	return valid;
 }
 

@@ -17,7 +17,7 @@ static void window_grown(struct arena *a, struct arena_thread *t,
 	struct arena_header *h = a->hdr;
 	struct undo_log *u;
 
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	u = undo_begin(t);
 	if (op == INTENT_WINDOW_LOW) {
 		undo_set(u, &h->window_low, h->window_low - h->step);
@@ -32,7 +32,7 @@ static void window_grown(struct arena *a, struct arena_thread *t,
 		undo_set(u, &h->used_max, h->used);
 	undo_set(u, &h->intent, 0);
 	undo_commit(u);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }
 
 int arena_grow_window(struct arena *a, struct arena_thread *t,
@@ -81,7 +81,7 @@ void arena_drop_handles(struct arena *a, struct arena_thread *t)
 
 	if (drop)
 		arena_unback(a->fd, keep, drop);
-	pthread_mutex_lock(&a->run_lock);
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	u = undo_begin(t);
 	undo_set(u, &h->window_high, keep);
 	undo_save(u, &h->handles_backed);
@@ -90,5 +90,5 @@ void arena_drop_handles(struct arena *a, struct arena_thread *t)
 	undo_set(u, &h->given_back, h->given_back + drop / ARENA_PAGE_SIZE);
 	undo_set(u, &h->intent, 0);
 	undo_commit(u);
-	pthread_mutex_unlock(&a->run_lock);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }

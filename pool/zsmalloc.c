@@ -50,6 +50,9 @@ static int new_pool(struct arena *a, struct zs_pool_root *root,
 		return -ENOMEM;
 	}
 	memset(pool->reader, 0, readers);
+	for (unsigned i = 0; i < pool->nr_readers; i++)
+		zs_lock_init(&pool->reader[i].lock, RANK_READER, i);
+	zs_lock_init(&pool->handle_lock, RANK_HANDLES, 0);
 	zs_init_classes(pool, chain_size);
 	*out = pool;
 	return 0;

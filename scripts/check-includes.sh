@@ -12,7 +12,7 @@ rc=0
 
 # From the ground up.
 TOWER='base state content tree volume control serve survive start'
-PUBLIC='arena|zsmalloc|undo|inject|zcomp'
+PUBLIC='arena|zsmalloc|undo|inject|lock_rank|zcomp'
 
 complain() {
 	echo "$*"

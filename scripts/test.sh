@@ -131,7 +131,7 @@ suite_asan() {
 	local dir=$BUILD-asan
 
 	one "asan: build" build_in "$dir" --buildtype=debugoptimized \
-		-Db_sanitize=address,undefined -Ddebug_level=2 || return
+		-Db_sanitize=address,undefined -Ddebug_level=3 || return
 	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	meson_suite asan "$dir"

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "ranks.h"
 #include "reserve.h"
 #include "shared_page.h"
 #include "zsfs.h"
@@ -59,11 +60,11 @@ uint64_t zsfs_over_limit(struct zsfs *fs)
 	if (!__atomic_load_n(&s->over_limit, __ATOMIC_RELAXED))
 		return 0;
 	arena_get_stats(fs->arena, &st);
-	pthread_mutex_lock(&fs->limit_lock);
+	ranked_lock(&fs->limit_lock, RANK_LIMIT, 0);
 	if (s->over_limit)
 		over = lower_ceiling_locked(s, s->mem_limit,
 					    st.used + st.reserve);
-	pthread_mutex_unlock(&fs->limit_lock);
+	ranked_unlock(&fs->limit_lock, RANK_LIMIT, 0);
 	return over;
 }
 
@@ -72,21 +73,21 @@ static void set_limit(struct zsfs *fs, uint64_t bytes)
 	struct zsfs_super *s = fs->super;
 	uint64_t most;
 
-	pthread_mutex_lock(&fs->limit_lock);
+	ranked_lock(&fs->limit_lock, RANK_LIMIT, 0);
 	most = zsfs_apply_reserve(fs, bytes) + mem_limit_used(fs);
 	/* Else nothing could be deleted, nor the limit be set again. */
 	lower_ceiling_locked(s, bytes, most);
 	s->mem_limit = bytes;
 	apply_locked(fs);
-	pthread_mutex_unlock(&fs->limit_lock);
+	ranked_unlock(&fs->limit_lock, RANK_LIMIT, 0);
 }
 
 void mem_limit_set_pressure(struct zsfs *fs, uint64_t used)
 {
-	pthread_mutex_lock(&fs->limit_lock);
+	ranked_lock(&fs->limit_lock, RANK_LIMIT, 0);
 	fs->super->pressure_used = used;
 	apply_locked(fs);
-	pthread_mutex_unlock(&fs->limit_lock);
+	ranked_unlock(&fs->limit_lock, RANK_LIMIT, 0);
 }
 
 int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)

@@ -4,6 +4,7 @@
 
 #include <sched.h>
 
+#include "ranks.h"
 #include "shared_page.h"
 #include "zsfs.h"
 
@@ -54,6 +55,7 @@ void zsfs_enter(struct zsfs_thread *th)
 {
 	struct zsfs *fs = th->fs;
 
+	lock_rank_take(RANK_GATE, 0);
 	if (is_checking(fs) || pthread_mutex_trylock(&th->gate)) {
 		__atomic_add_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
 		let_check_end(fs);
@@ -66,7 +68,7 @@ void zsfs_enter(struct zsfs_thread *th)
 void zsfs_leave(struct zsfs_thread *th)
 {
 	inside = NULL;
-	pthread_mutex_unlock(&th->gate);
+	ranked_unlock(&th->gate, RANK_GATE, 0);
 }
 
 void zsfs_pause(struct zsfs_thread *th)

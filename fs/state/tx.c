@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "inode_layout.h"
+#include "ranks.h"
 #include "mem_limit.h"
 #include "wake.h"
 #include "zsfs.h"
@@ -95,6 +96,7 @@ static void lock_stripe(struct tx *tx, unsigned stripe, enum lock_mode mode)
 {
 	pthread_rwlock_t *l = &tx->fs->locks[stripe].lock;
 
+	lock_rank_take(RANK_INODE, stripe);
 	if (mode == LOCK_EXCL)
 		pthread_rwlock_wrlock(l);
 	else
@@ -165,6 +167,7 @@ void tx_unlock_more(struct tx *tx, unsigned nr_locks)
 		unsigned stripe = tx->locks[--tx->nr_locks].stripe;
 
 		pthread_rwlock_unlock(&tx->fs->locks[stripe].lock);
+		lock_rank_drop(RANK_INODE, stripe);
 	}
 }
 
@@ -175,18 +178,20 @@ void tx_unlock(struct tx *tx)
 
 void inode_lock_shared(struct zsfs *fs, const struct zinode *i)
 {
+	lock_rank_take(RANK_INODE, inode_stripe(i));
 	pthread_rwlock_rdlock(&fs->locks[inode_stripe(i)].lock);
 }
 
 void inode_unlock(struct zsfs *fs, const struct zinode *i)
 {
 	pthread_rwlock_unlock(&fs->locks[inode_stripe(i)].lock);
+	lock_rank_drop(RANK_INODE, inode_stripe(i));
 }
 
 void tx_rename_lock(struct tx *tx)
 {
 	assert(tx->nr_locks == 0 && !tx->rename_locked);
-	pthread_mutex_lock(&tx->fs->rename_lock);
+	ranked_lock(&tx->fs->rename_lock, RANK_RENAME, 0);
 	tx->rename_locked = true;
 }
 
@@ -197,7 +202,7 @@ void tx_count_lock(struct tx *tx, const struct zinode *i)
 	if (tx->count_all || tx->count_stripe == (int)stripe)
 		return;
 	assert(tx->count_stripe < 0);
-	pthread_mutex_lock(&tx->fs->count_locks[stripe]);
+	ranked_lock(&tx->fs->count_locks[stripe], RANK_COUNT, stripe);
 	tx->count_stripe = (int)stripe;
 }
 
@@ -205,7 +210,7 @@ void tx_count_lock_all(struct tx *tx)
 {
 	assert(tx->count_stripe < 0 && !tx->count_all);
 	for (unsigned i = 0; i < NR_COUNT_STRIPES; i++)
-		pthread_mutex_lock(&tx->fs->count_locks[i]);
+		ranked_lock(&tx->fs->count_locks[i], RANK_COUNT, i);
 	tx->count_all = true;
 }
 
@@ -213,13 +218,13 @@ void tx_reap_lock(struct tx *tx)
 {
 	if (tx->reap_locked)
 		return;
-	pthread_mutex_lock(&tx->fs->reap_lock);
+	ranked_lock(&tx->fs->reap_lock, RANK_LISTS, 0);
 	tx->reap_locked = true;
 }
 
 void tx_snap_lock(struct tx *tx)
 {
-	pthread_mutex_lock(&tx->fs->snap_lock);
+	ranked_lock(&tx->fs->snap_lock, RANK_LISTS, 1);
 	tx->snap_locked = true;
 }
 
@@ -228,16 +233,17 @@ static void drop_locks(struct tx *tx)
 	struct zsfs *fs = tx->fs;
 
 	if (tx->snap_locked)
-		pthread_mutex_unlock(&fs->snap_lock);
+		ranked_unlock(&fs->snap_lock, RANK_LISTS, 1);
 	if (tx->reap_locked)
-		pthread_mutex_unlock(&fs->reap_lock);
+		ranked_unlock(&fs->reap_lock, RANK_LISTS, 0);
 	if (tx->count_stripe >= 0)
-		pthread_mutex_unlock(&fs->count_locks[tx->count_stripe]);
+		ranked_unlock(&fs->count_locks[tx->count_stripe], RANK_COUNT,
+			      (unsigned)tx->count_stripe);
 	for (unsigned i = NR_COUNT_STRIPES; tx->count_all && i-- > 0;)
-		pthread_mutex_unlock(&fs->count_locks[i]);
+		ranked_unlock(&fs->count_locks[i], RANK_COUNT, i);
 	tx_unlock(tx);
 	if (tx->rename_locked)
-		pthread_mutex_unlock(&fs->rename_lock);
+		ranked_unlock(&fs->rename_lock, RANK_RENAME, 0);
 	tx->snap_locked = tx->reap_locked = tx->rename_locked = false;
 	tx->count_all = false;
 	tx->count_stripe = -1;

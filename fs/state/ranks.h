@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ranks of the file system's locks (lock_rank.h), outermost first. */
+#ifndef FS_RANKS_H
+#define FS_RANKS_H
+
+#include "lock_rank.h"
+
+enum {
+	RANK_GATE = 1,
+	RANK_RENAME,
+	RANK_INODE, /* by stripe */
+	RANK_COUNT, /* by stripe */
+	RANK_LISTS, /* of what is to be reaped, 0, and of snapshots, 1 */
+	RANK_LIMIT,
+};
+
+_Static_assert((int)RANK_LIMIT < (int)RANK_POOL,
+	       "held while the pool is called");
+
+#endif
