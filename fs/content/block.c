@@ -105,7 +105,6 @@ static int store_object(struct tx *tx, const struct staged_block *b,
 int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
 		uint64_t *slot)
 {
-	struct slot_info info = {.size = b->len, .alg = b->alg};
 	int err = 0;
 
 	if (b->kind == BLOCK_SAME)
@@ -113,6 +112,6 @@ int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
 	else
 		err = store_object(tx, b, old, slot);
 	if (!err)
-		slot_count(tx, *slot, &info);
+		slot_count(tx, *slot, b->len);
 	return err;
 }

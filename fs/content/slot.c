@@ -52,18 +52,10 @@ int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 
 /* ---- counting and freeing ---- */
 
-static void count_object(struct tx *tx, const struct slot_info *info, int sign)
-{
-	tx_stat(tx, ST_OBJS, sign);
-	tx_stat(tx, ST_COMPR_BYTES, sign * (int64_t)info->size);
-	if (info->alg == ZCOMP_RAW)
-		tx_stat(tx, ST_HUGE, sign);
-}
-
-void slot_count(struct tx *tx, uint64_t slot, const struct slot_info *info)
+void slot_count(struct tx *tx, uint64_t slot, uint32_t size)
 {
 	if (slot_kind(slot) == SLOT_OBJECT)
-		count_object(tx, info, 1);
+		tx->stored += size;
 	else
 		tx_stat(tx, ST_SAME, 1);
 }
@@ -80,6 +72,6 @@ void slot_free(struct tx *tx, uint64_t slot)
 		return;
 	}
 	if (slot_info(tx->fs, slot, &info))
-		count_object(tx, &info, -1);
+		tx->stored -= info.size;
 	tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
 }

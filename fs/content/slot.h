@@ -89,8 +89,8 @@ bool slot_info(struct zsfs *fs, uint64_t slot, struct slot_info *info);
 int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 	      uint64_t slot, void *dst);
 
-/* Count a slot that was just stored; @info: of a SLOT_OBJECT. */
-void slot_count(struct tx *tx, uint64_t slot, const struct slot_info *info);
+/* Count a slot that was just stored; @size: payload bytes of a SLOT_OBJECT. */
+void slot_count(struct tx *tx, uint64_t slot, uint32_t size);
 
 /* Free what @slot holds when @tx commits, and count that. */
 void slot_free(struct tx *tx, uint64_t slot);

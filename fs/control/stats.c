@@ -112,19 +112,18 @@ static void render_mm_stat(struct zsfs *fs, struct textbuf *t)
 {
 	struct zs_pool_stats pool;
 	struct arena_stats mem;
-	/* zram, too, counts same-filled pages as stored. */
-	ull stored = zsfs_stat_get(fs, ST_OBJS) + zsfs_stat_get(fs, ST_SAME);
+	ull stored;
 
 	zs_pool_get_stats(fs->pool, &pool);
+	/* zram, too, counts same-filled pages as stored. */
+	stored = pool.objs_used + zsfs_stat_get(fs, ST_SAME);
 	arena_get_stats(fs->arena, &mem);
 	textbuf_add(t,
 		    "%8llu %8llu %8llu %8llu %8llu %8llu %8llu %8llu %8llu\n",
-		    stored << ZSFS_BLOCK_SHIFT,
-		    (ull)zsfs_stat_get(fs, ST_COMPR_BYTES), (ull)mem.used,
-		    (ull)mem.limit, (ull)mem.used_max,
+		    stored << ZSFS_BLOCK_SHIFT, (ull)pool.payload,
+		    (ull)mem.used, (ull)mem.limit, (ull)mem.used_max,
 		    (ull)zsfs_stat_get(fs, ST_SAME), (ull)pool.pages_compacted,
-		    (ull)zsfs_stat_get(fs, ST_HUGE),
-		    (ull)zsfs_stat_get(fs, ST_HUGE_SINCE));
+		    (ull)pool.huge_objs, (ull)zsfs_stat_get(fs, ST_HUGE_SINCE));
 }
 
 static void render_io_stat(struct zsfs *fs, struct textbuf *t)

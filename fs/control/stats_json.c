@@ -207,11 +207,16 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 #define NAME(name, json) [ST_##name] = json,
 	static const char *const names[ST_NR] = {ZSFS_COUNTERS(NAME)};
 #undef NAME
+	struct zs_pool_stats pool;
 
+	zs_pool_get_stats(fs->pool, &pool);
 	open_object(t, "content");
 	number(t, "orig_data_size",
-	       (zsfs_stat_get(fs, ST_OBJS) + zsfs_stat_get(fs, ST_SAME))
+	       (pool.objs_used + zsfs_stat_get(fs, ST_SAME))
 		       << ZSFS_BLOCK_SHIFT);
+	number(t, "compr_data_size", pool.payload);
+	number(t, "objects", pool.objs_used);
+	number(t, "huge_blocks", pool.huge_objs);
 	for (unsigned i = 0; i < ST_NR; i++)
 		number(t, names[i], zsfs_stat_get(fs, (enum zsfs_stat)i));
 	textbuf_add(t, "}");

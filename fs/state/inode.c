@@ -134,7 +134,7 @@ void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
 
 void inode_note_stored(struct tx *tx, struct zinode *i)
 {
-	int64_t n = (int64_t)i->file.stored + tx->stat[ST_COMPR_BYTES];
+	int64_t n = (int64_t)i->file.stored + tx->stored;
 
 	tx_set(tx, &i->file.stored, n > 0 ? (uint64_t)n : 0);
 }

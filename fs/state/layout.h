@@ -20,7 +20,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 4u
+#define ZSFS_LAYOUT 5u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -49,7 +49,8 @@ enum zsfs_atime {
 /*
  * Counters that a transaction changes, one cell per slot: only the slot's
  * thread writes its cell, and the sum over all slots is the value. Single
- * cells may be negative. X(NAME, JSON) has the counter ST_NAME and its name in
+ * cells may be negative. What the pool counts of its objects is not among them.
+ * X(NAME, JSON) has the counter ST_NAME and its name in
  * stats.json, where the counters stand in this order.
  */
 #define ZSFS_COUNTERS(X)                                                       \
@@ -57,13 +58,8 @@ enum zsfs_atime {
 	X(BLOCKS, "blocks")                                                    \
 	/* inodes that are not being reaped, root included */                  \
 	X(INODES, "inodes")                                                    \
-	/* blocks kept as pool objects, and their payload bytes */             \
-	X(OBJS, "objects")                                                     \
-	X(COMPR_BYTES, "compr_data_size")                                      \
 	/* same-filled blocks, zero included */                                \
 	X(SAME, "same_blocks")                                                 \
-	/* blocks stored raw */                                                \
-	X(HUGE, "huge_blocks")                                                 \
 	/* inodes whose blocks are being freed (reap.h) */                     \
 	X(REAPING, "inodes_being_freed")                                       \
 	/* payload bytes that they hold, about */                              \

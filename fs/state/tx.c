@@ -46,6 +46,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->stamped = false;
 	tx->reserved_blocks = 0;
 	tx->reserved_inodes = 0;
+	tx->stored = 0;
 	for (unsigned i = 0; i < ST_NR; i++)
 		tx->stat[i] = 0;
 	s->nr_alloc = 0;

@@ -110,6 +110,8 @@ struct tx {
 	/* Reserved from the limits, given back on abort. */
 	int64_t reserved_blocks;
 	int64_t reserved_inodes;
+	/* Payload bytes that came (went: < 0) with the blocks of a file. */
+	int64_t stored;
 	int64_t stat[ST_NR]; /* changes, put into the slot's cells at commit */
 };
 

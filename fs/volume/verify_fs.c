@@ -34,7 +34,8 @@ struct check {
 	uint64_t nr_handles;
 	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
 	int64_t stat[ST_NR];
-	bool gently; /* give up when a request waits */
+	uint64_t objects, payload, raw; /* of the blocks */
+	bool gently;			/* give up when a request waits */
 };
 
 static int gone_on_long_enough(const struct check *c)
@@ -172,9 +173,9 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 	if (!zs_obj_info(c->fs->pool, slot_handle(slot), &info))
 		return fail(c, "inode %lu block %lu: handle %u is not live",
 			    inode_number(i), block, slot_handle(slot));
-	c->stat[ST_OBJS]++;
-	c->stat[ST_COMPR_BYTES] += info.size;
-	c->stat[ST_HUGE] += info.tag == ZCOMP_RAW;
+	c->objects++;
+	c->payload += info.size;
+	c->raw += info.tag == ZCOMP_RAW;
 	/* Nothing shares objects. */
 	if (info.refs != 1)
 		return fail(
@@ -212,7 +213,7 @@ static int check_stored(struct check *c, const struct zinode *i, bool reaping,
 
 static int check_file(struct check *c, const struct zinode *i, bool reaping)
 {
-	int64_t before = c->stat[ST_COMPR_BYTES];
+	uint64_t before = c->payload;
 	struct table_cursor at = table_cursor(&i->file.blocks);
 	uint64_t idx = 0, slot, n = 0;
 	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
@@ -228,7 +229,7 @@ static int check_file(struct check *c, const struct zinode *i, bool reaping)
 	}
 	if (!err)
 		err = check_stored(c, i, reaping,
-				   c->stat[ST_COMPR_BYTES] - before);
+				   (int64_t)(c->payload - before));
 	if (err || reaping)
 		return err;
 	c->stat[ST_BLOCKS] += (int64_t)n;
@@ -433,15 +434,28 @@ static int check_snapshots(struct check *c)
 	return 0;
 }
 
+/* Only blocks are kept as objects. */
+static int check_objects(struct check *c)
+{
+	struct zs_pool_stats st;
+
+	zs_pool_get_stats(c->fs->pool, &st);
+	if (st.objs_used != c->objects || st.payload != c->payload ||
+	    st.huge_objs != c->raw)
+		return fail(c,
+			    "the pool counts %lu objects of %lu bytes, %lu raw;"
+			    " found %lu of %lu, %lu",
+			    st.objs_used, st.payload, st.huge_objs, c->objects,
+			    c->payload, c->raw);
+	return 0;
+}
+
 static int check_totals(struct check *c)
 {
 	static const char *const names[] = {
 		[ST_BLOCKS] = "blocks",
 		[ST_INODES] = "inodes",
-		[ST_OBJS] = "objects",
-		[ST_COMPR_BYTES] = "compressed bytes",
 		[ST_SAME] = "same-filled blocks",
-		[ST_HUGE] = "raw blocks",
 		[ST_REAPING] = "inodes being freed",
 		[ST_REAP_BYTES] = "bytes being freed",
 	};
@@ -488,6 +502,8 @@ static int check_all(struct check *c)
 		err = check_reaping(c);
 	if (!err)
 		err = check_totals(c);
+	if (!err)
+		err = check_objects(c);
 	if (!err)
 		err = check_slabs(c);
 	if (!err)

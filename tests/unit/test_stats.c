@@ -139,10 +139,10 @@ static void test_tables_fit(void)
 static void test_mm_stat(void)
 {
 	fake_reset();
-	fake.stat[ST_OBJS] = 300;
+	fake.pool.objs_used = 300;
 	fake.stat[ST_SAME] = 50;
-	fake.stat[ST_COMPR_BYTES] = 423154;
-	fake.stat[ST_HUGE] = 7;
+	fake.pool.payload = 423154;
+	fake.pool.huge_objs = 7;
 	fake.stat[ST_HUGE_SINCE] = 8;
 	fake.mem.used = 123456789012;
 	fake.mem.limit = 223456789012;
