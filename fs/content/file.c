@@ -266,7 +266,6 @@ static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
 	unsigned i = piece * PIECE_BLOCKS;
 	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
 
-	(void)at;
 	for (; i < end; i++)
 		block_stage(j->fs, zc, &j->comp,
 			    j->src + (size_t)i * ZSFS_BLOCK_SIZE,

@@ -128,7 +128,6 @@ int vfile_text(struct zsfs *fs, uint64_t nodeid, const char **text, size_t *len)
 {
 	const struct snapshot *s = snap_at(nodeid);
 
-	(void)fs;
 	if (dir_of(nodeid) >= 0)
 		return -EISDIR;
 	if (!s)

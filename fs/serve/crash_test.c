@@ -64,12 +64,10 @@ void crash_test_lookup(const char *name)
 
 void crash_test_arm(struct zsfs *fs)
 {
-	(void)fs;
 }
 
 void crash_test_lookup(const char *name)
 {
-	(void)name;
 }
 
 #endif

@@ -21,7 +21,6 @@
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-	(void)userdata;
 	conn->max_write = ZSFS_MAX_WRITE;
 	conn->max_readahead = ZSFS_MAX_WRITE;
 	conn->max_background = 64;

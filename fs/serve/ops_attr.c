@@ -41,7 +41,6 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct tx *tx;
 	int err;
 
-	(void)fi;
 	if (vfile_is(ino)) {
 		getattr_virtual(req, ino);
 		return;
@@ -92,7 +91,6 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	struct tx *tx;
 	int err;
 
-	(void)fi;
 	if (vfile_is(ino)) {
 		setattr_virtual(req, ino, to_set);
 		return;
@@ -132,7 +130,6 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct zsfs_thread *th = request_thread();
 	struct statvfs st;
 
-	(void)ino;
 	zsfs_statfs(th->fs, &st);
 	fuse_reply_statfs(req, &st);
 }

@@ -26,33 +26,24 @@
  */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
-	(void)fi;
 	reply_error(req, -ENOSYS);
 }
 
 /* Still comes for what was created before the kernel learned that. */
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
-	(void)fi;
 	reply_error(req, 0);
 }
 
 /* All content is in RAM the moment write(2) returns: nothing to flush. */
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
-	(void)fi;
 	reply_error(req, -ENOSYS);
 }
 
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi)
 {
-	(void)ino;
-	(void)datasync;
-	(void)fi;
 	reply_error(req, -ENOSYS);
 }
 
@@ -88,7 +79,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	size_t done;
 	int err;
 
-	(void)fi;
 	if (vfile_is(ino)) {
 		read_virtual(req, ino, size, off);
 		return;
@@ -123,7 +113,6 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	size_t done;
 	int err;
 
-	(void)fi;
 	if (vfile_is(ino)) {
 		err = vfile_write(th, ino, buf, size, (uint64_t)off);
 		if (err)
@@ -159,10 +148,6 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 {
 	int err = -ENOTTY;
 
-	(void)arg;
-	(void)fi;
-	(void)flags;
-	(void)out_size;
 	if (cmd == VFILE_SET && vfile_is(ino) && in_size == VFILE_VALUE_SIZE)
 		err = vfile_write(request_thread(), ino, in_buf,
 				  strnlen(in_buf, in_size), 0);
@@ -202,7 +187,6 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		.end = (uint64_t)off + (uint64_t)len,
 	};
 
-	(void)fi;
 	if (vfile_is(ino) || mode != 0)
 		reply_error(req, -EOPNOTSUPP);
 	else if (a.end > INT64_MAX)
@@ -239,7 +223,6 @@ static void lseek_file(fuse_req_t req, fuse_ino_t ino, uint64_t off, bool hole)
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	      struct fuse_file_info *fi)
 {
-	(void)fi;
 	if (vfile_is(ino) || (whence != SEEK_DATA && whence != SEEK_HOLE))
 		reply_error(req, -EINVAL);
 	else

@@ -215,13 +215,11 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		struct fuse_file_info *fi)
 {
-	(void)fi;
 	list(req, ino, size, off, false);
 }
 
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	(void)fi;
 	list(req, ino, size, off, true);
 }

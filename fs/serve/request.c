@@ -209,7 +209,6 @@ ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
 	const struct fuse_out_header *out = iov[0].iov_base;
 	size_t total = iov_total(iov, count);
 
-	(void)userdata;
 	if (prime.super) {
 		compare_init(iov, count, total);
 		return (ssize_t)total;
@@ -231,7 +230,6 @@ ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
 
 ssize_t request_read(int fd, void *buf, size_t len, void *userdata)
 {
-	(void)userdata;
 	return read(fd, buf, len);
 }
 

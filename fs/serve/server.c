@@ -83,7 +83,6 @@ static void wait_for_go(struct server *s)
 /* Interrupts read(2), so that the thread sees that it shall leave. */
 static void on_kick(int sig)
 {
-	(void)sig;
 }
 
 static void allow_kicks(void)

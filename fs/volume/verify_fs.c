@@ -121,7 +121,6 @@ static void count_slab(struct check *c, size_t size)
 
 static int count_node(uint64_t node, unsigned order, void *arg)
 {
-	(void)node;
 	count_slab(arg, sizeof(uint64_t) << order);
 	return gone_on_long_enough(arg);
 }

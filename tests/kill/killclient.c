@@ -63,7 +63,6 @@ static void report_failure(void)
 
 static void on_stop(int sig)
 {
-	(void)sig;
 	record->stop = 1;
 }
 

@@ -10,7 +10,6 @@
 
 static void nothing(int sig)
 {
-	(void)sig;
 }
 
 void alarm_start(unsigned interval_us, bool restart)

@@ -146,7 +146,6 @@ struct entry *tree_find(struct tree *t, const struct node *dir,
 
 static bool any(const struct entry *e, const void *arg)
 {
-	(void)arg;
 	return !e->node->pinned;
 }
 

@@ -21,19 +21,16 @@ static const struct options *opt;
 
 static void op_shared(struct tree *t)
 {
-	(void)t;
 	shared_change();
 }
 
 static void op_shared_list(struct tree *t)
 {
-	(void)t;
 	shared_list();
 }
 
 static void op_virtual(struct tree *t)
 {
-	(void)t;
 	if (opt->root)
 		virtual_use(opt->root);
 }

@@ -86,9 +86,6 @@ static void arm(struct crash_plan p, struct zsfs *fs, struct shared *sh)
 
 static void arm(struct crash_plan p, struct zsfs *fs, struct shared *sh)
 {
-	(void)p;
-	(void)fs;
-	(void)sh;
 }
 
 #endif

@@ -625,7 +625,6 @@ static void on_alarm(int sig)
 {
 	static const char msg[] = "stress_fs: does not end: a deadlock?\n";
 
-	(void)sig;
 	if (write(STDERR_FILENO, msg, sizeof(msg) - 1) < 0)
 		_exit(4);
 	abort();

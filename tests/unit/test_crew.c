@@ -27,8 +27,6 @@ static void do_piece(void *arg, unsigned piece, struct arena_thread *at,
 {
 	struct run *r = arg;
 
-	(void)at;
-	(void)zc;
 	/* The caller is through early and has to wait for the helpers. */
 	usleep((piece ? r->piece_ms : 20) * 1000);
 	__atomic_add_fetch(&r->done, 1, __ATOMIC_RELAXED);

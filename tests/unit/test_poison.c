@@ -36,7 +36,6 @@ static void *overflow(void *arg)
 {
 	volatile unsigned depth = 0;
 
-	(void)arg;
 	poison_this_thread(slot);
 	recurse(&depth);
 	return NULL;
@@ -44,7 +43,6 @@ static void *overflow(void *arg)
 
 static void *bad_address(void *arg)
 {
-	(void)arg;
 	poison_this_thread(slot);
 	raise(SIGBUS);
 	return NULL;

@@ -58,7 +58,6 @@ static void fill_undo_log(void *arg)
 	struct tx *tx = tx_begin(th);
 	struct zinode *root = locked_root(tx);
 
-	(void)arg;
 	tx_raise_policy(tx, ALLOC_SHRINK);
 	inode_save(tx, root);
 	root->uid = 77;
@@ -72,7 +71,6 @@ static void fill_alloc(void *arg)
 	struct tx *tx = tx_begin(th);
 	void *p;
 
-	(void)arg;
 	locked_root(tx);
 	for (unsigned i = 0; i <= TX_MAX_ALLOC; i++)
 		CHECK_EQ(tx_slab_alloc(tx, SLAB_BUF_64, &p), 0);
@@ -84,7 +82,6 @@ static void fill_free(void *arg)
 	struct tx *tx = tx_begin(th);
 	const struct zinode *root = locked_root(tx);
 
-	(void)arg;
 	for (unsigned i = 0; i <= TX_MAX_FREE; i++)
 		tx_free(tx, slab_ref(root));
 	CHECK_FAILED("more than free[] holds");
@@ -96,7 +93,6 @@ static void fill_at_commit(void *arg)
 	struct tx *tx = tx_begin(th);
 	struct zinode *root = locked_root(tx);
 
-	(void)arg;
 	inode_save(tx, root);
 	root->uid = 77;
 	while (th->slot->undo.n < TX_MAX_UNDO)
@@ -167,7 +163,6 @@ static void fill_arena_log(void *arg)
 {
 	struct undo_log *u = &th->at->shared->undo;
 
-	(void)arg;
 	for (uint64_t n = u->max; n-- > 0;)
 		undo_save(u, &fs->super->seed);
 	undo_save(u, &fs->super->seed);

@@ -41,7 +41,6 @@ static void *reader(void *arg)
 {
 	unsigned char data[BLOCK];
 
-	(void)arg;
 	for (unsigned i = 0; !done; i++)
 		if (pread(cached, data, BLOCK, i % NR_BLOCKS * BLOCK) != BLOCK)
 			die("reader");

@@ -32,7 +32,6 @@ static const char *worst_call = "none";
 
 static void on_term(int sig)
 {
-	(void)sig;
 	stop = 1;
 }
 
