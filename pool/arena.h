@@ -108,8 +108,7 @@ struct arena_thread;
 enum arena_claim {
 	ARENA_NEW,     /* new content */
 	ARENA_LATE,    /* content that was accepted before it was counted */
-	ARENA_RESERVE, /* overwrites and deletions, which work when it is full
-			*/
+	ARENA_RESERVE, /* what works when it is full: overwrites, deletions */
 };
 
 struct arena_params {

@@ -64,8 +64,7 @@ extern struct arena_place arena_place __attribute__((visibility("hidden")));
  * All words but the undo log are only changed under it.
  */
 struct arena_thread_shared {
-	/* A run taken from or going back to the arena that nothing names yet.
-	 */
+	/* A run taken from the arena or going back that nothing names yet. */
 	uint64_t pending_run;
 	/* Free handles kept ready by the pool (see zsmalloc.h). */
 	uint64_t nr_handles;

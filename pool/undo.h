@@ -18,8 +18,8 @@
  *   - A word may be saved twice; rollback goes backwards, so the oldest value
  *     wins, and doing it again (a killed recovery) gives the same result.
  *   - What finds the log full must not change the word. A group of changes has
- * a bound that fits, so here the process ends, in any build, for a successor to
- * undo the rest; transactions (fs/state/tx.h) look before and fail.
+ *     a bound that fits, so here the process ends, in any build, for a
+ *     successor to undo the rest; users with groups of any size look before.
  */
 #ifndef POOL_UNDO_H
 #define POOL_UNDO_H
