@@ -15,12 +15,12 @@
 #include "zsmalloc.h"
 #include "volume/volume.h"
 
-static inline struct zsfs *fixture_fs(void)
+static inline struct zsfs *fixture_fs_of(unsigned nr_threads)
 {
 	struct zsfs_params p = {
 		.comp = {ZCOMP_LZ4, 1},
 		.chain_size = ZS_DEFAULT_CHAIN_SIZE,
-		.nr_threads = 1,
+		.nr_threads = nr_threads,
 		.mode = 0755,
 		.no_huge = true,
 	};
@@ -31,6 +31,11 @@ static inline struct zsfs *fixture_fs(void)
 		return fs;
 	fprintf(stderr, "zsfs_create: %s\n", strerror(-err));
 	exit(2);
+}
+
+static inline struct zsfs *fixture_fs(void)
+{
+	return fixture_fs_of(1);
 }
 
 /* Slab objects in use, inodes aside. */

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Takeovers without a mount: workers are killed where it hurts, and what a
+ * successor does about their requests is looked at from the kernel's side.
+ */
+#include "takeover_fixture.h"
+
+/* Of fuse_init_in.flags2; older headers lack it. */
+#define HAS_RESEND (1u << 7)
+
+/* ---- what was done ---- */
+
+static void test_nothing_to_do(void)
+{
+	struct asked *a = dev_ask_mkdir("a");
+	struct takeover t;
+
+	worker(serve_one, (struct dev_death){0});
+	CHECK(a->answered);
+	t = succeed(0);
+	CHECK_EQ(dev_mem->resends, 1);
+	CHECK_EQ(t.again + t.replayed + t.parked + t.forgets + t.rolled_back +
+			 t.finished + t.poisoned,
+		 0);
+	CHECK_EQ(nlookup(a->nodeid), 1);
+	CHECK_EQ(fs->threads[0].slot->done, 0);
+	leave();
+}
+
+static void test_an_answer_from_the_record(void)
+{
+	struct asked *a = dev_ask_mkdir("a");
+	struct takeover t;
+
+	/* It tells of the parent first: then the answer is not being sent. */
+	worker(serve_one, (struct dev_death){.before_write = 1});
+	CHECK(!a->answered);
+	t = succeed(0);
+	CHECK_EQ(t.again, 1);
+	CHECK_EQ(t.replayed, 1);
+	CHECK_EQ(t.parked, 0);
+	CHECK(a->answered);
+	CHECK_EQ(a->error, 0);
+	CHECK_EQ(nlookup(a->nodeid), 1);
+	/* The parent, and what the answer says of the new one. */
+	CHECK_EQ(dev_mem->notified, 2);
+	CHECK_EQ(fs->threads[0].slot->done, 0);
+	leave();
+}
+
+static void test_an_answer_that_was_sent(void)
+{
+	struct asked *a = dev_ask_mkdir("a");
+	struct takeover t;
+
+	worker(serve_one, (struct dev_death){.after_write = 2});
+	CHECK(a->answered);
+	t = succeed(0);
+	CHECK_EQ(t.again, 0);
+	CHECK_EQ(nlookup(a->nodeid), 1);
+	leave();
+}
+
+/* The kernel never learns of the directory: its look-up is taken back. */
+static void test_a_client_that_is_gone(void)
+{
+	struct asked *a = dev_ask_mkdir("a");
+	const struct fuse_entry_out *entry;
+	uint64_t nodeid;
+
+	worker(serve_one, (struct dev_death){.before_write = 1});
+	a->state = ASKED_OVER;
+	attach();
+	entry = (const void *)(fs->threads[0].slot->reply +
+			       sizeof(struct fuse_out_header));
+	nodeid = entry->nodeid;
+	CHECK_EQ(nlookup(nodeid), 1);
+	zsfs_close(fs);
+	CHECK_EQ(succeed(0).replayed, 0);
+	CHECK_EQ(nlookup(nodeid), 0);
+	CHECK(is_there("a"));
+	leave();
+}
+
+static void just_committed(void)
+{
+	struct zsfs_slot *slot = fs->threads[0].slot;
+
+	slot->state = TX_ANSWERED;
+	slot->done = 0;
+}
+
+static void test_a_commit_that_was_not_finished(void)
+{
+	struct asked *a = dev_ask_mkdir("a");
+	struct takeover t;
+
+	worker(serve_one,
+	       (struct dev_death){.before_write = 1, .last = just_committed});
+	t = succeed(0);
+	CHECK_EQ(t.finished, 1);
+	CHECK_EQ(t.replayed, 1);
+	CHECK(a->answered);
+	leave();
+}
+
+static void leave_open(void)
+{
+	struct new_inode spec = {.mode = S_IFDIR | 0755};
+	struct tx *tx = tx_begin(&fs->threads[1]);
+	struct zinode *i;
+
+	CHECK_EQ(zsfs_make(tx, ROOT_NODEID, "a", &spec, &i), 0);
+}
+
+static void test_a_transaction_that_was_open(void)
+{
+	worker(leave_open, (struct dev_death){0});
+	CHECK_EQ(succeed(0).rolled_back, 1);
+	CHECK(!is_there("a"));
+	leave();
+}
+
+/* ---- what was not done ---- */
+
+static void test_a_request_is_parked(void)
+{
+	struct asked *a = dev_ask_mkdir("a");
+	struct takeover t;
+
+	worker(serve_one, (struct dev_death){.after_read = 1});
+	t = succeed(0);
+	CHECK_EQ(t.again, 1);
+	CHECK_EQ(t.parked, 1);
+	CHECK(fs->threads[0].parked);
+	CHECK(!a->answered);
+	serve(1);
+	CHECK(a->answered);
+	CHECK_EQ(a->error, 0);
+	CHECK_EQ(nlookup(a->nodeid), 1);
+	leave();
+}
+
+/* The first that is new ends the drain; those after it stay where they are. */
+static void test_a_new_request_ends_the_drain(void)
+{
+	struct asked *a, *b, *c;
+	struct takeover t;
+
+	a = dev_ask_attr();
+	worker(serve_one, (struct dev_death){.after_read = 1});
+	dev_ask(FUSE_INTERRUPT, 0, "12345678", 8);
+	b = dev_ask_attr();
+	c = dev_ask_attr();
+	t = succeed(0);
+	CHECK_EQ(t.again, 1);
+	CHECK_EQ(t.parked, 2);
+	CHECK_EQ(a->state, ASKED_READ);
+	CHECK_EQ(b->state, ASKED_READ);
+	CHECK_EQ(c->state, ASKED_QUEUED);
+	CHECK(fs->threads[0].parked && fs->threads[1].parked);
+	CHECK(!fs->threads[2].parked);
+	leave();
+}
+
+static void read_into_all(void)
+{
+	for (unsigned k = 0; k < NR_SERVERS; k++)
+		CHECK(read(dev, fs->threads[k].slot->req, ZSFS_REQ_SIZE) > 0);
+}
+
+static void test_as_many_as_there_are_threads(void)
+{
+	struct asked *last;
+	struct takeover t;
+
+	for (unsigned k = 0; k < NR_SERVERS; k++)
+		dev_ask_attr();
+	worker(read_into_all, (struct dev_death){0});
+	last = dev_ask_attr();
+	t = succeed(0);
+	CHECK_EQ(t.again, NR_SERVERS);
+	CHECK_EQ(t.parked, NR_SERVERS);
+	CHECK_EQ(last->state, ASKED_QUEUED);
+	leave();
+}
+
+/* ---- FORGETs ---- */
+
+static void forget_one(void)
+{
+	struct fuse_in_header *in = request_in(fs->threads[2].slot);
+	struct fuse_batch_forget_in *batch = (void *)(in + 1);
+	struct fuse_forget_one *one = (void *)(batch + 1);
+
+	zsfs_forget(&fs->threads[2], one->nodeid, one->nlookup, &one->nlookup);
+}
+
+static void serve_in_last(void)
+{
+	serve_in(2, 1);
+}
+
+static void test_a_forget_is_finished(void)
+{
+	make_two();
+	dev_ask_forget(forgotten[0], forgotten[1]);
+	worker(serve_in_last,
+	       (struct dev_death){.after_read = 1, .last = forget_one});
+	CHECK_EQ(succeed(0).forgets, 1);
+	check_forgotten();
+	CHECK_EQ(request_in(fs->threads[2].slot)->len, 0);
+	leave();
+}
+
+static void test_a_forget_in_the_drain(void)
+{
+	struct takeover t;
+
+	make_two();
+	dev_ask_forget(forgotten[0], forgotten[1]);
+	t = succeed(0);
+	CHECK_EQ(t.again, 0);
+	CHECK_EQ(t.parked, 0);
+	check_forgotten();
+	leave();
+}
+
+/* ---- a connection that does not work ---- */
+
+static void test_no_connection(void)
+{
+	static const struct {
+		int resend, read, want;
+	} cases[] = {
+		{EPERM, 0, -ENODEV},  {ENODEV, 0, -ENODEV},
+		{EINVAL, 0, -EINVAL}, {0, ECONNABORTED, -ENODEV},
+		{0, ENODEV, -ENODEV}, {0, EIO, -EIO},
+	};
+	struct asked *a = dev_ask_mkdir("a");
+
+	worker(serve_one, (struct dev_death){.before_write = 1});
+	for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		dev_mem->refuse_resend = cases[k].resend;
+		dev_mem->refuse_read = cases[k].read;
+		succeed(cases[k].want);
+		zsfs_close(fs);
+		CHECK(!a->answered);
+	}
+	dev_mem->refuse_read = 0;
+	CHECK_EQ(succeed(0).replayed, 1);
+	CHECK_EQ(nlookup(a->nodeid), 1);
+	leave();
+}
+
+static void test_half_a_request(void)
+{
+	dev_mem->half = true;
+	succeed(-EIO);
+	zsfs_close(fs);
+	dev_mem->half = false;
+	succeed(0);
+	leave();
+}
+
+static void test_who_can_send_again(void)
+{
+	struct fuse_init_in *in;
+
+	attach();
+	in = (void *)(fs->super->init_req + sizeof(struct fuse_in_header));
+	in->minor = 40;
+	in->flags |= FUSE_INIT_EXT;
+	in->flags2 = HAS_RESEND;
+	CHECK(takeover_possible(fs));
+	in->minor = 39;
+	CHECK(!takeover_possible(fs));
+	in->minor = 40;
+	in->flags2 = ~HAS_RESEND;
+	CHECK(!takeover_possible(fs));
+	in->flags2 = HAS_RESEND;
+	fs->super->init_req_len = 0;
+	CHECK(!takeover_possible(fs));
+	zsfs_close(fs);
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_nothing_to_do),
+	CHECK_CASE(test_an_answer_from_the_record),
+	CHECK_CASE(test_an_answer_that_was_sent),
+	CHECK_CASE(test_a_client_that_is_gone),
+	CHECK_CASE(test_a_commit_that_was_not_finished),
+	CHECK_CASE(test_a_transaction_that_was_open),
+	CHECK_CASE(test_a_request_is_parked),
+	CHECK_CASE(test_a_new_request_ends_the_drain),
+	CHECK_CASE(test_as_many_as_there_are_threads),
+	CHECK_CASE(test_a_forget_is_finished),
+	CHECK_CASE(test_a_forget_in_the_drain),
+	CHECK_CASE(test_no_connection),
+	CHECK_CASE(test_half_a_request),
+	CHECK_CASE(test_who_can_send_again),
+};
+
+int main(int argc, char **argv)
+{
+	start_anew();
+	return CHECK_MAIN(cases, argc, argv);
+}
