@@ -13,7 +13,7 @@
  * REQUIRE leaves the running test, so only the thread that runs it may use it.
  * With arguments, only tests whose name contains one of them are run. With
  * CHECK_CASE=NAME in the environment that one is run in the process itself, for
- * a debugger.
+ * a debugger. CHECK_SECONDS there ends each that takes longer by SIGALRM.
  */
 #ifndef TESTS_UNIT_CHECK_H
 #define TESTS_UNIT_CHECK_H
@@ -93,6 +93,14 @@ static inline int check_run(const struct check_case *c)
 	return check_failures != 0;
 }
 
+/* Seconds that a test may take, 0: no limit. */
+static inline unsigned check_seconds(void)
+{
+	const char *s = getenv("CHECK_SECONDS");
+
+	return s ? (unsigned)strtoul(s, NULL, 10) : 0;
+}
+
 /* In a process of its own. Did it succeed? */
 static inline bool check_start(const struct check_case *c, char **argv)
 {
@@ -103,6 +111,7 @@ static inline bool check_start(const struct check_case *c, char **argv)
 	pid = fork();
 	if (pid == 0) {
 		setenv("CHECK_CASE", c->name, 1);
+		alarm(check_seconds()); /* stays across execv() */
 		execv("/proc/self/exe", argv);
 		_exit(127);
 	}

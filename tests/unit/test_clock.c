@@ -73,6 +73,5 @@ static const struct check_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	alarm(60);
 	return CHECK_MAIN(cases, argc, argv);
 }
