@@ -11,9 +11,10 @@
  * a successor that starts anew, what was there before. Until then blocks of
  * zeros lie behind its end; a failure gives them back.
  */
+#include "allocate.h"
+
 #include <errno.h>
 
-#include "content/allocate.h"
 #include "content/block.h"
 #include "content/block_table.h"
 #include "content/file.h"

@@ -9,9 +9,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "allocate.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "content/allocate.h"
 #include "control/vfile.h"
 #include "idle.h"
 #include "job_loop.h"

@@ -30,7 +30,7 @@ int background_start(struct zsfs *fs, struct background **out);
 void background_go(struct background *b, bool after_takeover);
 
 /*
- * Go on with an allocation (content/allocate.h) in steps, and answer. False
+ * Go on with an allocation (allocate.h) in steps, and answer. False
  * when there is no memory for it: then the caller does.
  */
 bool background_allocate(struct background *b, struct fuse_req *req,

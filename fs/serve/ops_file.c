@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "allocate.h"
 #include "background.h"
-#include "content/allocate.h"
 #include "content/file.h"
 #include "control/vfile.h"
 #include "request.h"

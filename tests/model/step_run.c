@@ -15,7 +15,7 @@
 #include "tree/namei.h"
 #include "tree/attr.h"
 #include "content/file.h"
-#include "content/allocate.h"
+#include "serve/allocate.h"
 #include "control/compact.h"
 
 /* A step that is being run. */

@@ -12,7 +12,7 @@
 #include "tree/namei.h"
 #include "tree/attr.h"
 #include "content/file.h"
-#include "content/allocate.h"
+#include "serve/allocate.h"
 #include "volume/volume.h"
 #include "volume/verify_fs.h"
 
