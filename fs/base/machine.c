@@ -241,22 +241,6 @@ static bool parse_mount(char *line, struct hierarchy *h)
 	return true;
 }
 
-static bool find_mount(const char *root, struct hierarchy *h)
-{
-	FILE *f = open_below(root, "/proc/self/mountinfo");
-	bool found = false;
-	char *line = NULL;
-	size_t room = 0;
-
-	if (!f)
-		return false;
-	while (!found && getline(&line, &room, f) > 0)
-		found = parse_mount(line, h);
-	free(line);
-	fclose(f);
-	return found;
-}
-
 /* "0::/group" is the line of version 2, "N:..,memory,..:/group" of 1. */
 static bool parse_group(char *line, struct hierarchy *h)
 {
@@ -275,9 +259,12 @@ static bool parse_group(char *line, struct hierarchy *h)
 	return true;
 }
 
-static bool find_group(const char *root, struct hierarchy *h)
+/* Is there a line of @path that @parse takes? */
+static bool find_line(const char *root, const char *path,
+		      bool (*parse)(char *line, struct hierarchy *h),
+		      struct hierarchy *h)
 {
-	FILE *f = open_below(root, "/proc/self/cgroup");
+	FILE *f = open_below(root, path);
 	bool found = false;
 	char *line = NULL;
 	size_t room = 0;
@@ -285,7 +272,7 @@ static bool find_group(const char *root, struct hierarchy *h)
 	if (!f)
 		return false;
 	while (!found && getline(&line, &room, f) > 0)
-		found = parse_group(line, h);
+		found = parse(line, h);
 	free(line);
 	fclose(f);
 	return found;
@@ -294,7 +281,8 @@ static bool find_group(const char *root, struct hierarchy *h)
 static bool find_hierarchy(const char *root, bool v2, struct hierarchy *h)
 {
 	h->v2 = v2;
-	return find_mount(root, h) && find_group(root, h);
+	return find_line(root, "/proc/self/mountinfo", parse_mount, h) &&
+	       find_line(root, "/proc/self/cgroup", parse_group, h);
 }
 
 /* The part of the group's path that lies below what is mounted. */

@@ -266,21 +266,31 @@ static void drop_file(struct tx *tx, struct zinode *i)
 	reap_set_nlink(tx, i, i->nlink - 1);
 }
 
+/* Find and lock an entry that is to go: its directory and its inode, too. */
+static int lock_doomed(struct tx *tx, uint64_t parent, const char *name,
+		       struct zinode **dir, struct dentry **d)
+{
+	int err;
+
+	*dir = resolve_dir(tx, parent, &err);
+	if (!err)
+		err = check_name(name);
+	if (!err)
+		err = lock_entry(tx, *dir, LOCK_EXCL, name, LOCK_EXCL, d);
+	if (err)
+		return err;
+	return *d ? 0 : -ENOENT;
+}
+
 int zsfs_unlink(struct tx *tx, uint64_t parent, const char *name)
 {
 	struct zinode *dir, *i;
 	struct dentry *d;
 	int err;
 
-	dir = resolve_dir(tx, parent, &err);
-	if (!err)
-		err = check_name(name);
-	if (!err)
-		err = lock_entry(tx, dir, LOCK_EXCL, name, LOCK_EXCL, &d);
+	err = lock_doomed(tx, parent, name, &dir, &d);
 	if (err)
 		return err;
-	if (!d)
-		return -ENOENT;
 	i = inode_at(d->ino);
 	if (S_ISDIR(i->mode))
 		return -EISDIR;
@@ -296,15 +306,9 @@ int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name)
 	struct dentry *d;
 	int err;
 
-	dir = resolve_dir(tx, parent, &err);
-	if (!err)
-		err = check_name(name);
-	if (!err)
-		err = lock_entry(tx, dir, LOCK_EXCL, name, LOCK_EXCL, &d);
+	err = lock_doomed(tx, parent, name, &dir, &d);
 	if (err)
 		return err;
-	if (!d)
-		return -ENOENT;
 	i = inode_at(d->ino);
 	if (!S_ISDIR(i->mode))
 		return -ENOTDIR;
