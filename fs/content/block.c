@@ -49,11 +49,11 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 static bool no_larger(struct zsfs *fs, const struct staged_block *b,
 		      uint64_t old)
 {
-	struct slot_info info;
+	uint32_t size;
 
-	return slot_info(fs, old, &info) &&
+	return slot_size(fs, old, &size) &&
 	       zs_lookup_class_index(fs->pool, b->len) <=
-		       zs_lookup_class_index(fs->pool, info.size);
+		       zs_lookup_class_index(fs->pool, size);
 }
 
 static int alloc_object(struct tx *tx, const struct staged_block *b,

@@ -8,11 +8,12 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-bool slot_info(struct zsfs *fs, uint64_t slot, struct slot_info *info)
+bool slot_size(struct zsfs *fs, uint64_t slot, uint32_t *size)
 {
+	uint32_t alg;
+
 	return slot_kind(slot) == SLOT_OBJECT &&
-	       zs_obj_size(fs->pool, slot_handle(slot), &info->size,
-			   &info->alg);
+	       zs_obj_size(fs->pool, slot_handle(slot), size, &alg);
 }
 
 /* ---- reading ---- */
@@ -62,7 +63,7 @@ void slot_count(struct tx *tx, uint64_t slot, uint32_t size)
 
 void slot_free(struct tx *tx, uint64_t slot)
 {
-	struct slot_info info;
+	uint32_t size;
 
 	if (!slot)
 		return;
@@ -71,7 +72,7 @@ void slot_free(struct tx *tx, uint64_t slot)
 		tx_stat(tx, ST_SAME, -1);
 		return;
 	}
-	if (slot_info(tx->fs, slot, &info))
-		tx->stored -= info.size;
+	if (slot_size(tx->fs, slot, &size))
+		tx->stored -= size;
 	tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
 }

@@ -72,14 +72,10 @@ static inline uint32_t slot_handle(uint64_t slot)
 }
 
 /*
- * Payload bytes and tag (enum zcomp_alg) of the object in @slot. Takes no lock;
- * the caller's lock of the inode keeps the object. False: there is none.
+ * Payload bytes of the object in @slot. Takes no lock; the caller's lock of the
+ * inode keeps the object. False: there is none.
  */
-struct slot_info {
-	uint32_t size;
-	uint32_t alg;
-};
-bool slot_info(struct zsfs *fs, uint64_t slot, struct slot_info *info);
+bool slot_size(struct zsfs *fs, uint64_t slot, uint32_t *size);
 
 /*
  * Put the content of @slot, 4096 bytes, into @dst. For request threads and
