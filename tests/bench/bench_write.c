@@ -30,19 +30,6 @@ static void must(int err)
 	exit(1);
 }
 
-static uint64_t make_file(struct zsfs_thread *th)
-{
-	struct new_inode spec = {.mode = S_IFREG | 0644};
-	struct tx *tx = tx_begin(th);
-	struct zinode *i;
-	uint64_t id;
-
-	must(zsfs_make(tx, ROOT_NODEID, "f", &spec, &i));
-	id = inode_nodeid(th->fs, i);
-	tx_commit(tx);
-	return id;
-}
-
 static void write_file(struct zsfs_thread *th, uint64_t id, uint64_t mib)
 {
 	for (uint64_t k = 0; k < mib; k++) {
@@ -78,7 +65,7 @@ int main(int argc, char **argv)
 	uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : 20;
 	struct zsfs *fs = fixture_fs();
 	struct zsfs_thread *th = &fs->threads[0];
-	uint64_t id = make_file(th);
+	uint64_t id = fixture_file(th, "f");
 	double start;
 
 	fill_piece();

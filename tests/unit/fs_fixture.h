@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "inject.h"
+#include "state/inode.h"
+#include "state/tx.h"
 #include "state/zsfs.h"
+#include "tree/namei.h"
 #include "zsmalloc.h"
 #include "volume/volume.h"
 
@@ -36,6 +40,24 @@ static inline struct zsfs *fixture_fs_of(unsigned nr_threads)
 static inline struct zsfs *fixture_fs(void)
 {
 	return fixture_fs_of(1);
+}
+
+/* An empty file in the root; its nodeid. */
+static inline uint64_t fixture_file(struct zsfs_thread *th, const char *name)
+{
+	struct new_inode spec = {.mode = S_IFREG | 0644};
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+	uint64_t nodeid;
+	int err = zsfs_make(tx, ROOT_NODEID, name, &spec, &i);
+
+	if (err) {
+		fprintf(stderr, "zsfs_make: %s\n", strerror(-err));
+		exit(2);
+	}
+	nodeid = inode_nodeid(th->fs, i);
+	tx_commit(tx);
+	return nodeid;
 }
 
 /* Slab objects in use, inodes aside. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Allocations of several steps: what is between them, and their failures. */
 #include "check.h"
+#include "fs_fixture.h"
 #include "tree/reap.h"
 #include "state/zsfs.h"
 #include "state/inode.h"
@@ -27,19 +28,6 @@ static struct zsfs_thread *th;
 static uint64_t file;
 static uint8_t data[ZSFS_MAX_WRITE];
 
-static uint64_t make_file(const char *name)
-{
-	struct new_inode spec = {.mode = S_IFREG | 0644};
-	struct tx *tx = tx_begin(th);
-	struct zinode *i;
-	uint64_t nodeid;
-
-	REQUIRE(!zsfs_make(tx, ROOT_NODEID, name, &spec, &i));
-	nodeid = inode_nodeid(fs, i);
-	tx_commit(tx);
-	return nodeid;
-}
-
 static void start(void)
 {
 	struct zsfs_params p = {
@@ -53,7 +41,7 @@ static void start(void)
 
 	REQUIRE(!zsfs_create(&p, &fs));
 	th = &fs->threads[0];
-	file = make_file("file");
+	file = fixture_file(th, "file");
 }
 
 static void verify(void)
@@ -168,7 +156,7 @@ static void test_again_without_room(void)
 	put(file, 0, MIB(1));
 	CHECK_EQ(begin(&a, MIB(1), SIZE), 0);
 	CHECK_EQ(go_on(&a, 5), 1);
-	put(make_file("other"), 0, MIB(8));
+	put(fixture_file(th, "other"), 0, MIB(8));
 	CHECK_EQ(begin(&a, MIB(1), SIZE), -ENOSPC);
 	reap_all(th);
 	is(MIB(1), 1);
@@ -183,7 +171,7 @@ static void test_fails_on_the_way(void)
 	put(file, 0, MIB(1));
 	CHECK_EQ(begin(&a, MIB(1), SIZE), 0);
 	CHECK_EQ(go_on(&a, 5), 1);
-	put(make_file("other"), 0, MIB(8));
+	put(fixture_file(th, "other"), 0, MIB(8));
 	CHECK_EQ(go_on(&a, UINT32_MAX), -ENOSPC);
 	reap_all(th);
 	is(MIB(1), 1);
@@ -201,7 +189,7 @@ static void test_extended_meanwhile(void)
 	CHECK_EQ(begin(&a, 0, SIZE), 0);
 	CHECK_EQ(go_on(&a, 5), 1);
 	put(file, MIB(2), MIB(1));
-	put(make_file("other"), 0, MIB(10));
+	put(fixture_file(th, "other"), 0, MIB(10));
 	CHECK_EQ(go_on(&a, UINT32_MAX), -ENOSPC);
 	reap_all(th);
 	is(MIB(3), 3);
@@ -259,7 +247,7 @@ static void test_deleted_is_room(void)
 	start();
 	CHECK_EQ(zsfs_set_size(fs, 0), 0);
 	CHECK_EQ(zsfs_set_mem_limit(fs, MIB(48)), 0);
-	big = make_file("big");
+	big = fixture_file(th, "big");
 	a = (struct allocation){.nodeid = big, .end = MIB(24)};
 	CHECK_EQ(go_on(&a, UINT32_MAX), 0);
 	CHECK_EQ(begin(&a, 0, MIB(24)), -ENOSPC);

@@ -27,17 +27,12 @@ static void verify(void)
 static uint64_t make_far_file(const char *name)
 {
 	struct zsfs_thread *th = &fs->threads[0];
-	struct new_inode spec = {.mode = S_IFREG | 0644};
-	struct tx *tx = tx_begin(th);
-	struct zinode *i;
-	uint64_t id;
+	uint64_t id = fixture_file(th, name);
 	size_t done;
 
-	CHECK_EQ(zsfs_make(tx, ROOT_NODEID, name, &spec, &i), 0);
-	id = inode_nodeid(fs, i);
-	tx_commit(tx);
 	for (uint64_t k = 0; k < NR_FAR; k++) {
-		tx = tx_begin(th);
+		struct tx *tx = tx_begin(th);
+
 		CHECK_EQ(zsfs_write(tx, id, "abc", 3, k << 48, 0, &done), 0);
 		tx_commit(tx);
 	}

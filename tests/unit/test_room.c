@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What was deleted is room, although nobody has freed it yet. */
 #include "check.h"
+#include "fs_fixture.h"
 #include "base/clock.h"
 #include "tree/reap.h"
 #include "serve/room.h"
@@ -42,19 +43,6 @@ static void start(void)
 		data[i] = (uint8_t)rand();
 }
 
-static uint64_t make_file(const char *name)
-{
-	struct new_inode spec = {.mode = S_IFREG | 0644};
-	struct tx *tx = tx_begin(&fs->threads[0]);
-	struct zinode *i;
-	uint64_t nodeid;
-
-	REQUIRE(!zsfs_make(tx, ROOT_NODEID, name, &spec, &i));
-	nodeid = inode_nodeid(fs, i);
-	tx_commit(tx);
-	return nodeid;
-}
-
 /* Content that does not compress, until there is no room; its bytes. */
 static uint64_t fill(uint64_t nodeid)
 {
@@ -88,10 +76,10 @@ static void test_deleted_is_room(void)
 
 	start();
 	th = &fs->threads[0];
-	big = make_file("big");
+	big = fixture_file(&fs->threads[0], "big");
 	size = fill(big);
 	CHECK(size > MIB(8));
-	next = make_file("next");
+	next = fixture_file(&fs->threads[0], "next");
 	tx = tx_begin(th);
 	CHECK_EQ(zsfs_unlink(tx, ROOT_NODEID, "big"), 0);
 	tx_commit(tx);
@@ -133,7 +121,7 @@ static uint64_t start_fragmented(void)
 	/* Blocks that compress to less than half. */
 	for (size_t i = 0; i < sizeof(data); i += ZSFS_BLOCK_SIZE)
 		memset(data + i, 0, ZSFS_BLOCK_SIZE - 1500);
-	nodeid = make_file("fragmented");
+	nodeid = fixture_file(&fs->threads[0], "fragmented");
 	size = fill(nodeid);
 	memset(data, 0, sizeof(data));
 	for (uint64_t off = 0; off + 32768 <= size; off += 32768)
@@ -169,7 +157,7 @@ static void late_or_not(unsigned flags)
 	start_fragmented();
 	could = zs_can_compact(fs->pool) * ZSFS_BLOCK_SIZE;
 	CHECK(could > MIB(6));
-	next = make_file("next");
+	next = fixture_file(&fs->threads[0], "next");
 	for (off = 0; off < could / 10 * 9; off += sizeof(data)) {
 		uint64_t before = pool_stats().pages_compacted;
 
@@ -227,7 +215,7 @@ static void test_nothing_to_be_had(void)
 	size_t done;
 
 	start();
-	next = make_file("next");
+	next = fixture_file(&fs->threads[0], "next");
 	fill(next);
 	began = clock_ms();
 	for (unsigned n = 0; n < 20; n++)
@@ -240,7 +228,7 @@ static void test_nothing_to_be_had(void)
 	compacted = pool_stats().pages_compacted;
 	CHECK_EQ(zsfs_set_size(fs, (uint64_t)fs->used_blocks * ZSFS_BLOCK_SIZE),
 		 0);
-	next = make_file("other");
+	next = fixture_file(&fs->threads[0], "other");
 	CHECK_EQ(put(next, ZSFS_BLOCK_SIZE, 0, 0, &done), -ENOSPC);
 	CHECK_EQ(pool_stats().pages_compacted, compacted);
 	end();
@@ -267,7 +255,7 @@ static void test_reserve_is_refilled(void)
 	uint64_t nodeid = start_fragmented(), size, most = 0;
 	size_t done;
 
-	fill(make_file("next"));
+	fill(fixture_file(&fs->threads[0], "next"));
 	size = (uint64_t)zsfs_stat_sum(fs, ST_BLOCKS) * ZSFS_BLOCK_SIZE / 2;
 	memset(data, 0, ZSFS_BLOCK_SIZE - 700);
 	for (uint64_t off = 16384; off < size; off += 8192) {
