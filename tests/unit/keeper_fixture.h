@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The keeper without a mount: the mount, what workers do, and who else is in
+ * the namespace are the test's. For tests that link with keeper_dep.
+ */
+#ifndef TESTS_UNIT_KEEPER_FIXTURE_H
+#define TESTS_UNIT_KEEPER_FIXTURE_H
+
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "survive/daemon.h"
+#include "survive/keeper_i.h"
+#include "survive/worker.h"
+
+static struct shared_page *k;
+static struct keeper kp;
+static pid_t keeper; /* this process */
+
+/* ---- in the place of what needs a mount ---- */
+
+static void (*work)(bool first); /* what a worker does; NULL: it waits */
+static bool no_processes;
+static int connection; /* what reconnect_mount() returns */
+static unsigned mounted, detached, detached_dead;
+static uint32_t *told; /* it works, in memory of all; atomic */
+static int witness, left;
+
+/* A case that fails leaves no child behind. */
+static inline void end_with_case(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != keeper)
+		_exit(1);
+}
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __wrap_fork(void)
+{
+	errno = EAGAIN;
+	return no_processes ? -1 : __real_fork();
+}
+
+_Noreturn void __wrap_worker_main(struct shared_page *page, unsigned bank,
+				  bool first, bool attached);
+_Noreturn void __wrap_worker_main(struct shared_page *page, unsigned bank,
+				  bool first, bool attached)
+{
+	end_with_case();
+	if (work)
+		work(first);
+	for (;;)
+		pause();
+}
+
+int __wrap_reconnect_mount(struct reconnect *r, struct mount_place *p,
+			   int old_fd, const char *opts);
+int __wrap_reconnect_mount(struct reconnect *r, struct mount_place *p,
+			   int old_fd, const char *opts)
+{
+	mounted++;
+	return connection;
+}
+
+void __wrap_mount_teach_kernel(const struct mount_place *p);
+void __wrap_mount_teach_kernel(const struct mount_place *p)
+{
+}
+
+unsigned __wrap_mount_raise_read_ahead(const struct mount_place *p);
+unsigned __wrap_mount_raise_read_ahead(const struct mount_place *p)
+{
+	return 1024;
+}
+
+void __wrap_mount_detach(const struct mount_place *p);
+void __wrap_mount_detach(const struct mount_place *p)
+{
+	detached++;
+}
+
+void __wrap_mount_detach_dead(const struct mount_place *p);
+void __wrap_mount_detach_dead(const struct mount_place *p)
+{
+	detached_dead++;
+}
+
+int __wrap_daemon_ready(struct daemon *d);
+int __wrap_daemon_ready(struct daemon *d)
+{
+	CHECK_EQ(k->state.ready, 1);
+	shared_set(told, 1);
+	return 0;
+}
+
+int __wrap_witness_find(void);
+int __wrap_witness_find(void)
+{
+	return witness;
+}
+
+int __wrap_witness_leave(void);
+int __wrap_witness_leave(void)
+{
+	left++;
+	return 0;
+}
+
+/* ---- children ---- */
+
+/* A child that has ended as @status says: a signal below 0, else a code. */
+static inline pid_t dead_child(int status)
+{
+	siginfo_t info;
+	pid_t pid = __real_fork();
+
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		if (status < 0)
+			kill(getpid(), -status);
+		_exit(status);
+	}
+	REQUIRE(pid > 0 &&
+		waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+	return pid;
+}
+
+/* A child that waits for its end. */
+static inline pid_t live_child(void)
+{
+	pid_t pid = __real_fork();
+
+	if (pid)
+		return pid;
+	end_with_case();
+	signal(SIGUSR2, SIG_IGN);
+	for (;;)
+		pause();
+}
+
+static inline void serves(pid_t pid)
+{
+	kp.active = pid;
+	shared_set(&k->state.active_pid, (uint32_t)pid);
+}
+
+static inline void worker_dies(int status)
+{
+	serves(dead_child(status));
+	keeper_reap_children(&kp);
+	CHECK_EQ(kp.active, 0);
+}
+
+static inline void standby_dies(int status)
+{
+	kp.standby = dead_child(status);
+	keeper_reap_children(&kp);
+	CHECK_EQ(kp.standby, 0);
+}
+
+static inline void check_goes_on(void)
+{
+	CHECK(!kp.over);
+	CHECK_EQ(k->state.over, 0);
+}
+
+static inline void check_over(int status)
+{
+	CHECK(kp.over);
+	CHECK_EQ(k->state.over, 1);
+	CHECK_EQ(kp.status, status);
+}
+
+/* As when a worker has served for a while. */
+static inline void prepare(void)
+{
+	int fds[2];
+
+	k = mmap(NULL, sizeof(*k) + sizeof(*told), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (k == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
+		exit(2);
+	keeper = getpid();
+	told = (uint32_t *)(k + 1);
+	strcpy(k->config.mountpoint, "/the/mount");
+	k->fd.page = k->fd.arena = k->fd.alive = k->fd.alive_keeper = -1;
+	k->fd.fuse = fds[0];
+	k->fd.wake = eventfd(0, EFD_CLOEXEC);
+	k->state.connection = 1;
+	k->state.ready = k->state.can_resend = k->state.detach = 1;
+	kp = (struct keeper){.k = k,
+			     .place.mountpoint = k->config.mountpoint,
+			     .signals = -1,
+			     .taught = true,
+			     .settled = true,
+			     .worked = true,
+			     .reconnect.mount = -1,
+			     .witness = -1};
+	replace_init(&kp.replace, k);
+}
+
+#endif
