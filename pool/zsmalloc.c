@@ -385,14 +385,11 @@ void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t)
 	zs_unlock(&pool->reader[t->nr].lock);
 }
 
-bool zs_obj_size(const struct zs_pool *pool, uint32_t handle, uint32_t *size,
-		 uint32_t *tag)
+uint32_t zs_obj_size(const struct zs_pool *pool, uint32_t handle)
 {
 	uint64_t cell = handle_valid(pool, handle) ? cell_load(handle) : 0;
 
-	*size = cell_size(cell);
-	*tag = cell_tag(cell);
-	return cell_live(cell);
+	return cell_live(cell) ? cell_size(cell) : 0;
 }
 
 bool zs_obj_info(struct zs_pool *pool, uint32_t handle,

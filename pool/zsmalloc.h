@@ -183,12 +183,11 @@ const void *zs_obj_read_begin(struct zs_pool *pool, struct arena_thread *t,
 void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t);
 
 /*
- * What never changes in an object's life: payload bytes and tag. Takes no lock;
- * the caller owns the object, so that nobody frees it. False for a handle that
+ * Payload bytes of an object, which never change in its life. Takes no lock;
+ * the caller owns the object, so that nobody frees it. 0 for a handle that
  * names no live object.
  */
-bool zs_obj_size(const struct zs_pool *pool, uint32_t handle, uint32_t *size,
-		 uint32_t *tag);
+uint32_t zs_obj_size(const struct zs_pool *pool, uint32_t handle);
 
 /*
  * Pin-free look at an object's size, tag and word. False when the handle names

@@ -49,11 +49,10 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 static bool no_larger(struct zsfs *fs, const struct staged_block *b,
 		      uint64_t old)
 {
-	uint32_t size;
+	uint32_t size = slot_size(fs, old);
 
-	return slot_size(fs, old, &size) &&
-	       zs_lookup_class_index(fs->pool, b->len) <=
-		       zs_lookup_class_index(fs->pool, size);
+	return size && zs_lookup_class_index(fs->pool, b->len) <=
+			       zs_lookup_class_index(fs->pool, size);
 }
 
 static int alloc_object(struct tx *tx, const struct staged_block *b,
@@ -69,8 +68,8 @@ static int alloc_object(struct tx *tx, const struct staged_block *b,
 }
 
 /* At the limit what takes no more than before may use the reserve. */
-static int alloc_when_full(struct tx *tx, const struct staged_block *b,
-			   uint64_t old, uint64_t *ref)
+static int alloc_at_limit(struct tx *tx, const struct staged_block *b,
+			  uint64_t old, uint64_t *ref)
 {
 	enum alloc_policy was;
 	int err;
@@ -84,34 +83,56 @@ static int alloc_when_full(struct tx *tx, const struct staged_block *b,
 	return err;
 }
 
-static int store_object(struct tx *tx, const struct staged_block *b,
-			uint64_t old, uint64_t *slot)
+/* The first try failed with @err. */
+static __attribute__((noinline)) int alloc_again(struct tx *tx,
+						 const struct staged_block *b,
+						 uint64_t old, uint64_t *ref,
+						 int err)
+{
+	if (err == -ENOSPC)
+		err = alloc_at_limit(tx, b, old, ref);
+	tx->no_pages |= err == -ENOSPC;
+	return err;
+}
+
+static inline int store_object(struct tx *tx, const struct staged_block *b,
+			       uint64_t old, uint64_t *slot)
 {
 	uint64_t *ref = tx_alloc_ref(tx);
 	int err = alloc_object(tx, b, ref);
 
-	if (err == -ENOSPC)
-		err = alloc_when_full(tx, b, old, ref);
-	if (err) {
-		tx->no_pages |= err == -ENOSPC;
+	if (__builtin_expect(err, 0))
+		err = alloc_again(tx, b, old, ref, err);
+	if (err)
 		return err;
-	}
-	*slot = slot_object((uint32_t)REF_VALUE(*ref));
+	*slot = slot_store_object(tx, (uint32_t)REF_VALUE(*ref), b->len);
 	if (b->alg == ZCOMP_RAW)
 		tx_stat(tx, ST_HUGE_SINCE, 1);
 	return 0;
 }
 
-int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
-		uint64_t *slot)
+static inline int store(struct tx *tx, const struct staged_block *b,
+			uint64_t old, uint64_t *slot)
 {
-	int err = 0;
+	if (b->kind == BLOCK_OBJ)
+		return store_object(tx, b, old, slot);
+	*slot = slot_store_same(tx, b->word);
+	return 0;
+}
 
-	if (b->kind == BLOCK_SAME)
-		*slot = slot_same(b->word);
-	else
-		err = store_object(tx, b, old, slot);
-	if (!err)
-		slot_count(tx, *slot, b->len);
-	return err;
+int block_store(struct tx *tx, const struct staged_block *b, uint64_t *slot)
+{
+	return store(tx, b, 0, slot);
+}
+
+int block_replace(struct tx *tx, const struct staged_block *b, uint64_t *slot)
+{
+	uint64_t old = *slot, new;
+	int err = store(tx, b, old, &new);
+
+	if (err)
+		return err;
+	tx_set(tx, slot, new); /* it was in use, so no count changes */
+	slot_free(tx, old);
+	return 0;
 }

@@ -32,12 +32,16 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 		 struct staged_block *out);
 
 /*
- * Allocate what a staged block needs, give the slot for it and count it. @old
- * is the slot it replaces, which stays the caller's. When memory is at its
- * limit, an overwrite that does not take more than before may use the reserve
- * (tx.used_reserve). 0 or -errno.
+ * Allocate what a staged block needs, give the slot for it and count it. The
+ * inode is locked exclusive. 0, -ENOSPC, -ENOMEM.
  */
-int block_store(struct tx *tx, const struct staged_block *b, uint64_t old,
-		uint64_t *slot);
+int block_store(struct tx *tx, const struct staged_block *b, uint64_t *slot);
+
+/*
+ * The same, and put it into *@slot of a block table, which is not a hole, in
+ * the place of what that holds. When memory is at its limit, a block that does
+ * not take more than before may use the reserve (tx.used_reserve).
+ */
+int block_replace(struct tx *tx, const struct staged_block *b, uint64_t *slot);
 
 #endif

@@ -272,33 +272,49 @@ static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
 			    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i]);
 }
 
-int file_put_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
-		   uint64_t block, const struct staged_block *b)
+/*
+ * Put a block where a hole is; @where as table_at() gave it. Not inline, so
+ * that overwriting is short.
+ */
+static __attribute__((noinline)) int fill_hole(struct tx *tx, struct zinode *i,
+					       struct table_cursor *c,
+					       uint64_t block, uint64_t *where,
+					       const struct staged_block *b)
 {
-	uint64_t *where = table_at(c, block), slot;
-	uint64_t old = where ? *where : 0;
-	int err = 0;
+	uint64_t slot;
+	int err = tx_reserve_blocks(tx, 1);
 
-	if (!old)
-		err = tx_reserve_blocks(tx, 1);
 	if (!err && !where)
 		err = table_make(tx, &i->file.blocks, c, block, &where);
 	if (err)
 		return err;
-	err = block_store(tx, b, old, &slot);
+	err = block_store(tx, b, &slot);
 	if (err) {
-		if (!old)
-			table_clear(tx, &i->file.blocks, block);
+		table_clear(tx, &i->file.blocks, block);
 		table_drop(c);
 		return err;
 	}
 	table_set(tx, &i->file.blocks, block, where, slot);
-	slot_free(tx, old);
-	if (!old) {
-		tx_stat(tx, ST_BLOCKS, 1);
-		i->blocks++; /* saved with the inode's fields */
-	}
+	tx_stat(tx, ST_BLOCKS, 1);
+	i->blocks++; /* saved with the inode's fields */
 	return 0;
+}
+
+static inline int put_block(struct tx *tx, struct zinode *i,
+			    struct table_cursor *c, uint64_t block,
+			    const struct staged_block *b)
+{
+	uint64_t *where = table_at(c, block);
+
+	if (where && *where)
+		return block_replace(tx, b, where);
+	return fill_hole(tx, i, c, block, where, b);
+}
+
+int file_put_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
+		   uint64_t block, const struct staged_block *b)
+{
+	return put_block(tx, i, c, block, b);
 }
 
 int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
@@ -363,8 +379,7 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 		*done += e->head_len;
 	}
 	for (unsigned k = 0; k < e->whole; k++) {
-		err = file_put_block(tx, i, &c, block++,
-				     &tx->th->buf.staged[k]);
+		err = put_block(tx, i, &c, block++, &tx->th->buf.staged[k]);
 		if (err)
 			return err;
 		*done += ZSFS_BLOCK_SIZE;

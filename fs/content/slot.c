@@ -5,18 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "state/tx.h"
 #include "state/zsfs.h"
-
-bool slot_size(struct zsfs *fs, uint64_t slot, uint32_t *size)
-{
-	uint32_t alg;
-
-	return slot_kind(slot) == SLOT_OBJECT &&
-	       zs_obj_size(fs->pool, slot_handle(slot), size, &alg);
-}
-
-/* ---- reading ---- */
 
 static int read_object(struct zsfs *fs, struct arena_thread *at,
 		       struct zcomp_ctx *zc, uint32_t handle, void *dst)
@@ -49,30 +38,4 @@ int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		memset(dst, 0, ZSFS_BLOCK_SIZE);
 		return 0;
 	}
-}
-
-/* ---- counting and freeing ---- */
-
-void slot_count(struct tx *tx, uint64_t slot, uint32_t size)
-{
-	if (slot_kind(slot) == SLOT_OBJECT)
-		tx->stored += size;
-	else
-		tx_stat(tx, ST_SAME, 1);
-}
-
-void slot_free(struct tx *tx, uint64_t slot)
-{
-	uint32_t size;
-
-	if (!slot)
-		return;
-	tx_stat(tx, ST_FREED, 1);
-	if (slot_kind(slot) != SLOT_OBJECT) {
-		tx_stat(tx, ST_SAME, -1);
-		return;
-	}
-	if (slot_size(tx->fs, slot, &size))
-		tx->stored -= size;
-	tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
 }

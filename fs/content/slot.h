@@ -18,10 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "state/tx.h"
+#include "state/zsfs.h"
+
 struct arena_thread;
-struct tx;
 struct zcomp_ctx;
-struct zsfs;
 
 enum slot_kind {
 	SLOT_HOLE,
@@ -40,12 +41,12 @@ enum slot_kind {
 
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
+	if ((slot & ~SLOT_HANDLE_MASK) == SLOT_TAG_OBJECT)
+		return SLOT_OBJECT;
 	if (slot == 0)
 		return SLOT_HOLE;
 	if (slot >> 48 != SLOT_MAGIC)
 		return SLOT_SAME;
-	if ((slot & ~SLOT_HANDLE_MASK) == SLOT_TAG_OBJECT)
-		return SLOT_OBJECT;
 	return slot == SLOT_TAG_ZEROS ? SLOT_ZEROS : SLOT_UNKNOWN;
 }
 
@@ -72,10 +73,15 @@ static inline uint32_t slot_handle(uint64_t slot)
 }
 
 /*
- * Payload bytes of the object in @slot. Takes no lock; the caller's lock of the
- * inode keeps the object. False: there is none.
+ * Payload bytes of the object in @slot, 0 when there is none. Takes no lock;
+ * the caller's lock of the inode keeps the object.
  */
-bool slot_size(struct zsfs *fs, uint64_t slot, uint32_t *size);
+static inline uint32_t slot_size(const struct zsfs *fs, uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_OBJECT
+		       ? zs_obj_size(fs->pool, slot_handle(slot))
+		       : 0;
+}
 
 /*
  * Put the content of @slot, 4096 bytes, into @dst. For request threads and
@@ -85,10 +91,34 @@ bool slot_size(struct zsfs *fs, uint64_t slot, uint32_t *size);
 int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 	      uint64_t slot, void *dst);
 
-/* Count a slot that was just stored; @size: payload bytes of a SLOT_OBJECT. */
-void slot_count(struct tx *tx, uint64_t slot, uint32_t size);
+/*
+ * The slot for a block that is being stored, which is counted: one word,
+ * repeated; an object of @size payload bytes.
+ */
+static inline uint64_t slot_store_same(struct tx *tx, uint64_t word)
+{
+	tx_stat(tx, ST_SAME, 1);
+	return slot_same(word);
+}
 
-/* Free what @slot holds when @tx commits, and count that. */
-void slot_free(struct tx *tx, uint64_t slot);
+static inline uint64_t slot_store_object(struct tx *tx, uint32_t handle,
+					 uint32_t size)
+{
+	tx->stored += size;
+	return slot_object(handle);
+}
+
+/* Free what @slot, not a hole, holds when @tx commits, and count that. */
+static inline void slot_free(struct tx *tx, uint64_t slot)
+{
+	assert(slot);
+	tx_stat(tx, ST_FREED, 1);
+	if (slot_kind(slot) == SLOT_OBJECT) {
+		tx->stored -= slot_size(tx->fs, slot);
+		tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
+	} else {
+		tx_stat(tx, ST_SAME, -1);
+	}
+}
 
 #endif
