@@ -22,6 +22,7 @@ struct zs_lock {
 	uint32_t word; /* 0 free, 1 taken, 2 taken and perhaps waited for */
 #if ZS_DEBUG_LEVEL >= 2
 	unsigned rank, nr; /* lock_rank.h */
+	const char *rank_name;
 #endif
 };
 
@@ -32,30 +33,42 @@ static inline void zs_cpu_relax(void)
 #endif
 }
 
-static inline void zs_lock_init(struct zs_lock *l, unsigned rank, unsigned nr)
+static inline void zs_lock_init_as(struct zs_lock *l, unsigned rank,
+				   const char *name, unsigned nr)
 {
 	__atomic_store_n(&l->word, 0, __ATOMIC_RELAXED);
 #if ZS_DEBUG_LEVEL >= 2
 	l->rank = rank;
+	l->rank_name = name;
 	l->nr = nr;
 #endif
 }
 
+/* @l is free, and the lock @nr of @rank. */
+#define zs_lock_init(l, rank, nr) zs_lock_init_as(l, rank, #rank, nr)
+
 static inline void zs_lock_wanted(const struct zs_lock *l)
 {
 #if ZS_DEBUG_LEVEL >= 2
-	lock_rank_take(l->rank, l->nr);
+	lock_rank_wait(l->rank, l->rank_name, l->nr);
+#endif
+}
+
+static inline void zs_lock_got(const struct zs_lock *l)
+{
+#if ZS_DEBUG_LEVEL >= 2
+	lock_rank_hold(l->rank, l->rank_name, l->nr);
 #endif
 }
 
 static inline void zs_lock_left(const struct zs_lock *l)
 {
 #if ZS_DEBUG_LEVEL >= 2
-	lock_rank_drop(l->rank, l->nr);
+	lock_rank_leave(l->rank, l->rank_name, l->nr);
 #endif
 }
 
-static inline int zs_trylock(struct zs_lock *l)
+static inline int zs_lock_if_free(struct zs_lock *l)
 {
 	uint32_t old = 0;
 
@@ -67,7 +80,7 @@ static __attribute__((noinline, unused)) void zs_lock_slow(struct zs_lock *l)
 {
 	for (int i = 0; i < ZS_LOCK_SPINS; i++) {
 		if (!__atomic_load_n(&l->word, __ATOMIC_RELAXED) &&
-		    zs_trylock(l))
+		    zs_lock_if_free(l))
 			return;
 		zs_cpu_relax();
 	}
@@ -83,8 +96,17 @@ static __attribute__((noinline, unused)) void zs_lock_wake(struct zs_lock *l)
 static inline void zs_lock(struct zs_lock *l)
 {
 	zs_lock_wanted(l);
-	if (!zs_trylock(l))
+	if (!zs_lock_if_free(l))
 		zs_lock_slow(l);
+}
+
+static inline int zs_trylock(struct zs_lock *l)
+{
+	int got = zs_lock_if_free(l);
+
+	if (got)
+		zs_lock_got(l);
+	return got;
 }
 
 static inline void zs_unlock(struct zs_lock *l)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "state/ranks.h"
 #include "state/threads.h"
 #include "state/zsfs.h"
 
@@ -52,7 +53,7 @@ static void *helper_main(void *arg)
 	struct crew *c = h->crew;
 
 	zsfs_thread_lives(h->fs, arena_thread_nr(h->at));
-	pthread_mutex_lock(&c->lock);
+	ranked_lock(&c->lock, RANK_CREW, 0);
 	while (!c->stop) {
 		struct job *j = c->job;
 
@@ -62,14 +63,14 @@ static void *helper_main(void *arg)
 			continue;
 		}
 		j->inside++;
-		pthread_mutex_unlock(&c->lock);
+		ranked_unlock(&c->lock, RANK_CREW, 0);
 		do_pieces(j, h->at, h->zc);
-		pthread_mutex_lock(&c->lock);
+		ranked_lock(&c->lock, RANK_CREW, 0);
 		/* The owners of several jobs may be waiting. */
 		if (--j->inside == 0)
 			pthread_cond_broadcast(&c->left);
 	}
-	pthread_mutex_unlock(&c->lock);
+	ranked_unlock(&c->lock, RANK_CREW, 0);
 	return NULL;
 }
 
@@ -79,22 +80,22 @@ void crew_run(struct crew *c, crew_fn *fn, void *arg, unsigned pieces,
 	struct job j = {.fn = fn, .arg = arg, .pieces = pieces};
 	bool shared = false;
 
-	if (c && pieces > 1 && pthread_mutex_trylock(&c->lock) == 0) {
+	if (c && pieces > 1 && !ranked_trylock(&c->lock, RANK_CREW, 0)) {
 		if (!c->job) {
 			c->job = &j;
 			shared = true;
 			pthread_cond_broadcast(&c->work);
 		}
-		pthread_mutex_unlock(&c->lock);
+		ranked_unlock(&c->lock, RANK_CREW, 0);
 	}
 	do_pieces(&j, at, zc);
 	if (!shared)
 		return;
-	pthread_mutex_lock(&c->lock);
+	ranked_lock(&c->lock, RANK_CREW, 0);
 	c->job = NULL;
 	while (j.inside > 0)
 		pthread_cond_wait(&c->left, &c->lock);
-	pthread_mutex_unlock(&c->lock);
+	ranked_unlock(&c->lock, RANK_CREW, 0);
 }
 
 int crew_start(struct zsfs *fs, unsigned n, unsigned first_at,
@@ -134,10 +135,10 @@ void crew_stop(struct crew *c)
 {
 	if (!c)
 		return;
-	pthread_mutex_lock(&c->lock);
+	ranked_lock(&c->lock, RANK_CREW, 0);
 	c->stop = true;
 	pthread_cond_broadcast(&c->work);
-	pthread_mutex_unlock(&c->lock);
+	ranked_unlock(&c->lock, RANK_CREW, 0);
 	for (unsigned i = 0; i < c->n; i++) {
 		pthread_join(c->helpers[i].thread, NULL);
 		zcomp_ctx_destroy(c->helpers[i].zc);

@@ -6,15 +6,18 @@
 #include "lock_rank.h"
 
 enum {
-	RANK_GATE = 1,
+	RANK_GATE = 1, /* by thread */
+	RANK_VERIFY,
+	RANK_CHECK,
 	RANK_RENAME,
 	RANK_INODE, /* by stripe */
 	RANK_COUNT, /* by stripe */
 	RANK_LISTS, /* of what is to be reaped, 0, and of snapshots, 1 */
 	RANK_LIMIT,
+	RANK_CREW,
 };
 
-_Static_assert((int)RANK_LIMIT < (int)RANK_POOL,
+_Static_assert((int)RANK_CREW < (int)RANK_POOL,
 	       "held while the pool is called");
 
 #endif

@@ -29,13 +29,18 @@ void zsfs_await_threads(struct zsfs *fs)
 
 static _Thread_local struct zsfs_thread *inside;
 
+static unsigned gate_nr(const struct zsfs_thread *th)
+{
+	return (unsigned)(th - th->fs->threads);
+}
+
 /* Who comes again and again must not keep a check from a gate. */
 static void let_check_end(struct zsfs *fs)
 {
-	pthread_mutex_lock(&fs->check_lock);
+	ranked_lock(&fs->check_lock, RANK_CHECK, 0);
 	while (fs->checking)
 		pthread_cond_wait(&fs->check_end, &fs->check_lock);
-	pthread_mutex_unlock(&fs->check_lock);
+	ranked_unlock(&fs->check_lock, RANK_CHECK, 0);
 }
 
 static bool is_checking(const struct zsfs *fs)
@@ -45,17 +50,17 @@ static bool is_checking(const struct zsfs *fs)
 
 static void set_checking(struct zsfs *fs, bool yes)
 {
-	pthread_mutex_lock(&fs->check_lock);
+	ranked_lock(&fs->check_lock, RANK_CHECK, 0);
 	__atomic_store_n(&fs->checking, yes, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&fs->check_end);
-	pthread_mutex_unlock(&fs->check_lock);
+	ranked_unlock(&fs->check_lock, RANK_CHECK, 0);
 }
 
 void zsfs_enter(struct zsfs_thread *th)
 {
 	struct zsfs *fs = th->fs;
 
-	lock_rank_take(RANK_GATE, 0);
+	lock_rank_take(RANK_GATE, gate_nr(th));
 	if (is_checking(fs) || pthread_mutex_trylock(&th->gate)) {
 		__atomic_add_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
 		let_check_end(fs);
@@ -68,7 +73,7 @@ void zsfs_enter(struct zsfs_thread *th)
 void zsfs_leave(struct zsfs_thread *th)
 {
 	inside = NULL;
-	ranked_unlock(&th->gate, RANK_GATE, 0);
+	ranked_unlock(&th->gate, RANK_GATE, gate_nr(th));
 }
 
 void zsfs_pause(struct zsfs_thread *th)
@@ -79,14 +84,21 @@ void zsfs_pause(struct zsfs_thread *th)
 	zsfs_enter(th);
 }
 
+/* In any order: only who has verify_lock waits while it holds a gate. */
+static void wait_for_gate(struct zsfs_thread *th)
+{
+	pthread_mutex_lock(&th->gate);
+	lock_rank_tried(RANK_GATE, gate_nr(th));
+}
+
 bool zsfs_keep_out(struct zsfs *fs)
 {
-	if (pthread_mutex_trylock(&fs->verify_lock))
+	if (ranked_trylock(&fs->verify_lock, RANK_VERIFY, 0))
 		return false;
 	set_checking(fs, true);
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		if (&fs->threads[k] != inside)
-			pthread_mutex_lock(&fs->threads[k].gate);
+			wait_for_gate(&fs->threads[k]);
 	return true;
 }
 
@@ -94,7 +106,7 @@ void zsfs_let_in(struct zsfs *fs)
 {
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		if (&fs->threads[k] != inside)
-			pthread_mutex_unlock(&fs->threads[k].gate);
+			ranked_unlock(&fs->threads[k].gate, RANK_GATE, k);
 	set_checking(fs, false);
-	pthread_mutex_unlock(&fs->verify_lock);
+	ranked_unlock(&fs->verify_lock, RANK_VERIFY, 0);
 }

@@ -134,9 +134,12 @@ void tx_lock(struct tx *tx, const struct lock_want *want, unsigned n)
 static bool try_stripe(struct tx *tx, unsigned stripe, enum lock_mode mode)
 {
 	pthread_rwlock_t *l = &tx->fs->locks[stripe].lock;
+	bool got = mode == LOCK_EXCL ? !pthread_rwlock_trywrlock(l)
+				     : !pthread_rwlock_tryrdlock(l);
 
-	return mode == LOCK_EXCL ? !pthread_rwlock_trywrlock(l)
-				 : !pthread_rwlock_tryrdlock(l);
+	if (got)
+		lock_rank_tried(RANK_INODE, stripe);
+	return got;
 }
 
 bool tx_lock_more(struct tx *tx, const struct zinode *i, enum lock_mode mode)
