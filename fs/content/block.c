@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
+#include "block_table.h"
 #include "slot.h"
+#include "state/inode_layout.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -17,9 +19,10 @@ static void stage_raw(const void *src, struct staged_block *out)
 	out->payload = src;
 }
 
-void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
-		 const struct zcomp_params *comp, const void *src, void *room,
-		 struct staged_block *out)
+static inline void stage_one(struct zsfs *fs, struct zcomp_ctx *zc,
+			     const struct zcomp_params *comp,
+			     const uint8_t *src, uint8_t *room,
+			     struct staged_block *out)
 {
 	int len;
 
@@ -40,6 +43,17 @@ void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
 		 * keeping the block as it is.
 		 */
 		stage_raw(src, out);
+	}
+}
+
+void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
+		 const struct zcomp_params *comp, const uint8_t *src,
+		 uint8_t *room, struct staged_block *out, unsigned n)
+{
+	for (; n; n--, out++) {
+		stage_one(fs, zc, comp, src, room, out);
+		src += ZSFS_BLOCK_SIZE;
+		room += ZSFS_BLOCK_SIZE;
 	}
 }
 
@@ -120,12 +134,33 @@ static inline int store(struct tx *tx, const struct staged_block *b,
 	return 0;
 }
 
-int block_store(struct tx *tx, const struct staged_block *b, uint64_t *slot)
+/* Put a block where a hole is; @where as table_at() gave it. */
+static __attribute__((noinline)) int fill_hole(struct tx *tx, struct zinode *i,
+					       struct table_cursor *c,
+					       uint64_t block, uint64_t *where,
+					       const struct staged_block *b)
 {
-	return store(tx, b, 0, slot);
+	uint64_t slot;
+	int err = tx_reserve_blocks(tx, 1);
+
+	if (!err && !where)
+		err = table_make(tx, &i->file.blocks, c, block, &where);
+	if (err)
+		return err;
+	err = store(tx, b, 0, &slot);
+	if (err) {
+		table_clear(tx, &i->file.blocks, block);
+		table_drop(c);
+		return err;
+	}
+	table_set(tx, &i->file.blocks, block, where, slot);
+	tx_stat(tx, ST_BLOCKS, 1);
+	i->blocks++; /* saved with the inode's fields */
+	return 0;
 }
 
-int block_replace(struct tx *tx, const struct staged_block *b, uint64_t *slot)
+static inline int replace(struct tx *tx, const struct staged_block *b,
+			  uint64_t *slot)
 {
 	uint64_t old = *slot, new;
 	int err = store(tx, b, old, &new);
@@ -135,4 +170,25 @@ int block_replace(struct tx *tx, const struct staged_block *b, uint64_t *slot)
 	tx_set(tx, slot, new); /* it was in use, so no count changes */
 	slot_free(tx, old);
 	return 0;
+}
+
+int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
+	      uint64_t block, const struct staged_block *b, unsigned n,
+	      unsigned *put)
+{
+	unsigned k;
+	int err = 0;
+
+	for (k = 0; k < n; k++) {
+		uint64_t *slot = table_at(c, block + k);
+
+		if (slot && *slot)
+			err = replace(tx, &b[k], slot);
+		else
+			err = fill_hole(tx, i, c, block + k, slot, &b[k]);
+		if (err)
+			break;
+	}
+	*put = k;
+	return err;
 }

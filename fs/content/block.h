@@ -7,7 +7,9 @@
 
 #include "zcomp.h"
 
+struct table_cursor;
 struct tx;
+struct zinode;
 struct zsfs;
 
 enum block_kind { BLOCK_SAME, BLOCK_OBJ };
@@ -23,25 +25,25 @@ struct staged_block {
 };
 
 /*
- * Bring a plain block into stored form without touching shared state: finds out
- * whether it is same-filled, else compresses it into @room (4096 bytes), else
- * points to @src itself. For request threads and helpers alike.
+ * Bring @n plain blocks into stored form without touching shared state: finds
+ * out of each whether it is same-filled, else compresses it into its part of
+ * @room (4096 bytes for each), else points into @src itself. For request
+ * threads and helpers alike.
  */
 void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
-		 const struct zcomp_params *comp, const void *src, void *room,
-		 struct staged_block *out);
+		 const struct zcomp_params *comp, const uint8_t *src,
+		 uint8_t *room, struct staged_block *out, unsigned n);
 
 /*
- * Allocate what a staged block needs, give the slot for it and count it. The
- * inode is locked exclusive. 0, -ENOSPC, -ENOMEM.
+ * Put @n staged blocks in the place of what block @block and those behind it
+ * hold; *@put says how many were, also on failure. @c is a cursor in the
+ * inode's table, for all blocks of a range. When memory is at its limit, a
+ * block that does not take more than the one before may use the reserve
+ * (tx.used_reserve). The inode is locked exclusive and saved (inode_save()). 0,
+ * -ENOSPC, -ENOMEM.
  */
-int block_store(struct tx *tx, const struct staged_block *b, uint64_t *slot);
-
-/*
- * The same, and put it into *@slot of a block table, which is not a hole, in
- * the place of what that holds. When memory is at its limit, a block that does
- * not take more than before may use the reserve (tx.used_reserve).
- */
-int block_replace(struct tx *tx, const struct staged_block *b, uint64_t *slot);
+int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
+	      uint64_t block, const struct staged_block *b, unsigned n,
+	      unsigned *put);
 
 #endif

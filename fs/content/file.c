@@ -266,55 +266,8 @@ static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
 	unsigned i = piece * PIECE_BLOCKS;
 	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
 
-	for (; i < end; i++)
-		block_stage(j->fs, zc, &j->comp,
-			    j->src + (size_t)i * ZSFS_BLOCK_SIZE,
-			    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i]);
-}
-
-/*
- * Put a block where a hole is; @where as table_at() gave it. Not inline, so
- * that overwriting is short.
- */
-static __attribute__((noinline)) int fill_hole(struct tx *tx, struct zinode *i,
-					       struct table_cursor *c,
-					       uint64_t block, uint64_t *where,
-					       const struct staged_block *b)
-{
-	uint64_t slot;
-	int err = tx_reserve_blocks(tx, 1);
-
-	if (!err && !where)
-		err = table_make(tx, &i->file.blocks, c, block, &where);
-	if (err)
-		return err;
-	err = block_store(tx, b, &slot);
-	if (err) {
-		table_clear(tx, &i->file.blocks, block);
-		table_drop(c);
-		return err;
-	}
-	table_set(tx, &i->file.blocks, block, where, slot);
-	tx_stat(tx, ST_BLOCKS, 1);
-	i->blocks++; /* saved with the inode's fields */
-	return 0;
-}
-
-static inline int put_block(struct tx *tx, struct zinode *i,
-			    struct table_cursor *c, uint64_t block,
-			    const struct staged_block *b)
-{
-	uint64_t *where = table_at(c, block);
-
-	if (where && *where)
-		return block_replace(tx, b, where);
-	return fill_hole(tx, i, c, block, where, b);
-}
-
-int file_put_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
-		   uint64_t block, const struct staged_block *b)
-{
-	return put_block(tx, i, c, block, b);
+	block_stage(j->fs, zc, &j->comp, j->src + (size_t)i * ZSFS_BLOCK_SIZE,
+		    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i], end - i);
 }
 
 int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
@@ -324,6 +277,7 @@ int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	struct zcomp_params comp = zsfs_get_comp(tx->fs);
 	const uint64_t *slot = table_at(c, block);
 	struct staged_block b;
+	unsigned put;
 	int err = slot_read(tx->fs, tx->th->at, tx->th->zc, slot ? *slot : 0,
 			    buf->block);
 
@@ -336,8 +290,9 @@ int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	else
 		memset(buf->block + at, 0, len);
 	block_stage(tx->fs, tx->th->zc, &comp, buf->block,
-		    buf->stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE, &b);
-	return file_put_block(tx, i, c, block, &b);
+		    buf->stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE, &b,
+		    1);
+	return block_put(tx, i, c, block, &b, 1, &put);
 }
 
 /* How a range of bytes falls on blocks: a part, whole blocks, a part. */
@@ -369,6 +324,7 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 {
 	struct table_cursor c = table_cursor(&i->file.blocks);
 	uint64_t block = e->block;
+	unsigned put;
 	int err;
 
 	if (e->head_len) {
@@ -378,14 +334,12 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 			return err;
 		*done += e->head_len;
 	}
-	for (unsigned k = 0; k < e->whole; k++) {
-		err = put_block(tx, i, &c, block++, &tx->th->buf.staged[k]);
-		if (err)
-			return err;
-		*done += ZSFS_BLOCK_SIZE;
-	}
+	err = block_put(tx, i, &c, block, tx->th->buf.staged, e->whole, &put);
+	*done += (size_t)put * ZSFS_BLOCK_SIZE;
+	if (err)
+		return err;
 	if (e->tail_len) {
-		err = file_patch_block(tx, i, &c, block, 0, src + *done,
+		err = file_patch_block(tx, i, &c, block + put, 0, src + *done,
 				       e->tail_len);
 		if (err)
 			return err;

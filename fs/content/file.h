@@ -9,7 +9,6 @@
 
 #include "state/tx.h"
 
-struct staged_block;
 struct table_cursor;
 struct zinode;
 struct zsfs;
@@ -24,16 +23,9 @@ int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
 int file_lock_shared(struct zsfs *fs, uint64_t nodeid, struct zinode **out);
 
 /*
- * Put a staged block in the place of what block @block holds. @c is one of the
- * inode's table, for all blocks of a range. The inode is locked exclusive and
- * saved (inode_save()). 0, -ENOSPC, -ENOMEM.
- */
-int file_put_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
-		   uint64_t block, const struct staged_block *b);
-
-/*
  * Replace @len bytes at @at of one block by @src, or by zeros when @src is
- * NULL. The inode is locked exclusive and saved (inode_save()). 0 or -errno.
+ * NULL. @c is one of the inode's table, for all blocks of a range. The inode is
+ * locked exclusive and saved (inode_save()). 0 or -errno.
  */
 int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 		     uint64_t block, unsigned at, const void *src,

@@ -93,10 +93,11 @@ static int take_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 		      uint64_t block, const struct staged_block *raw)
 {
 	const uint64_t *slot = table_at(c, block);
+	unsigned put;
 
 	if (slot && *slot && slot_kind(*slot) != SLOT_ZEROS)
 		return 0;
-	return file_put_block(tx, i, c, block, raw);
+	return block_put(tx, i, c, block, raw, 1, &put);
 }
 
 /* All blocks were seen to. 1: somebody has cut the file meanwhile. */
