@@ -1,66 +1,64 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The same options everywhere: what the parser takes (fs/start/option_list.c), the
-# help text (fs/start/help.c), man/zsfs.1 and README.md. Says which is missing where.
+# The same options and control files everywhere: what "zsfs --help" says, which
+# comes from the knobs and is compared with them by a unit test, man/zsfs.1 and
+# README.md. Says which is missing where. The program is $ZSFS, or the one in build/.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
 
-# Taken, but only other words for what is documented, or for mount(8) alone.
-SILENT='nostrictatime'
+HELP=$("${ZSFS:-build/fs/zsfs}" --help) || {
+	echo "no program to ask: build it, or name it by ZSFS="
+	exit 1
+}
 
-# One option a line, without its value.
+# One name a line, without its value.
 names() {
 	sed 's/=.*//' | grep -xE '[a-z_]+' | sort -u
 }
 
-parser() {
-	sed -nE 's/^\t(FLAG\(|SWITCH\(|\{)"([a-z_]+)",.*/\2/p' fs/start/option_list.c |
-		grep -vxE "$SILENT" | names
+# help_names FROM TO: first column of the indented lines between these.
+help_names() {
+	sed -n "/^$1/,/^$2/p" <<<"$HELP" | grep -E '^  [a-z]' |
+		sed -E 's/^  //; s/  .*//' | tr ', ' '\n\n' | names
 }
 
-help_text() {
-	sed -nE 's/^"(.*)\\n";?$/\1/p' fs/start/help.c
-}
-
-# First column of the indented lines below "Limits".
-in_help() {
-	help_text | sed -n '/^Limits/,/^  Options for/p' |
-		grep -E '^  [a-z]' | sed -E 's/^  //; s/  .*//; s/noallow_other .*/noallow_other/' |
-		tr ', ' '\n\n' | names
-}
-
-# The line behind each .TP of the OPTIONS section.
-in_man() {
-	sed -n '/^\.SH OPTIONS/,/^\.SH [^O]/p' man/zsfs.1 |
-		awk '/^\.TP/ { getline; print }' |
+# The lines behind each .TP of a part of the manual.
+man_names() {
+	sed -n "/^$1/,/^$2/p" man/zsfs.1 | awk '/^\.TP/ { getline; print }' |
 		sed -E 's/^\.[A-Z]+ //; s/\\f.//g; s/["(),]/ /g; s/= [A-Z]+/=/g' |
 		tr ' ' '\n' | names
 }
 
-in_readme() {
-	sed -n '/^| option/,/^$/p' README.md | cut -d '|' -f 2 |
-		grep -oE '`[^`]+`' | tr -d '`' | names
+# First column of README's rows that match.
+readme_names() {
+	sed -n "$1" README.md | cut -d '|' -f 2 | grep -oE '`[^`]+`' |
+		sed 's/`//g; s|^\.zsctl/||' | names
 }
 
-# same NAME LIST: compared with the parser's
+# same NAME LIST LIST: the first is the help's
 same() {
 	local diff
 
-	diff=$(diff <(parser) <(printf '%s\n' "$2")) && return
-	sed -nE "s|^< (.*)|$1 lacks the option \1|p; s|^> (.*)|$1 has \1, which is no option|p" <<<"$diff"
+	diff=$(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3")) && return
+	sed -nE "s|^< (.*)|$1 lacks \1|p; s|^> (.*)|$1 has \1, which the help has not|p" <<<"$diff"
 	rc=1
 }
 
-same 'the help text' "$(in_help)"
-same 'man/zsfs.1' "$(in_man)"
-same 'README.md' "$(in_readme)"
-[ "$(parser | wc -l)" -ge 20 ] || { echo "no options found in fs/start/option_list.c"; rc=1; }
+options=$(help_names 'Limits' '  Options for')
+same 'OPTIONS of man/zsfs.1' "$options" "$(man_names '\.SH OPTIONS' '\.SH [^O]')"
+same 'the options in README.md' "$options" "$(readme_names '/^| option/,/^$/p')"
+[ "$(wc -l <<<"$options")" -ge 20 ] || { echo "no options found in the help"; rc=1; }
+
+controls=$(help_names 'Controls' '$')
+same 'Control files of man/zsfs.1' "$controls" "$(man_names '\.SS "Control files' '\.SH')"
+same 'the controls in README.md' "$controls" "$(readme_names '/^| `\.zsctl/p')"
+[ "$(wc -l <<<"$controls")" -ge 5 ] || { echo "no controls found in the help"; rc=1; }
 
 # The flags of the command line itself.
 for flag in -o -f -d -h -V --help --version --replace; do
-	help_text | grep -qE -- "(^| |,)$flag( |,)" ||
+	grep -qE -- "(^| |,)$flag( |,)" <<<"$HELP" ||
 		{ echo "the help text lacks $flag"; rc=1; }
 	sed 's/\\-/-/g' man/zsfs.1 | grep -qE -- "(^| |\")$flag( |\"|$)" ||
 		{ echo "man/zsfs.1 lacks $flag"; rc=1; }

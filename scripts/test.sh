@@ -117,7 +117,7 @@ suite_check() {
 	local script
 
 	for script in "$TOP"/scripts/check-*.sh; do
-		one "$(basename "$script")" "$script"
+		one "$(basename "$script")" env ZSFS="$BUILD/fs/zsfs" "$script"
 	done
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The files of .zsctl: what the knobs of knobs.h mean. A write is executed
- * whole or, with an error, not at all.
+ * What the knobs of knobs.h show, and what writing to their files of .zsctl
+ * does. A write is executed whole or, with an error, not at all.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -39,80 +39,82 @@ static struct {
 	.text_lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
-enum knob_kind { VALUE, TRIGGER };
-
-struct knob {
-	const char *name;
-	enum knob_kind kind;
-	void (*read)(struct zsfs *fs, struct textbuf *t);
-	/* 0 or -errno. @val is "" for a trigger. */
+struct meaning {
+	/* The value, as write() or the option takes it. */
+	void (*show)(struct zsfs *fs, struct textbuf *t);
+	/* 0 or -errno. @val is "" for a trigger. NULL: there is no file. */
 	int (*write)(struct zsfs *fs, struct zsfs_thread *th,
 		     const struct knob *k, const char *val);
 };
 
-/* ---- reading ---- */
+/* ---- showing ---- */
 
-static void read_comp_algorithm(struct zsfs *fs, struct textbuf *t)
+static void show_comp(struct zsfs *fs, struct textbuf *t)
 {
 	struct zcomp_params p = zsfs_get_comp(fs);
-	char list[128];
+	char name[32];
 
-	zcomp_format_list(&p, list, sizeof(list));
-	textbuf_add(t, "%s", list);
+	zcomp_format(&p, name, sizeof(name));
+	textbuf_add(t, "%s", name);
 }
 
-static void read_verify(struct zsfs *fs, struct textbuf *t)
+static void show_chain_size(struct zsfs *fs, struct textbuf *t)
+{
+	textbuf_add(t, "%u", zs_chain_size(fs->pool));
+}
+
+static void show_verify(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->verify_text;
 
 	pthread_mutex_lock(&work.text_lock);
-	textbuf_add(t, "%s\n", *text ? text : "never run");
+	textbuf_add(t, "%s", *text ? text : "never run");
 	pthread_mutex_unlock(&work.text_lock);
 }
 
-static void read_last_cmd_status(struct zsfs *fs, struct textbuf *t)
+static void show_last_cmd_status(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->control_text;
 
 	pthread_mutex_lock(&work.text_lock);
-	textbuf_add(t, "%s\n", *text ? text : "ok");
+	textbuf_add(t, "%s", *text ? text : "ok");
 	pthread_mutex_unlock(&work.text_lock);
 }
 
 static void add_word(struct textbuf *t, const uint64_t *w)
 {
-	textbuf_add(t, "%llu\n", (ull)__atomic_load_n(w, __ATOMIC_RELAXED));
+	textbuf_add(t, "%llu", (ull)__atomic_load_n(w, __ATOMIC_RELAXED));
 }
 
-static void read_compact(struct zsfs *fs, struct textbuf *t)
+static void show_compact(struct zsfs *fs, struct textbuf *t)
 {
 	add_word(t, &fs->super->last_compact);
 }
 
-static void read_size(struct zsfs *fs, struct textbuf *t)
+static void show_size(struct zsfs *fs, struct textbuf *t)
 {
 	add_word(t, &fs->super->size_limit);
 }
 
-static void read_nr_inodes(struct zsfs *fs, struct textbuf *t)
+static void show_nr_inodes(struct zsfs *fs, struct textbuf *t)
 {
 	add_word(t, &fs->super->inode_limit);
 }
 
-static void read_mem_limit(struct zsfs *fs, struct textbuf *t)
+static void show_mem_limit(struct zsfs *fs, struct textbuf *t)
 {
 	struct arena_stats mem;
 
 	arena_get_stats(fs->arena, &mem);
-	textbuf_add(t, "%llu\n", (ull)mem.limit);
+	textbuf_add(t, "%llu", (ull)mem.limit);
 }
 
-static void read_mem_used_max(struct zsfs *fs, struct textbuf *t)
+static void show_mem_used_max(struct zsfs *fs, struct textbuf *t)
 {
 	struct arena_stats mem;
 
 	arena_get_stats(fs->arena, &mem);
-	textbuf_add(t, "%llu\n", (ull)mem.used_max);
+	textbuf_add(t, "%llu", (ull)mem.used_max);
 }
 
 /* ---- writing: values ---- */
@@ -142,7 +144,7 @@ static int refused(struct zsfs *fs, const struct knob *k, const char *val,
 {
 	char why[512];
 
-	snprintf(why, sizeof(why), "%s: bad value \"%s\"; allowed: %s", k->name,
+	snprintf(why, sizeof(why), "%s: bad value \"%s\"; allowed: %s", k->file,
 		 val, allowed);
 	control_refuse(fs, why);
 	return -EINVAL;
@@ -156,7 +158,7 @@ static int refused_below(struct zsfs *fs, const struct knob *k, const char *val,
 	snprintf(why, sizeof(why),
 		 "%s: \"%s\" is too little; allowed: %llu or more (%s), or 0 "
 		 "for no limit",
-		 k->name, val, least, what);
+		 k->file, val, least, what);
 	control_refuse(fs, why);
 	return -EINVAL;
 }
@@ -166,13 +168,24 @@ static ull counter(const int64_t *n)
 	return (ull)__atomic_load_n(n, __ATOMIC_RELAXED);
 }
 
+/* As the option of the same kind. */
+static int parse_size(struct zsfs *fs, const struct knob *k, const char *val,
+		      uint64_t *n)
+{
+	enum size_kind kind = (enum size_kind)k->kind;
+
+	if (size_arg_parse(val, strlen(val), kind, machine_ram(""), n))
+		return refused(fs, k, val, size_arg_usage(kind));
+	return 0;
+}
+
 static int write_size(struct zsfs *fs, struct zsfs_thread *th,
 		      const struct knob *k, const char *val)
 {
 	uint64_t n;
 
-	if (size_arg_parse(val, strlen(val), SIZE_BYTES, machine_ram(""), &n))
-		return refused(fs, k, val, size_arg_usage(SIZE_BYTES));
+	if (parse_size(fs, k, val, &n))
+		return -EINVAL;
 	if (zsfs_set_size(fs, n))
 		return refused_below(fs, k, val,
 				     counter(&fs->used_blocks)
@@ -186,8 +199,8 @@ static int write_nr_inodes(struct zsfs *fs, struct zsfs_thread *th,
 {
 	uint64_t n;
 
-	if (size_arg_parse(val, strlen(val), SIZE_COUNT, 0, &n))
-		return refused(fs, k, val, size_arg_usage(SIZE_COUNT));
+	if (parse_size(fs, k, val, &n))
+		return -EINVAL;
 	if (zsfs_set_nr_inodes(fs, n))
 		return refused_below(fs, k, val, counter(&fs->used_inodes),
 				     "inodes in use");
@@ -199,8 +212,8 @@ static int write_mem_limit(struct zsfs *fs, struct zsfs_thread *th,
 {
 	uint64_t n;
 
-	if (size_arg_parse(val, strlen(val), SIZE_MEMORY, machine_ram(""), &n))
-		return refused(fs, k, val, size_arg_usage(SIZE_MEMORY));
+	if (parse_size(fs, k, val, &n))
+		return -EINVAL;
 	if (zsfs_set_mem_limit(fs, n))
 		return refused_below(fs, k, val,
 				     zsfs_min_mem_limit(fs->nr_threads - 1),
@@ -208,8 +221,8 @@ static int write_mem_limit(struct zsfs *fs, struct zsfs_thread *th,
 	return 0;
 }
 
-static int write_comp_algorithm(struct zsfs *fs, struct zsfs_thread *th,
-				const struct knob *k, const char *val)
+static int write_comp(struct zsfs *fs, struct zsfs_thread *th,
+		      const struct knob *k, const char *val)
 {
 	struct zcomp_params p;
 
@@ -282,28 +295,47 @@ static int write_verify(struct zsfs *fs, struct zsfs_thread *th,
 
 /* ---- the knobs ---- */
 
-#define KNOB(id, name, kind, mode)                                             \
-	[VF_##id] = {#name, kind, read_##name, write_##name},
+#define OPTION(...)
+#define FIXED(id, name, ...) [KNOB_##id] = {show_##name, NULL},
+#define LIVE(id, name, ...)  [KNOB_##id] = {show_##name, write_##name},
 
-static const struct knob knobs[VF_NR] = {CONTROL_KNOBS(KNOB)};
+static const struct meaning meaning[KNOB_NR] = {
+	KNOBS(OPTION, FIXED, LIVE, LIVE)};
 
-#undef KNOB
+void control_show(struct zsfs *fs, enum knob_id id, struct textbuf *t)
+{
+	meaning[id].show(fs, t);
+}
 
-int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
+/* As in zram, a file says all that there are. */
+static void show_algorithms(struct zsfs *fs, struct textbuf *t)
+{
+	struct zcomp_params p = zsfs_get_comp(fs);
+	char list[128];
+
+	zcomp_format_list(&p, list, sizeof(list));
+	textbuf_add(t, "%s", list);
+}
+
+int control_render(struct zsfs *fs, enum knob_id id, char *buf, size_t size)
 {
 	struct textbuf t;
 
 	if (size == 0)
 		return -ENOSPC;
-	if (id >= VF_NR || !knobs[id].read)
+	if (!knobs[id].file)
 		return -ENOENT;
 	textbuf_init(&t, buf, size);
-	knobs[id].read(fs, &t);
+	if (knobs[id].kind == KIND_ALGORITHM) {
+		show_algorithms(fs, &t);
+	} else {
+		control_show(fs, id, &t);
+		textbuf_add(&t, "\n");
+	}
 	return textbuf_end(&t);
 }
 
-static int do_work(struct zsfs *fs, struct zsfs_thread *th,
-		   const struct knob *k)
+static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id)
 {
 	int err;
 
@@ -312,13 +344,13 @@ static int do_work(struct zsfs *fs, struct zsfs_thread *th,
 				   "way already");
 		return -EBUSY;
 	}
-	err = k->write(fs, th, k, "");
+	err = meaning[id].write(fs, th, &knobs[id], "");
 	pthread_mutex_unlock(&work.lock);
 	return err;
 }
 
-static int write_text(struct zsfs *fs, struct zsfs_thread *th,
-		      const struct knob *k, const char *buf, size_t len)
+static int write_text(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
+		      const char *buf, size_t len)
 {
 	char val[MAX_VALUE + 1];
 
@@ -330,19 +362,18 @@ static int write_text(struct zsfs *fs, struct zsfs_thread *th,
 	}
 	memcpy(val, buf, len);
 	val[len] = '\0';
-	return k->write(fs, th, k, val);
+	return meaning[id].write(fs, th, &knobs[id], val);
 }
 
-int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
+int control_write(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
 		  const char *buf, size_t len)
 {
-	const struct knob *k = &knobs[id];
 	int err;
 
-	if (!k->write)
+	if (!knobs[id].file)
 		return -EPERM;
-	err = k->kind == TRIGGER ? do_work(fs, th, k)
-				 : write_text(fs, th, k, buf, len);
+	err = knobs[id].kind == KIND_TRIGGER ? do_work(fs, th, id)
+					     : write_text(fs, th, id, buf, len);
 	if (!err)
 		set_status(fs, "");
 	return err;

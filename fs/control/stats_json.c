@@ -11,10 +11,10 @@
 #include "base/machine.h"
 #include "state/atime.h"
 #include "state/counters.h"
-#include "state/settings.h"
 #include "state/shared_page.h"
 #include "state/zsfs.h"
 #include "stats_i.h"
+#include "vfile.h"
 
 typedef unsigned long long ull;
 
@@ -81,18 +81,33 @@ static bool survives(const struct zsfs *fs)
 	       (shared_get(&k->state.keeper_pid) || standby_of(k));
 }
 
+static void add_setting(struct zsfs *fs, struct textbuf *t, enum knob_id id)
+{
+	enum knob_kind kind = knobs[id].kind;
+	const char *quote =
+		kind == KIND_ALGORITHM || kind == KIND_WORD ? "\"" : "";
+
+	comma(t);
+	textbuf_add(t, "\"%s\":%s", knobs[id].option, quote);
+	control_show(fs, id, t);
+	textbuf_add(t, "%s", quote);
+}
+
+/* The knobs that are limits, or those that are not. */
+static void add_settings(struct zsfs *fs, struct textbuf *t, bool limits)
+{
+	for (enum knob_id id = 0; id < KNOB_NR; id++)
+		if (knobs[id].shown && knob_is_limit(&knobs[id]) == limits)
+			add_setting(fs, t, id);
+}
+
 static void add_head(struct zsfs *fs, struct textbuf *t)
 {
-	struct zcomp_params comp = zsfs_get_comp(fs);
-	char name[32];
-
-	zcomp_format(&comp, name, sizeof(name));
 	string(t, "version", ZSFS_VERSION);
 	number(t, "layout", fs->super->layout);
 	comma(t);
 	textbuf_add(t, "\"created\":%lld", (long long)fs->super->created);
-	string(t, "comp", name);
-	number(t, "chain_size", zs_chain_size(fs->pool));
+	add_settings(fs, t, false);
 	/* Whether another worker takes the mount over when this one dies. */
 	truth(t, "survive", survives(fs));
 }
@@ -162,13 +177,10 @@ static void add_survival(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "}");
 }
 
-static void add_limits(struct zsfs *fs, struct textbuf *t,
-		       const struct arena_stats *mem)
+static void add_limits(struct zsfs *fs, struct textbuf *t)
 {
 	open_object(t, "limits");
-	number(t, "size", word(&fs->super->size_limit));
-	number(t, "mem_limit", mem->limit);
-	number(t, "nr_inodes", word(&fs->super->inode_limit));
+	add_settings(fs, t, true);
 	textbuf_add(t, "}");
 }
 
@@ -423,7 +435,7 @@ static void render(struct zsfs *fs, struct textbuf *t, bool classes)
 	textbuf_add(t, "{");
 	add_head(fs, t);
 	add_survival(fs, t);
-	add_limits(fs, t, &mem);
+	add_limits(fs, t);
 	add_mount(fs, t);
 	add_content(fs, t);
 	add_memory(fs, t, &mem);

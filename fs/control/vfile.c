@@ -10,13 +10,17 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-#define CONTROL_FILE(id, name, kind, mode)                                     \
-	[VF_##id] = {#name, VF_CTL_DIR, S_IFREG | mode},
+#define NO_FILE(...)
+#define LIVE(id, name, kind, set, field, by_default, arg, help, file)          \
+	[VF_##id] = {#file, VF_CTL_DIR, S_IFREG | KNOB_LIVE_MODE, KNOB_##id},
+#define CONTROL(id, name, kind, mode, help)                                    \
+	[VF_##id] = {#name, VF_CTL_DIR, S_IFREG | mode, KNOB_##id},
 
 static const struct {
 	const char *name;
 	enum vfile_id dir; /* VF_NR: in the root */
 	mode_t mode;
+	enum knob_id knob; /* of a file in .zsctl */
 } files[VF_NR] = {
 	[VF_STATS_DIR] = {".zsstats", VF_NR, S_IFDIR | 0555},
 	[VF_CTL_DIR] = {".zsctl", VF_NR, S_IFDIR | 0555},
@@ -25,8 +29,7 @@ static const struct {
 	[VF_MM_STAT] = {"mm_stat", VF_STATS_DIR, S_IFREG | 0444},
 	[VF_IO_STAT] = {"io_stat", VF_STATS_DIR, S_IFREG | 0444},
 	[VF_STATS_JSON] = {"stats.json", VF_STATS_DIR, S_IFREG | 0444},
-	CONTROL_KNOBS(CONTROL_FILE)};
-#undef CONTROL_FILE
+	KNOBS(NO_FILE, NO_FILE, LIVE, CONTROL)};
 
 static bool is_dir(enum vfile_id id)
 {
@@ -160,7 +163,7 @@ static int render(struct zsfs *fs, enum vfile_id id, char *buf)
 {
 	if (files[id].dir == VF_STATS_DIR)
 		return stats_render(fs, id, buf, SNAPSHOT_MAX_TEXT);
-	return control_render(fs, id, buf, SNAPSHOT_MAX_TEXT);
+	return control_render(fs, files[id].knob, buf, SNAPSHOT_MAX_TEXT);
 }
 
 static int lookup_dir(struct zsfs_thread *th, enum vfile_id id,
@@ -263,5 +266,5 @@ int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
 				       "beginning of its file");
 		return -EINVAL;
 	}
-	return control_write(th->fs, th, s->id, buf, len);
+	return control_write(th->fs, th, files[s->id].knob, buf, len);
 }

@@ -22,7 +22,8 @@ struct zsfs;
 struct zsfs_thread;
 struct tx;
 
-#define VF_CONTROL_ID(id, name, kind, mode) VF_##id,
+#define VF_CONTROL_ID(id, ...) VF_##id,
+#define VF_NO_FILE(...)
 enum vfile_id {
 	VF_STATS_DIR,
 	VF_CTL_DIR,
@@ -31,9 +32,10 @@ enum vfile_id {
 	VF_MM_STAT,
 	VF_IO_STAT,
 	VF_STATS_JSON,
-	CONTROL_KNOBS(VF_CONTROL_ID) VF_NR,
+	KNOBS(VF_NO_FILE, VF_NO_FILE, VF_CONTROL_ID, VF_CONTROL_ID) VF_NR,
 };
 #undef VF_CONTROL_ID
+#undef VF_NO_FILE
 
 /*
  * The same as writing a value to a file of .zsctl, also where the mount is
@@ -90,19 +92,23 @@ void vfile_forget_all(struct zsfs_thread *th);
 
 /*
  * Render the text of a file (stats.c, control.c) into @buf of @size bytes.
- * Returns its length, or -errno. Files of .zsstats must be consistent in
- * themselves.
+ * Returns its length, or -errno: -ENOENT for a knob without a file. Files of
+ * .zsstats must be consistent in themselves.
  */
 int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
-int control_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
+int control_render(struct zsfs *fs, enum knob_id id, char *buf, size_t size);
+
+/* The value of a knob that is shown, as its option takes it. */
+void control_show(struct zsfs *fs, enum knob_id id, struct textbuf *t);
 
 /*
  * Execute a write of @len bytes (not terminated) to a control file. 0 or
  * -errno: -EINVAL for a value that is not allowed (nothing is changed), -EBUSY
- * when the same long work is already under way. The log and last_cmd_status
- * then say why. @th is the calling thread's context, with no transaction open.
+ * when the same long work is already under way, -EPERM for a knob without a
+ * file. The log and last_cmd_status then say why. @th is the calling thread's
+ * context, with no transaction open.
  */
-int control_write(struct zsfs *fs, struct zsfs_thread *th, enum vfile_id id,
+int control_write(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
 		  const char *buf, size_t len);
 
 /* A write was refused for what @why says: log and last_cmd_status say it. */

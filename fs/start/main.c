@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 	if (err)
 		zsfs_log(LOG_ERR, "%s", msg);
 	else if (o.help)
-		fputs(options_help, stdout);
+		options_help(stdout);
 	else if (o.version)
 		puts("zsfs " ZSFS_VERSION);
 	else if (o.remount)

@@ -19,9 +19,9 @@
 	{                                                                      \
 		n, NO_VALUE, set_flags, on, off, NULL, 0                       \
 	}
-#define SWITCH(n, field, v, given)                                             \
+#define SWITCH(n, field)                                                       \
 	{                                                                      \
-		n, NO_VALUE, set_switch, AT(field), v, NULL, given             \
+		n, NO_VALUE, set_switch, AT(field), 0, NULL, 0                 \
 	}
 #define IGNORED(n)                                                             \
 	{                                                                      \
@@ -48,33 +48,26 @@
 #define CASE_WHY     "names are told apart by every byte"
 #define CONTEXT_TEXT "an SELinux context of at most 255 bytes"
 
+/* clang-format off */
+#define TAKES(kind)                                                            \
+	(KIND_##kind == KIND_FLAG   ? YES_OR_NO                                \
+	 : KIND_##kind == KIND_MARK ? NO_VALUE                                 \
+				    : VALUE)
+#define OPTION(id, name, kind, set, field, ...)                                \
+	[KNOB_##id] = {#name, TAKES(kind), set, AT(field), KIND_##kind, NULL,  \
+		       OPTION_GIVEN(KNOB_##id)},
+#define CONTROL(...)
+/* clang-format on */
+
+const struct option_def knob_options[KNOB_NR] = {
+	KNOBS(OPTION, OPTION, OPTION, CONTROL)};
+
+/* What mount(8) has for all file systems, and what is only known. */
 static const struct option_def options[] = {
-	{"size", VALUE, set_size, AT(fs.size_limit), SIZE_BYTES, NULL,
-	 GIVEN_SIZE},
-	{"nr_blocks", VALUE, set_nr_blocks, 0, 0, NULL, GIVEN_SIZE},
-	{"mem_limit", VALUE, set_size, AT(fs.mem_limit), SIZE_MEMORY, NULL,
-	 GIVEN_MEM_LIMIT},
-	{"nr_inodes", VALUE, set_size, AT(fs.inode_limit), SIZE_COUNT, NULL,
-	 GIVEN_NR_INODES},
-	{"mode", VALUE, set_mode, 0, 0, "an octal number from 0 to 7777", 0},
-	{"uid", VALUE, set_uid, 0, 0, "a user's number or name", 0},
-	{"gid", VALUE, set_gid, 0, 0, "a group's number or name", 0},
-	{"comp", VALUE, set_comp, 0, 0, NULL, GIVEN_COMP},
-	{"chain_size", VALUE, set_chain_size, 0, 0, "4 to 16",
-	 GIVEN_CHAIN_SIZE},
-	{"noswap", NO_VALUE, set_noswap, 0, 0, NULL, GIVEN_NOSWAP},
-	{"huge", VALUE, set_huge, 0, 0, "never, always, within_size, advise",
-	 GIVEN_HUGE},
-	{"mpol", VALUE, set_mpol, 0, 0, "a memory policy as for tmpfs",
-	 GIVEN_MPOL},
-	{"context", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
-	{"fscontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
-	{"defcontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
-	{"rootcontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, GIVEN_CONTEXT},
-	{"fsname", VALUE, set_name, AT(fsname), 0, "at most 255 bytes",
-	 GIVEN_FSNAME},
-	{"subtype", VALUE, set_name, AT(subtype), 0, "at most 255 bytes",
-	 GIVEN_SUBTYPE},
+	{"context", VALUE, set_context, 0, 0, CONTEXT_TEXT, 0},
+	{"fscontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, 0},
+	{"defcontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, 0},
+	{"rootcontext", VALUE, set_context, 0, 0, CONTEXT_TEXT, 0},
 	FLAG("noatime", MS_NOATIME, MS_STRICTATIME),
 	FLAG("atime", 0, MS_NOATIME),
 	FLAG("relatime", 0, MS_NOATIME | MS_STRICTATIME),
@@ -95,11 +88,7 @@ static const struct option_def options[] = {
 	FLAG("sync", MS_SYNCHRONOUS, 0),
 	FLAG("async", 0, MS_SYNCHRONOUS),
 	FLAG("dirsync", MS_DIRSYNC, 0),
-	SWITCH("allow_other", allow_other, true, GIVEN_ALLOW_OTHER),
-	SWITCH("noallow_other", allow_other, false, GIVEN_ALLOW_OTHER),
-	SWITCH("nosurvive", survive, false, GIVEN_SURVIVE),
-	SWITCH("survive", survive, true, GIVEN_SURVIVE),
-	SWITCH("stack", stack, true, 0),
+	SWITCH("stack", stack),
 	/* What mount(8) and fstab say to each other. */
 	IGNORED("defaults"),
 	IGNORED("auto"),
@@ -156,7 +145,7 @@ static const struct option_def options[] = {
 				"unmount, send the daemon SIGTERM"),
 	REFUSED("allow_root", "because other users would be let in by the "
 			      "kernel's caches; use allow_other and mode="),
-	SWITCH("remount", remount, true, 0),
+	SWITCH("remount", remount),
 	KERNEL("user_id"),
 	KERNEL("group_id"),
 	KERNEL("rootmode"),
@@ -165,13 +154,37 @@ static const struct option_def options[] = {
 	KERNEL("blksize"),
 };
 
+const struct option_def *options_at(size_t i)
+{
+	const size_t n = sizeof(options) / sizeof(options[0]);
+
+	if (i < KNOB_NR)
+		return &knob_options[i];
+	return i - KNOB_NR < n ? &options[i - KNOB_NR] : NULL;
+}
+
+static bool is_word(const char *word, const char *name, size_t len)
+{
+	return strncmp(word, name, len) == 0 && word[len] == '\0';
+}
+
+static bool has_name(const struct option_def *d, const char *name, size_t len)
+{
+	if (!d->name)
+		return false;
+	if (d->takes == YES_OR_NO && len > 2 && !strncmp(name, "no", 2) &&
+	    is_word(d->name, name + 2, len - 2))
+		return true;
+	return is_word(d->name, name, len);
+}
+
 static const struct option_def *find_option(const char *name, size_t len)
 {
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (strncmp(options[i].name, name, len) == 0 &&
-		    options[i].name[len] == '\0')
-			return &options[i];
-	}
+	const struct option_def *d;
+
+	for (size_t i = 0; (d = options_at(i)); i++)
+		if (has_name(d, name, len))
+			return d;
 	return NULL;
 }
 
@@ -193,7 +206,7 @@ static int parse_item(struct parser *p, const char *item)
 		return 0;
 	if (!d)
 		return options_unknown(p, "unknown option", item);
-	if (d->takes == NO_VALUE && val)
+	if (val && (d->takes == NO_VALUE || d->takes == YES_OR_NO))
 		return options_bad_value(p, d->name, val, "no value");
 	if (d->takes == VALUE && !val) {
 		textbuf_add(&p->msg, "option %s needs a value: %s=..", d->name,
@@ -201,7 +214,7 @@ static int parse_item(struct parser *p, const char *item)
 		return -EINVAL;
 	}
 	p->o->given |= d->given;
-	return d->set(p, d, val);
+	return d->set(p, d, d->takes == YES_OR_NO ? item : val);
 }
 
 /* Is this the comma of a list of nodes, as tmpfs takes them: "mpol=bind:0,2" */

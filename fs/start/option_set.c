@@ -59,7 +59,14 @@ static void *target(struct parser *p, const struct option_def *d)
 
 int set_switch(struct parser *p, const struct option_def *d, const char *val)
 {
-	*(bool *)target(p, d) = d->num;
+	*(bool *)target(p, d) = true;
+	return 0;
+}
+
+/* @val: the name, or the name with "no" before it. */
+int set_flag(struct parser *p, const struct option_def *d, const char *val)
+{
+	*(bool *)target(p, d) = strcmp(val, d->name) == 0;
 	return 0;
 }
 
@@ -103,6 +110,7 @@ int set_nr_blocks(struct parser *p, const struct option_def *d, const char *val)
 	    n > SIZE_ARG_MAX / ZSFS_BLOCK_SIZE)
 		return bad_value(p, d, val, size_arg_usage(SIZE_COUNT));
 	p->o->fs.size_limit = n * ZSFS_BLOCK_SIZE;
+	p->o->given |= OPTION_GIVEN(KNOB_SIZE);
 	return 0;
 }
 
@@ -125,7 +133,7 @@ int set_huge(struct parser *p, const struct option_def *d, const char *val)
 		strcpy(p->o->fs.huge, val);
 		return 0;
 	}
-	return bad_value(p, d, val, d->allowed);
+	return bad_value(p, d, val, "never, always, within_size, advise");
 }
 
 /* The kernel knows what is allowed; it is asked when the arena is made. */
@@ -136,7 +144,7 @@ int set_mpol(struct parser *p, const struct option_def *d, const char *val)
 
 	if (!*val || val[strspn(val, chars)] ||
 	    strlen(val) >= sizeof(p->o->fs.mpol))
-		return bad_value(p, d, val, d->allowed);
+		return bad_value(p, d, val, "a memory policy as for tmpfs");
 	if (!p->env->privileged)
 		return only_root(p, d);
 	strcpy(p->o->fs.mpol, val);
@@ -175,7 +183,7 @@ int set_refused(struct parser *p, const struct option_def *d, const char *val)
 	return -EINVAL;
 }
 
-/* num: enum size_kind */
+/* num: the kind of the limit, an enum size_kind */
 int set_size(struct parser *p, const struct option_def *d, const char *val)
 {
 	enum size_kind kind = (enum size_kind)d->num;
@@ -194,7 +202,7 @@ int set_mode(struct parser *p, const struct option_def *d, const char *val)
 	uint64_t n;
 
 	if (number_arg_parse(val, strlen(val), 8, 07777, &n))
-		return bad_value(p, d, val, d->allowed);
+		return bad_value(p, d, val, "an octal number from 0 to 7777");
 	p->o->fs.mode = (uint32_t)n;
 	return 0;
 }
@@ -206,7 +214,7 @@ int set_chain_size(struct parser *p, const struct option_def *d,
 
 	if (number_arg_parse(val, strlen(val), 10, ZS_MAX_CHAIN_SIZE, &n) ||
 	    n < ZS_MIN_CHAIN_SIZE)
-		return bad_value(p, d, val, d->allowed);
+		return bad_value(p, d, val, "4 to 16");
 	p->o->fs.chain_size = (unsigned)n;
 	return 0;
 }
@@ -228,7 +236,7 @@ int set_uid(struct parser *p, const struct option_def *d, const char *val)
 	if (err) {
 		pw = err == -EINVAL && *val ? getpwnam(val) : NULL;
 		if (!pw)
-			return bad_value(p, d, val, d->allowed);
+			return bad_value(p, d, val, "a user's number or name");
 		n = pw->pw_uid;
 	}
 	p->o->fs.uid = p->o->fs.owner_uid = (uint32_t)n;
@@ -244,7 +252,7 @@ int set_gid(struct parser *p, const struct option_def *d, const char *val)
 	if (err) {
 		gr = err == -EINVAL && *val ? getgrnam(val) : NULL;
 		if (!gr)
-			return bad_value(p, d, val, d->allowed);
+			return bad_value(p, d, val, "a group's number or name");
 		n = gr->gr_gid;
 	}
 	p->o->fs.gid = p->o->fs.owner_gid = (uint32_t)n;
@@ -265,6 +273,35 @@ int options_replace(char **to, const char *text)
 int set_name(struct parser *p, const struct option_def *d, const char *val)
 {
 	if (strlen(val) > MAX_NAME)
-		return bad_value(p, d, val, d->allowed);
+		return bad_value(p, d, val, "at most 255 bytes");
 	return options_replace(target(p, d), val);
+}
+
+/* ---- values, the other way ---- */
+
+void options_value(const struct zsfs_options *o, enum knob_id id,
+		   char text[OPTION_VALUE_SIZE])
+{
+	const void *at = (const char *)o + knob_options[id].where;
+
+	switch (knobs[id].kind) {
+	case KIND_SIZE:
+	case KIND_MEMORY:
+	case KIND_COUNT:
+		snprintf(text, OPTION_VALUE_SIZE, "%llu",
+			 (unsigned long long)*(const uint64_t *)at);
+		break;
+	case KIND_NUMBER:
+		snprintf(text, OPTION_VALUE_SIZE, "%u", *(const unsigned *)at);
+		break;
+	case KIND_ALGORITHM:
+		zcomp_format(at, text, OPTION_VALUE_SIZE);
+		break;
+	case KIND_FLAG:
+	case KIND_MARK:
+		strcpy(text, *(const bool *)at ? "true" : "false");
+		break;
+	default:
+		text[0] = '\0';
+	}
 }

@@ -12,7 +12,6 @@
 #include "options_i.h"
 #include "state/reserve.h"
 #include "volume/volume.h"
-#include "zsmalloc.h"
 
 #define MAX_THREADS 16u
 #define MAX_HELPERS 15u
@@ -126,6 +125,20 @@ static int parse_operands(struct parser *p, int n, char **args)
 
 /* ---- defaults, and what only makes sense together ---- */
 
+static int set_fallbacks(struct parser *p)
+{
+	int err = 0;
+
+	for (enum knob_id id = 0; !err && id < KNOB_NR; id++) {
+		const struct option_def *d = &knob_options[id];
+
+		if (knobs[id].fallback)
+			err = d->set(p, d, knobs[id].fallback);
+	}
+	return err;
+}
+
+/* Of the rows, and what depends on the machine and on who mounts. */
 static int set_defaults(struct parser *p)
 {
 	struct zsfs_options *o = p->o;
@@ -134,17 +147,13 @@ static int set_defaults(struct parser *p)
 
 	memset(o, 0, sizeof(*o));
 	fs->mem_limit = machine_default_mem_limit(p->env);
-	fs->comp = (struct zcomp_params){.alg = ZCOMP_LZ4, .level = 1};
-	fs->chain_size = ZS_DEFAULT_CHAIN_SIZE;
 	fs->nr_threads = cpus < 2 ? 2 : cpus > MAX_THREADS ? MAX_THREADS : cpus;
 	fs->nr_helpers = cpus - 1 > MAX_HELPERS ? MAX_HELPERS : cpus - 1;
 	fs->mode = p->env->privileged ? 01777 : 0755;
 	fs->uid = fs->owner_uid = geteuid();
 	fs->gid = fs->owner_gid = getegid();
 	o->allow_other = p->env->privileged;
-	o->survive = true;
-	o->subtype = strdup("zsfs");
-	return o->subtype ? 0 : -ENOMEM;
+	return set_fallbacks(p);
 }
 
 static int check_mem_limit(struct parser *p)
@@ -155,7 +164,7 @@ static int check_mem_limit(struct parser *p)
 	/* A live mount may have another least value, and says it itself. */
 	if (fs->mem_limit == 0 || fs->mem_limit >= min || p->o->remount)
 		return 0;
-	if (p->o->given & GIVEN_MEM_LIMIT)
+	if (p->o->given & OPTION_GIVEN(KNOB_MEM_LIMIT))
 		textbuf_add(&p->msg,
 			    "option mem_limit: %llu bytes are too little; "
 			    "allowed: at least %llu bytes (%lluM), or 0 for no "

@@ -7,26 +7,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/machine.h"
+#include "control/knobs.h"
 #include "volume/volume.h"
 
-/* What was given, for what depends on that. */
-enum {
-	GIVEN_SIZE = 1 << 0,
-	GIVEN_MEM_LIMIT = 1 << 1,
-	GIVEN_NR_INODES = 1 << 2,
-	GIVEN_COMP = 1 << 3,
-	GIVEN_CHAIN_SIZE = 1 << 4,
-	GIVEN_NOSWAP = 1 << 5,
-	GIVEN_HUGE = 1 << 6,
-	GIVEN_MPOL = 1 << 7,
-	GIVEN_CONTEXT = 1 << 8,
-	GIVEN_FSNAME = 1 << 9,
-	GIVEN_SUBTYPE = 1 << 10,
-	GIVEN_ALLOW_OTHER = 1 << 11,
-	GIVEN_SURVIVE = 1 << 12,
-};
+/* A bit of zsfs_options.given. */
+#define OPTION_GIVEN(id) (1u << (id))
+_Static_assert(KNOB_NR <= 32, "each has a bit");
 
 struct zsfs_options {
 	struct zsfs_params fs;
@@ -35,7 +24,7 @@ struct zsfs_options {
 	char *source;
 	char *fsname;
 	char *subtype;
-	unsigned given; /* GIVEN_* */
+	unsigned given; /* which knobs: OPTION_GIVEN() */
 	bool remount;	/* change the mount that is there (remount.h) */
 	bool complete;	/* the flags are all that there shall be */
 	bool help;	/* -h: print the help and end */
@@ -75,7 +64,17 @@ void options_free(struct zsfs_options *o);
  */
 char *options_mount_string(const struct zsfs_options *o, bool privileged);
 
-/* The text of --help. */
-extern const char options_help[];
+/* Room for a value of options_value(). */
+#define OPTION_VALUE_SIZE 64u
+
+/*
+ * The value that @o has of a knob that is FIXED or LIVE, as its option takes
+ * it and stats.json shows it.
+ */
+void options_value(const struct zsfs_options *o, enum knob_id id,
+		   char text[OPTION_VALUE_SIZE]);
+
+/* Print the text of --help. */
+void options_help(FILE *to);
 
 #endif

@@ -21,11 +21,19 @@ struct parser {
 };
 
 struct option_def;
-/* Execute one option; @val is NULL when it has none. 0, -EINVAL, -ENOMEM. */
+/*
+ * Execute one option; @val is NULL when it has none, and the word itself for
+ * YES_OR_NO. 0, -EINVAL, -ENOMEM.
+ */
 typedef int setter_fn(struct parser *p, const struct option_def *d,
 		      const char *val);
 
-enum takes { NO_VALUE, VALUE, MAYBE_VALUE };
+enum takes {
+	NO_VALUE,
+	VALUE,
+	MAYBE_VALUE,
+	YES_OR_NO, /* no value, and "no" may stand before the name */
+};
 
 struct option_def {
 	const char *name;
@@ -34,12 +42,19 @@ struct option_def {
 	size_t where;	     /* offset in struct zsfs_options of what is set */
 	int num;	     /* meaning depends on the setter */
 	const char *allowed; /* what to say about a bad value */
-	unsigned given;	     /* GIVEN_* */
+	unsigned given;	     /* OPTION_GIVEN() of a knob */
 };
 
-setter_fn set_switch, set_flags, set_nothing, set_idle, set_refused, set_size,
-	set_nr_blocks, set_mode, set_uid, set_gid, set_comp, set_chain_size,
-	set_noswap, set_huge, set_mpol, set_context, set_name, set_kernel_word;
+setter_fn set_switch, set_flag, set_flags, set_nothing, set_idle, set_refused,
+	set_size, set_nr_blocks, set_mode, set_uid, set_gid, set_comp,
+	set_chain_size, set_noswap, set_huge, set_mpol, set_context, set_name,
+	set_kernel_word;
+
+/* The options that are knobs; a knob that is no option has no name. */
+extern const struct option_def knob_options[KNOB_NR];
+
+/* All options, those of the knobs first; NULL behind the last. */
+const struct option_def *options_at(size_t i);
 
 /* Execute the items of a list as -o takes it. 0, -EINVAL, -ENOMEM. */
 int options_parse_list(struct parser *p, const char *list);

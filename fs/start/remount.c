@@ -20,7 +20,6 @@
 #include "volume/volume.h"
 
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_STRICTATIME)
-#define NR_LIMITS   4u
 
 struct remount {
 	const struct zsfs_options *o;
@@ -30,8 +29,8 @@ struct remount {
 	char *stats;
 	/* What was set, and what had been there, to be put back. */
 	unsigned nr_set;
-	const char *file[NR_LIMITS];
-	char was[NR_LIMITS][VFILE_VALUE_SIZE];
+	const char *file[KNOB_NR];
+	char was[KNOB_NR][OPTION_VALUE_SIZE];
 };
 
 static int complain(const struct remount *r, const char *what)
@@ -71,12 +70,27 @@ static bool same_survival(const struct remount *r)
 	return r->o->survive == (strcmp(room, "nosurvive") != 0);
 }
 
-static bool same_chain_size(const struct remount *r)
+static bool same_value(const struct remount *r, enum knob_id id)
 {
-	char room[256];
+	char was[256], is[OPTION_VALUE_SIZE];
 
-	mount_stats_value(r->stats, "chain_size", room);
-	return (unsigned)atoi(room) == r->o->fs.chain_size;
+	options_value(r->o, id, is);
+	return !strcmp(mount_stats_value(r->stats, knobs[id].option, was), is);
+}
+
+static bool given(const struct remount *r, enum knob_id id)
+{
+	return r->o->given & OPTION_GIVEN(id);
+}
+
+/* The first FIXED knob that was given another value than it has, or NULL. */
+static const char *changed_knob(const struct remount *r)
+{
+	for (enum knob_id id = 0; id < KNOB_NR; id++)
+		if (knobs[id].shown && !knob_is_live(&knobs[id]) &&
+		    given(r, id) && !same_value(r, id))
+			return knobs[id].option;
+	return NULL;
 }
 
 /* The first option that was given another value than it has, or NULL. */
@@ -84,43 +98,44 @@ static const char *changed_option(const struct remount *r)
 {
 	const struct zsfs_options *o = r->o;
 	const struct mount_entry *e = r->e;
-	unsigned given = o->given;
 
-	if (given & GIVEN_CHAIN_SIZE && !same_chain_size(r))
-		return "chain_size";
-	if (given & GIVEN_SURVIVE && !same_survival(r))
+	if (given(r, KNOB_SURVIVE) && !same_survival(r))
 		return "survive";
-	if (given & GIVEN_ALLOW_OTHER &&
+	if (given(r, KNOB_ALLOW_OTHER) &&
 	    o->allow_other != mount_table_has(e->super_options, "allow_other"))
 		return "allow_other";
-	if (given & GIVEN_FSNAME && strcmp(o->fsname, e->source))
+	if (given(r, KNOB_FSNAME) && strcmp(o->fsname, e->source))
 		return "fsname";
-	if (given & GIVEN_SUBTYPE && strcmp(o->subtype, subtype_of(e)))
+	if (given(r, KNOB_SUBTYPE) && strcmp(o->subtype, subtype_of(e)))
 		return "subtype";
-	if (given & GIVEN_NOSWAP && !same_memory(r, "noswap", NULL))
+	if (given(r, KNOB_NOSWAP) && !same_memory(r, "noswap", NULL))
 		return "noswap";
-	if (given & GIVEN_HUGE && !same_memory(r, "huge", o->fs.huge))
+	if (given(r, KNOB_HUGE) && !same_memory(r, "huge", o->fs.huge))
 		return "huge";
-	if (given & GIVEN_MPOL && !same_memory(r, "mpol", o->fs.mpol))
+	if (given(r, KNOB_MPOL) && !same_memory(r, "mpol", o->fs.mpol))
 		return "mpol";
-	return NULL;
+	return changed_knob(r);
 }
 
 static int check_fixed(const struct remount *r)
 {
 	const char *name = changed_option(r);
+	char room[256];
+	struct textbuf live;
 
 	if (!name)
 		return 0;
+	textbuf_init(&live, room, sizeof(room));
+	knobs_list_live(&live);
 	zsfs_log(LOG_ERR,
-		 "%s: option %s: fixed by the mount; a remount can change "
-		 "size, nr_blocks, mem_limit, nr_inodes, comp, ro, noatime and "
-		 "the other flags that mount(8) has for all file systems",
-		 r->path, name);
+		 "%s: option %s: fixed by the mount; a remount can change %s, "
+		 "nr_blocks, ro, noatime and the other flags that mount(8) has "
+		 "for all file systems",
+		 r->path, name, room);
 	return -1;
 }
 
-/* ---- limits ---- */
+/* ---- live knobs ---- */
 
 static int open_control(const struct remount *r, const char *file)
 {
@@ -170,65 +185,32 @@ static int refused(const struct remount *r, const char *file, const char *val,
 	return -1;
 }
 
-/* Of the algorithm the file shows all that there are. */
-static int read_old(struct remount *r, const char *file, char *was)
+static int set_value(struct remount *r, enum knob_id id)
 {
-	char room[256];
+	char val[OPTION_VALUE_SIZE], room[256];
+	int err;
 
-	if (strcmp(file, "comp_algorithm"))
-		return read_control(r, file, was, VFILE_VALUE_SIZE);
-	snprintf(was, VFILE_VALUE_SIZE, "%s",
-		 mount_stats_value(r->stats, "comp", room));
-	return 0;
-}
-
-static int set_value(struct remount *r, const char *file, const char *val)
-{
-	char *was = r->was[r->nr_set];
-	int err = read_old(r, file, was);
-
-	if (!err)
-		err = put_value(r, file, val);
+	options_value(r->o, id, val);
+	err = put_value(r, knobs[id].file, val);
 	if (err)
-		return refused(r, file, val, err);
-	r->file[r->nr_set++] = file;
+		return refused(r, knobs[id].file, val, err);
+	snprintf(r->was[r->nr_set], OPTION_VALUE_SIZE, "%s",
+		 mount_stats_value(r->stats, knobs[id].option, room));
+	r->file[r->nr_set++] = knobs[id].file;
 	return 0;
 }
 
-static int set_limit(struct remount *r, const char *file, uint64_t val)
+static int set_live(struct remount *r)
 {
-	char text[VFILE_VALUE_SIZE];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)val);
-	return set_value(r, file, text);
-}
-
-static int set_comp(struct remount *r)
-{
-	char text[VFILE_VALUE_SIZE];
-
-	zcomp_format(&r->o->fs.comp, text, sizeof(text));
-	return set_value(r, "comp_algorithm", text);
-}
-
-static int set_limits(struct remount *r)
-{
-	const struct zsfs_params *fs = &r->o->fs;
-	unsigned given = r->o->given;
 	int err = 0;
 
-	if (given & GIVEN_SIZE)
-		err = set_limit(r, "size", fs->size_limit);
-	if (!err && given & GIVEN_MEM_LIMIT)
-		err = set_limit(r, "mem_limit", fs->mem_limit);
-	if (!err && given & GIVEN_NR_INODES)
-		err = set_limit(r, "nr_inodes", fs->inode_limit);
-	if (!err && given & GIVEN_COMP)
-		err = set_comp(r);
+	for (enum knob_id id = 0; !err && id < KNOB_NR; id++)
+		if (knob_is_live(&knobs[id]) && given(r, id))
+			err = set_value(r, id);
 	return err;
 }
 
-static void undo_limits(struct remount *r)
+static void undo_live(struct remount *r)
 {
 	while (r->nr_set--)
 		put_value(r, r->file[r->nr_set], r->was[r->nr_set]);
@@ -338,11 +320,11 @@ static int remount(struct remount *r)
 	if (!err)
 		err = check_fixed(r);
 	if (!err && !r->o->fake) {
-		err = set_limits(r);
+		err = set_live(r);
 		if (!err)
 			err = set_flags(r);
 		if (err)
-			undo_limits(r);
+			undo_live(r);
 		/* Have the daemon see the new flags before we return. */
 		mount_stats_read(r->path, r->stats);
 	}

@@ -11,9 +11,9 @@
 
 #define TEXT 512u
 
-static const enum vfile_id files[] = {
-	VF_COMPACT,   VF_COMP_ALGORITHM, VF_SIZE,   VF_MEM_LIMIT,
-	VF_NR_INODES, VF_MEM_USED_MAX,	 VF_VERIFY, VF_CLASSES,
+static const enum knob_id files[] = {
+	KNOB_COMPACT,	KNOB_COMP,	   KNOB_SIZE,	KNOB_MEM_LIMIT,
+	KNOB_NR_INODES, KNOB_MEM_USED_MAX, KNOB_VERIFY, KNOB_MODE,
 };
 
 /* Instead of log.c's, which would fill the terminal. */
@@ -32,25 +32,25 @@ void zsfs_log_limited(struct log_ratelimit *rl, int level, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void render(enum vfile_id id, char *text)
+static void render(enum knob_id id, char *text)
 {
 	int len = control_render(&fake_fs, id, text, TEXT);
 
 	FUZZ_CHECK(len > 0 && text[len] == '\0' && text[len - 1] == '\n');
 }
 
-static bool has_limit(enum vfile_id id)
+static bool has_limit(enum knob_id id)
 {
-	return id == VF_SIZE || id == VF_MEM_LIMIT || id == VF_NR_INODES;
+	return id == KNOB_SIZE || id == KNOB_MEM_LIMIT || id == KNOB_NR_INODES;
 }
 
-static int write_to(enum vfile_id id, const void *data, size_t len)
+static int write_to(enum knob_id id, const void *data, size_t len)
 {
 	return control_write(&fake_fs, &fake_threads[0], id, data, len);
 }
 
 /* Taken: what it shows now is another way to write the same. */
-static void check_taken(enum vfile_id id, char *text)
+static void check_taken(enum knob_id id, char *text)
 {
 	char again[TEXT];
 
@@ -75,7 +75,7 @@ static void set_up(unsigned how)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char before[TEXT], after[TEXT];
-	enum vfile_id id;
+	enum knob_id id;
 	int err;
 
 	if (size < 1)
@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	id = files[data[0] % 8];
 	set_up(data[0] / 8);
 	err = write_to(id, data + 1, size - 1);
-	if (id == VF_CLASSES) {
+	if (id == KNOB_MODE) {
 		FUZZ_CHECK(err == -EPERM || err == -EINVAL);
 		return 0;
 	}

@@ -45,7 +45,7 @@ static bool was_verified(struct zsfs *fs)
 {
 	char text[600];
 
-	return control_render(fs, VF_VERIFY, text, sizeof(text)) > 0 &&
+	return control_render(fs, KNOB_VERIFY, text, sizeof(text)) > 0 &&
 	       !strcmp(text, "clean\n");
 }
 

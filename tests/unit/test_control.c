@@ -12,7 +12,7 @@
 
 static char text[1024];
 
-static void check_text(enum vfile_id id, const char *want)
+static void check_text(enum knob_id id, const char *want)
 {
 	int len;
 
@@ -23,7 +23,7 @@ static void check_text(enum vfile_id id, const char *want)
 			     want);
 }
 
-static int put_n(enum vfile_id id, const char *val, size_t len)
+static int put_n(enum knob_id id, const char *val, size_t len)
 {
 	/* A copy without a terminator, so that a sanitizer sees its end. */
 	char *copy = malloc(len ? len : 1);
@@ -35,7 +35,7 @@ static int put_n(enum vfile_id id, const char *val, size_t len)
 	return err;
 }
 
-static int put(enum vfile_id id, const char *val)
+static int put(enum knob_id id, const char *val)
 {
 	return put_n(id, val, strlen(val));
 }
@@ -66,7 +66,7 @@ static const char *const bad_sizes[] = {
 	"1\xc3\xa9",
 };
 
-static void check_bad(enum vfile_id id, const char *before)
+static void check_bad(enum knob_id id, const char *before)
 {
 	for (size_t i = 0; i < sizeof(bad_sizes) / sizeof(bad_sizes[0]); i++) {
 		if (put(id, bad_sizes[i]) != -EINVAL)
@@ -80,26 +80,26 @@ static void check_bad(enum vfile_id id, const char *before)
 static void test_size(void)
 {
 	fake_reset();
-	check_text(VF_SIZE, "0\n");
-	CHECK_EQ(put(VF_SIZE, "1G\n"), 0);
-	check_text(VF_SIZE, "1073741824\n");
-	CHECK_EQ(put(VF_SIZE, "2m"), 0);
-	check_text(VF_SIZE, "2097152\n");
-	CHECK_EQ(put(VF_SIZE, "4097"), 0);
-	check_text(VF_SIZE, "8192\n");
-	check_bad(VF_SIZE, "8192\n");
+	check_text(KNOB_SIZE, "0\n");
+	CHECK_EQ(put(KNOB_SIZE, "1G\n"), 0);
+	check_text(KNOB_SIZE, "1073741824\n");
+	CHECK_EQ(put(KNOB_SIZE, "2m"), 0);
+	check_text(KNOB_SIZE, "2097152\n");
+	CHECK_EQ(put(KNOB_SIZE, "4097"), 0);
+	check_text(KNOB_SIZE, "8192\n");
+	check_bad(KNOB_SIZE, "8192\n");
 	/* What it shows, it takes. */
-	CHECK_EQ(put(VF_SIZE, "9223372036854771712"), 0);
-	check_text(VF_SIZE, "9223372036854771712\n");
+	CHECK_EQ(put(KNOB_SIZE, "9223372036854771712"), 0);
+	check_text(KNOB_SIZE, "9223372036854771712\n");
 	/* As tmpfs: not below what is in use, but none is always right. */
 	fake_fs.used_blocks = 3;
-	CHECK_EQ(put(VF_SIZE, "8192"), -EINVAL);
-	CHECK_EQ(put(VF_SIZE, "1"), -EINVAL);
-	check_text(VF_SIZE, "9223372036854771712\n");
-	CHECK_EQ(put(VF_SIZE, "8193"), 0);
-	check_text(VF_SIZE, "12288\n");
-	CHECK_EQ(put(VF_SIZE, "0"), 0);
-	check_text(VF_SIZE, "0\n");
+	CHECK_EQ(put(KNOB_SIZE, "8192"), -EINVAL);
+	CHECK_EQ(put(KNOB_SIZE, "1"), -EINVAL);
+	check_text(KNOB_SIZE, "9223372036854771712\n");
+	CHECK_EQ(put(KNOB_SIZE, "8193"), 0);
+	check_text(KNOB_SIZE, "12288\n");
+	CHECK_EQ(put(KNOB_SIZE, "0"), 0);
+	check_text(KNOB_SIZE, "0\n");
 }
 
 static void test_size_percent(void)
@@ -107,71 +107,71 @@ static void test_size_percent(void)
 	char want[32];
 
 	fake_reset();
-	CHECK_EQ(put(VF_SIZE, "100%"), 0);
+	CHECK_EQ(put(KNOB_SIZE, "100%"), 0);
 	snprintf(want, sizeof(want), "%llu\n",
 		 (unsigned long long)machine_ram(""));
-	check_text(VF_SIZE, want);
-	CHECK_EQ(put(VF_SIZE, "300%"), 0);
+	check_text(KNOB_SIZE, want);
+	CHECK_EQ(put(KNOB_SIZE, "300%"), 0);
 	CHECK(fake_super.size_limit >= 3 * machine_ram(""));
 }
 
 static void test_nr_inodes(void)
 {
 	fake_reset();
-	CHECK_EQ(put(VF_NR_INODES, "10k\n"), 0);
-	check_text(VF_NR_INODES, "10240\n");
-	check_bad(VF_NR_INODES, "10240\n");
-	CHECK_EQ(put(VF_NR_INODES, "1T"), -EINVAL);
-	CHECK_EQ(put(VF_NR_INODES, "5%"), -EINVAL);
+	CHECK_EQ(put(KNOB_NR_INODES, "10k\n"), 0);
+	check_text(KNOB_NR_INODES, "10240\n");
+	check_bad(KNOB_NR_INODES, "10240\n");
+	CHECK_EQ(put(KNOB_NR_INODES, "1T"), -EINVAL);
+	CHECK_EQ(put(KNOB_NR_INODES, "5%"), -EINVAL);
 	fake_fs.used_inodes = 100;
-	CHECK_EQ(put(VF_NR_INODES, "99"), -EINVAL);
-	check_text(VF_NR_INODES, "10240\n");
-	CHECK_EQ(put(VF_NR_INODES, "100"), 0);
-	check_text(VF_NR_INODES, "100\n");
-	CHECK_EQ(put(VF_NR_INODES, "0"), 0);
-	check_text(VF_NR_INODES, "0\n");
+	CHECK_EQ(put(KNOB_NR_INODES, "99"), -EINVAL);
+	check_text(KNOB_NR_INODES, "10240\n");
+	CHECK_EQ(put(KNOB_NR_INODES, "100"), 0);
+	check_text(KNOB_NR_INODES, "100\n");
+	CHECK_EQ(put(KNOB_NR_INODES, "0"), 0);
+	check_text(KNOB_NR_INODES, "0\n");
 }
 
 static void test_mem_limit(void)
 {
 	fake_reset();
-	CHECK_EQ(put(VF_MEM_LIMIT, "1G\n"), 0);
-	check_text(VF_MEM_LIMIT, "1073741824\n");
+	CHECK_EQ(put(KNOB_MEM_LIMIT, "1G\n"), 0);
+	check_text(KNOB_MEM_LIMIT, "1073741824\n");
 	CHECK_EQ(fake.reserve_for, 1 << 30);
-	check_bad(VF_MEM_LIMIT, "1073741824\n");
-	CHECK_EQ(put(VF_MEM_LIMIT, "101%"), -EINVAL);
+	check_bad(KNOB_MEM_LIMIT, "1073741824\n");
+	CHECK_EQ(put(KNOB_MEM_LIMIT, "101%"), -EINVAL);
 	/* The least for the two threads that serve requests. */
-	CHECK_EQ(put(VF_MEM_LIMIT, "16777217"), -EINVAL);
-	check_text(VF_MEM_LIMIT, "1073741824\n");
+	CHECK_EQ(put(KNOB_MEM_LIMIT, "16777217"), -EINVAL);
+	check_text(KNOB_MEM_LIMIT, "1073741824\n");
 	CHECK_EQ(fake.reserve_for, 1 << 30);
-	CHECK_EQ(put(VF_MEM_LIMIT, "16777218"), 0);
-	check_text(VF_MEM_LIMIT, "16777218\n");
+	CHECK_EQ(put(KNOB_MEM_LIMIT, "16777218"), 0);
+	check_text(KNOB_MEM_LIMIT, "16777218\n");
 	/* Below what is in use: taken, new data waits for deletions. */
 	fake.mem.used = UINT64_C(1) << 40;
-	CHECK_EQ(put(VF_MEM_LIMIT, "32M"), 0);
-	check_text(VF_MEM_LIMIT, "33554432\n");
-	CHECK_EQ(put(VF_MEM_LIMIT, "0"), 0);
-	check_text(VF_MEM_LIMIT, "0\n");
+	CHECK_EQ(put(KNOB_MEM_LIMIT, "32M"), 0);
+	check_text(KNOB_MEM_LIMIT, "33554432\n");
+	CHECK_EQ(put(KNOB_MEM_LIMIT, "0"), 0);
+	check_text(KNOB_MEM_LIMIT, "0\n");
 	CHECK_EQ(fake.reserve_for, 0);
 }
 
 static void test_comp(void)
 {
 	fake_reset();
-	check_text(VF_COMP_ALGORITHM, "[lz4] zstd none\n");
-	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd:3\n"), 0);
-	check_text(VF_COMP_ALGORITHM, "lz4 [zstd:3] none\n");
-	CHECK_EQ(put(VF_COMP_ALGORITHM, "lz4:65537"), 0);
+	check_text(KNOB_COMP, "[lz4] zstd none\n");
+	CHECK_EQ(put(KNOB_COMP, "zstd:3\n"), 0);
+	check_text(KNOB_COMP, "lz4 [zstd:3] none\n");
+	CHECK_EQ(put(KNOB_COMP, "lz4:65537"), 0);
 	CHECK_EQ(zsfs_get_comp(&fake_fs).level, 65537);
-	CHECK_EQ(put(VF_COMP_ALGORITHM, "none"), 0);
-	check_text(VF_COMP_ALGORITHM, "lz4 zstd [none]\n");
-	CHECK_EQ(put(VF_COMP_ALGORITHM, ""), -EINVAL);
-	CHECK_EQ(put(VF_COMP_ALGORITHM, "gzip"), -EINVAL);
-	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd:20"), -EINVAL);
-	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd:3 "), -EINVAL);
-	CHECK_EQ(put(VF_COMP_ALGORITHM, "zstd\n\n"), -EINVAL);
-	CHECK_EQ(put_n(VF_COMP_ALGORITHM, "zstd\0", 5), -EINVAL);
-	check_text(VF_COMP_ALGORITHM, "lz4 zstd [none]\n");
+	CHECK_EQ(put(KNOB_COMP, "none"), 0);
+	check_text(KNOB_COMP, "lz4 zstd [none]\n");
+	CHECK_EQ(put(KNOB_COMP, ""), -EINVAL);
+	CHECK_EQ(put(KNOB_COMP, "gzip"), -EINVAL);
+	CHECK_EQ(put(KNOB_COMP, "zstd:20"), -EINVAL);
+	CHECK_EQ(put(KNOB_COMP, "zstd:3 "), -EINVAL);
+	CHECK_EQ(put(KNOB_COMP, "zstd\n\n"), -EINVAL);
+	CHECK_EQ(put_n(KNOB_COMP, "zstd\0", 5), -EINVAL);
+	check_text(KNOB_COMP, "lz4 zstd [none]\n");
 }
 
 static void test_mem_used_max(void)
@@ -179,15 +179,15 @@ static void test_mem_used_max(void)
 	fake_reset();
 	fake.mem.used = 10;
 	fake.mem.used_max = 20;
-	check_text(VF_MEM_USED_MAX, "20\n");
-	CHECK_EQ(put(VF_MEM_USED_MAX, "1"), -EINVAL);
-	CHECK_EQ(put(VF_MEM_USED_MAX, "00"), -EINVAL);
-	CHECK_EQ(put(VF_MEM_USED_MAX, ""), -EINVAL);
-	CHECK_EQ(put(VF_MEM_USED_MAX, "0K"), -EINVAL);
+	check_text(KNOB_MEM_USED_MAX, "20\n");
+	CHECK_EQ(put(KNOB_MEM_USED_MAX, "1"), -EINVAL);
+	CHECK_EQ(put(KNOB_MEM_USED_MAX, "00"), -EINVAL);
+	CHECK_EQ(put(KNOB_MEM_USED_MAX, ""), -EINVAL);
+	CHECK_EQ(put(KNOB_MEM_USED_MAX, "0K"), -EINVAL);
 	CHECK_EQ(fake.resets, 0);
-	CHECK_EQ(put(VF_MEM_USED_MAX, "0\n"), 0);
+	CHECK_EQ(put(KNOB_MEM_USED_MAX, "0\n"), 0);
 	CHECK_EQ(fake.resets, 1);
-	check_text(VF_MEM_USED_MAX, "10\n");
+	check_text(KNOB_MEM_USED_MAX, "10\n");
 }
 
 /* ---- work ---- */
@@ -195,29 +195,29 @@ static void test_mem_used_max(void)
 static void test_compact(void)
 {
 	fake_reset();
-	check_text(VF_COMPACT, "0\n");
+	check_text(KNOB_COMPACT, "0\n");
 	/* Memory that was free before goes back, too. */
-	CHECK_EQ(put(VF_COMPACT, "1\n"), 0);
+	CHECK_EQ(put(KNOB_COMPACT, "1\n"), 0);
 	CHECK_EQ(fake.trims, 1);
 	fake.compact_result = 42;
-	CHECK_EQ(put(VF_COMPACT, "1\n"), 0);
-	check_text(VF_COMPACT, "42\n");
-	CHECK_EQ(put_n(VF_COMPACT, "any\0thing\xff", 10), 0);
-	CHECK_EQ(put(VF_COMPACT, ""), 0);
+	CHECK_EQ(put(KNOB_COMPACT, "1\n"), 0);
+	check_text(KNOB_COMPACT, "42\n");
+	CHECK_EQ(put_n(KNOB_COMPACT, "any\0thing\xff", 10), 0);
+	CHECK_EQ(put(KNOB_COMPACT, ""), 0);
 	CHECK_EQ(fake.compactions, 4);
 	CHECK_EQ(fake.trims, 4);
 	fake.compact_result = -EBUSY;
-	CHECK_EQ(put(VF_COMPACT, "1"), -EBUSY);
+	CHECK_EQ(put(KNOB_COMPACT, "1"), -EBUSY);
 	CHECK_EQ(fake.trims, 4);
-	check_text(VF_COMPACT, "42\n");
+	check_text(KNOB_COMPACT, "42\n");
 }
 
 static int inner_compact, inner_verify;
 
 static void try_again(void)
 {
-	inner_compact = put(VF_COMPACT, "1");
-	inner_verify = put(VF_VERIFY, "1");
+	inner_compact = put(KNOB_COMPACT, "1");
+	inner_verify = put(KNOB_VERIFY, "1");
 }
 
 /* While one long work goes on, no other is begun; short things are. */
@@ -225,53 +225,53 @@ static void test_single_flight(void)
 {
 	fake_reset();
 	fake.in_work = try_again;
-	CHECK_EQ(put(VF_COMPACT, "1"), 0);
+	CHECK_EQ(put(KNOB_COMPACT, "1"), 0);
 	CHECK_EQ(inner_compact, -EBUSY);
 	CHECK_EQ(inner_verify, -EBUSY);
 	CHECK_EQ(fake.compactions, 1);
 	inner_compact = inner_verify = 0;
-	CHECK_EQ(put(VF_VERIFY, "1"), 0);
+	CHECK_EQ(put(KNOB_VERIFY, "1"), 0);
 	CHECK_EQ(inner_compact, -EBUSY);
 	CHECK_EQ(inner_verify, -EBUSY);
 	/* And afterwards it is free again. */
 	fake.in_work = NULL;
-	CHECK_EQ(put(VF_COMPACT, "1"), 0);
+	CHECK_EQ(put(KNOB_COMPACT, "1"), 0);
 }
 
 /* Runs before all others that verify: the text is the process's. */
 static void test_never_verified(void)
 {
 	fake_reset();
-	check_text(VF_VERIFY, "never run\n");
+	check_text(KNOB_VERIFY, "never run\n");
 }
 
 static void test_verify(void)
 {
 	fake_reset();
-	CHECK_EQ(put(VF_VERIFY, "1\n"), 0);
-	check_text(VF_VERIFY, "clean\n");
+	CHECK_EQ(put(KNOB_VERIFY, "1\n"), 0);
+	check_text(KNOB_VERIFY, "clean\n");
 	fake.verify_result = -EUCLEAN;
 	fake.verify_msg = "inode 12 has 3 links, not 2";
-	CHECK_EQ(put(VF_VERIFY, "1"), -EUCLEAN);
-	check_text(VF_VERIFY, "inode 12 has 3 links, not 2\n");
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -EUCLEAN);
+	check_text(KNOB_VERIFY, "inode 12 has 3 links, not 2\n");
 	/* Nothing was found out: the text stays. */
 	fake.verify_result = -EBUSY;
 	fake.verify_msg = "busy";
-	CHECK_EQ(put(VF_VERIFY, "1"), -EBUSY);
-	check_text(VF_VERIFY, "inode 12 has 3 links, not 2\n");
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -EBUSY);
+	check_text(KNOB_VERIFY, "inode 12 has 3 links, not 2\n");
 	fake.verify_result = 0;
-	CHECK_EQ(put(VF_VERIFY, ""), 0);
-	check_text(VF_VERIFY, "clean\n");
+	CHECK_EQ(put(KNOB_VERIFY, ""), 0);
+	check_text(KNOB_VERIFY, "clean\n");
 }
 
 static void test_other_files(void)
 {
 	fake_reset();
-	CHECK_EQ(put(VF_CLASSES, "1"), -EPERM);
-	CHECK_EQ(control_render(&fake_fs, VF_CLASSES, text, sizeof(text)),
+	CHECK_EQ(put(KNOB_MODE, "1"), -EPERM);
+	CHECK_EQ(control_render(&fake_fs, KNOB_MODE, text, sizeof(text)),
 		 -ENOENT);
-	CHECK_EQ(control_render(&fake_fs, VF_SIZE, text, 0), -ENOSPC);
-	CHECK_EQ(control_render(&fake_fs, VF_COMP_ALGORITHM, text, 5), -ENOSPC);
+	CHECK_EQ(control_render(&fake_fs, KNOB_SIZE, text, 0), -ENOSPC);
+	CHECK_EQ(control_render(&fake_fs, KNOB_COMP, text, 5), -ENOSPC);
 }
 
 /* ---- statfs ---- */

@@ -356,12 +356,14 @@ static void test_remount(void)
 	OK("zsfs none /mnt -o rw,noexec,remount,user_id=0,group_id=0,"
 	   "default_permissions,allow_other,size=1G");
 	CHECK(o.remount && o.complete);
-	CHECK_EQ(o.given, GIVEN_SIZE | GIVEN_ALLOW_OTHER);
+	CHECK_EQ(o.given,
+		 OPTION_GIVEN(KNOB_SIZE) | OPTION_GIVEN(KNOB_ALLOW_OTHER));
 	CHECK_EQ(o.flags, MS_NOEXEC);
 	CHECK_EQ(o.flags_given, MS_NOEXEC | MS_RDONLY);
 	OK("zsfs -o remount,ro,mem_limit=1M,comp=zstd /mnt");
 	CHECK(o.remount && !o.complete);
-	CHECK_EQ(o.given, GIVEN_MEM_LIMIT | GIVEN_COMP);
+	CHECK_EQ(o.given,
+		 OPTION_GIVEN(KNOB_MEM_LIMIT) | OPTION_GIVEN(KNOB_COMP));
 	CHECK_EQ(o.fs.mem_limit, 1 << 20);
 	OK("mount.fuse.zsfs none /mnt -o remount,noatime");
 	CHECK(o.complete);
@@ -570,19 +572,17 @@ static void test_mount_string_room(void)
 	free(got);
 }
 
-static void test_help(void)
+static void test_flag_words(void)
 {
-	static const char *const words[] = {
-		"size=",   "mem_limit=",  "nr_inodes=", "mode=",
-		"uid=",	   "gid=",	  "comp=",	"chain_size=",
-		"noatime", "allow_other", "fsname=",	"subtype=",
-		"nosuid",  "--help",	  "--version",	"-f",
-		"-d"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		CHECK(strstr(options_help, words[i]));
-	for (const char *p = options_help; *p; p += strcspn(p, "\n") + 1)
-		CHECK(strcspn(p, "\n") <= 80);
+	OK("zsfs -o nosurvive,noallow_other /mnt");
+	CHECK(!o.survive && !o.allow_other);
+	OK("zsfs -o nosurvive,survive,noallow_other,allow_other /mnt");
+	CHECK(o.survive && o.allow_other);
+	CHECK_EQ(parse("zsfs -o nonosurvive /mnt"), -EINVAL);
+	CHECK_EQ(parse("zsfs -o nosize=1 /mnt"), -EINVAL);
+	CHECK_EQ(parse("zsfs -o nosurvive=1 /mnt"), -EINVAL);
+	CHECK_EQ(parse("zsfs -o no /mnt"), -EINVAL);
+	CHECK_EQ(parse("zsfs -o nonoswap /mnt"), -EINVAL);
 }
 
 static const struct check_case cases[] = {
@@ -609,7 +609,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_long_values),
 	CHECK_CASE(test_mount_string),
 	CHECK_CASE(test_mount_string_room),
-	CHECK_CASE(test_help),
+	CHECK_CASE(test_flag_words),
 };
 
 int main(int argc, char **argv)
