@@ -64,20 +64,33 @@ void zs_pool_get_stats(struct zs_pool *pool, struct zs_pool_stats *out)
 	out->handle_bytes = arena_handles_backed(pool->arena) * 8;
 }
 
+/* @out is all zeros. */
+static void fill_zspage_stats(const struct zs_class_root *root,
+			      struct zs_class_stats *out)
+{
+	for (unsigned g = 0; g < ZS_NR_GROUPS; g++) {
+		uint32_t n = root->group[g].count;
+
+		out->inuse[group_fullness(g)] += n;
+		if (group_has_list(g) && g < ZS_GROUP_ALMOST_FULL)
+			out->almost_empty += n;
+		else if (group_has_list(g))
+			out->almost_full += n;
+	}
+}
+
 static void fill_class_stats(const struct size_class *class,
 			     struct zs_class_stats *out)
 {
 	const struct zs_class_root *root = class->root;
 
+	memset(out, 0, sizeof(*out));
 	out->index = class->index;
 	out->size = class->size;
 	out->pages_per_zspage = class->pages;
 	out->objs_per_zspage = class->objs;
 	out->huge = class->huge;
-	for (unsigned g = 0; g < ZS_NR_FULLNESS; g++)
-		out->inuse[g] = root->group[g].count;
-	out->almost_full = root->almost_full;
-	out->almost_empty = root->almost_empty;
+	fill_zspage_stats(root, out);
 	out->obj_allocated = class_zspages(class) * class->objs;
 	out->obj_used = root->objs_used;
 	out->payload = root->payload;

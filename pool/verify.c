@@ -19,9 +19,7 @@
 
 /* What has been found of one class. */
 struct census {
-	uint64_t group[ZS_NR_FULLNESS];
-	uint64_t almost_full;
-	uint64_t almost_empty;
+	uint64_t group[ZS_NR_GROUPS];
 	uint64_t objs;
 	uint64_t payload;
 };
@@ -110,7 +108,7 @@ int zspage_check(struct zs_pool *pool, const struct size_class *class,
 	int err;
 
 	if (!zp.desc->inuse || zp.desc->inuse > class->objs ||
-	    zp.desc->group != fullness_group(class, zp.desc->inuse))
+	    zp.desc->group != zspage_group(class, zp.desc->inuse))
 		return arena_broken(
 			msg, size, "zspage %u: %u objects of %u in group %u",
 			zp.pfn, zp.desc->inuse, class->objs, zp.desc->group);
@@ -157,14 +155,8 @@ static void count_zspage(struct verifier *v, const struct size_class *class,
 {
 	struct census *census = &v->class[class->slot];
 
-	census->group[fullness_group(class, inuse)]++;
+	census->group[zspage_group(class, inuse)]++;
 	census->objs += inuse;
-	if (inuse < class->objs) {
-		if (inuse <= 3u * class->objs / 4)
-			census->almost_empty++;
-		else
-			census->almost_full++;
-	}
 	v->objs += inuse;
 	v->pages += class->pages;
 }
@@ -239,7 +231,7 @@ static int verify_list(const struct verifier *v, const struct size_class *class,
 
 	while (pfn && n <= want) {
 		if (!belongs_in_list(v, class, group, pfn) ||
-		    page_desc_of(pfn)->prev != prev)
+		    (prev && page_desc_of(pfn)->prev != prev))
 			return BROKEN(v, "class %u group %u: bad link %u",
 				      class->index, group, pfn);
 		n++;
@@ -260,18 +252,12 @@ static int verify_class(const struct verifier *v,
 	const struct census *census = &v->class[class->slot];
 	const struct zs_class_root *root = class->root;
 
-	if (root->objs_used != census->objs ||
-	    root->almost_full != census->almost_full ||
-	    root->almost_empty != census->almost_empty)
+	if (root->objs_used != census->objs)
 		return BROKEN(v,
-			      "class %u counts %" PRIu64 " objects, %u and %u "
-			      "zspages, found %" PRIu64 ", %" PRIu64
-			      ", %" PRIu64,
-			      class->index, root->objs_used, root->almost_full,
-			      root->almost_empty, census->objs,
-			      census->almost_full, census->almost_empty);
-	for (unsigned g = 0; g < ZS_NR_FULLNESS; g++) {
-		bool has_list = g != ZS_FULLNESS_EMPTY && g != ZS_FULLNESS_FULL;
+			      "class %u counts %" PRIu64
+			      " objects, found %" PRIu64,
+			      class->index, root->objs_used, census->objs);
+	for (unsigned g = 0; g < ZS_NR_GROUPS; g++) {
 		int err = 0;
 
 		if (root->group[g].count != census->group[g])
@@ -280,7 +266,7 @@ static int verify_class(const struct verifier *v,
 				      "found %" PRIu64,
 				      class->index, g, root->group[g].count,
 				      census->group[g]);
-		if (has_list)
+		if (group_has_list(g))
 			err = verify_list(v, class, g);
 		else if (root->group[g].head)
 			err = BROKEN(v, "class %u group %u has a list",

@@ -29,10 +29,12 @@
  * Equations, true whenever no lock is held
  *   handle_next - 1 = live objects + handles in the list + in all magazines
  *   a class's objs_used = sum of inuse over its zspages, and its payload that
- * of the sizes in their cells group[g].count = zspages whose inuse puts them in
- * group g; for groups 1 .. 10 these are on the list group[g].head. 0 and 11
- * have no list, and nothing stays in 0, because an empty zspage goes back to
- * the arena in the same step.
+ *   of the sizes in their cells
+ *   group[g].count = zspages whose inuse puts them in group g; for groups 1 ..
+ *   11 these are on the list group[g].head. 0 and 12 have no list, and nothing
+ *   stays in 0, because an empty zspage goes back to the arena in the same
+ *   step. A group is a fullness of zsmalloc.h, but that of 70 to 79 % is two,
+ *   cut at 3/4, so that the rule of Linux 4.2 is a sum of groups.
  *
  * Private to the process: struct zs_pool, with all locks.
  *
@@ -53,11 +55,13 @@
 #include "zsmalloc.h"
 
 #define ZS_POOL_MAGIC	UINT64_C(0x6c6f6f702d737a01)
-#define ZS_POOL_VERSION 2u
+#define ZS_POOL_VERSION 3u
 
-#define ZS_FULLNESS_EMPTY 0u
-#define ZS_FULLNESS_99	  10u
-#define ZS_FULLNESS_FULL  11u
+#define ZS_GROUP_EMPTY	     0u
+#define ZS_GROUP_ALMOST_FULL 9u /* the first of those above 3/4 */
+#define ZS_GROUP_99	     11u
+#define ZS_GROUP_FULL	     12u
+#define ZS_NR_GROUPS	     13u
 
 #define ZS_CHUNK_UNIT 16u /* sizes and places of chunks are multiples of it */
 
@@ -83,11 +87,10 @@ struct zs_group {
 
 /* A class's half in the arena; all under the class lock. */
 struct zs_class_root {
+	struct zs_group group[ZS_NR_GROUPS];
+	/* In the cache line of the fullest groups, which change with them. */
 	uint64_t objs_used;
-	uint64_t payload;     /* bytes of them */
-	uint32_t almost_full; /* zspages, by the rule of Linux 4.2 */
-	uint32_t almost_empty;
-	struct zs_group group[ZS_NR_FULLNESS];
+	uint64_t payload; /* bytes of them */
 	uint64_t unused;
 };
 
@@ -364,19 +367,34 @@ static inline uint64_t chunk_cell(const struct zs_pool *pool,
 	return cell_live(cell) && cell_chunk(cell) == chunk ? cell : 0;
 }
 
-static inline unsigned fullness_group(const struct size_class *class,
-				      unsigned inuse)
+/* The group of a zspage with @inuse objects. */
+static inline unsigned zspage_group(const struct size_class *class,
+				    unsigned inuse)
 {
 	if (inuse == class->objs)
-		return ZS_FULLNESS_FULL;
-	return inuse ? recip_div(10 * inuse, class->objs_recip) + 1 : 0;
+		return ZS_GROUP_FULL;
+	if (inuse == 0)
+		return ZS_GROUP_EMPTY;
+	return recip_div(10 * inuse, class->objs_recip) + 1 +
+	       (inuse > class->almost_empty_max);
+}
+
+/* The fullness (zsmalloc.h) that a group is all or a part of. */
+static inline unsigned group_fullness(unsigned group)
+{
+	return group < ZS_GROUP_ALMOST_FULL ? group : group - 1;
+}
+
+static inline bool group_has_list(unsigned group)
+{
+	return group != ZS_GROUP_EMPTY && group != ZS_GROUP_FULL;
 }
 
 static inline uint64_t class_zspages(const struct size_class *class)
 {
 	uint64_t n = 0;
 
-	for (unsigned g = 0; g < ZS_NR_FULLNESS; g++)
+	for (unsigned g = 0; g < ZS_NR_GROUPS; g++)
 		n += class->root->group[g].count;
 	return n;
 }

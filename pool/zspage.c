@@ -3,52 +3,53 @@
  * Zspages: their free chunks, their fullness groups, and the lists of these.
  *
  * All changes save what they overwrite in the caller's undo log; a change of
- * one object saves at most 12 words (its descriptor's 2, head, counter of
- * objects, counters by the rule of 4.2, two groups, and three neighbours).
+ * one object saves at most 9 words (its descriptor's 2, head, counter of
+ * objects, two groups, and three neighbours).
  */
 #include "zsmalloc_i.h"
 
 /* Zspages compared when the emptiest of a group is looked for. */
 #define SCAN_EMPTIEST 16
 
-enum almost { ALMOST_NEITHER, ALMOST_EMPTY, ALMOST_FULL };
-
-static enum almost almost_kind(const struct size_class *class, unsigned inuse)
+/*
+ * Take the zspage off the list of @group, whose word the caller has saved. The
+ * link back of a list's first zspage is not kept: nobody looks at it, so that
+ * taking the first one off touches no other zspage.
+ */
+static void unlink_zspage(struct undo_log *u, struct zs_group *group,
+			  struct zspage zp)
 {
-	if (inuse == 0 || inuse == class->objs)
-		return ALMOST_NEITHER;
-	return inuse <= class->almost_empty_max ? ALMOST_EMPTY : ALMOST_FULL;
+	uint32_t next = zp.desc->next, prev = zp.desc->prev;
+
+	if (group->head == zp.pfn) {
+		group->head = next;
+		return;
+	}
+	UNDO_SET(u, &page_desc_of(prev)->next, next);
+	if (next)
+		UNDO_SET(u, &page_desc_of(next)->prev, prev);
 }
 
-static void count_almost(struct zs_class_root *root, enum almost kind, int n)
+/* As above: put the zspage first on the list. */
+static void link_zspage(struct undo_log *u, struct zs_group *group,
+			struct zspage zp)
 {
-	if (kind == ALMOST_EMPTY)
-		root->almost_empty += (uint32_t)n;
-	else if (kind == ALMOST_FULL)
-		root->almost_full += (uint32_t)n;
-}
-
-static bool group_has_list(unsigned group)
-{
-	return group != ZS_FULLNESS_EMPTY && group != ZS_FULLNESS_FULL;
+	undo_save(u, &zp.desc->next);
+	zp.desc->next = group->head;
+	if (group->head)
+		UNDO_SET(u, &page_desc_of(group->head)->prev, zp.pfn);
+	group->head = zp.pfn;
 }
 
 static void remove_zspage(struct undo_log *u, const struct size_class *class,
 			  struct zspage zp)
 {
 	struct zs_group *group = &class->root->group[zp.desc->group];
-	uint32_t next = zp.desc->next, prev = zp.desc->prev;
 
 	undo_save(u, group);
 	group->count--;
-	if (!group_has_list(zp.desc->group))
-		return;
-	if (next)
-		UNDO_SET(u, &page_desc_of(next)->prev, prev);
-	if (prev)
-		UNDO_SET(u, &page_desc_of(prev)->next, next);
-	else
-		group->head = next;
+	if (group_has_list(zp.desc->group))
+		unlink_zspage(u, group, zp);
 }
 
 /* The group is in a word of the descriptor that the caller has saved. */
@@ -60,29 +61,16 @@ static void insert_zspage(struct undo_log *u, const struct size_class *class,
 	zp.desc->group = (uint8_t)nr;
 	undo_save(u, group);
 	group->count++;
-	if (!group_has_list(nr))
-		return;
-	undo_save(u, &zp.desc->next);
-	zp.desc->next = group->head;
-	zp.desc->prev = 0;
-	if (group->head)
-		UNDO_SET(u, &page_desc_of(group->head)->prev, zp.pfn);
-	group->head = zp.pfn;
+	if (group_has_list(nr))
+		link_zspage(u, group, zp);
 }
 
 /* Change the number of objects; the caller has saved the descriptor's word. */
 static void set_inuse(struct undo_log *u, const struct size_class *class,
 		      struct zspage zp, unsigned inuse)
 {
-	enum almost was = almost_kind(class, zp.desc->inuse);
-	enum almost is = almost_kind(class, inuse);
-	unsigned group = fullness_group(class, inuse);
+	unsigned group = zspage_group(class, inuse);
 
-	if (was != is) {
-		undo_save(u, &class->root->almost_full);
-		count_almost(class->root, was, -1);
-		count_almost(class->root, is, 1);
-	}
 	zp.desc->inuse = (uint16_t)inuse;
 	if (group != zp.desc->group) {
 		remove_zspage(u, class, zp);
@@ -105,20 +93,20 @@ void zspage_attach(struct undo_log *u, const struct size_class *class,
 		   struct zspage zp)
 {
 	undo_save(u, &zp.desc->word);
-	insert_zspage(u, class, zp, ZS_FULLNESS_EMPTY);
+	insert_zspage(u, class, zp, ZS_GROUP_EMPTY);
 }
 
 void zspage_retire(struct undo_log *u, struct arena_thread *t,
 		   const struct size_class *class, struct zspage zp)
 {
-	assert(zp.desc->inuse == 0 && zp.desc->group == ZS_FULLNESS_EMPTY);
+	assert(zp.desc->inuse == 0 && zp.desc->group == ZS_GROUP_EMPTY);
 	remove_zspage(u, class, zp);
 	undo_set(u, &t->shared->pending_run, run_ref(zp.pfn, class->pages));
 }
 
 uint32_t zspage_find_fullest(const struct size_class *class, uint32_t skip)
 {
-	for (unsigned g = ZS_FULLNESS_99; g > ZS_FULLNESS_EMPTY; g--) {
+	for (unsigned g = ZS_GROUP_99; g > ZS_GROUP_EMPTY; g--) {
 		uint32_t pfn = class->root->group[g].head;
 
 		if (pfn && pfn == skip)
@@ -143,7 +131,7 @@ static uint32_t emptiest_of_list(uint32_t pfn)
 
 uint32_t zspage_find_emptiest(const struct size_class *class)
 {
-	for (unsigned g = ZS_FULLNESS_EMPTY + 1; g <= ZS_FULLNESS_99; g++) {
+	for (unsigned g = ZS_GROUP_EMPTY + 1; g <= ZS_GROUP_99; g++) {
 		if (class->root->group[g].head)
 			return emptiest_of_list(class->root->group[g].head);
 	}

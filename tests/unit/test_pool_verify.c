@@ -85,11 +85,6 @@ static uint64_t *payload(void)
 	return &some_class()->root->payload;
 }
 
-static uint64_t *almost(void)
-{
-	return (uint64_t *)&some_class()->root->almost_full;
-}
-
 static uint64_t *some_group(void)
 {
 	return (uint64_t *)&some_class()
@@ -98,7 +93,7 @@ static uint64_t *some_group(void)
 
 static uint64_t *full_group(void)
 {
-	return (uint64_t *)&some_class()->root->group[ZS_FULLNESS_FULL];
+	return (uint64_t *)&some_class()->root->group[ZS_GROUP_FULL];
 }
 
 static uint64_t *free_handles(void)
@@ -250,8 +245,6 @@ static const struct spoil spoils[] = {
 	{"free chunk: link too far", "free chunk", free_chunk, flip_40},
 	{"class: objects", "counts", objs_used, plus_1},
 	{"class: payload", "bytes of payload", payload, plus_1},
-	{"class: almost full", "counts", almost, plus_1},
-	{"class: almost empty", "counts", almost, flip_32},
 	{"class: count of a group", "counts", some_group, flip_32},
 	{"class: list cut", "in the list", some_group, zero_low},
 	{"class: count of full ones", "counts", full_group, flip_32},

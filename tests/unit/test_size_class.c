@@ -97,7 +97,9 @@ static void check_group(const struct size_class *class, unsigned inuse)
 		want = 0;
 	if (inuse == class->objs)
 		want = 11;
-	CHECK_EQ(fullness_group(class, inuse), want);
+	CHECK_EQ(group_fullness(zspage_group(class, inuse)), want);
+	CHECK_EQ(zspage_group(class, inuse) >= ZS_GROUP_ALMOST_FULL,
+		 inuse > class->objs * 3u / 4);
 }
 
 /* The divisions by multiplication are exact wherever they are used. */
