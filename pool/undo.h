@@ -61,6 +61,33 @@ static inline void undo_save_word(struct undo_log *u, const uint64_t *w)
 	zs_crash_point();
 }
 
+/* Save the words at w[0 .. nr - 1]; use UNDO_SAVE_WORDS(). */
+static inline __attribute__((always_inline)) void undo_save_words(
+	struct undo_log *u, const uint64_t *const *w, unsigned nr)
+{
+	uint64_t n = u->n;
+
+	if (__builtin_expect(n + nr > u->max, 0))
+		abort();
+	for (unsigned i = 0; i < nr; i++) {
+		u->e[n + i].addr = (uint64_t)(uintptr_t)w[i];
+		u->e[n + i].old = *w[i];
+	}
+	undo_barrier();
+	u->n = n + nr;
+	undo_barrier();
+	zs_crash_point();
+}
+
+/*
+ * Save the words at these pointers, which costs less than one after the other.
+ * Then change them with undo_change().
+ */
+#define UNDO_SAVE_WORDS(u, ...)                                                \
+	undo_save_words((u), (const uint64_t *const[]){__VA_ARGS__},           \
+			sizeof((const uint64_t *const[]){__VA_ARGS__}) /       \
+				sizeof(const uint64_t *))
+
 /*
  * Save the aligned 8-byte word that contains @p. The caller may then change
  * any byte of that word in place; all of it must be under the caller's lock.
@@ -70,12 +97,19 @@ static inline void undo_save(struct undo_log *u, const void *p)
 	undo_save_word(u, (uint64_t *)((uintptr_t)p & ~(uintptr_t)7));
 }
 
+/* Store @val in the word at @w, which has been saved. */
+static inline void undo_change(uint64_t *w, uint64_t val)
+{
+	/* Some words are also looked at without the lock. */
+	__atomic_store_n(w, val, __ATOMIC_RELAXED);
+	zs_crash_point();
+}
+
 /* Save the word at @w, then store @val in it. */
 static inline void undo_set(struct undo_log *u, uint64_t *w, uint64_t val)
 {
 	undo_save_word(u, w);
-	/* Some words are also looked at without the lock. */
-	__atomic_store_n(w, val, __ATOMIC_RELAXED);
+	undo_change(w, val);
 }
 
 /* Save the word at @w, then add @delta to it; nothing when that is 0. */
@@ -99,7 +133,7 @@ static inline void undo_commit(struct undo_log *u)
 static inline void undo_rollback(struct undo_log *u)
 {
 	for (uint64_t i = u->n; i-- > 0;) {
-		/* As in undo_set(). */
+		/* As in undo_change(). */
 		__atomic_store_n((uint64_t *)(uintptr_t)u->e[i].addr,
 				 u->e[i].old, __ATOMIC_RELAXED);
 		undo_barrier();

@@ -187,6 +187,7 @@ int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
 	struct size_class *class;
 	struct undo_log *u;
 	struct zspage zp;
+	uint64_t *cell;
 	uint32_t handle;
 	void *chunk;
 	int err;
@@ -204,11 +205,15 @@ int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
 		zspage_attach(u, class, zp);
 		undo_set(u, &t->shared->pending_run, REF_NONE);
 	}
-	handle = magazine_pop(u, t);
+	handle = magazine_top(t);
+	cell = arena_handle_cell(handle);
+	UNDO_SAVE_WORDS(u, &t->shared->nr_handles, cell, ref,
+			&class->root->objs_used, &class->root->payload);
+	magazine_pop(t);
 	chunk = obj_take(u, class, zp, head_make(handle, word));
-	cell_store(u, handle, cell_make(chunk_loc(chunk), size, tag));
-	undo_set(u, ref, REF_MAKE(REF_OBJ, handle));
-	undo_set(u, &class->root->payload, class->root->payload + size);
+	undo_change(cell, cell_make(chunk_loc(chunk), size, tag));
+	undo_change(ref, REF_MAKE(REF_OBJ, handle));
+	class_add_object(class, size);
 	/* Of a chunk that is free again after a rollback nobody reads this. */
 	if (src)
 		memcpy(chunk_payload(class, chunk), src, size);
@@ -264,15 +269,21 @@ int zs_dup(struct zs_pool *pool, struct arena_thread *t, uint32_t handle,
 	return err;
 }
 
-/* The object of @cell has no other owner: it goes with its zspage, or alone. */
+/*
+ * The object of @cell has no other owner than @ref: it goes with its zspage, or
+ * alone.
+ */
 static void free_last_locked(struct undo_log *u, struct arena_thread *t,
 			     const struct size_class *class, struct zspage zp,
-			     uint32_t handle, uint64_t cell)
+			     uint32_t handle, uint64_t cell, uint64_t *ref)
 {
-	cell_store(u, handle, 0);
-	magazine_push(u, t, handle);
-	undo_set(u, &class->root->payload,
-		 class->root->payload - cell_size(cell));
+	UNDO_SAVE_WORDS(u, ref, arena_handle_cell(handle),
+			&t->shared->nr_handles, &class->root->objs_used,
+			&class->root->payload);
+	undo_change(ref, REF_NONE);
+	undo_change(arena_handle_cell(handle), 0);
+	magazine_push(t, handle);
+	class_remove_object(class, cell_size(cell));
 	obj_put(u, class, zp, cell_chunk(cell));
 	if (zp.desc->inuse == 0)
 		zspage_retire(u, t, class, zp);
@@ -303,11 +314,12 @@ void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 	assert(head_names(*chunk_head(class, cell_chunk(cell)), handle));
 	zp = zspage_of_cell(cell);
 	u = undo_begin(t);
-	undo_set(u, ref, REF_NONE);
-	if (LIKELY(cell_refs(cell) == 1))
-		free_last_locked(u, t, class, zp, handle, cell);
-	else
+	if (LIKELY(cell_refs(cell) == 1)) {
+		free_last_locked(u, t, class, zp, handle, cell, ref);
+	} else {
+		undo_set(u, ref, REF_NONE);
 		cell_store(u, handle, cell - CELL_ONE_REF);
+	}
 	undo_commit(u);
 	if (!t->shared->pending_run)
 		zspage_assert(pool, class, zp);

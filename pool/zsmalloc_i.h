@@ -80,14 +80,17 @@
 _Static_assert(ARENA_SIZE / ZS_CHUNK_UNIT <= CELL_LOC_MASK + 1,
 	       "a location must reach the whole arena");
 
-struct zs_group {
-	uint32_t head;	/* pfn of the first zspage, 0 = none */
-	uint32_t count; /* zspages */
+union zs_group {
+	struct {
+		uint32_t head;	/* pfn of the first zspage, 0 = none */
+		uint32_t count; /* zspages */
+	};
+	uint64_t word;
 };
 
 /* A class's half in the arena; all under the class lock. */
 struct zs_class_root {
-	struct zs_group group[ZS_NR_GROUPS];
+	union zs_group group[ZS_NR_GROUPS];
 	/* In the cache line of the fullest groups, which change with them. */
 	uint64_t objs_used;
 	uint64_t payload; /* bytes of them */
@@ -419,7 +422,10 @@ void zspage_retire(struct undo_log *u, struct arena_thread *t,
 uint32_t zspage_find_fullest(const struct size_class *class, uint32_t skip);
 /* The zspage with the fewest objects, nearly; pfn 0 if all are full. */
 uint32_t zspage_find_emptiest(const struct size_class *class);
-/* Take a free chunk and give it the head @head. */
+/*
+ * Take a free chunk and give it the head @head. Neither this nor obj_put()
+ * counts objects and payload of the class.
+ */
 void *obj_take(struct undo_log *u, const struct size_class *class,
 	       struct zspage zp, uint64_t head);
 /*
@@ -457,28 +463,52 @@ static inline void magazine_set_count(struct undo_log *u,
 	__atomic_store_n(&t->shared->nr_handles, n, __ATOMIC_RELAXED);
 }
 
-/* Take a handle from a magazine that has one. Under a class lock. */
-static inline uint32_t magazine_pop(struct undo_log *u, struct arena_thread *t)
+/* The handle that magazine_pop() takes. Under a class lock. */
+static inline uint32_t magazine_top(const struct arena_thread *t)
 {
 	uint64_t n = magazine_count(t);
 
 	assert(n > 0 && n <= ZS_MAGAZINE);
-	magazine_set_count(u, t, n - 1);
 	return t->shared->handles[n - 1];
 }
 
+/* Both: the caller has saved the count. Under a class lock. */
+static inline void magazine_pop(struct arena_thread *t)
+{
+	undo_change(&t->shared->nr_handles, magazine_count(t) - 1);
+}
+
 /*
- * Put a handle into a magazine that has room. What is above the count is not
- * part of the state, so only the count is saved. Under a class lock.
+ * Into a magazine that has room. What is above the count is not part of the
+ * state, so it needs not be saved.
  */
-static inline void magazine_push(struct undo_log *u, struct arena_thread *t,
-				 uint32_t handle)
+static inline void magazine_push(struct arena_thread *t, uint32_t handle)
 {
 	uint64_t n = magazine_count(t);
 
 	assert(n < ZS_MAGAZINE);
 	t->shared->handles[n] = handle;
-	magazine_set_count(u, t, n + 1);
+	undo_change(&t->shared->nr_handles, n + 1);
+}
+
+/* The class has one object of @size bytes more; both counts are saved. */
+static inline void class_add_object(const struct size_class *class,
+				    uint64_t size)
+{
+	struct zs_class_root *root = class->root;
+
+	undo_change(&root->objs_used, root->objs_used + 1);
+	undo_change(&root->payload, root->payload + size);
+}
+
+/* One less, as above. */
+static inline void class_remove_object(const struct size_class *class,
+				       uint64_t size)
+{
+	struct zs_class_root *root = class->root;
+
+	undo_change(&root->objs_used, root->objs_used - 1);
+	undo_change(&root->payload, root->payload - size);
 }
 
 /* pool_stats.c */

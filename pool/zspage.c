@@ -3,8 +3,8 @@
  * Zspages: their free chunks, their fullness groups, and the lists of these.
  *
  * All changes save what they overwrite in the caller's undo log; a change of
- * one object saves at most 9 words (its descriptor's 2, head, counter of
- * objects, two groups, and three neighbours).
+ * one object saves at most 8 words (its descriptor's 2, head, two groups, and
+ * three neighbours).
  */
 #include "zsmalloc_i.h"
 
@@ -16,7 +16,7 @@
  * link back of a list's first zspage is not kept: nobody looks at it, so that
  * taking the first one off touches no other zspage.
  */
-static void unlink_zspage(struct undo_log *u, struct zs_group *group,
+static void unlink_zspage(struct undo_log *u, union zs_group *group,
 			  struct zspage zp)
 {
 	uint32_t next = zp.desc->next, prev = zp.desc->prev;
@@ -31,7 +31,7 @@ static void unlink_zspage(struct undo_log *u, struct zs_group *group,
 }
 
 /* As above: put the zspage first on the list. */
-static void link_zspage(struct undo_log *u, struct zs_group *group,
+static void link_zspage(struct undo_log *u, union zs_group *group,
 			struct zspage zp)
 {
 	undo_save(u, &zp.desc->next);
@@ -41,25 +41,24 @@ static void link_zspage(struct undo_log *u, struct zs_group *group,
 	group->head = zp.pfn;
 }
 
+/* The caller has saved the group's word. */
 static void remove_zspage(struct undo_log *u, const struct size_class *class,
 			  struct zspage zp)
 {
-	struct zs_group *group = &class->root->group[zp.desc->group];
+	union zs_group *group = &class->root->group[zp.desc->group];
 
-	undo_save(u, group);
 	group->count--;
 	if (group_has_list(zp.desc->group))
 		unlink_zspage(u, group, zp);
 }
 
-/* The group is in a word of the descriptor that the caller has saved. */
+/* The caller has saved the words of descriptor and group. */
 static void insert_zspage(struct undo_log *u, const struct size_class *class,
 			  struct zspage zp, unsigned nr)
 {
-	struct zs_group *group = &class->root->group[nr];
+	union zs_group *group = &class->root->group[nr];
 
 	zp.desc->group = (uint8_t)nr;
-	undo_save(u, group);
 	group->count++;
 	if (group_has_list(nr))
 		link_zspage(u, group, zp);
@@ -73,6 +72,8 @@ static void set_inuse(struct undo_log *u, const struct size_class *class,
 
 	zp.desc->inuse = (uint16_t)inuse;
 	if (group != zp.desc->group) {
+		UNDO_SAVE_WORDS(u, &class->root->group[zp.desc->group].word,
+				&class->root->group[group].word);
 		remove_zspage(u, class, zp);
 		insert_zspage(u, class, zp, group);
 	}
@@ -92,7 +93,8 @@ void zspage_init(const struct size_class *class, struct zspage zp)
 void zspage_attach(struct undo_log *u, const struct size_class *class,
 		   struct zspage zp)
 {
-	undo_save(u, &zp.desc->word);
+	UNDO_SAVE_WORDS(u, &zp.desc->word,
+			&class->root->group[ZS_GROUP_EMPTY].word);
 	insert_zspage(u, class, zp, ZS_GROUP_EMPTY);
 }
 
@@ -100,8 +102,10 @@ void zspage_retire(struct undo_log *u, struct arena_thread *t,
 		   const struct size_class *class, struct zspage zp)
 {
 	assert(zp.desc->inuse == 0 && zp.desc->group == ZS_GROUP_EMPTY);
+	UNDO_SAVE_WORDS(u, &class->root->group[ZS_GROUP_EMPTY].word,
+			&t->shared->pending_run);
 	remove_zspage(u, class, zp);
-	undo_set(u, &t->shared->pending_run, run_ref(zp.pfn, class->pages));
+	undo_change(&t->shared->pending_run, run_ref(zp.pfn, class->pages));
 }
 
 uint32_t zspage_find_fullest(const struct size_class *class, uint32_t skip)
@@ -146,16 +150,15 @@ void *obj_take(struct undo_log *u, const struct size_class *class,
 	uint64_t *place = chunk_head(class, chunk);
 
 	assert(desc->inuse < class->objs && desc->freeobj < class->objs);
-	undo_save(u, &desc->word);
 	if (desc->inuse + 1u == class->objs) {
 		/* The last one holds nothing that would have to come back. */
+		undo_save_word(u, &desc->word);
 		desc->freeobj = NO_FREE_OBJ;
 	} else {
-		undo_save_word(u, place);
+		UNDO_SAVE_WORDS(u, &desc->word, place);
 		desc->freeobj = link_next(*place);
 	}
 	*place = head;
-	undo_set(u, &class->root->objs_used, class->root->objs_used + 1);
 	set_inuse(u, class, zp, desc->inuse + 1u);
 	return chunk;
 }
@@ -170,6 +173,5 @@ void obj_put(struct undo_log *u, const struct size_class *class,
 	if (desc->inuse < class->objs && desc->inuse > 1)
 		undo_set(u, chunk_head(class, chunk), link_make(desc->freeobj));
 	desc->freeobj = (uint16_t)zspage_obj_index(class, zp, chunk);
-	undo_set(u, &class->root->objs_used, class->root->objs_used - 1);
 	set_inuse(u, class, zp, desc->inuse - 1u);
 }
