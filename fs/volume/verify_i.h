@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside of verification: what a check has found so far, and one inode's part.
+/*
+ * Inside of verification: what a check has found so far, and one inode's part.
+ *
+ * The check of a transaction (verify_tx.h) looks only at what was touched: of a
+ * table at the nodes above the leaves and at the leaves that were changed.
  */
 #ifndef FS_VERIFY_I_H
 #define FS_VERIFY_I_H
@@ -16,6 +20,12 @@ struct numbers {
 	size_t n, room;
 };
 
+/* What a transaction changed: addresses of words and new objects, sorted. */
+struct touched {
+	const uint64_t *at;
+	unsigned n;
+};
+
 struct check {
 	struct zsfs *fs;
 	char *msg;
@@ -30,6 +40,7 @@ struct check {
 	int64_t stat[ST_NR];
 	uint64_t objects, payload, raw; /* of the blocks */
 	bool gently;			/* give up when a request waits */
+	const struct touched *touched;	/* NULL: everything is looked at */
 };
 
 /* Writes the sentence that says what is wrong. Returns -EUCLEAN. */

@@ -50,18 +50,41 @@ static void count_slab(struct check *c, size_t size)
 	c->slabs[slab_cache_for(size)]++;
 }
 
-static int count_node(uint64_t node, unsigned order, void *arg)
+/* Is anything of the @size bytes at @p of interest to the check? */
+static bool is_wanted(const struct check *c, const void *p, size_t size)
 {
-	count_slab(arg, sizeof(uint64_t) << order);
+	const struct touched *t = c->touched;
+	uint64_t addr = (uint64_t)(uintptr_t)p;
+	unsigned lo = 0, hi = t ? t->n : 0;
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (t->at[mid] < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return !t || (lo < t->n && t->at[lo] - addr < size);
+}
+
+static int count_node(const struct table_node *node, void *arg)
+{
+	size_t size = sizeof(uint64_t) << node->order;
+
+	if (node->level)
+		count_slab(arg, size);
+	if (node->level == 1 && !is_wanted(arg, node->slots, size) &&
+	    !is_wanted(arg, node->link, sizeof(*node->link)))
+		return TABLE_SKIP;
 	return verify_stop(arg);
 }
 
-static int check_table(struct check *c, const struct zinode *i,
-		       const struct ztable *t)
+/* @err of looking at all nodes of a table of @i. */
+static int table_checked(struct check *c, const struct zinode *i, int err)
 {
-	int err = table_for_each_node(t, count_node, c);
-
-	if (err == -EUCLEAN)
+	/* Who finds more than a wrong count says what. */
+	if (err == -EUCLEAN && !*c->msg)
 		return verify_fail(c, "inode %lu: a table counts wrong",
 				   inode_number(i));
 	return err;
@@ -112,7 +135,7 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 		return verify_fail(
 			c, "inode %lu block %lu: handle %u is owned %u times",
 			inode_number(i), block, slot_handle(slot), info.refs);
-	return name_handle(c, slot_handle(slot));
+	return c->touched ? 0 : name_handle(c, slot_handle(slot));
 }
 
 /*
@@ -142,28 +165,50 @@ static int check_stored(struct check *c, const struct zinode *i, bool reaping,
 			   inode_number(i), i->file.stored, bytes);
 }
 
+/* A check that looks at an inode. */
+struct look {
+	struct check *c;
+	const struct zinode *inode;
+	bool reaping;
+};
+
+static int check_block(const struct look *l, uint64_t idx, uint64_t slot)
+{
+	const struct zinode *i = l->inode;
+	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+	int err = check_slot(l->c, i, idx, slot);
+
+	if (err || l->reaping || idx < end || is_reserved(l->c, slot))
+		return err;
+	return verify_fail(l->c, "inode %lu: block %lu behind its end",
+			   inode_number(i), idx);
+}
+
+static int check_blocks(const struct table_node *node, void *look)
+{
+	const struct look *l = look;
+	int err = count_node(node, l->c);
+
+	for (unsigned k = 0; !err && node->level <= 1 && k < 1u << node->order;
+	     k++)
+		if (node->slots[k])
+			err = check_block(l, node->first + k, node->slots[k]);
+	return err;
+}
+
 static int check_file(struct check *c, const struct zinode *i, bool reaping)
 {
-	uint64_t before = c->payload;
-	struct table_cursor at = table_cursor(&i->file.blocks);
-	uint64_t idx = 0, slot, n = 0;
-	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
-	int err = check_table(c, i, &i->file.blocks);
+	struct look l = {c, i, reaping};
+	uint64_t before = c->payload, n;
+	int err = table_for_each_node(&i->file.blocks, check_blocks, &l);
 
-	for (; !err && table_next_at(&at, &idx, &slot); idx++, n++) {
-		err = check_slot(c, i, idx, slot);
-		if (!err && n % 64 == 0)
-			err = verify_stop(c);
-		if (!err && !reaping && idx >= end && !is_reserved(c, slot))
-			err = verify_fail(c,
-					  "inode %lu: block %lu behind its end",
-					  inode_number(i), idx);
-	}
-	if (!err)
+	err = table_checked(c, i, err);
+	if (!err && !c->touched)
 		err = check_stored(c, i, reaping,
 				   (int64_t)(c->payload - before));
 	if (err || reaping)
 		return err;
+	n = table_count(&i->file.blocks, 0);
 	c->stat[ST_BLOCKS] += (int64_t)n;
 	if (n != i->blocks)
 		return verify_fail(c, "inode %lu: %lu blocks, counted %lu",
@@ -194,40 +239,63 @@ static int check_entry(struct check *c, const struct zinode *dir,
 	return add_number(&c->subdirs, inode_ino(dir));
 }
 
+static int check_entries(const struct table_node *node, void *look)
+{
+	const struct look *l = look;
+	struct check *c = l->c;
+	int err = count_node(node, c);
+
+	for (unsigned k = 0; !err && node->level <= 1 && k < 1u << node->order;
+	     k++) {
+		const struct dentry *d =
+			(const struct dentry *)(uintptr_t)node->slots[k];
+
+		/* The inodes that entries lead to are not locked with it. */
+		if (d && c->touched)
+			err = dentry_verify_entry(c->fs, l->inode, d,
+						  node->first + k, c->msg,
+						  c->size);
+		else if (d)
+			err = check_entry(c, l->inode, d);
+	}
+	return err;
+}
+
 static int check_directory(struct check *c, const struct zinode *dir)
 {
-	const struct dentry *d;
-	int err = dentry_verify(c->fs, dir, c->msg, c->size);
+	struct look l = {c, dir, false};
+	int err = c->touched ? dentry_verify_counts(dir, c->msg, c->size)
+			     : dentry_verify(c->fs, dir, c->msg, c->size);
 
 	if (!err)
-		err = check_table(c, dir, &dir->dir.entries);
+		err = table_for_each_node(&dir->dir.entries, check_entries, &l);
 	if (!err)
-		err = check_table(c, dir, &dir->dir.buckets);
-	for (d = dentry_next(dir, 0); !err && d;
-	     d = dentry_next(dir, d->cookie + 1))
-		err = check_entry(c, dir, d);
-	return err;
+		err = table_for_each_node(&dir->dir.buckets, count_node, c);
+	return table_checked(c, dir, err);
 }
 
 /* What an inode has for all its life. */
 static int check_identity(struct check *c, const struct zinode *i)
 {
-	if (i->gen == 0 || i->gen > c->fs->super->last_gen)
+	if (i->gen == 0 ||
+	    i->gen > __atomic_load_n(&c->fs->super->last_gen, __ATOMIC_RELAXED))
 		return verify_fail(c, "inode at %p: its number is %lu",
 				   (const void *)i, i->gen);
 	if (i->btime.nsec > 999999999)
 		return verify_fail(c, "inode %lu: born at no time", i->gen);
-	return add_number(&c->gens, i->gen);
+	return c->touched ? 0 : add_number(&c->gens, i->gen);
 }
 
 int verify_inode(void *obj, void *arg)
 {
 	const struct zinode *i = obj;
 	struct check *c = arg;
-	bool reaping = i->nlink == 0 && i->nlookup == 0;
+	bool reaping = i->nlink == 0 &&
+		       __atomic_load_n(&i->nlookup, __ATOMIC_RELAXED) == 0;
 	int err = 0;
 
 	c->slabs[SLAB_RECORD]++;
+	*c->msg = '\0';
 	if (verify_stop(c))
 		return -EAGAIN;
 	if (i->magic != INODE_MAGIC)
