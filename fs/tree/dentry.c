@@ -3,6 +3,7 @@
 #include "dentry.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -306,8 +307,8 @@ int dentry_verify_entry(struct zsfs *fs, const struct zinode *dir,
 		what = "it is not found by its name";
 	if (!what)
 		return 0;
-	snprintf(msg, size, "directory %lu: entry %lu: %s", inode_number(dir),
-		 cookie, what);
+	snprintf(msg, size, "directory %" PRIu64 ": entry %" PRIu64 ": %s",
+		 inode_number(dir), cookie, what);
 	return -EUCLEAN;
 }
 
@@ -325,7 +326,9 @@ int dentry_verify_counts(const struct zinode *dir, char *msg, size_t size)
 		what = "it has a bucket too many";
 	if (!what)
 		return 0;
-	snprintf(msg, size, "directory %lu: %s: %lu of %lu, size %lu",
+	snprintf(msg, size,
+		 "directory %" PRIu64 ": %s: %" PRIu64 " of %" PRIu64
+		 ", size %" PRIu64,
 		 inode_number(dir), what, dir->dir.nr_entries, n, dir->size);
 	return -EUCLEAN;
 }
@@ -357,7 +360,8 @@ int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 	if (chained == dir->dir.nr_entries)
 		return 0;
 	snprintf(msg, size,
-		 "directory %lu: %lu entries by count, %lu in chains",
+		 "directory %" PRIu64 ": %" PRIu64 " entries by count, %" PRIu64
+		 " in chains",
 		 inode_number(dir), dir->dir.nr_entries, chained);
 	return -EUCLEAN;
 }

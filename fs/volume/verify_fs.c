@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* zsfs_verify(): every invariant of the file system, checked from the root. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,7 +57,7 @@ static int check_numbers(struct check *c)
 {
 	for (size_t k = 1; k < c->gens.n; k++)
 		if (c->gens.v[k] == c->gens.v[k - 1])
-			return verify_fail(c, "two inodes have number %lu",
+			return verify_fail(c, "two inodes have number %" PRIu64,
 					   c->gens.v[k]);
 	return 0;
 }
@@ -72,11 +73,13 @@ static int check_links(void *obj, void *arg)
 	if (S_ISDIR(i->mode) && (names || root))
 		want = 2 + count_number(&c->subdirs, inode_ino(i));
 	if (S_ISDIR(i->mode) && names > 1)
-		return verify_fail(c, "directory %lu has %lu names",
-				   inode_number(i), names);
+		return verify_fail(
+			c, "directory %" PRIu64 " has %" PRIu64 " names",
+			inode_number(i), names);
 	if (i->nlink != want)
-		return verify_fail(c, "inode %lu: %u links, counted %lu",
-				   inode_number(i), i->nlink, want);
+		return verify_fail(
+			c, "inode %" PRIu64 ": %u links, counted %" PRIu64,
+			inode_number(i), i->nlink, want);
 	return 0;
 }
 
@@ -90,9 +93,10 @@ static int check_reachable(void *obj, void *arg)
 		return 0;
 	for (uint64_t n = 0; (uint64_t)(uintptr_t)i != root; n++) {
 		if (n > c->slabs[SLAB_RECORD])
-			return verify_fail(
-				c, "directory %lu is not under the root",
-				inode_number(obj));
+			return verify_fail(c,
+					   "directory %" PRIu64
+					   " is not under the root",
+					   inode_number(obj));
 		i = inode_at(i->dir.parent);
 	}
 	return 0;
@@ -106,7 +110,7 @@ static int check_ended(struct check *c, uint64_t addr)
 	if (slab_record_valid(c->fs->arena, i) && i->nlink == 0 &&
 	    i->nlookup == 0)
 		return 0;
-	return verify_fail(c, "inode %lu is being freed, but in use",
+	return verify_fail(c, "inode %" PRIu64 " is being freed, but in use",
 			   inode_number(i));
 }
 
@@ -129,9 +133,11 @@ static int check_reaping(struct check *c)
 		at = ((const struct zinode *)(uintptr_t)at)->reap_next;
 	}
 	if (!err && n != c->stat[ST_REAPING])
-		return verify_fail(
-			c, "%ld inodes are held by nothing, %ld to be freed",
-			c->stat[ST_REAPING], n);
+		return verify_fail(c,
+				   "%" PRId64
+				   " inodes are held by nothing, %" PRId64
+				   " to be freed",
+				   c->stat[ST_REAPING], n);
 	return err;
 }
 
@@ -141,8 +147,9 @@ static int check_handles(struct check *c)
 
 	zs_pool_get_stats(c->fs->pool, &ps);
 	if (ps.objs_used != c->nr_handles)
-		return verify_fail(c, "pool has %lu objects, files name %lu",
-				   ps.objs_used, c->nr_handles);
+		return verify_fail(
+			c, "pool has %" PRIu64 " objects, files name %" PRIu64,
+			ps.objs_used, c->nr_handles);
 	return 0;
 }
 
@@ -154,7 +161,8 @@ static int check_slabs(struct check *c)
 	for (unsigned k = 0; k < SLAB_NR_CACHES; k++)
 		if (as.slab_objs[k] != c->slabs[k])
 			return verify_fail(c,
-					   "slab %u has %lu objects, found %lu",
+					   "slab %u has %" PRIu64
+					   " objects, found %" PRIu64,
 					   k, as.slab_objs[k], c->slabs[k]);
 	return 0;
 }
@@ -170,7 +178,9 @@ static int check_snapshots(struct check *c)
 	arena_get_stats(c->fs->arena, &as);
 	if (as.pages[ARENA_PAGE_DATA] != pages)
 		return verify_fail(
-			c, "%lu pages of plain data, snapshots have %lu",
+			c,
+			"%" PRIu64
+			" pages of plain data, snapshots have %" PRIu64,
 			as.pages[ARENA_PAGE_DATA], pages);
 	return 0;
 }
@@ -183,12 +193,13 @@ static int check_objects(struct check *c)
 	zs_pool_get_stats(c->fs->pool, &st);
 	if (st.objs_used != c->objects || st.payload != c->payload ||
 	    st.huge_objs != c->raw)
-		return verify_fail(
-			c,
-			"the pool counts %lu objects of %lu bytes, %lu raw;"
-			" found %lu of %lu, %lu",
-			st.objs_used, st.payload, st.huge_objs, c->objects,
-			c->payload, c->raw);
+		return verify_fail(c,
+				   "the pool counts %" PRIu64
+				   " objects of %" PRIu64 " bytes, %" PRIu64
+				   " raw; found %" PRIu64 " of %" PRIu64
+				   ", %" PRIu64,
+				   st.objs_used, st.payload, st.huge_objs,
+				   c->objects, c->payload, c->raw);
 	return 0;
 }
 
@@ -206,12 +217,15 @@ static int check_totals(struct check *c)
 		int64_t sum = zsfs_stat_sum(c->fs, k);
 
 		if (sum != c->stat[k])
-			return verify_fail(c, "%s: %ld by count, found %ld",
-					   names[k], sum, c->stat[k]);
+			return verify_fail(
+				c, "%s: %" PRId64 " by count, found %" PRId64,
+				names[k], sum, c->stat[k]);
 	}
 	if (c->fs->used_blocks != c->stat[ST_BLOCKS] ||
 	    c->fs->used_inodes != c->stat[ST_INODES])
-		return verify_fail(c, "limits count %ld blocks and %ld inodes",
+		return verify_fail(c,
+				   "limits count %" PRId64
+				   " blocks and %" PRId64 " inodes",
 				   c->fs->used_blocks, c->fs->used_inodes);
 	return 0;
 }

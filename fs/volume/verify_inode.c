@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One inode, with its tables, blocks and entries (see verify_fs.h). */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ static int table_checked(struct check *c, const struct zinode *i, int err)
 {
 	/* Who finds more than a wrong count says what. */
 	if (err == -EUCLEAN && !*c->msg)
-		return verify_fail(c, "inode %lu: a table counts wrong",
+		return verify_fail(c, "inode %" PRIu64 ": a table counts wrong",
 				   inode_number(i));
 	return err;
 }
@@ -117,24 +118,28 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 	struct zs_obj_info info;
 
 	if (slot_kind(slot) == SLOT_UNKNOWN)
-		return verify_fail(c, "inode %lu block %lu: slot %lx",
-				   inode_number(i), block, slot);
+		return verify_fail(
+			c, "inode %" PRIu64 " block %" PRIu64 ": slot %" PRIx64,
+			inode_number(i), block, slot);
 	if (slot_kind(slot) != SLOT_OBJECT) {
 		c->stat[ST_SAME]++;
 		return 0;
 	}
 	if (!zs_obj_info(c->fs->pool, slot_handle(slot), &info))
 		return verify_fail(c,
-				   "inode %lu block %lu: handle %u is not live",
+				   "inode %" PRIu64 " block %" PRIu64
+				   ": handle %u is not live",
 				   inode_number(i), block, slot_handle(slot));
 	c->objects++;
 	c->payload += info.size;
 	c->raw += info.tag == ZCOMP_RAW;
 	/* Nothing shares objects. */
 	if (info.refs != 1)
-		return verify_fail(
-			c, "inode %lu block %lu: handle %u is owned %u times",
-			inode_number(i), block, slot_handle(slot), info.refs);
+		return verify_fail(c,
+				   "inode %" PRIu64 " block %" PRIu64
+				   ": handle %u is owned %u times",
+				   inode_number(i), block, slot_handle(slot),
+				   info.refs);
 	return c->touched ? 0 : name_handle(c, slot_handle(slot));
 }
 
@@ -161,7 +166,9 @@ static int check_stored(struct check *c, const struct zinode *i, bool reaping,
 		c->stat[ST_REAP_BYTES] += (int64_t)i->file.stored;
 	if (i->file.stored_about || i->file.stored == (uint64_t)bytes)
 		return 0;
-	return verify_fail(c, "inode %lu: stores %lu bytes, counted %ld",
+	return verify_fail(c,
+			   "inode %" PRIu64 ": stores %" PRIu64
+			   " bytes, counted %" PRId64,
 			   inode_number(i), i->file.stored, bytes);
 }
 
@@ -180,8 +187,9 @@ static int check_block(const struct look *l, uint64_t idx, uint64_t slot)
 
 	if (err || l->reaping || idx < end || is_reserved(l->c, slot))
 		return err;
-	return verify_fail(l->c, "inode %lu: block %lu behind its end",
-			   inode_number(i), idx);
+	return verify_fail(
+		l->c, "inode %" PRIu64 ": block %" PRIu64 " behind its end",
+		inode_number(i), idx);
 }
 
 static int check_blocks(const struct table_node *node, void *look)
@@ -211,7 +219,9 @@ static int check_file(struct check *c, const struct zinode *i, bool reaping)
 	n = table_count(&i->file.blocks, 0);
 	c->stat[ST_BLOCKS] += (int64_t)n;
 	if (n != i->blocks)
-		return verify_fail(c, "inode %lu: %lu blocks, counted %lu",
+		return verify_fail(c,
+				   "inode %" PRIu64 ": %" PRIu64
+				   " blocks, counted %" PRIu64,
 				   inode_number(i), i->blocks, n);
 	return 0;
 }
@@ -224,18 +234,20 @@ static int check_entry(struct check *c, const struct zinode *dir,
 
 	count_slab(c, sizeof(*d) + d->name_len);
 	if (!inode_valid(c->fs, i))
-		return verify_fail(c, "directory %lu: entry %.*s leads nowhere",
-				   inode_number(dir), d->name_len, d->name);
+		return verify_fail(
+			c, "directory %" PRIu64 ": entry %.*s leads nowhere",
+			inode_number(dir), d->name_len, d->name);
 	if (d->type != (i->mode & S_IFMT) >> 12)
-		return verify_fail(c,
-				   "directory %lu: entry %.*s has a wrong type",
-				   inode_number(dir), d->name_len, d->name);
+		return verify_fail(
+			c, "directory %" PRIu64 ": entry %.*s has a wrong type",
+			inode_number(dir), d->name_len, d->name);
 	err = add_number(&c->links, d->ino);
 	if (err || !S_ISDIR(i->mode))
 		return err;
 	if (i->dir.parent != inode_ino(dir))
-		return verify_fail(c, "directory %lu: its parent is not %lu",
-				   inode_number(i), inode_number(dir));
+		return verify_fail(
+			c, "directory %" PRIu64 ": its parent is not %" PRIu64,
+			inode_number(i), inode_number(dir));
 	return add_number(&c->subdirs, inode_ino(dir));
 }
 
@@ -279,10 +291,11 @@ static int check_identity(struct check *c, const struct zinode *i)
 {
 	if (i->gen == 0 ||
 	    i->gen > __atomic_load_n(&c->fs->super->last_gen, __ATOMIC_RELAXED))
-		return verify_fail(c, "inode at %p: its number is %lu",
+		return verify_fail(c, "inode at %p: its number is %" PRIu64,
 				   (const void *)i, i->gen);
 	if (i->btime.nsec > 999999999)
-		return verify_fail(c, "inode %lu: born at no time", i->gen);
+		return verify_fail(c, "inode %" PRIu64 ": born at no time",
+				   i->gen);
 	return c->touched ? 0 : add_number(&c->gens, i->gen);
 }
 
@@ -299,7 +312,8 @@ int verify_inode(void *obj, void *arg)
 	if (verify_stop(c))
 		return -EAGAIN;
 	if (i->magic != INODE_MAGIC)
-		return verify_fail(c, "inode %lu: bad magic", inode_number(i));
+		return verify_fail(c, "inode %" PRIu64 ": bad magic",
+				   inode_number(i));
 	c->stat[reaping ? ST_REAPING : ST_INODES]++;
 	if (!reaping)
 		err = check_identity(c, i);
