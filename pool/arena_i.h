@@ -467,6 +467,14 @@ int map_find(const uint64_t *map, unsigned n);
 int map_find_last(const uint64_t *map);
 /* Longest run of set bits, at most ARENA_MAX_RUN. */
 unsigned map_longest(const uint64_t *map);
+/*
+ * The same after @nr bits from @first have been set, or cleared, when it was
+ * @was before.
+ */
+unsigned map_longest_set(const uint64_t *map, unsigned first, unsigned nr,
+			 unsigned was);
+unsigned map_longest_cleared(const uint64_t *map, unsigned first, unsigned nr,
+			     unsigned was);
 /* First set (@val) or clear bit at or behind @from, or ARENA_SEG_PAGES. */
 unsigned map_next(const uint64_t *map, unsigned from, bool val);
 /* Set or clear @nr bits from @first. */

@@ -89,6 +89,63 @@ unsigned map_longest(const uint64_t *map)
 	return len;
 }
 
+/* The bits of @map from @bit on; behind the end none is set. */
+static uint64_t window_from(const uint64_t *map, unsigned bit)
+{
+	unsigned i = bit / 64, by = bit % 64;
+	uint64_t w = i < MAP_WORDS ? map[i] >> by : 0;
+
+	if (by && i + 1 < MAP_WORDS)
+		w |= map[i + 1] << (64 - by);
+	return w;
+}
+
+/* The bits of @map before @bit, the last of them highest. */
+static uint64_t window_before(const uint64_t *map, unsigned bit)
+{
+	if (bit >= 64)
+		return window_from(map, bit - 64);
+	return bit ? map[0] << (64 - bit) : 0;
+}
+
+/* How many bits from @bit on are set, at most 64. */
+static unsigned set_from(const uint64_t *map, unsigned bit)
+{
+	uint64_t clear = ~window_from(map, bit);
+
+	return clear ? (unsigned)__builtin_ctzll(clear) : 64;
+}
+
+/* How many bits before @bit are set, at most 64. */
+static unsigned set_before(const uint64_t *map, unsigned bit)
+{
+	uint64_t clear = ~window_before(map, bit);
+
+	return clear ? (unsigned)__builtin_clzll(clear) : 64;
+}
+
+unsigned map_longest_set(const uint64_t *map, unsigned first, unsigned nr,
+			 unsigned was)
+{
+	unsigned len = set_before(map, first) + nr + set_from(map, first + nr);
+
+	if (len > ARENA_MAX_RUN)
+		len = ARENA_MAX_RUN;
+	return len > was ? len : was;
+}
+
+unsigned map_longest_cleared(const uint64_t *map, unsigned first, unsigned nr,
+			     unsigned was)
+{
+	unsigned before = set_before(map, first);
+	unsigned after = set_from(map, first + nr);
+
+	/* What is left is as long, or it was in another run. */
+	if (before >= was || after >= was || before + nr + after < was)
+		return was;
+	return map_longest(map);
+}
+
 unsigned map_next(const uint64_t *map, unsigned from, bool val)
 {
 	uint64_t flip = val ? 0 : ~UINT64_C(0);

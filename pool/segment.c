@@ -115,35 +115,48 @@ static void settle_present_locked(struct arena *a, struct undo_log *u,
 		undo_add(u, &h->given_back, (int64_t)was - now);
 }
 
+/* What follows from a change of the holes. */
+static void settle_holes_locked(struct arena *a, struct undo_log *u,
+				uint32_t seg, struct seg_counts was,
+				struct seg_counts to)
+{
+	bool was_holed = seg_is_holed(was.nr_free, was.nr_present);
+	bool holed = seg_is_holed(to.nr_free, to.nr_present);
+
+	if (was_holed && !holed)
+		unlink_seg(u, &a->hdr->hole_head, seg, true);
+	if (holed && !was_holed)
+		link_seg(u, &a->hdr->hole_head, seg, true);
+	undo_add(u, &a->hdr->hole_pages,
+		 pages_in_holes(to.nr_free, to.nr_present) -
+			 pages_in_holes(was.nr_free, was.nr_present));
+}
+
+static bool is_free_seg(struct seg_counts c)
+{
+	return c.nr_present && c.nr_free == c.nr_present;
+}
+
 void seg_settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-		       unsigned nr_free, unsigned nr_present)
+		       struct seg_counts to)
 {
 	struct arena_header *h = a->hdr;
 	struct segment *s = segment_of(seg);
-	unsigned old_free = s->nr_free, old_present = s->nr_present;
-	bool was_holed = seg_is_holed(old_free, old_present);
-	bool holed = seg_is_holed(nr_free, nr_present);
+	struct seg_counts was = {.nr_free = s->nr_free,
+				 .nr_present = s->nr_present};
 
 	undo_save(u, &s->nr_free); /* and nr_present, max_run, bin */
-	s->nr_free = (uint16_t)nr_free;
-	s->nr_present = (uint16_t)nr_present;
-	s->max_run = (uint8_t)map_longest(s->free);
+	s->nr_free = (uint16_t)to.nr_free;
+	s->nr_present = (uint16_t)to.nr_present;
+	s->max_run = (uint8_t)to.max_run;
 	rebin_locked(a, u, seg);
 
-	if (was_holed && !holed)
-		unlink_seg(u, &h->hole_head, seg, true);
-	if (holed && !was_holed)
-		link_seg(u, &h->hole_head, seg, true);
-	undo_add(u, &h->hole_pages,
-		 pages_in_holes(nr_free, nr_present) -
-			 pages_in_holes(old_free, old_present));
-
-	if (nr_present != old_present)
-		settle_present_locked(a, u, old_present, nr_present);
-	undo_add(u, &h->free_pages, (int64_t)nr_free - old_free);
-	undo_add(u, &h->free_segs,
-		 (nr_present && nr_free == nr_present) -
-			 (old_present && old_free == old_present));
+	if (was.nr_present < ARENA_SEG_PAGES || to.nr_present < ARENA_SEG_PAGES)
+		settle_holes_locked(a, u, seg, was, to);
+	if (to.nr_present != was.nr_present)
+		settle_present_locked(a, u, was.nr_present, to.nr_present);
+	undo_add(u, &h->free_pages, (int64_t)to.nr_free - was.nr_free);
+	undo_add(u, &h->free_segs, is_free_seg(to) - is_free_seg(was));
 }
 
 void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
@@ -153,7 +166,7 @@ void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 
 	map_change(u, s->present, first, nr, true);
 	map_change(u, s->free, first, nr, true);
-	seg_settle_locked(a, u, seg, s->nr_free + nr, s->nr_present + nr);
+	seg_settle_freed_locked(a, u, seg, first, nr, s->nr_present + nr);
 }
 
 void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
@@ -163,7 +176,7 @@ void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 
 	map_change(u, s->present, first, nr, false);
 	map_change(u, s->free, first, nr, false);
-	seg_settle_locked(a, u, seg, s->nr_free - nr, s->nr_present - nr);
+	seg_settle_taken_locked(a, u, seg, first, nr, s->nr_present - nr);
 }
 
 void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
@@ -174,5 +187,5 @@ void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
 		undo_set(u, &s->present[i], 0);
 		undo_set(u, &s->free[i], 0);
 	}
-	seg_settle_locked(a, u, seg, 0, 0);
+	seg_settle_locked(a, u, seg, (struct seg_counts){0});
 }

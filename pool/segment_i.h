@@ -23,12 +23,49 @@ static inline uint32_t seg_with_run_locked(const struct arena *a,
 	return 0;
 }
 
+/* What a segment's maps say. */
+struct seg_counts {
+	unsigned nr_free, nr_present;
+	unsigned max_run; /* longest free run, at most ARENA_MAX_RUN */
+};
+
 /*
  * The counts of @seg become these, after its maps have changed: bring lists and
  * counters after them.
  */
 void seg_settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
-		       unsigned nr_free, unsigned nr_present);
+		       struct seg_counts to);
+
+/* The same after free pages have become something else, or the reverse. */
+static inline void seg_settle_taken_locked(struct arena *a, struct undo_log *u,
+					   uint32_t seg, unsigned first,
+					   unsigned nr, unsigned nr_present)
+{
+	const struct segment *s = segment_of(seg);
+
+	seg_settle_locked(a, u, seg,
+			  (struct seg_counts){
+				  .nr_free = s->nr_free - nr,
+				  .nr_present = nr_present,
+				  .max_run = map_longest_cleared(
+					  s->free, first, nr, s->max_run),
+			  });
+}
+
+static inline void seg_settle_freed_locked(struct arena *a, struct undo_log *u,
+					   uint32_t seg, unsigned first,
+					   unsigned nr, unsigned nr_present)
+{
+	const struct segment *s = segment_of(seg);
+
+	seg_settle_locked(a, u, seg,
+			  (struct seg_counts){
+				  .nr_free = s->nr_free + nr,
+				  .nr_present = nr_present,
+				  .max_run = map_longest_set(s->free, first, nr,
+							     s->max_run),
+			  });
+}
 
 /* Make pages [first, first + nr) of @seg, all free, part of a run. */
 static inline void seg_take_pages_locked(struct arena *a, struct undo_log *u,
@@ -38,7 +75,7 @@ static inline void seg_take_pages_locked(struct arena *a, struct undo_log *u,
 	struct segment *s = segment_of(seg);
 
 	map_change(u, s->free, first, nr, false);
-	seg_settle_locked(a, u, seg, s->nr_free - nr, s->nr_present);
+	seg_settle_taken_locked(a, u, seg, first, nr, s->nr_present);
 }
 
 /* Make pages of a run free. */
@@ -49,7 +86,7 @@ static inline void seg_free_pages_locked(struct arena *a, struct undo_log *u,
 	struct segment *s = segment_of(seg);
 
 	map_change(u, s->free, first, nr, true);
-	seg_settle_locked(a, u, seg, s->nr_free + nr, s->nr_present);
+	seg_settle_freed_locked(a, u, seg, first, nr, s->nr_present);
 }
 
 /* Make pages [first, first + nr) of @seg, all absent, present and free. */

@@ -247,6 +247,36 @@ static void test_patterns(void)
 	}
 }
 
+/* Set or clear @nr bits, none of which has that value. */
+static void flip(uint64_t *m, unsigned first, unsigned nr)
+{
+	for (unsigned i = first; i < first + nr; i++)
+		m[i / 64] ^= UINT64_C(1) << (i % 64);
+}
+
+/* Runs that come and go: the longest one is followed as it is found anew. */
+static void test_longest_run(void)
+{
+	uint64_t seed = 7, m[MAP_WORDS];
+	unsigned was;
+
+	memset(m, 0xff, sizeof(m));
+	was = map_longest(m);
+	for (unsigned round = 0; round < 200000; round++) {
+		unsigned first = xorshift(&seed) % ARENA_SEG_PAGES;
+		unsigned max = 1 + xorshift(&seed) % ARENA_MAX_RUN, nr = 0;
+		bool set = map_test(m, first);
+
+		while (nr < max && first + nr < ARENA_SEG_PAGES &&
+		       map_test(m, first + nr) == set)
+			nr++;
+		flip(m, first, nr);
+		was = set ? map_longest_cleared(m, first, nr, was)
+			  : map_longest_set(m, first, nr, was);
+		CHECK_EQ(was, map_longest(m));
+	}
+}
+
 /* Random maps against a simple loop. */
 static void test_run_map(void)
 {
@@ -396,9 +426,10 @@ static void test_open_refuses(void)
 static const struct check_case cases[] = {
 	CHECK_CASE(test_parameters),	CHECK_CASE(test_root_and_threads),
 	CHECK_CASE(test_address_taken), CHECK_CASE(test_file_size_limit),
-	CHECK_CASE(test_small),		CHECK_CASE(test_run_map),
-	CHECK_CASE(test_patterns),	CHECK_CASE(test_fullest_first),
-	CHECK_CASE(test_reopen),	CHECK_CASE(test_open_refuses),
+	CHECK_CASE(test_small),		CHECK_CASE(test_longest_run),
+	CHECK_CASE(test_run_map),	CHECK_CASE(test_patterns),
+	CHECK_CASE(test_fullest_first), CHECK_CASE(test_reopen),
+	CHECK_CASE(test_open_refuses),
 };
 
 int main(int argc, char **argv)
