@@ -201,10 +201,8 @@ int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
 		return err;
 
 	u = undo_begin(t);
-	if (UNLIKELY(t->shared->pending_run)) {
-		zspage_attach(u, class, zp);
+	if (UNLIKELY(t->shared->pending_run))
 		undo_set(u, &t->shared->pending_run, REF_NONE);
-	}
 	handle = magazine_top(t);
 	cell = arena_handle_cell(handle);
 	UNDO_SAVE_WORDS(u, &t->shared->nr_handles, cell, ref,

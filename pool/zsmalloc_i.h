@@ -30,11 +30,12 @@
  *   handle_next - 1 = live objects + handles in the list + in all magazines
  *   a class's objs_used = sum of inuse over its zspages, and its payload that
  *   of the sizes in their cells
- *   group[g].count = zspages whose inuse puts them in group g; for groups 1 ..
- *   11 these are on the list group[g].head. 0 and 12 have no list, and nothing
- *   stays in 0, because an empty zspage goes back to the arena in the same
- *   step. A group is a fullness of zsmalloc.h, but that of 70 to 79 % is two,
- *   cut at 3/4, so that the rule of Linux 4.2 is a sum of groups.
+ *   group[g].count = zspages whose inuse puts them in group g, 1 .. 12; for
+ *   groups 1 .. 11 these are on the list group[g].head, 12 has no list. Number
+ *   0 counts nothing: an empty zspage comes from the arena, or goes back to the
+ *   arena, in the same step. A group is a fullness of zsmalloc.h, but that of
+ *   70 to 79 % is two, cut at 3/4, so that the rule of Linux 4.2 is a sum of
+ *   groups.
  *
  * Private to the process: struct zs_pool, with all locks.
  *
@@ -344,8 +345,10 @@ static inline struct zspage zspage_at(uint32_t pfn)
 static inline struct zspage zspage_of_cell(uint64_t cell)
 {
 	uint32_t pfn = (uint32_t)cell_pfn(cell);
+	struct page_desc *desc = page_desc_of(pfn);
+	unsigned off = desc->run_off;
 
-	return zspage_at(pfn - page_desc_of(pfn)->run_off);
+	return (struct zspage){.desc = desc - off, .pfn = pfn - off};
 }
 
 /* Number of the chunk at @chunk in its zspage. */
@@ -409,12 +412,9 @@ void zs_init_classes(struct zs_pool *pool, unsigned chain_size);
 
 /* Thread the free list through a new run that nobody can reach. */
 void zspage_init(const struct size_class *class, struct zspage zp);
-/* Make a new zspage, still empty, part of its class. */
-void zspage_attach(struct undo_log *u, const struct size_class *class,
-		   struct zspage zp);
 /*
- * Take an empty zspage out of its class and make it the thread's pending run.
- * The caller commits, leaves the class and gives that run back to the arena.
+ * Make an empty zspage, which is in no group, the thread's pending run. The
+ * caller commits, leaves the class and gives that run back to the arena.
  */
 void zspage_retire(struct undo_log *u, struct arena_thread *t,
 		   const struct size_class *class, struct zspage zp);

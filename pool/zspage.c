@@ -30,38 +30,33 @@ static void unlink_zspage(struct undo_log *u, union zs_group *group,
 		UNDO_SET(u, &page_desc_of(next)->prev, prev);
 }
 
-/* As above: put the zspage first on the list. */
+/* Put it first on that list; its own links are saved, too. */
 static void link_zspage(struct undo_log *u, union zs_group *group,
 			struct zspage zp)
 {
-	undo_save(u, &zp.desc->next);
 	zp.desc->next = group->head;
 	if (group->head)
 		UNDO_SET(u, &page_desc_of(group->head)->prev, zp.pfn);
 	group->head = zp.pfn;
 }
 
-/* The caller has saved the group's word. */
-static void remove_zspage(struct undo_log *u, const struct size_class *class,
-			  struct zspage zp)
+static void change_group(struct undo_log *u, const struct size_class *class,
+			 struct zspage zp, unsigned nr)
 {
-	union zs_group *group = &class->root->group[zp.desc->group];
+	unsigned old = zp.desc->group;
+	union zs_group *from = &class->root->group[old];
+	union zs_group *to = &class->root->group[nr];
 
-	group->count--;
-	if (group_has_list(zp.desc->group))
-		unlink_zspage(u, group, zp);
-}
-
-/* The caller has saved the words of descriptor and group. */
-static void insert_zspage(struct undo_log *u, const struct size_class *class,
-			  struct zspage zp, unsigned nr)
-{
-	union zs_group *group = &class->root->group[nr];
-
+	UNDO_SAVE_WORDS(u, &from->word, &to->word, &zp.desc->head);
 	zp.desc->group = (uint8_t)nr;
-	group->count++;
+	if (old != ZS_GROUP_EMPTY)
+		from->count--;
+	if (group_has_list(old))
+		unlink_zspage(u, from, zp);
+	if (nr != ZS_GROUP_EMPTY)
+		to->count++;
 	if (group_has_list(nr))
-		link_zspage(u, group, zp);
+		link_zspage(u, to, zp);
 }
 
 /* Change the number of objects; the caller has saved the descriptor's word. */
@@ -71,12 +66,8 @@ static void set_inuse(struct undo_log *u, const struct size_class *class,
 	unsigned group = zspage_group(class, inuse);
 
 	zp.desc->inuse = (uint16_t)inuse;
-	if (group != zp.desc->group) {
-		UNDO_SAVE_WORDS(u, &class->root->group[zp.desc->group].word,
-				&class->root->group[group].word);
-		remove_zspage(u, class, zp);
-		insert_zspage(u, class, zp, group);
-	}
+	if (group != zp.desc->group)
+		change_group(u, class, zp, group);
 }
 
 void zspage_init(const struct size_class *class, struct zspage zp)
@@ -90,22 +81,11 @@ void zspage_init(const struct size_class *class, struct zspage zp)
 	zs_crash_point();
 }
 
-void zspage_attach(struct undo_log *u, const struct size_class *class,
-		   struct zspage zp)
-{
-	UNDO_SAVE_WORDS(u, &zp.desc->word,
-			&class->root->group[ZS_GROUP_EMPTY].word);
-	insert_zspage(u, class, zp, ZS_GROUP_EMPTY);
-}
-
 void zspage_retire(struct undo_log *u, struct arena_thread *t,
 		   const struct size_class *class, struct zspage zp)
 {
 	assert(zp.desc->inuse == 0 && zp.desc->group == ZS_GROUP_EMPTY);
-	UNDO_SAVE_WORDS(u, &class->root->group[ZS_GROUP_EMPTY].word,
-			&t->shared->pending_run);
-	remove_zspage(u, class, zp);
-	undo_change(&t->shared->pending_run, run_ref(zp.pfn, class->pages));
+	undo_set(u, &t->shared->pending_run, run_ref(zp.pfn, class->pages));
 }
 
 uint32_t zspage_find_fullest(const struct size_class *class, uint32_t skip)
