@@ -38,6 +38,7 @@ struct params {
 	uint64_t msecs; /* how long random I/O goes on */
 	uint64_t threads;
 	bool cold;
+	bool buffered;
 };
 
 struct result {
@@ -280,8 +281,8 @@ static void random_op(const struct random_job *j, int fd, char *buf,
 static void *random_thread(void *arg)
 {
 	struct random_job *j = arg;
-	int fd = open_file(j->p->path,
-			   O_DIRECT | (j->src ? O_WRONLY : O_RDONLY));
+	int fd = open_file(j->p->path, (j->p->buffered ? 0 : O_DIRECT) |
+					       (j->src ? O_WRONLY : O_RDONLY));
 	uint64_t blocks = file_size(fd) / BLOCK;
 	uint64_t limit = j->p->msecs * 1000000;
 	uint64_t state = j->seed * 0x9e3779b97f4a7c15ull;
@@ -373,6 +374,26 @@ static void op_stat(const struct params *p, uint64_t n, char *buf)
 		die("stat of %s", name);
 }
 
+/* The kernel has to ask the file system, whatever it knows. */
+static void op_getattr(const struct params *p, uint64_t n, char *buf)
+{
+	char name[32];
+	struct statx st;
+
+	if (statx(AT_FDCWD, file_name(name, 'f', n), AT_STATX_FORCE_SYNC,
+		  STATX_BASIC_STATS, &st) < 0)
+		die("statx of %s", name);
+}
+
+static void op_rewrite(const struct params *p, uint64_t n, char *buf)
+{
+	char name[32];
+	int fd = open_file(file_name(name, 'f', n), O_WRONLY);
+
+	write_all(fd, buf, p->size, 0);
+	close(fd);
+}
+
 static void op_openread(const struct params *p, uint64_t n, char *buf)
 {
 	char name[32];
@@ -408,7 +429,9 @@ static void fill_text(char *buf, size_t size)
 		buf[i] = (char)("etaoin shrdlu\n,x"[next_random(&state) >> 60]);
 }
 
-static struct result each_file(const struct params *p, file_op op, bool warm_up)
+/* Do @op to each file, and before the clock starts @before, if given. */
+static struct result each_file(const struct params *p, file_op op,
+			       file_op before)
 {
 	char *buf = alloc_buffer(p->size + 1);
 	struct result r = {0};
@@ -417,8 +440,8 @@ static struct result each_file(const struct params *p, file_op op, bool warm_up)
 	if (chdir(p->path) < 0)
 		die("cannot enter %s", p->path);
 	fill_text(buf, p->size);
-	for (uint64_t i = 0; warm_up && i < p->count; i++)
-		op(p, i, buf);
+	for (uint64_t i = 0; before && i < p->count; i++)
+		before(p, i, buf);
 	start = now();
 	for (uint64_t pass = 0; pass < p->passes; pass++) {
 		for (uint64_t i = 0; i < p->count; i++)
@@ -431,58 +454,45 @@ static struct result each_file(const struct params *p, file_op op, bool warm_up)
 	return r;
 }
 
-static struct result do_create(const struct params *p)
-{
-	return each_file(p, op_create, false);
-}
-
-static struct result do_stat(const struct params *p)
-{
-	return each_file(p, op_stat, true);
-}
-
-static struct result do_openread(const struct params *p)
-{
-	return each_file(p, op_openread, true);
-}
-
-static struct result do_rename(const struct params *p)
-{
-	return each_file(p, op_rename, false);
-}
-
-static struct result do_unlink(const struct params *p)
-{
-	return each_file(p, op_unlink, false);
-}
-
+/* A command on a file has run, one in a directory has op. */
 static const struct command {
 	const char *name;
 	struct result (*run)(const struct params *p);
+	file_op op, before;
 } commands[] = {
-	{"seqwrite", do_seqwrite}, {"seqread", do_seqread},
-	{"randread", do_randread}, {"randwrite", do_randwrite},
-	{"create", do_create},	   {"stat", do_stat},
-	{"openread", do_openread}, {"rename", do_rename},
-	{"unlink", do_unlink},	   {"touch", do_touch},
+	{"seqwrite", do_seqwrite, NULL, NULL},
+	{"seqread", do_seqread, NULL, NULL},
+	{"randread", do_randread, NULL, NULL},
+	{"randwrite", do_randwrite, NULL, NULL},
+	{"touch", do_touch, NULL, NULL},
+	{"create", NULL, op_create, NULL},
+	{"stat", NULL, op_stat, op_stat},
+	{"statnew", NULL, op_stat, op_rewrite},
+	{"getattr", NULL, op_getattr, op_stat},
+	{"openread", NULL, op_openread, op_openread},
+	{"rename", NULL, op_rename, NULL},
+	{"unlink", NULL, op_unlink, NULL},
 };
 
 static const char usage[] =
 	"usage: fsbench COMMAND [options] PATH\n"
 	"commands on a file:       seqwrite seqread randread randwrite\n"
-	"commands in a directory:  create stat openread rename unlink\n"
+	"commands in a directory:  create stat statnew getattr openread "
+	"rename\n"
+	"                          unlink\n"
 	"command on RAM:           touch (PATH is any word)\n"
 	"  --src FILE    data to write (seqwrite, randwrite)\n"
 	"  --size N      bytes to write or touch, or of each file\n"
 	"  --offset N    where seqwrite begins\n"
 	"  --bs N        bytes per sequential read or write (1048576)\n"
 	"  --cold        seqread: drop caches first; else read once before\n"
+	"  --buffered    random I/O through the page cache\n"
 	"  --count N     files in the directory (1000)\n"
 	"  --passes N    how often stat and openread go over them (1)\n"
 	"  --msecs N     time of random I/O (1000)\n"
 	"  --threads N   of random I/O (1)\n"
-	"stat and openread do one more pass first, untimed; rename makes\n"
-	"fNNNNNNN gNNNNNNN, unlink removes gNNNNNNN.\n";
+	"stat, getattr and openread look at all files first, untimed, statnew\n"
+	"writes them; rename makes fNNNNNNN gNNNNNNN, unlink removes those.\n";
 
 static void bad_usage(void) __attribute__((noreturn));
 
@@ -507,11 +517,17 @@ static uint64_t parse_number(const char *text)
 static void parse_options(int argc, char **argv, struct params *p)
 {
 	static const struct option options[] = {
-		{"src", 1, NULL, 's'},	   {"size", 1, NULL, 'z'},
-		{"offset", 1, NULL, 'o'},  {"bs", 1, NULL, 'b'},
-		{"cold", 0, NULL, 'c'},	   {"count", 1, NULL, 'n'},
-		{"passes", 1, NULL, 'p'},  {"msecs", 1, NULL, 'm'},
-		{"threads", 1, NULL, 't'}, {0},
+		{"src", 1, NULL, 's'},
+		{"size", 1, NULL, 'z'},
+		{"offset", 1, NULL, 'o'},
+		{"bs", 1, NULL, 'b'},
+		{"cold", 0, NULL, 'c'},
+		{"count", 1, NULL, 'n'},
+		{"passes", 1, NULL, 'p'},
+		{"msecs", 1, NULL, 'm'},
+		{"threads", 1, NULL, 't'},
+		{"buffered", 0, NULL, 'f'},
+		{0},
 	};
 	uint64_t *const number[] = {
 		['z'] = &p->size,    ['o'] = &p->offset, ['b'] = &p->bs,
@@ -527,6 +543,8 @@ static void parse_options(int argc, char **argv, struct params *p)
 			p->src = optarg;
 		else if (c == 'c')
 			p->cold = true;
+		else if (c == 'f')
+			p->buffered = true;
 		else
 			*number[c] = parse_number(optarg);
 	}
@@ -550,10 +568,12 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		bad_usage();
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[1], commands[i].name) != 0)
+		const struct command *c = &commands[i];
+
+		if (strcmp(argv[1], c->name) != 0)
 			continue;
 		parse_options(argc - 1, argv + 1, &p);
-		r = commands[i].run(&p);
+		r = c->op ? each_file(&p, c->op, c->before) : c->run(&p);
 		printf("{\"cmd\": \"%s\", \"ops\": %llu, \"bytes\": %llu, "
 		       "\"seconds\": %.6f}\n",
 		       argv[1], (unsigned long long)r.ops,
