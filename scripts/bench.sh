@@ -24,8 +24,11 @@ the targets. Everything also goes into a JSON file.
   --rounds N     rounds (5)
   --data SIZE    size of the data file, K/M/G (512M)
   --only LIST    systems: tmpfs,zram,zsfs (all)
-  --what LIST    parts: stream,random,meta,sqlite,tree,ram,slope,compact,
-                 requests,micro (all)
+  --today BUILD  another build of zsfs, as one more system: its program, or
+                 its build directory
+  --today-opts LIST  mount options of that one (comp=lz4)
+  --what LIST    parts: stream,random,meta,sqlite,tree,git,make,ram,slope,
+                 compact,requests,micro (all)
   --profile      also profile the daemon with perf while it streams
   --opts LIST    mount options of zsfs (comp=lz4)
   --build DIR    build directory (build-bench, made as a release build)
@@ -38,14 +41,22 @@ The work
             reads it after the caches were dropped (cold; tmpfs has nothing to
             drop and is left out); reads it again (warm)
   random    4 KiB O_DIRECT reads by 1 and 4 threads, writes by 1 thread, for a
-            fixed time, anywhere in the data file
+            fixed time, anywhere in the data file; the same writes through
+            the page cache
   meta      in a directory of files of 4 KiB: create + write + close, stat of
-            what was looked up before, open + read + close of what was read
-            before, rename, unlink; operations per second
-  sqlite    inserts per second, 1000 rows per transaction and 1 (autocommit);
-            journal and synchronous are left at sqlite's defaults
-  tree      tar -x of a source tree, alone and with the sync after it, and
-            rm -rf of it; files per second
+            what was written last, stat of what was looked up before, statx
+            that may not be answered from the cache, open + read + close of
+            what was read before, rename, unlink; operations per second
+  sqlite    inserts per second, 1000 rows per transaction and 1 (autocommit),
+            with journal and synchronous left at sqlite's defaults; and 1 per
+            transaction with journal_mode=WAL and synchronous=FULL
+  tree      tar -x of a source tree, alone and with the sync after it; after
+            all caches were dropped find with -size, and tar -c to a pipe;
+            rm -rf; two tar -x side by side; tar -x beside a CPU hog on every
+            CPU; files per second
+  git       git add, commit and fsck of that tree's small files; files per
+            second
+  make      make -j2 of zsfs's own sources, unoptimised; files per second
   ram       the data file, and the source tree, on a fresh mount: RAM used for
             the compressed bytes and for the stored bytes, from mm_stat
   slope     RAM per block between 1 and 3 GiB stored in one file, without the
@@ -103,9 +114,12 @@ QUICK=false
 ROUNDS=5
 DATA=512M
 ONLY=tmpfs,zram,zsfs
-ALL_PARTS=stream,random,meta,sqlite,tree,ram,slope,compact,requests,micro
+ALL_PARTS=stream,random,meta,sqlite,tree,git,make
+ALL_PARTS+=,ram,slope,compact,requests,micro
 WHAT=$ALL_PARTS
 ZSFS_OPTS=comp=lz4
+TODAY=
+TODAY_OPTS=comp=lz4
 BUILD=$TOP/build-bench
 MAKE=true
 JSON=
@@ -115,7 +129,10 @@ FILES=10000
 PASSES=10
 ROWS=100000
 AUTO_ROWS=1000
+DURABLE_ROWS=5000
 TREE_FILES=12000
+SMALL_FILES=3000
+SOURCES="pool codec fs"
 SLOPE_UNIT=1073741824
 POOL_ARGS=
 
@@ -138,7 +155,10 @@ make_small()
 	PASSES=2
 	ROWS=5000
 	AUTO_ROWS=50
+	DURABLE_ROWS=200
 	TREE_FILES=1000
+	SMALL_FILES=300
+	SOURCES=pool
 	SLOPE_UNIT=67108864
 	POOL_ARGS="-g 0.05 -n 100000 -r 1"
 }
@@ -148,7 +168,8 @@ parse_options()
 	local opts
 
 	opts=$(getopt -n bench.sh -o h -l help,quick,rounds:,data:,only:,what: \
-		-l profile,opts:,build:,no-build,json: -- "$@") ||
+		-l profile,opts:,today:,today-opts:,build:,no-build,json: \
+		-- "$@") ||
 		die "see --help"
 	eval set -- "$opts"
 	# --quick first: whatever else is given goes before it.
@@ -163,6 +184,8 @@ parse_options()
 		--what) WHAT=$2 && shift ;;
 		--profile) WHAT+=,profile ;;
 		--opts) ZSFS_OPTS=$2 && shift ;;
+		--today) TODAY=$(realpath -m "$2") && shift ;;
+		--today-opts) TODAY_OPTS=$2 && shift ;;
 		--build) BUILD=$(realpath -m "$2") && shift ;;
 		--no-build) MAKE=false ;;
 		--json) JSON=$(realpath -m "$2") && shift ;;
@@ -173,9 +196,19 @@ parse_options()
 	[[ $ROUNDS =~ ^[1-9][0-9]{0,2}$ ]] ||
 		die "--rounds: '$ROUNDS' is no number from 1 to 999"
 	check_list only "$ONLY" tmpfs,zram,zsfs
+	add_today
 	check_list what "$WHAT" $ALL_PARTS,profile
 	DATA=$(to_bytes "$DATA")
 	JSON=${JSON:-$BUILD/bench.json}
+}
+
+# --today names a program or a build directory.
+add_today()
+{
+	[[ $TODAY ]] || return 0
+	[[ ! -d $TODAY ]] || TODAY+=/fs/zsfs
+	[[ -x $TODAY ]] || die "--today: $TODAY is no program"
+	ONLY+=,today
 }
 
 wants()
@@ -230,13 +263,31 @@ check_tools()
 	for tool in python3 tar find numfmt getopt mountpoint; do
 		command -v $tool >/dev/null || die "$tool is missing"
 	done
+	drop_part git git
+	drop_part make make cc ar pkg-config
 	FSBENCH=$BUILD/tests/bench/fsbench
 	ZSFS=$BUILD/fs/zsfs
 	[[ -x $FSBENCH ]] || die "$FSBENCH is missing; build with -Dtests=true"
 }
 
+# drop_part PART TOOLS...: leave it out where one of the tools is missing.
+drop_part()
+{
+	local part=$1 tool
+
+	wants "$part" || return 0
+	shift
+	for tool; do
+		command -v "$tool" >/dev/null && continue
+		note "$part is left out: $tool is missing"
+		WHAT=,$WHAT,
+		WHAT=${WHAT//,$part,/,}
+		return 0
+	done
+}
+
 # --data on a small machine: the file is kept plain twice (the source, tmpfs)
-# and compressed twice, beside the page cache of ext4 and zsfs.
+# and compressed two or three times, beside the page cache of ext4 and zsfs.
 check_memory()
 {
 	local avail
@@ -264,6 +315,8 @@ check_memory
 . "$BENCH/data.sh"
 # shellcheck source=tests/bench/workloads.sh
 . "$BENCH/workloads.sh"
+# shellcheck source=tests/bench/programs.sh
+. "$BENCH/programs.sh"
 # shellcheck source=tests/bench/counts.sh
 . "$BENCH/counts.sh"
 

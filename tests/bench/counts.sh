@@ -19,7 +19,7 @@ fact()
 mm_stat()
 {
 	case $1 in
-	zsfs) cat "$WORK/zsfs/.zsstats/mm_stat" ;;
+	zsfs | today) cat "$WORK/$1/.zsstats/mm_stat" ;;
 	zram) cat "$ZRAM/mm_stat" ;;
 	tmpfs) du -sB1 "$WORK/tmpfs/" | awk '{ print 0, 0, $1 }' ;;
 	esac
@@ -47,8 +47,8 @@ take_ram()
 ram_aside()
 {
 	case $1 in
-	zsfs) awk '/^RssAnon/ { printf "%.0f", $2 * 1024 }' \
-		"/proc/$ZSFS_PID/status" ;;
+	zsfs | today) awk '/^RssAnon/ { printf "%.0f", $2 * 1024 }' \
+		"/proc/${DAEMON[$1]}/status" ;;
 	zram) awk -v n="$ZRAM_TABLE" '/^zs_handle-zram0/ { n += $3 * $4 }
 		END { printf "%.0f", n }' /proc/slabinfo ;;
 	tmpfs) echo 0 ;;
@@ -177,7 +177,7 @@ profile()
 	local name=$1 file=$WORK/perf.data
 
 	shift
-	perf record -q -e cpu-clock -F 4000 -p "$ZSFS_PID" -o "$file" \
+	perf record -q -e cpu-clock -F 4000 -p "${DAEMON[zsfs]}" -o "$file" \
 		-- "$@" >/dev/null 2>&1
 	perf script -i "$file" -F period,ip,sym,dso 2>/dev/null |
 		awk -v dso="/$(basename "$ZSFS"))" '
@@ -269,6 +269,12 @@ run_counts()
 	done
 }
 
+# Where an idle CPU sleeps deeply, waking it is most of a small request.
+cpuidle()
+{
+	cat "/sys/devices/system/cpu/cpuidle/$1" 2>/dev/null || echo unknown
+}
+
 write_settings()
 {
 	{
@@ -279,6 +285,8 @@ write_settings()
 		echo "opts $ZSFS_OPTS"
 		echo "cpus $(nproc)"
 		echo "kernel $(uname -r)"
+		echo "cpuidle $(cpuidle current_driver)"
+		echo "cpuidle_governor $(cpuidle current_governor)"
 		echo "load_start $LOAD_START"
 		echo "load_end $(cut -d' ' -f1 /proc/loadavg)"
 		echo "date $(date -u +%Y-%m-%dT%H:%M:%SZ)"

@@ -5,6 +5,8 @@
 #
 #   $DATA_DIR/data      a third libraries, a third programs, a third text
 #   $DATA_DIR/tree.tar  a source tree
+#   $DATA_DIR/small.tar files of that tree below 10 kB
+#   $DATA_DIR/make.tar  the sources of zsfs, with a makefile
 # Used by bench.sh only.
 
 # Names on stdin, ended by NUL, sorted: their content, $1 bytes at most. head
@@ -48,8 +50,63 @@ make_data()
 
 tree_files()
 {
-	small_files /usr/include /usr/src /usr/lib/python3* /usr/share/perl* |
+	small_files /usr/include /usr/src /usr/lib/python3* /usr/share |
 		LC_ALL=C sort -z | head -z -n "$TREE_FILES" || true
+}
+
+# git compresses what it stores: with large files that is most of its time.
+prepare_small()
+{
+	local list=$DATA_DIR/small
+
+	xargs -0 stat --printf '%s %n\0' <"$DATA_DIR/list" |
+		sed -zEn 's/^[0-9]{1,4} //p' | head -z -n "$SMALL_FILES" \
+		>"$list" || true
+	NR_SMALL=$(tr -cd '\0' <"$list" | wc -c)
+	tar -C / --null -T "$list" -cf "$DATA_DIR/small.tar" 2>/dev/null ||
+		die "the small files cannot be packed"
+}
+
+# A makefile that needs neither meson nor what it would find out.
+print_makefile()
+{
+	cat <<END
+CFLAGS = -O0 -D_GNU_SOURCE -DNDEBUG -DZS_DEBUG_LEVEL=0 \\
+	-DZS_ARENA_SANITIZED=0 -DZSFS_VERSION='"bench"' \\
+	-Ipool -Icodec -Ifs $(pkg-config --cflags fuse3)
+OBJECTS = $(list_sources | sed 's/c$/o/' | tr '\n' ' ')
+
+all.a: \$(OBJECTS)
+	ar rcs \$@ \$^
+END
+}
+
+list_sources()
+{
+	(cd "$TOP" && find $SOURCES -name '*.c' | LC_ALL=C sort)
+}
+
+prepare_sources()
+{
+	mkdir "$DATA_DIR/make"
+	(cd "$TOP" && find pool codec fs -name '*.[ch]' -print0) |
+		tar -C "$TOP" --null -T - -cf - |
+		tar -C "$DATA_DIR/make" -xf -
+	print_makefile >"$DATA_DIR/make/Makefile"
+	tar -C "$DATA_DIR/make" -cf "$DATA_DIR/make.tar" .
+	NR_SOURCES=$(list_sources | wc -l)
+}
+
+prepare_tree()
+{
+	tree_files >"$DATA_DIR/list"
+	NR_TREE=$(tr -cd '\0' <"$DATA_DIR/list" | wc -c)
+	((NR_TREE >= TREE_FILES)) ||
+		note "the source tree has no more than $NR_TREE files"
+	tar -C / --null -T "$DATA_DIR/list" -cf "$DATA_DIR/tree.tar" \
+		2>/dev/null || die "the source tree cannot be packed"
+	NR_TREE_BYTES=$(xargs -0 stat -c %s <"$DATA_DIR/list" |
+		awk '{ n += $1 } END { printf "%.0f", n }')
 }
 
 prepare_data()
@@ -58,10 +115,7 @@ prepare_data()
 	mount_ram "$DATA_DIR"
 	note "preparing $((DATA >> 20)) MiB of data"
 	make_data "$DATA_DIR/data" "$DATA"
-	tree_files >"$DATA_DIR/list"
-	NR_TREE=$(tr -cd '\0' <"$DATA_DIR/list" | wc -c)
-	tar -C / --null -T "$DATA_DIR/list" -cf "$DATA_DIR/tree.tar" \
-		2>/dev/null || die "the source tree cannot be packed"
-	NR_TREE_BYTES=$(xargs -0 stat -c %s <"$DATA_DIR/list" |
-		awk '{ n += $1 } END { printf "%.0f", n }')
+	prepare_tree
+	prepare_small
+	prepare_sources
 }

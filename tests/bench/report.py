@@ -22,19 +22,31 @@ FIGURES = (
     ("randread1", "random 4K read, 1 thread", "op/s"),
     ("randread4", "random 4K read, 4 threads", "op/s"),
     ("randwrite", "random 4K write", "op/s"),
+    ("pwrite", "random 4K write, buffered", "op/s"),
     ("create", "create+write+close", "op/s"),
+    ("statnew", "stat of what was just written", "op/s"),
     ("stat", "stat, warm", "op/s"),
+    ("getattr", "statx with AT_STATX_FORCE_SYNC", "op/s"),
     ("openread", "open+read+close, cached", "op/s"),
     ("rename", "rename", "op/s"),
     ("unlink", "unlink", "op/s"),
     ("sqlite_batch", "sqlite, 1000 rows a commit", "rows/s"),
     ("sqlite_auto", "sqlite, autocommit", "rows/s"),
+    ("sqlite_durable", "sqlite, autocommit, WAL, synced", "rows/s"),
     ("untar", "untar", "files/s"),
     ("untar_sync", "untar + sync", "files/s"),
+    ("find_cold", "find -size, cold", "files/s"),
+    ("tar_cold", "tar -c, cold", "files/s"),
     ("rmtree", "rm -rf", "files/s"),
+    ("untar2", "two untars side by side", "files/s"),
+    ("untar_hog", "untar, a hog on every CPU", "files/s"),
+    ("git", "git add+commit+fsck", "files/s"),
+    ("make2", "C build, make -j2", "files/s"),
 )
 RAM_SETS = {"file": "data file", "tree": "source tree"}
-LABELS = {"tmpfs": "tmpfs", "zram": "zram + ext4", "zsfs": "zsfs"}
+LABELS = {"tmpfs": "tmpfs", "zram": "zram + ext4", "zsfs": "zsfs",
+          "today": "today"}
+OTHERS = ("tmpfs", "zram", "today")
 
 
 def read_lines(path):
@@ -95,7 +107,7 @@ def add_ratios(summary):
             continue
         ours = systems["zsfs"]["median"]
         entry["ratio"] = {other: ours / systems[other]["median"]
-                          for other in ("tmpfs", "zram") if other in systems}
+                          for other in OTHERS if other in systems}
 
 
 def read_requests(directory):
@@ -265,8 +277,7 @@ def print_table(rows):
 
 def print_speeds(summary, settings):
     systems = settings["systems"].split()
-    others = [s for s in ("tmpfs", "zram")
-              if s in systems and "zsfs" in systems]
+    others = [s for s in OTHERS if s in systems and "zsfs" in systems]
     rows = [["work", "unit"] + [LABELS[s] for s in systems] +
             [f"zsfs / {s}" for s in others]]
     for entry in summary.values():
@@ -385,6 +396,8 @@ def main():
     print(f"zsfs benchmark: {settings['cpus']} CPUs, Linux "
           f"{settings['kernel']}, {int(settings['data']) >> 20} MiB of data, "
           f"load {settings['load_start']} before")
+    print(f"Idle CPUs: driver {settings['cpuidle']}, governor "
+          f"{settings['cpuidle_governor']}")
     if settings["quick"] == "true":
         print("A quick run: the figures mean nothing.")
     print_speeds(report["speed"], settings)

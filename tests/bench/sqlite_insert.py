@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Insert rows into a new sqlite database and print the time as fsbench does.
 
-usage: sqlite_insert.py DATABASE ROWS ROWS_PER_TRANSACTION
+usage: sqlite_insert.py [--durable] DATABASE ROWS ROWS_PER_TRANSACTION
+
+--durable: a write-ahead log that is synced at every commit; else sqlite's
+defaults.
 """
 
 import json
@@ -20,13 +23,16 @@ def make_rows(first, count):
 
 
 def remove_database(path):
-    for name in (path, path + "-journal"):
+    for name in (path, path + "-journal", path + "-wal", path + "-shm"):
         if os.path.exists(name):
             os.unlink(name)
 
 
-def insert(path, batches):
+def insert(path, batches, durable):
     db = sqlite3.connect(path, isolation_level=None)
+    if durable:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
     db.execute("CREATE TABLE log (id INTEGER PRIMARY KEY, at INTEGER,"
                " name TEXT, text TEXT)")
     db.execute("CREATE INDEX log_name ON log (name)")
@@ -41,10 +47,12 @@ def insert(path, batches):
 
 
 def main():
-    path, rows, step = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    durable = sys.argv[1] == "--durable"
+    path, rows, step = sys.argv[1 + durable:]
+    rows, step = int(rows), int(step)
     batches = [make_rows(n, step) for n in range(0, rows, step)]
     remove_database(path)
-    seconds = insert(path, batches)
+    seconds = insert(path, batches, durable)
     size = os.path.getsize(path)
     remove_database(path)
     print(json.dumps({"cmd": "sqlite", "ops": len(batches) * step,

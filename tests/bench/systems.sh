@@ -4,13 +4,14 @@
 # The systems bench.sh compares: mounting them afresh and taking them down.
 #
 # SYSTEMS is the list of those that can run here; $WORK/NAME is where NAME is
-# mounted. Used by bench.sh only.
+# mounted, and DAEMON[NAME] the process that serves it, if one does. "today" is
+# another build of zsfs. Used by bench.sh only.
 
 ZRAM=/sys/block/zram0
 ZRAM_SIZE=8G
 ZRAM_TABLE=0
 ZRAM_OURS=false
-ZSFS_PID=
+declare -A DAEMON=()
 SYSTEMS=
 DATA_DIR=
 
@@ -32,10 +33,20 @@ why_no_zram()
 	command -v mkfs.ext4 >/dev/null || echo "mkfs.ext4 is missing"
 }
 
+why_no_program()
+{
+	[[ -x $1 ]] || { echo "$1 is missing" && return; }
+	[[ -r /dev/fuse && -w /dev/fuse ]] || echo "/dev/fuse cannot be opened"
+}
+
 why_no_zsfs()
 {
-	[[ -x $ZSFS ]] || { echo "$ZSFS is missing" && return; }
-	[[ -r /dev/fuse && -w /dev/fuse ]] || echo "/dev/fuse cannot be opened"
+	why_no_program "$ZSFS"
+}
+
+why_no_today()
+{
+	why_no_program "$TODAY"
 }
 
 why_no_tmpfs()
@@ -109,7 +120,7 @@ up_zram()
 	echo $ZRAM_SIZE >$ZRAM/disksize
 	ZRAM_TABLE=$(($(vmalloc_bytes) - ZRAM_TABLE))
 	mkfs.ext4 -q /dev/zram0
-	mount -o discard /dev/zram0 "$WORK/zram"
+	mount -o discard,noatime /dev/zram0 "$WORK/zram"
 }
 
 down_zram()
@@ -130,49 +141,70 @@ down_zram()
 	return 1
 }
 
-up_zsfs()
+# up_daemon SYSTEM PROGRAM OPTIONS
+up_daemon()
 {
-	local i log=$WORK/zsfs.log
+	local i dir=$WORK/$1 log=$WORK/$1.log
 
-	mkdir -p "$WORK/zsfs"
-	"$ZSFS" -f -o "$ZSFS_OPTS" "$WORK/zsfs" >>"$log" 2>&1 &
-	ZSFS_PID=$!
+	mkdir -p "$dir"
+	"$2" -f -o "$3" "$dir" >>"$log" 2>&1 &
+	DAEMON[$1]=$!
 	for ((i = 0; i < 100; i++)); do
-		! is_mounted "$WORK/zsfs" || return 0
-		kill -0 $ZSFS_PID 2>/dev/null || break
+		! is_mounted "$dir" || return 0
+		kill -0 "${DAEMON[$1]}" 2>/dev/null || break
 		sleep 0.1
 	done
 	tail -n 5 "$log" >&2
-	note "zsfs did not mount"
+	note "$1 did not mount"
 	return 1
 }
 
-umount_zsfs()
+umount_daemon()
 {
-	is_mounted "$WORK/zsfs" || return 0
+	is_mounted "$1" || return 0
 	if is_root; then
-		umount "$WORK/zsfs"
+		umount "$1"
 	else
-		fusermount3 -u "$WORK/zsfs"
+		fusermount3 -u "$1"
 	fi
+}
+
+down_daemon()
+{
+	local i pid=${DAEMON[$1]:-}
+
+	[[ $pid ]] || return 0
+	umount_daemon "$WORK/$1" || kill "$pid" 2>/dev/null || true
+	for ((i = 0; i < 100; i++)); do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
+	done
+	if kill -9 "$pid" 2>/dev/null; then
+		note "$1 did not end and was killed"
+		umount -l "$WORK/$1" 2>/dev/null || true
+	fi
+	wait "$pid" 2>/dev/null || true
+	unset "DAEMON[$1]"
+}
+
+up_zsfs()
+{
+	up_daemon zsfs "$ZSFS" "$ZSFS_OPTS"
 }
 
 down_zsfs()
 {
-	local i
+	down_daemon zsfs
+}
 
-	[[ $ZSFS_PID ]] || return 0
-	umount_zsfs || kill "$ZSFS_PID" 2>/dev/null || true
-	for ((i = 0; i < 100; i++)); do
-		kill -0 "$ZSFS_PID" 2>/dev/null || break
-		sleep 0.1
-	done
-	if kill -9 "$ZSFS_PID" 2>/dev/null; then
-		note "zsfs did not end and was killed"
-		umount -l "$WORK/zsfs" 2>/dev/null || true
-	fi
-	wait "$ZSFS_PID" 2>/dev/null || true
-	ZSFS_PID=
+up_today()
+{
+	up_daemon today "$TODAY" "$TODAY_OPTS"
+}
+
+down_today()
+{
+	down_daemon today
 }
 
 all_up()
@@ -187,6 +219,7 @@ all_up()
 all_down()
 {
 	down_zsfs
+	down_today
 	down_zram
 	down_tmpfs
 }
