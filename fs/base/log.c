@@ -57,11 +57,10 @@ static void to_stderr(int level, const char *text)
 	char line[MAX_LINE + 32];
 	int n = snprintf(line, sizeof(line), "zsfs: %s%s\n", level_word(level),
 			 text);
-	ssize_t done;
 
 	/* In one call, so that messages of several threads do not mix. */
-	done = write(STDERR_FILENO, line, (size_t)n);
-	(void)done; /* nobody is left to tell */
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return; /* nobody is left to tell */
 }
 
 static void show(int level, char *text)

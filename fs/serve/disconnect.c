@@ -34,7 +34,7 @@ static void clear_slot(struct zsfs_thread *th)
 	slot->sending = 0;
 	slot->req_len = 0;
 	slot->reply_len = 0;
-	request_in(slot)->len = 0;
+	request_drop(slot);
 }
 
 void disconnect_clean(struct zsfs *fs)

@@ -297,6 +297,11 @@ static bool is_forget(uint32_t opcode)
 	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
 }
 
+void request_drop(struct zsfs_slot *slot)
+{
+	request_in(slot)->len = 0;
+}
+
 bool request_is_forget(struct zsfs_slot *slot)
 {
 	return request_in(slot)->len >= sizeof(struct fuse_in_header) &&
@@ -513,7 +518,7 @@ static int receive(struct zsfs_thread *th)
 	slot->req_len = 0;
 	slot->reply_len = 0;
 	undo_barrier();
-	request_in(slot)->len = 0;
+	request_drop(slot);
 	undo_barrier();
 	zs_crash_point();
 	n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);

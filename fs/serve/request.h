@@ -113,6 +113,9 @@ static inline struct fuse_in_header *request_in(struct zsfs_slot *slot)
 	return (struct fuse_in_header *)slot->req;
 }
 
+/* There is none any more, or none yet. */
+void request_drop(struct zsfs_slot *slot);
+
 /* Is the request in the slot's buffer a FORGET or BATCH_FORGET? */
 bool request_is_forget(struct zsfs_slot *slot);
 

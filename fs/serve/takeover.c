@@ -73,7 +73,7 @@ static void finish_forgets(struct takeover *t)
 			request_forget(&t->fs->threads[k]);
 			slot->executing = 0;
 		}
-		request_in(slot)->len = 0;
+		request_drop(slot);
 		t->forgets++;
 	}
 }
@@ -234,7 +234,7 @@ static int drain_one(struct takeover *t, unsigned nr)
 	struct zsfs_slot *slot = slot_of(t->fs, nr);
 	ssize_t n;
 
-	request_in(slot)->len = 0;
+	request_drop(slot);
 	undo_barrier();
 	n = read(t->fd, slot->req, ZSFS_REQ_SIZE);
 	if (n < 0 && (errno == ENOENT || errno == EINTR))

@@ -230,7 +230,7 @@ void shared_page_release(struct shared_page *k, unsigned bank)
 void shared_page_wake_keeper(const struct shared_page *k)
 {
 	uint64_t one = 1;
-	ssize_t n = write(k->fd.wake, &one, sizeof(one));
 
-	(void)n; /* full: it is being woken as it is */
+	if (write(k->fd.wake, &one, sizeof(one)) < 0)
+		return; /* full: it is being woken as it is */
 }

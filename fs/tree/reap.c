@@ -54,6 +54,14 @@ static bool is_small(const struct zinode *i)
 	return !S_ISREG(i->mode) || i->file.blocks.level <= 1;
 }
 
+/* Free all blocks from @first on, at most @max, for which there is room. */
+static void free_tail(struct tx *tx, struct ztable *t, uint64_t first,
+		      unsigned max)
+{
+	if (!table_free_tail(tx, t, first, max))
+		tx_too_large(tx, "logs");
+}
+
 /* End @i, which nothing names any more; its counter lock is held. */
 static void reap_inode(struct tx *tx, struct zinode *i)
 {
@@ -65,10 +73,7 @@ static void reap_inode(struct tx *tx, struct zinode *i)
 		return;
 	}
 	if (S_ISREG(i->mode)) {
-		bool all = table_free_tail(tx, &i->file.blocks, 0, TABLE_WIDTH);
-
-		assert(all);
-		(void)all;
+		free_tail(tx, &i->file.blocks, 0, TABLE_WIDTH);
 	} else if (S_ISLNK(i->mode)) {
 		tx_free(tx, i->link.target);
 	}
@@ -165,11 +170,7 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 	table_settle(tx);
 	n = table_count(&i->file.blocks, first);
 	if (can_cut_here(tx, &i->file.blocks, n)) {
-		bool all = table_free_tail(tx, &i->file.blocks, first,
-					   STEP_BLOCKS + 1);
-
-		assert(all);
-		(void)all;
+		free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
 		inode_note_stored(tx, i);
 	} else {
 		inode_note_stored(tx, i);
