@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +25,6 @@
 
 /* Longest value that can mean anything. */
 #define MAX_VALUE 63u
-
-typedef unsigned long long ull;
 
 /*
  * Compaction and verification take long: one of them at a time, so that they
@@ -83,7 +82,7 @@ static void show_last_cmd_status(struct zsfs *fs, struct textbuf *t)
 
 static void add_word(struct textbuf *t, const uint64_t *w)
 {
-	textbuf_add(t, "%llu", (ull)__atomic_load_n(w, __ATOMIC_RELAXED));
+	textbuf_add(t, "%" PRIu64, __atomic_load_n(w, __ATOMIC_RELAXED));
 }
 
 static void show_compact(struct zsfs *fs, struct textbuf *t)
@@ -106,7 +105,7 @@ static void show_mem_limit(struct zsfs *fs, struct textbuf *t)
 	struct arena_stats mem;
 
 	arena_get_stats(fs->arena, &mem);
-	textbuf_add(t, "%llu", (ull)mem.limit);
+	textbuf_add(t, "%" PRIu64, mem.limit);
 }
 
 static void show_mem_used_max(struct zsfs *fs, struct textbuf *t)
@@ -114,7 +113,7 @@ static void show_mem_used_max(struct zsfs *fs, struct textbuf *t)
 	struct arena_stats mem;
 
 	arena_get_stats(fs->arena, &mem);
-	textbuf_add(t, "%llu", (ull)mem.used_max);
+	textbuf_add(t, "%" PRIu64, mem.used_max);
 }
 
 /* ---- writing: values ---- */
@@ -151,21 +150,22 @@ static int refused(struct zsfs *fs, const struct knob *k, const char *val,
 }
 
 static int refused_below(struct zsfs *fs, const struct knob *k, const char *val,
-			 ull least, const char *what)
+			 uint64_t least, const char *what)
 {
 	char why[512];
 
 	snprintf(why, sizeof(why),
-		 "%s: \"%s\" is too little; allowed: %llu or more (%s), or 0 "
+		 "%s: \"%s\" is too little; allowed: %" PRIu64
+		 " or more (%s), or 0 "
 		 "for no limit",
 		 k->file, val, least, what);
 	control_refuse(fs, why);
 	return -EINVAL;
 }
 
-static ull counter(const int64_t *n)
+static uint64_t counter(const int64_t *n)
 {
-	return (ull)__atomic_load_n(n, __ATOMIC_RELAXED);
+	return (uint64_t)__atomic_load_n(n, __ATOMIC_RELAXED);
 }
 
 /* As the option of the same kind. */

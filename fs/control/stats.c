@@ -8,6 +8,7 @@
  * rows shown, so a table is always right in itself.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "state/counters.h"
@@ -15,14 +16,12 @@
 #include "stats_i.h"
 #include "vfile.h"
 
-typedef unsigned long long ull;
-
 /* ---- classes ---- */
 
 static void render_classes(struct zsfs *fs, struct textbuf *t)
 {
 	struct zs_class_stats row[ZS_SIZE_CLASSES];
-	ull full = 0, empty = 0, allocated = 0, in_use = 0, pages = 0;
+	uint64_t full = 0, empty = 0, allocated = 0, in_use = 0, pages = 0;
 	unsigned n = zs_class_stats(fs->pool, row);
 
 	textbuf_add(t, " %5s %5s %11s %12s %13s %10s %10s %16s\n", "class",
@@ -32,11 +31,11 @@ static void render_classes(struct zsfs *fs, struct textbuf *t)
 		const struct zs_class_stats *c = &row[i];
 
 		textbuf_add(t,
-			    " %5u %5u %11llu %12llu %13llu %10llu %10llu "
+			    " %5u %5u %11" PRIu64 " %12" PRIu64 " %13" PRIu64
+			    " %10" PRIu64 " %10" PRIu64 " "
 			    "%16u\n",
-			    c->index, c->size, (ull)c->almost_full,
-			    (ull)c->almost_empty, (ull)c->obj_allocated,
-			    (ull)c->obj_used, (ull)c->pages_used,
+			    c->index, c->size, c->almost_full, c->almost_empty,
+			    c->obj_allocated, c->obj_used, c->pages_used,
 			    c->pages_per_zspage);
 		full += c->almost_full;
 		empty += c->almost_empty;
@@ -44,7 +43,9 @@ static void render_classes(struct zsfs *fs, struct textbuf *t)
 		in_use += c->obj_used;
 		pages += c->pages_used;
 	}
-	textbuf_add(t, "\n %5s %5s %11llu %12llu %13llu %10llu %10llu\n",
+	textbuf_add(t,
+		    "\n %5s %5s %11" PRIu64 " %12" PRIu64 " %13" PRIu64
+		    " %10" PRIu64 " %10" PRIu64 "\n",
 		    "Total", "", full, empty, allocated, in_use, pages);
 }
 
@@ -70,10 +71,12 @@ static void fullness_row(struct textbuf *t, const struct zs_class_stats *c)
 {
 	textbuf_add(t, " %5u %5u ", c->index, c->size);
 	for (unsigned g = FIRST_SHOWN; g < ZS_NR_FULLNESS; g++)
-		textbuf_add(t, "%9llu ", (ull)c->inuse[g]);
-	textbuf_add(t, "%13llu %10llu %10llu %16u %8llu\n",
-		    (ull)c->obj_allocated, (ull)c->obj_used, (ull)c->pages_used,
-		    c->pages_per_zspage, (ull)c->freeable);
+		textbuf_add(t, "%9" PRIu64 " ", c->inuse[g]);
+	textbuf_add(t,
+		    "%13" PRIu64 " %10" PRIu64 " %10" PRIu64 " %16u %8" PRIu64
+		    "\n",
+		    c->obj_allocated, c->obj_used, c->pages_used,
+		    c->pages_per_zspage, c->freeable);
 }
 
 static void add_class(struct zs_class_stats *sum,
@@ -100,10 +103,12 @@ static void render_fullness(struct zsfs *fs, struct textbuf *t)
 	}
 	textbuf_add(t, "\n %5s %5s ", "Total", "");
 	for (unsigned g = FIRST_SHOWN; g < ZS_NR_FULLNESS; g++)
-		textbuf_add(t, "%9llu ", (ull)sum.inuse[g]);
-	textbuf_add(t, "%13llu %10llu %10llu %16s %8llu\n",
-		    (ull)sum.obj_allocated, (ull)sum.obj_used,
-		    (ull)sum.pages_used, "", (ull)sum.freeable);
+		textbuf_add(t, "%9" PRIu64 " ", sum.inuse[g]);
+	textbuf_add(t,
+		    "%13" PRIu64 " %10" PRIu64 " %10" PRIu64 " %16s %8" PRIu64
+		    "\n",
+		    sum.obj_allocated, sum.obj_used, sum.pages_used, "",
+		    sum.freeable);
 }
 
 /* ---- zram's files ---- */
@@ -112,27 +117,28 @@ static void render_mm_stat(struct zsfs *fs, struct textbuf *t)
 {
 	struct zs_pool_stats pool;
 	struct arena_stats mem;
-	ull stored;
+	uint64_t stored;
 
 	zs_pool_get_stats(fs->pool, &pool);
 	/* zram, too, counts same-filled pages as stored. */
 	stored = pool.objs_used + zsfs_stat_get(fs, ST_SAME);
 	arena_get_stats(fs->arena, &mem);
-	textbuf_add(t,
-		    "%8llu %8llu %8llu %8llu %8llu %8llu %8llu %8llu %8llu\n",
-		    stored << ZSFS_BLOCK_SHIFT, (ull)pool.payload,
-		    (ull)mem.used, (ull)mem.limit, (ull)mem.used_max,
-		    (ull)zsfs_stat_get(fs, ST_SAME), (ull)pool.pages_compacted,
-		    (ull)pool.huge_objs, (ull)zsfs_stat_get(fs, ST_HUGE_SINCE));
+	textbuf_add(
+		t,
+		"%8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64
+		" %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
+		stored << ZSFS_BLOCK_SHIFT, pool.payload, mem.used, mem.limit,
+		mem.used_max, zsfs_stat_get(fs, ST_SAME), pool.pages_compacted,
+		pool.huge_objs, zsfs_stat_get(fs, ST_HUGE_SINCE));
 }
 
 static void render_io_stat(struct zsfs *fs, struct textbuf *t)
 {
 	/* zram's invalid_io, too, is always 0. */
-	textbuf_add(t, "%8llu %8llu %8llu %8llu\n",
-		    (ull)zsfs_stat_get(fs, ST_FAILED_READS),
-		    (ull)zsfs_stat_get(fs, ST_FAILED_WRITES), 0ull,
-		    (ull)zsfs_stat_get(fs, ST_FREED));
+	textbuf_add(t, "%8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
+		    zsfs_stat_get(fs, ST_FAILED_READS),
+		    zsfs_stat_get(fs, ST_FAILED_WRITES), UINT64_C(0),
+		    zsfs_stat_get(fs, ST_FREED));
 }
 
 int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)

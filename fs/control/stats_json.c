@@ -3,6 +3,7 @@
  * stats.json: everything that is known, for programs. Names are only added,
  * never changed or taken away.
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,8 +16,6 @@
 #include "state/zsfs.h"
 #include "stats_i.h"
 #include "vfile.h"
-
-typedef unsigned long long ull;
 
 /* ---- building blocks ---- */
 
@@ -35,10 +34,10 @@ static void open_object(struct textbuf *t, const char *key)
 	textbuf_add(t, "\n\"%s\":{", key);
 }
 
-static void number(struct textbuf *t, const char *key, ull val)
+static void number(struct textbuf *t, const char *key, uint64_t val)
 {
 	comma(t);
-	textbuf_add(t, "\"%s\":%llu", key, val);
+	textbuf_add(t, "\"%s\":%" PRIu64, key, val);
 }
 
 static void truth(struct textbuf *t, const char *key, bool val)
@@ -56,7 +55,7 @@ static void string(struct textbuf *t, const char *key, const char *val)
 
 /* ---- settings and counters ---- */
 
-static ull word(const uint64_t *w)
+static uint64_t word(const uint64_t *w)
 {
 	return __atomic_load_n(w, __ATOMIC_RELAXED);
 }
@@ -106,7 +105,7 @@ static void add_head(struct zsfs *fs, struct textbuf *t)
 	string(t, "version", ZSFS_VERSION);
 	number(t, "layout", fs->super->layout);
 	comma(t);
-	textbuf_add(t, "\"created\":%lld", (long long)fs->super->created);
+	textbuf_add(t, "\"created\":%" PRId64, fs->super->created);
 	add_settings(fs, t, false);
 	/* Whether another worker takes the mount over when this one dies. */
 	truth(t, "survive", survives(fs));
@@ -263,7 +262,7 @@ static void add_memory(struct zsfs *fs, struct textbuf *t,
 	if (available == UINT64_MAX)
 		textbuf_add(t, "\"available\":null");
 	else
-		textbuf_add(t, "\"available\":%llu", (ull)available);
+		textbuf_add(t, "\"available\":%" PRIu64, available);
 	number(t, "free_pages", mem->free_pages);
 	number(t, "segments", mem->segments);
 	number(t, "free_segments", mem->free_segments);
@@ -352,9 +351,9 @@ static const char *const opcode_name[ZSFS_NR_OPCODES] = {
 	[53] = "copy_file_range_64",
 };
 
-static ull requests(const struct zsfs *fs, unsigned op)
+static uint64_t requests(const struct zsfs *fs, unsigned op)
 {
-	ull sum = 0;
+	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < fs->nr_threads; i++)
 		sum += word(&fs->threads[i].slot->requests[op]);
@@ -367,7 +366,7 @@ static void add_requests(struct zsfs *fs, struct textbuf *t)
 
 	open_object(t, "requests");
 	for (unsigned op = 0; op < ZSFS_NR_OPCODES; op++) {
-		ull n = requests(fs, op);
+		uint64_t n = requests(fs, op);
 
 		snprintf(unknown, sizeof(unknown), "opcode_%u", op);
 		if (opcode_name[op])
@@ -383,11 +382,12 @@ static void add_requests(struct zsfs *fs, struct textbuf *t)
 static void add_environment(struct zsfs *fs, struct textbuf *t)
 {
 	unsigned helpers = arena_nr_threads(fs->arena) - fs->nr_threads;
-	ull keeper = fs->shared ? shared_get(&fs->shared->state.keeper_pid) : 0;
+	uint64_t keeper =
+		fs->shared ? shared_get(&fs->shared->state.keeper_pid) : 0;
 
 	open_object(t, "environment");
 	/* The process that users started: the keeper if there is one. */
-	number(t, "pid", keeper ? keeper : (ull)getpid());
+	number(t, "pid", keeper ? keeper : (uint64_t)getpid());
 	truth(t, "privileged", geteuid() == 0);
 	truth(t, "oom_protected", process_notes.oom_protected);
 	truth(t, "io_flusher", process_notes.io_flusher);
@@ -406,11 +406,10 @@ static void add_class(struct textbuf *t, const struct zs_class_stats *c)
 	comma(t);
 	textbuf_add(t,
 		    "\n{\"class\":%u,\"size\":%u,\"pages_per_zspage\":%u,"
-		    "\"obj_allocated\":%llu,\"obj_used\":%llu,"
-		    "\"pages_used\":%llu,\"freeable\":%llu}",
-		    c->index, c->size, c->pages_per_zspage,
-		    (ull)c->obj_allocated, (ull)c->obj_used, (ull)c->pages_used,
-		    (ull)c->freeable);
+		    "\"obj_allocated\":%" PRIu64 ",\"obj_used\":%" PRIu64 ","
+		    "\"pages_used\":%" PRIu64 ",\"freeable\":%" PRIu64 "}",
+		    c->index, c->size, c->pages_per_zspage, c->obj_allocated,
+		    c->obj_used, c->pages_used, c->freeable);
 }
 
 /* The classes that hold anything. */

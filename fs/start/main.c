@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,19 +87,18 @@ static int choose_arena_size(struct zsfs_params *p)
 	least = zsfs_min_arena_size(p->nr_threads, p->nr_helpers);
 	if (name && p->arena_size < least) {
 		zsfs_log(LOG_ERR,
-			 "%s: the limit is too low; at least %llu are needed, "
+			 "%s: the limit is too low; at least %" PRIu64
+			 " are needed, "
 			 "and what is more is room for content",
-			 name,
-			 (unsigned long long)(least +
-					      (name[8] == 'v' ? other : 0)) /
-				 1024);
+			 name, (least + (name[8] == 'v' ? other : 0)) / 1024);
 		return -ENOMEM;
 	}
 	if (name && (!p->mem_limit || p->mem_limit > p->arena_size))
 		zsfs_log(LOG_NOTICE,
-			 "because of %s all content together can take %llu MiB "
+			 "because of %s all content together can take %" PRIu64
+			 " MiB "
 			 "of RAM at most",
-			 name, (unsigned long long)p->arena_size >> 20);
+			 name, p->arena_size >> 20);
 	return 0;
 }
 
@@ -111,9 +111,10 @@ static int create(struct zsfs_options *o, struct zsfs **out)
 	err = zsfs_create(&o->fs, out);
 	if (err == -EEXIST)
 		zsfs_log(LOG_ERR,
-			 "the address range at %#llx, where the file system "
+			 "the address range at %#" PRIx64
+			 ", where the file system "
 			 "has to be, is taken in this process",
-			 (unsigned long long)ARENA_BASE);
+			 ARENA_BASE);
 	else if (err == -EOPNOTSUPP)
 		zsfs_log(LOG_ERR,
 			 "the kernel does not do %s here (noswap: Linux 6.4 "

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -288,8 +289,8 @@ void options_value(const struct zsfs_options *o, enum knob_id id,
 	case KIND_SIZE:
 	case KIND_MEMORY:
 	case KIND_COUNT:
-		snprintf(text, OPTION_VALUE_SIZE, "%llu",
-			 (unsigned long long)*(const uint64_t *)at);
+		snprintf(text, OPTION_VALUE_SIZE, "%" PRIu64,
+			 *(const uint64_t *)at);
 		break;
 	case KIND_NUMBER:
 		snprintf(text, OPTION_VALUE_SIZE, "%u", *(const unsigned *)at);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -159,25 +160,25 @@ static int set_defaults(struct parser *p)
 static int check_mem_limit(struct parser *p)
 {
 	const struct zsfs_params *fs = &p->o->fs;
-	unsigned long long min = zsfs_min_mem_limit(fs->nr_threads);
+	uint64_t min = zsfs_min_mem_limit(fs->nr_threads);
 
 	/* A live mount may have another least value, and says it itself. */
 	if (fs->mem_limit == 0 || fs->mem_limit >= min || p->o->remount)
 		return 0;
 	if (p->o->given & OPTION_GIVEN(KNOB_MEM_LIMIT))
 		textbuf_add(&p->msg,
-			    "option mem_limit: %llu bytes are too little; "
-			    "allowed: at least %llu bytes (%lluM), or 0 for no "
+			    "option mem_limit: %" PRIu64
+			    " bytes are too little; "
+			    "allowed: at least %" PRIu64 " bytes (%" PRIu64
+			    "M), or 0 for no "
 			    "limit",
-			    (unsigned long long)fs->mem_limit, min,
-			    (min + (1 << 20) - 1) >> 20);
+			    fs->mem_limit, min, (min + (1 << 20) - 1) >> 20);
 	else
 		textbuf_add(&p->msg,
 			    "half of the RAM that the machine or the control "
-			    "group allows is %llu bytes, too little for "
-			    "mem_limit; give mem_limit=%lluM or more",
-			    (unsigned long long)fs->mem_limit,
-			    (min + (1 << 20) - 1) >> 20);
+			    "group allows is %" PRIu64 " bytes, too little for "
+			    "mem_limit; give mem_limit=%" PRIu64 "M or more",
+			    fs->mem_limit, (min + (1 << 20) - 1) >> 20);
 	return -EINVAL;
 }
 
