@@ -17,6 +17,7 @@
 #include "base/textbuf.h"
 #include "compact.h"
 #include "state/mem_limit.h"
+#include "state/ranks.h"
 #include "state/reserve.h"
 #include "state/settings.h"
 #include "state/zsfs.h"
@@ -339,13 +340,13 @@ static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id)
 {
 	int err;
 
-	if (pthread_mutex_trylock(&work.lock)) {
+	if (ranked_trylock(&work.lock, RANK_WORK, 0)) {
 		control_refuse(fs, "compact and verify: one of them is under "
 				   "way already");
 		return -EBUSY;
 	}
 	err = meaning[id].write(fs, th, &knobs[id], "");
-	pthread_mutex_unlock(&work.lock);
+	ranked_unlock(&work.lock, RANK_WORK, 0);
 	return err;
 }
 

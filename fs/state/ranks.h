@@ -7,6 +7,7 @@
 
 enum {
 	RANK_GATE = 1, /* by thread */
+	RANK_WORK,     /* of control files that start something long */
 	RANK_VERIFY,
 	RANK_CHECK,
 	RANK_RENAME,
