@@ -63,6 +63,11 @@ static void show_chain_size(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%u", zs_chain_size(fs->pool));
 }
 
+static void show_follow_cpu(struct zsfs *fs, struct textbuf *t)
+{
+	textbuf_add(t, "%s", fs->super->follow_cpu ? "true" : "false");
+}
+
 static void show_verify(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->verify_text;

@@ -84,6 +84,10 @@ enum knob_kind {
 	OPTION(SURVIVE, survive, FLAG, set_flag, survive, "survive", NULL,     \
 	       "let another process take over when the one that serves "       \
 	       "dies, or do with one process")                                 \
+	FIXED(FOLLOW_CPU, follow_cpu, FLAG, set_flag, fs.follow_cpu,           \
+	      "follow_cpu", NULL,                                              \
+	      "serve small requests on the processor they come from, or let "  \
+	      "the system choose")                                             \
 	OPTION(FSNAME, fsname, WORD, set_name, fsname, NULL, "NAME",           \
 	       "what mount(8) and df(1) show as the source (default: SOURCE "  \
 	       "or zsfs)")                                                     \

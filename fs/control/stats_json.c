@@ -377,6 +377,19 @@ static void add_requests(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "}");
 }
 
+static void add_readers(struct zsfs *fs, struct textbuf *t)
+{
+	const struct reader_counts *c = &fs->reader_counts;
+
+	open_object(t, "readers");
+	truth(t, "following", word(&c->following));
+	string(t, "now", word(&c->one) ? "one" : "all");
+#define NUMBER(field, name) number(t, name, word(&c->field));
+	READER_COUNTS(NUMBER)
+#undef NUMBER
+	textbuf_add(t, "}");
+}
+
 /* ---- the rest ---- */
 
 static void add_environment(struct zsfs *fs, struct textbuf *t)
@@ -440,6 +453,7 @@ static void render(struct zsfs *fs, struct textbuf *t, bool classes)
 	add_memory(fs, t, &mem);
 	add_pool(fs, t);
 	add_requests(fs, t);
+	add_readers(fs, t);
 	add_environment(fs, t);
 	if (classes)
 		add_classes(fs, t);

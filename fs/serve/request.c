@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
-#include <inttypes.h>
 #include <linux/fuse.h>
 #include <sched.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "content/file.h"
 #include "control/vfile.h"
 #include "init_reply.h"
+#include "readers.h"
 #include "state/shared_page.h"
 #include "state/threads.h"
 #include "state/tx.h"
@@ -132,8 +132,9 @@ static void answer_eio(struct zsfs_slot *slot)
 /* Something is wrong with the answer to the request in @slot. */
 static void complain(const struct zsfs_slot *slot, const char *what)
 {
-	zsfs_log_ratelimited(LOG_ERR, "request %u on inode %" PRIu64 ": %s",
-			     slot->opcode, request_header()->nodeid, what);
+	zsfs_log_ratelimited(LOG_ERR, "request %u on inode %lu: %s",
+			     slot->opcode,
+			     (unsigned long)request_header()->nodeid, what);
 }
 
 /* Content read: put the header right in front of it. */
@@ -529,15 +530,16 @@ static int receive(struct zsfs_thread *th)
 	return accept_request(slot, (size_t)n);
 }
 
-static int serve_one(struct zsfs_thread *th)
+static unsigned number_of(const struct zsfs_thread *th)
 {
-	int err = receive(th);
+	return (unsigned)(th - th->fs->threads);
+}
 
-	/* The request was interrupted, or a signal came in. */
-	if (err == -ENOENT || err == -EINTR || err == -EAGAIN)
-		return 0;
-	if (err)
-		return err;
+/* The request in the slot. 0, or -errno when no more will come. */
+static int serve(struct zsfs_thread *th)
+{
+	int err;
+
 	cur.reply = NULL;
 	cur.deferred = false;
 	if (is_forget(th->slot->opcode)) {
@@ -553,6 +555,25 @@ static int serve_one(struct zsfs_thread *th)
 	err = send_reply(th->slot);
 	if (!err && th->slot->opcode == FUSE_INIT)
 		cur.env->on_init(cur.env->arg);
+	return err;
+}
+
+static int serve_one(struct zsfs_thread *th)
+{
+	struct readers *readers = cur.env->readers;
+	int err;
+
+	if (!th->parked)
+		readers_wait(readers, number_of(th));
+	err = receive(th);
+	/* The request was interrupted, or a signal came in. */
+	if (err == -ENOENT || err == -EINTR || err == -EAGAIN)
+		return 0;
+	if (err)
+		return err;
+	readers_received(readers, number_of(th), request_header());
+	err = serve(th);
+	readers_done(readers, number_of(th));
 	return err;
 }
 

@@ -39,6 +39,7 @@
 
 struct fuse_in_header;
 struct fuse_session;
+struct readers;
 struct zsfs;
 struct zsfs_thread;
 
@@ -84,6 +85,7 @@ void request_tell_touched(int fd, const struct zsfs_slot *slot);
 struct request_env {
 	struct fuse_session *se;
 	int fd; /* the connection */
+	struct readers *readers;
 	/* Called once the answer to FUSE_INIT was sent. */
 	void (*on_init)(void *arg);
 	/* Shall the thread leave, when it is between two requests? */

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "ops.h"
 #include "poison.h"
+#include "readers.h"
 #include "request.h"
 #include "state/threads.h"
 #include "state/zsfs.h"
@@ -37,6 +38,7 @@ struct server {
 	struct zsfs *fs;
 	struct fuse_session *se;
 	struct background *background;
+	struct readers *readers;
 	struct server_params p;
 	struct request_env env;
 	pthread_mutex_t lock;
@@ -104,9 +106,11 @@ static void *thread_main(void *arg)
 
 	zsfs_thread_lives(s->fs, t->nr);
 	poison_this_thread(t->th->slot);
+	readers_join(s->readers, t->nr);
 	allow_kicks();
 	wait_for_go(s);
 	err = request_loop(t->th, &s->env);
+	readers_release(s->readers);
 	if (err == -ENODEV && s->p.on_lost)
 		s->p.on_lost(s->p.arg);
 	if (err && err != -ENODEV) {
@@ -195,9 +199,14 @@ int server_new(struct zsfs *fs, const struct server_params *p,
 		err = background_start(fs, &s->background);
 	if (!err)
 		err = writeback_start(fs, p->fd, &fs->writeback);
+	if (!err)
+		err = readers_new(fs->nr_threads - 1, p->fd,
+				  fs->super->follow_cpu, &fs->reader_counts,
+				  &s->readers);
 	s->env = (struct request_env){
 		.se = s->se,
 		.fd = p->fd,
+		.readers = s->readers,
 		.on_init = on_init,
 		.leaving = leaving,
 		.arg = s,
@@ -249,6 +258,7 @@ int server_wait_ready(struct server *s)
 void server_drain(struct server *s)
 {
 	__atomic_store_n(&s->leave, true, __ATOMIC_RELEASE);
+	readers_release(s->readers);
 	let_go(s);
 	pthread_mutex_lock(&s->lock);
 	while (s->running > 0) {
@@ -298,6 +308,7 @@ void server_free(struct server *s)
 		server_drain(s);
 	for (unsigned i = 0; i < s->started; i++)
 		pthread_join(s->threads[i].thread, NULL);
+	readers_free(s->readers);
 	background_stop(s->background);
 	writeback_stop(s->fs->writeback);
 	s->fs->writeback = NULL;

@@ -15,6 +15,7 @@
 #include "arena.h"
 #include "atime.h"
 #include "layout.h"
+#include "reader_counts.h"
 #include "tx.h"
 #include "wake.h"
 #include "zcomp.h"
@@ -78,8 +79,6 @@ struct zsfs {
 	pthread_mutex_t snap_lock;
 	pthread_mutex_t limit_lock;  /* mem_limit and pressure (pressure.h) */
 	pthread_mutex_t verify_lock; /* one live check at a time */
-	/* At each commit, while all is locked; NULL: nothing (verify_tx.h). */
-	void (*verify_tx)(struct tx *tx);
 	bool checking; /* it is under way; written under check_lock */
 	pthread_mutex_t check_lock;
 	pthread_cond_t check_end;
@@ -99,7 +98,8 @@ struct zsfs {
 	unsigned bank;	/* this worker's, in the shared page */
 	unsigned alive; /* threads that have said so there; atomic */
 	struct wake wake;
-	struct background *background; /* NULL: there is none */
+	struct background *background;	    /* NULL: there is none */
+	struct reader_counts reader_counts; /* the server's */
 	/* What the environment allowed; for stats.json. */
 	unsigned read_ahead_kb; /* 0 = could not be set */
 };

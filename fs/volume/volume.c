@@ -24,7 +24,6 @@
 #include "state/zsfs.h"
 #include "tree/reap.h"
 #include "volume.h"
-#include "verify_tx.h"
 
 #define STAGE_SIZE ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
 _Static_assert(STAGE_SIZE == READ_BUF_HEAD + ZSFS_MAX_WRITE,
@@ -176,8 +175,6 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 {
 	int err;
 
-	if (ZS_DEBUG_LEVEL >= 2)
-		fs->verify_tx = verify_tx;
 	fs->nr_threads = fs->super->nr_slots;
 	fs->snap_area = root_at(fs, layout_snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);
@@ -246,6 +243,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->slot_size = sizeof(struct zsfs_slot);
 	zsfs_set_size(fs, p->size_limit);
 	s->inode_limit = p->inode_limit;
+	s->follow_cpu = p->follow_cpu;
 	s->mount_uid = p->owner_uid;
 	s->mount_gid = p->owner_gid;
 	s->created = stamp_coarse().sec;

@@ -22,6 +22,7 @@ struct zsfs_params {
 	unsigned chain_size;
 	unsigned nr_threads;	       /* request threads; one more is made */
 	unsigned nr_helpers;	       /* of the compression crew */
+	bool follow_cpu;	       /* requests, to their client's */
 	uint32_t mode, uid, gid;       /* of the root directory */
 	uint32_t owner_uid, owner_gid; /* of the virtual files */
 	bool no_huge;		       /* whatever huge says */

@@ -16,6 +16,7 @@
 #include "fs_fixture.h"
 #include "serve/ops.h"
 #include "serve/poison.h"
+#include "serve/readers.h"
 #include "serve/takeover.h"
 #include "state/tx.h"
 #include "tree/namei.h"
@@ -71,11 +72,15 @@ static inline void serve_in(unsigned nr, unsigned n)
 				  .fd = dev,
 				  .on_init = on_init,
 				  .leaving = leaving};
+	struct reader_counts counts;
 
+	CHECK_EQ(readers_new(fs->nr_threads, dev, false, &counts, &env.readers),
+		 0);
 	if (fs->super->init_req_len)
 		CHECK_EQ(request_prime(fs, env.se), 0);
 	to_serve = n;
 	CHECK_EQ(request_loop(&fs->threads[nr], &env), 0);
+	readers_free(env.readers);
 	fuse_session_destroy(env.se);
 }
 

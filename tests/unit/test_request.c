@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fs_fixture.h"
+#include "serve/readers.h"
 #include "serve/request.h"
 #include "state/zsfs.h"
 #include "state/inode.h"
@@ -133,9 +134,16 @@ static int serve(unsigned n)
 {
 	struct request_env env = {
 		.se = se, .fd = dev, .on_init = on_init, .leaving = leaving};
+	struct reader_counts counts;
+	int err =
+		readers_new(fs->nr_threads, dev, false, &counts, &env.readers);
 
+	if (err)
+		return err;
 	to_serve = n;
-	return request_loop(&fs->threads[0], &env);
+	err = request_loop(&fs->threads[0], &env);
+	readers_free(env.readers);
+	return err;
 }
 
 /* Send a request with @len bytes behind its header. */

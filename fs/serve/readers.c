@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who reads requests: request threads (see readers.h). */
+#include "readers.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "control/vfile.h"
+#include "readers_i.h"
+#include "state/reader_counts.h"
+
+/* Requests between two looks at a client that was where it is served. */
+#define LOOK_EVERY 32u
+/* The same at one that has moved, or may move. */
+#define LOOK_SOON 4u
+/* Looks in a row after which clients count as not visible. */
+#define MANY_UNKNOWN 8u
+/* What a thread should not do while it is the only one that reads. */
+#define LONG_BYTES 65536u
+
+/* Milliseconds of the first ALL, and of the longest. */
+#define HOLD_LEAST 50u
+#define HOLD_MOST  3200u
+/* ONE that lasted so long did not fail at once. */
+#define GOOD_MSECS 400u
+
+/* ---- who leads ---- */
+
+static int lead_of(const struct readers *r)
+{
+	return __atomic_load_n(&r->lead, __ATOMIC_ACQUIRE);
+}
+
+/* Caller holds r->lock. */
+static void set_lead(struct readers *r, int lead)
+{
+	__atomic_store_n(&r->lead, lead, __ATOMIC_RELEASE);
+}
+
+/* Caller holds r->lock. */
+static bool place(struct readers *r, struct reader *t, int cpu)
+{
+	return cpu_place_set(&t->place, &r->allowed, cpu,
+			     cpu != CPU_ANY && r->may_idle);
+}
+
+/* Caller holds r->lock. */
+static void call_all(struct readers *r)
+{
+	set_lead(r, LEAD_ALL);
+	for (unsigned i = 0; i < r->nr; i++) {
+		place(r, &r->threads[i], CPU_ANY);
+		pthread_cond_signal(&r->threads[i].called);
+	}
+	__atomic_store_n(&r->counts->one, 0, __ATOMIC_RELAXED);
+}
+
+/* Caller holds r->lock. */
+static void let_all(struct readers *r, uint64_t *why)
+{
+	uint64_t now = clock_ms();
+
+	if (r->lead == LEAD_ALL)
+		return;
+	reader_count(why);
+	r->hold = now - r->one_since >= GOOD_MSECS ? HOLD_LEAST
+		  : r->hold * 2 < HOLD_MOST	   ? r->hold * 2
+						   : HOLD_MOST;
+	r->all_until = now + r->hold;
+	call_all(r);
+}
+
+void readers_let_all(struct readers *r, uint64_t *why)
+{
+	pthread_mutex_lock(&r->lock);
+	let_all(r, why);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void readers_let_one(struct readers *r)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->released && r->lead == LEAD_ALL) {
+		r->one_since = clock_ms();
+		r->follow.unknown = 0;
+		set_lead(r, LEAD_NOBODY);
+		__atomic_store_n(&r->counts->one, 1, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t readers_steps(const struct readers *r, bool *busy)
+{
+	uint64_t sum = 0;
+
+	*busy = false;
+	for (unsigned i = 0; i < r->nr; i++) {
+		uint64_t n =
+			__atomic_load_n(&r->threads[i].steps, __ATOMIC_SEQ_CST);
+
+		*busy |= n & 1;
+		sum += n;
+	}
+	return sum;
+}
+
+/* ---- a request thread ---- */
+
+void readers_join(struct readers *r, unsigned nr)
+{
+	pthread_mutex_lock(&r->lock);
+	r->threads[nr].place.tid = gettid();
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void step(struct reader *t)
+{
+	__atomic_store_n(&t->steps, t->steps + 1, __ATOMIC_SEQ_CST);
+}
+
+/* Caller holds r->lock. */
+static bool may_read(struct readers *r, int nr)
+{
+	if (r->lead == LEAD_NOBODY) {
+		r->threads[nr].rest = 1;
+		set_lead(r, nr);
+	}
+	return r->lead == nr || r->lead == LEAD_ALL;
+}
+
+void readers_wait(struct readers *r, unsigned nr)
+{
+	struct reader *t = &r->threads[nr];
+	int lead = lead_of(r);
+
+	if (lead == (int)nr || lead == LEAD_ALL)
+		return;
+	pthread_mutex_lock(&r->lock);
+	while (!may_read(r, (int)nr)) {
+		t->waiting = true;
+		pthread_cond_wait(&t->called, &r->lock);
+	}
+	t->waiting = false;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Caller holds r->lock. A thread that waits to be called, or NULL. */
+static struct reader *find_waiting(struct readers *r)
+{
+	for (unsigned i = 0; i < r->nr; i++)
+		if (r->threads[i].waiting)
+			return &r->threads[i];
+	return NULL;
+}
+
+/* The scheduler says where both run: it may be the client's CPU no more. */
+static void give_lead_away(struct readers *r, unsigned nr)
+{
+	struct reader *next;
+
+	pthread_mutex_lock(&r->lock);
+	if (r->lead == (int)nr) {
+		next = find_waiting(r);
+		place(r, &r->threads[nr], CPU_ANY);
+		set_lead(r, next ? (int)(next - r->threads) : LEAD_NOBODY);
+		if (next) {
+			next->waiting = false;
+			next->rest = 1;
+			place(r, next, CPU_ANY);
+			pthread_cond_signal(&next->called);
+		}
+		reader_count(&r->counts->hand_overs);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- following ---- */
+
+/*
+ * Caller holds r->lock. The leader @t goes to @cpu: at once when it has no
+ * place, else when two looks in a row say so.
+ */
+static void follow(struct readers *r, struct reader *t, int cpu)
+{
+	int own = t->place.cpu;
+
+	r->follow.unknown = 0;
+	reader_count(&r->counts->looks);
+	t->rest = cpu == own ? LOOK_EVERY : LOOK_SOON;
+	if (cpu == own)
+		reader_count(&r->counts->near);
+	else if ((own == CPU_ANY || cpu == r->follow.candidate) &&
+		 place(r, t, cpu))
+		reader_count(&r->counts->moves);
+	r->follow.candidate = cpu;
+}
+
+/* Caller holds r->lock. */
+static void look(struct readers *r, struct reader *t, uint32_t pid)
+{
+	int cpu = client_cpu_read(&r->follow.client, (pid_t)pid);
+
+	if (cpu >= 0) {
+		follow(r, t, cpu);
+		return;
+	}
+	t->rest = LOOK_SOON;
+	if (++r->follow.unknown >= MANY_UNKNOWN)
+		let_all(r, &r->counts->unknown);
+}
+
+static void look_at_client(struct readers *r, unsigned nr, uint32_t pid)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->lead == (int)nr)
+		look(r, &r->threads[nr], pid);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static bool may_take_long(const struct fuse_in_header *in)
+{
+	const void *body = in + 1;
+
+	if (vfile_is(in->nodeid))
+		return true;
+	switch (in->opcode) {
+	case FUSE_READ:
+		return ((const struct fuse_read_in *)body)->size >= LONG_BYTES;
+	case FUSE_WRITE:
+	case FUSE_BATCH_FORGET:
+		return in->len >= LONG_BYTES;
+	case FUSE_FALLOCATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void readers_received(struct readers *r, unsigned nr,
+		      const struct fuse_in_header *in)
+{
+	struct reader *t = &r->threads[nr];
+
+	if (!r->following)
+		return;
+	step(t);
+	if (__atomic_load_n(&r->resting, __ATOMIC_SEQ_CST))
+		readers_watch_ring(r);
+	if (lead_of(r) != (int)nr)
+		return;
+	if (may_take_long(in))
+		give_lead_away(r, nr);
+	else if (--t->rest == 0)
+		look_at_client(r, nr, in->pid);
+}
+
+void readers_done(struct readers *r, unsigned nr)
+{
+	if (r->following)
+		step(&r->threads[nr]);
+}
+
+/* ---- beginning and end ---- */
+
+/* With one CPU the client is on it. */
+static bool can_follow(struct readers *r)
+{
+	return !sched_getaffinity(0, sizeof(r->allowed), &r->allowed) &&
+	       CPU_COUNT(&r->allowed) > 1;
+}
+
+static void init(struct readers *r)
+{
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->rung, NULL);
+	for (unsigned i = 0; i < r->nr; i++) {
+		r->threads[i].place.cpu = CPU_ANY;
+		pthread_cond_init(&r->threads[i].called, NULL);
+	}
+	r->follow.client.fd = -1;
+	r->hold = HOLD_LEAST;
+}
+
+int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
+		struct readers **out)
+{
+	size_t size = sizeof(struct readers) + nr * sizeof(struct reader);
+	struct readers *r = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	int err = 0;
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct readers){.nr = nr, .fd = fd, .counts = counts};
+	for (unsigned i = 0; i < nr; i++)
+		r->threads[i] = (struct reader){0};
+	init(r);
+	r->following = follow && can_follow(r);
+	r->lead = r->following ? LEAD_NOBODY : LEAD_ALL;
+	if (r->following) {
+		r->may_idle = cpu_place_may_idle();
+		err = readers_watch_start(r);
+	}
+	counts->following = counts->one = r->following;
+	if (err)
+		readers_free(r);
+	else
+		*out = r;
+	return err;
+}
+
+void readers_release(struct readers *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->released = true;
+	call_all(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void readers_free(struct readers *r)
+{
+	if (!r)
+		return;
+	readers_watch_stop(r);
+	client_cpu_forget(&r->follow.client);
+	for (unsigned i = 0; i < r->nr; i++)
+		pthread_cond_destroy(&r->threads[i].called);
+	pthread_cond_destroy(&r->rung);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Readers: which of the request threads wait in read(2) for the next request.
+ *
+ * What a small request costs is the wake-up of a sleeping CPU, several times
+ * what is done for it. A client and the thread that serves it take turns, so
+ * one CPU is enough for both, and then nothing has to be woken:
+ *
+ * ONE  One thread waits in read(2), the leader, on the CPU that requests come
+ *      from: now and then it looks where their client runs and goes there. The
+ *      others wait to be called. The leader is SCHED_IDLE where that is
+ *      permitted: a CPU with nothing else to run counts as idle, so the
+ *      scheduler leaves the client that is being answered where it is, instead
+ *      of waking another CPU for it. A request that may take long (64 KiB and
+ *      more, virtual files) is executed as a follower: another thread has the
+ *      lead first.
+ * ALL  All threads wait in read(2), on any CPU, as it is without following.
+ *      That is for when one is not enough: requests wait most of the time
+ *      (several clients), or one has waited for some milliseconds without any
+ *      being answered (another program keeps the CPU, the leader waits for a
+ *      lock), or nothing is known about where clients run.
+ *
+ * A watch thread looks every few milliseconds while requests are made and
+ * changes from ONE to ALL, and tries ONE again after a time that doubles as
+ * long as it fails at once.
+ *
+ * Leader and followers: D. Schmidt, C. O'Ryan, M. Kircher, I. Pyarali, "Leader/
+ * Followers", 2000. Nothing here outlives the process: a successor begins with
+ * ONE.
+ */
+#ifndef FS_READERS_H
+#define FS_READERS_H
+
+#include <stdbool.h>
+
+struct fuse_in_header;
+struct reader_counts;
+struct readers;
+
+/*
+ * For @nr request threads on connection @fd, which stays the caller's. @follow:
+ * else, and where there is nothing to choose from (one CPU, no right to
+ * choose), it is ALL for ever. @counts is for stats.json and stays the
+ * caller's. 0 or -errno. The caller ends *out with readers_free().
+ */
+int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
+		struct readers **out);
+
+/* The calling thread is request thread @nr from now on. */
+void readers_join(struct readers *r, unsigned nr);
+
+/*
+ * Request thread @nr is about to read(2): wait until it shall. Holds no lock
+ * and no gate.
+ */
+void readers_wait(struct readers *r, unsigned nr);
+
+/*
+ * Request thread @nr has read the request @in and is about to execute it: if it
+ * leads, follow the client, or give the lead away.
+ */
+void readers_received(struct readers *r, unsigned nr,
+		      const struct fuse_in_header *in);
+
+/* Request thread @nr has executed the request that it received. */
+void readers_done(struct readers *r, unsigned nr);
+
+/* All threads shall read, for ever: they are to find that the end has come. */
+void readers_release(struct readers *r);
+
+/* After the request threads have ended. NULL is allowed. */
+void readers_free(struct readers *r);
+
+#endif

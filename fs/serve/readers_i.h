@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Readers from the inside: request threads (readers.c) and the watch. */
+#ifndef FS_READERS_I_H
+#define FS_READERS_I_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+
+#include "base/client_cpu.h"
+#include "base/cpu_place.h"
+#include "readers.h"
+
+/* In readers.lead, in place of a thread's number. */
+#define LEAD_NOBODY (-1) /* ONE: whoever comes next takes it */
+#define LEAD_ALL    (-2)
+
+struct reader {
+	struct cpu_place place; /* lock */
+	pthread_cond_t called;	/* with lock */
+	bool waiting;		/* lock: for the lead */
+	unsigned rest; /* the leader's own: requests until its next look */
+	/*
+	 * One more when a request was read, one more when it was executed, so
+	 * odd in between. Atomic, on a cache line of its own.
+	 */
+	uint64_t steps __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+
+/* What the leader's looks at its client found. */
+struct follow {
+	struct client_cpu client;
+	int candidate;	  /* CPU that the last one found */
+	unsigned unknown; /* looks in a row that found nothing */
+};
+
+struct readers {
+	unsigned nr;
+	int fd; /* the connection */
+	bool following;
+	bool may_idle;	   /* cpu_place_may_idle() */
+	cpu_set_t allowed; /* where threads may run when they are not led */
+	struct reader_counts *counts;
+	pthread_mutex_t lock;
+	int lead;	      /* atomic; written under lock */
+	struct follow follow; /* lock */
+
+	/* The watch (readers_watch.c). */
+	pthread_t watch;
+	pthread_cond_t rung; /* with lock */
+	bool resting;	     /* atomic: to be rung when a request comes */
+	bool released;	     /* lock */
+	bool began;	     /* the thread runs */
+	uint64_t one_since;  /* lock: milliseconds */
+	uint64_t all_until;  /* lock */
+	unsigned hold;	     /* lock: milliseconds of the next ALL */
+
+	struct reader threads[];
+};
+
+/* All threads read from now on. @why is one of readers.counts. */
+void readers_let_all(struct readers *r, uint64_t *why);
+
+/* One leads: whoever comes first. */
+void readers_let_one(struct readers *r);
+
+/* Steps of all threads: a change is progress. *busy: one is executing. */
+uint64_t readers_steps(const struct readers *r, bool *busy);
+
+/* The watch: begin, ring it (it rests), end it. */
+int readers_watch_start(struct readers *r);
+void readers_watch_ring(struct readers *r);
+void readers_watch_stop(struct readers *r);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The watch over whether one reader is enough (see readers.h). */
+#include <poll.h>
+
+#include "base/clock.h"
+#include "readers_i.h"
+#include "state/reader_counts.h"
+
+/* Between two looks with one reader, and with all. */
+#define LOOK_MSECS     2
+#define LOOK_ALL_MSECS 10
+/* Looks in a row without a request, after which the watch rests. */
+#define QUIET_LOOKS 10u
+/*
+ * One reader is not enough when requests wait at so many of the last looks.
+ * With one client they do at a third of them: it asks, and the reader is not
+ * there yet.
+ */
+#define CROWD_LOOKS 16u
+#define CROWDED	    14
+
+/* What the watch saw. */
+struct seen {
+	uint64_t steps;
+	unsigned waits; /* a bit for each look, the last is bit 0 */
+	bool waited;	/* at the last look, and nothing happened since */
+	unsigned quiet; /* looks without any request */
+};
+
+static bool request_waits(const struct readers *r)
+{
+	struct pollfd p = {.fd = r->fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
+}
+
+static bool is_crowded(unsigned waits)
+{
+	return __builtin_popcount(waits & ((1u << CROWD_LOOKS) - 1)) >= CROWDED;
+}
+
+static void look(struct readers *r, struct seen *s)
+{
+	bool busy, waits = request_waits(r), moved, starved;
+	uint64_t steps = readers_steps(r, &busy);
+
+	moved = steps != s->steps;
+	starved = waits && s->waited && !moved;
+	s->quiet = waits || moved || busy ? 0 : s->quiet + 1;
+	s->steps = steps;
+	s->waited = waits;
+	s->waits = s->waits << 1 | waits;
+	if (starved)
+		readers_let_all(r, &r->counts->starved);
+	else if (is_crowded(s->waits))
+		readers_let_all(r, &r->counts->crowded);
+}
+
+static bool reads_one(const struct readers *r)
+{
+	return __atomic_load_n(&r->lead, __ATOMIC_ACQUIRE) != LEAD_ALL;
+}
+
+/* Whether ONE is worth another try. */
+static void look_at_all(struct readers *r, struct seen *s)
+{
+	bool busy;
+	uint64_t steps = readers_steps(r, &busy);
+
+	s->quiet = busy || steps != s->steps ? 0 : s->quiet + 1;
+	s->steps = steps;
+	s->waits = 0;
+	s->waited = false;
+	/* What the next one who comes finds. */
+	if (s->quiet >= QUIET_LOOKS || clock_ms() >= r->all_until)
+		readers_let_one(r);
+}
+
+/* Caller holds r->lock. A request that came meanwhile has seen that we rest. */
+static void rest(struct readers *r, struct seen *s)
+{
+	bool busy;
+
+	__atomic_store_n(&r->resting, true, __ATOMIC_SEQ_CST);
+	if (readers_steps(r, &busy) == s->steps && !busy)
+		while (r->resting && !r->released)
+			pthread_cond_wait(&r->rung, &r->lock);
+	__atomic_store_n(&r->resting, false, __ATOMIC_RELAXED);
+	s->quiet = 0;
+}
+
+void readers_watch_ring(struct readers *r)
+{
+	pthread_mutex_lock(&r->lock);
+	__atomic_store_n(&r->resting, false, __ATOMIC_RELAXED);
+	pthread_cond_signal(&r->rung);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void *watch_main(void *arg)
+{
+	struct readers *r = arg;
+	struct seen s = {0};
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->released) {
+		struct timespec until =
+			clock_in_ms(reads_one(r) ? LOOK_MSECS : LOOK_ALL_MSECS);
+
+		if (s.quiet >= QUIET_LOOKS && reads_one(r))
+			rest(r, &s);
+		else
+			clock_wait(&r->rung, &r->lock, &until);
+		pthread_mutex_unlock(&r->lock);
+		if (reads_one(r))
+			look(r, &s);
+		else
+			look_at_all(r, &s);
+		pthread_mutex_lock(&r->lock);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+int readers_watch_start(struct readers *r)
+{
+	int err = pthread_create(&r->watch, NULL, watch_main, r);
+
+	r->began = !err;
+	return -err;
+}
+
+void readers_watch_stop(struct readers *r)
+{
+	if (!r->began)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->released = true;
+	pthread_cond_signal(&r->rung);
+	pthread_mutex_unlock(&r->lock);
+	pthread_join(r->watch, NULL);
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Where requests are served: near the client, and never only there.
+
+load helpers
+
+setup() { zsfs_setup; }
+teardown() { zsfs_teardown; }
+
+reader() {
+	json ".readers.$1"
+}
+
+# The daemon is started by a command: zsfs_by taskset -c 0
+zsfs_by() {
+	printf '#!/bin/sh\nexec %s %s "$@"\n' "$*" "$ZSFS" >"$T/zsfs-by"
+	chmod +x "$T/zsfs-by"
+	local ZSFS=$T/zsfs-by
+
+	zsfs_mount
+}
+
+two_cpus() {
+	[ "$(nproc)" -ge 2 ] || skip "one processor"
+}
+
+first_cpu() {
+	$PYTHON -c 'import os; print(sorted(os.sched_getaffinity(0))[0])'
+}
+
+# requests N [FILE]: N of them, one after the other
+requests() {
+	$PYTHON - "$M/${2:-asked}" "$1" <<'END'
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o644)
+for i in range(int(sys.argv[2])):
+    os.pwrite(fd, b"x" * 100, i % 64 * 4096)
+END
+}
+
+is_followed() {
+	requests 500
+	[ "$(reader on_client_cpu)" -gt "${1:-0}" ]
+}
+
+@test "a client is served on its processor" {
+	zsfs_only
+	two_cpus
+	zsfs_mount
+	[ "$(reader following)" = true ]
+	poll 30 is_followed 20
+}
+
+@test "nofollow_cpu leaves it to the system" {
+	zsfs_only
+	zsfs_mount -o nofollow_cpu
+	requests 1000
+	[ "$(reader following)" = false ]
+	[ "$(reader looks)" = 0 ]
+	[ "$(reader now)" = all ]
+	grep -q '"follow_cpu":false' "$M/.zsstats/stats.json"
+}
+
+@test "a remount may repeat it, but not change it" {
+	zsfs_only
+	zsfs_mount
+	"$ZSFS" -o remount,follow_cpu "$M"
+	expect_log "follow_cpu"
+	run "$ZSFS" -o remount,nofollow_cpu "$M"
+	[ "$status" -ne 0 ]
+	[[ $output == *follow_cpu* ]]
+}
+
+@test "a daemon bound to one processor does not follow" {
+	zsfs_only
+	zsfs_by taskset -c "$(first_cpu)"
+	requests 300
+	[ "$(reader following)" = false ]
+}
+
+@test "a client that changes its processor with each call" {
+	zsfs_only
+	zsfs_mount
+	$PYTHON - "$M/f" <<'END'
+import os, sys
+cpus = sorted(os.sched_getaffinity(0))
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+for i in range(2000):
+    os.sched_setaffinity(0, {cpus[i % len(cpus)]})
+    assert os.pwrite(fd, b"%04d" % i, i * 4) == 4
+assert os.pread(fd, 8000, 0) == b"".join(b"%04d" % i for i in range(2000))
+END
+}
+
+@test "sixty-four clients at once" {
+	zsfs_only
+	zsfs_mount
+	$PYTHON - "$M" <<'END'
+import os, sys, threading
+def client(n):
+    d = f"{sys.argv[1]}/d{n}"
+    os.mkdir(d)
+    for i in range(20):
+        with open(f"{d}/{i}", "wb") as f:
+            f.write(b"%d" % n * 1000)
+        os.rename(f"{d}/{i}", f"{d}/x{i}")
+threads = [threading.Thread(target=client, args=(n,)) for n in range(64)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+for n in range(64):
+    for i in range(20):
+        assert open(f"{sys.argv[1]}/d{n}/x{i}", "rb").read() == b"%d" % n * 1000
+END
+}
+
+# Each of these takes seconds by itself, where others must not wait for it.
+@test "small requests beside long checks" {
+	zsfs_only
+	zsfs_mount
+	head -c 64M /dev/urandom >"$M/data"
+	for _ in 1 2 3 4 5; do echo 1 >"$M/.zsctl/verify"; done &
+	timeout 60 bash -c "for i in {1..200}; do echo \$i >'$M'/f\$i; done"
+	wait $!
+	[ "$(cat "$M/f200")" = 200 ]
+}
+
+@test "beside programs that keep every processor busy" {
+	zsfs_only
+	zsfs_mount
+	for _ in $(seq "$(nproc)"); do
+		timeout 30 $PYTHON -c 'while True: pass' &
+		on_teardown "kill $! 2>/dev/null"
+	done
+	timeout 25 bash -c "for i in {1..300}; do echo \$i >'$M'/f\$i; done"
+	[ "$(cat "$M/f300")" = 300 ]
+}
+
+@test "a client that the daemon cannot see" {
+	zsfs_only
+	root_only
+	two_cpus
+	unshare --pid --fork true 2>/dev/null || skip "no PID namespaces here"
+	zsfs_by unshare --pid --fork
+	is_unknown() {
+		requests 300
+		[ "$(reader unknown)" -gt 0 ]
+	}
+	poll 30 is_unknown
+	[ "$(cat "$M/asked" | wc -c)" -gt 0 ]
+}
+
+@test "a worker that is stopped goes on where it was" {
+	zsfs_only
+	zsfs_mount
+	local pid
+	requests 300
+	pid=$(worker)
+	kill -STOP "$pid"
+	requests 300 other &
+	sleep 0.3
+	kill -CONT "$pid"
+	wait $!
+	[ -s "$M/other" ]
+}
+
+@test "a worker's death with one reader" {
+	zsfs_only
+	zsfs_mount
+	requests 300
+	for _ in 1 2 3; do
+		requests 2000 &
+		sleep 0.05
+		kill -9 "$(worker)"
+		wait $!
+		poll 30 has_standby
+	done
+	two_cpus
+	poll 30 is_followed 20
+}
+
+@test "a thread without work sleeps" {
+	zsfs_only
+	zsfs_mount
+	requests 1000
+	sleep 0.5
+	local pid
+	pid=$(worker)
+	used() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
+	local before
+	before=$(used)
+	sleep 5
+	[ $(($(used) - before)) -le 1 ]
+}
