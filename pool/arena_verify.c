@@ -10,6 +10,7 @@
 #include "segment_i.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +31,7 @@ static int verify_rest(struct verify *v)
 	const struct arena *a = v->a;
 
 	if (a->hdr->intent)
-		return BROKEN(v, "intent %#llx at rest",
-			      (unsigned long long)a->hdr->intent);
+		return BROKEN(v, "intent %#" PRIx64 " at rest", a->hdr->intent);
 	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
 		const struct arena_thread_shared *s = a->threads[i].shared;
 
@@ -100,8 +100,8 @@ static int verify_page(struct verify *v, uint32_t seg, unsigned page)
 		if (d->word)
 			return BROKEN(v,
 				      "segment %u page %u: not in use, "
-				      "descriptor %#llx",
-				      seg, page, (unsigned long long)d->word);
+				      "descriptor %#" PRIx64,
+				      seg, page, d->word);
 		return 0;
 	}
 	if (d->type == ARENA_PAGE_NONE || d->type >= ARENA_NR_PAGE_TYPES)
@@ -167,8 +167,9 @@ static int verify_bin(struct verify *v, unsigned bin)
 		link = s->next;
 	}
 	if (n != v->in_bin[bin])
-		return BROKEN(v, "bin %u: %llu segments are not in its list",
-			      bin, (unsigned long long)(v->in_bin[bin] - n));
+		return BROKEN(
+			v, "bin %u: %" PRIu64 " segments are not in its list",
+			bin, v->in_bin[bin] - n);
 	return 0;
 }
 
@@ -191,8 +192,8 @@ static int verify_hole_list(struct verify *v)
 		link = s->hole_next;
 	}
 	if (n != v->holed)
-		return BROKEN(v, "hole list: %llu segments are missing",
-			      (unsigned long long)(v->holed - n));
+		return BROKEN(v, "hole list: %" PRIu64 " segments are missing",
+			      v->holed - n);
 	return 0;
 }
 
@@ -203,8 +204,7 @@ static int verify_counter(struct verify *v, const char *name, uint64_t have,
 {
 	if (have == want)
 		return 0;
-	return BROKEN(v, "%s is %llu, not %llu", name, (unsigned long long)have,
-		      (unsigned long long)want);
+	return BROKEN(v, "%s is %" PRIu64 ", not %" PRIu64, name, have, want);
 }
 
 static int verify_counters(struct verify *v)
@@ -256,9 +256,9 @@ static int verify_backing(struct verify *v)
 		return BROKEN(v, "fstat: %s", strerror(errno));
 	held = (uint64_t)st.st_blocks * 512;
 	if (held < h->used || (held > h->used && !h->huge))
-		return BROKEN(v, "the file holds %llu bytes, not %llu",
-			      (unsigned long long)held,
-			      (unsigned long long)h->used);
+		return BROKEN(v,
+			      "the file holds %" PRIu64 " bytes, not %" PRIu64,
+			      held, h->used);
 	return 0;
 }
 

@@ -2,6 +2,8 @@
 /* Checking the slabs: their free lists, partial lists and counters. */
 #include "arena_verify_i.h"
 
+#include <inttypes.h>
+
 #define MAX_OBJS (ARENA_PAGE_SIZE / 32)
 
 static const uint64_t *object_word(uint64_t pfn, enum slab_cache cache,
@@ -22,21 +24,24 @@ static int walk_free_list(struct verify *v, uint64_t pfn, bool *is_free)
 		uint64_t word;
 
 		if (idx >= objs || is_free[idx])
-			return BROKEN(v, "slab %llu: free list goes astray",
-				      (unsigned long long)pfn);
+			return BROKEN(v,
+				      "slab %" PRIu64 ": free list goes astray",
+				      pfn);
 		word = *object_word(pfn, d->class, idx);
 		if (word & 1 || word > 2 * UINT64_C(0xffff))
 			return BROKEN(v,
-				      "slab %llu: free object %u holds %#llx",
-				      (unsigned long long)pfn, idx,
-				      (unsigned long long)word);
+				      "slab %" PRIu64
+				      ": free object %u holds %#" PRIx64,
+				      pfn, idx, word);
 		is_free[idx] = true;
 		n++;
 		idx = (uint16_t)((word >> 1) - 1);
 	}
 	if (n + d->inuse != objs)
-		return BROKEN(v, "slab %llu: %u free and %u used of %u objects",
-			      (unsigned long long)pfn, n, d->inuse, objs);
+		return BROKEN(v,
+			      "slab %" PRIu64
+			      ": %u free and %u used of %u objects",
+			      pfn, n, d->inuse, objs);
 	return 0;
 }
 
@@ -45,9 +50,9 @@ static int verify_records(struct verify *v, uint64_t pfn, const bool *is_free)
 	for (unsigned i = 0; i < slab_objs_per_page(SLAB_RECORD); i++) {
 		if (is_free[i] == (*object_word(pfn, SLAB_RECORD, i) & 1))
 			return BROKEN(v,
-				      "slab %llu: record %u is neither "
+				      "slab %" PRIu64 ": record %u is neither "
 				      "free nor used",
-				      (unsigned long long)pfn, i);
+				      pfn, i);
 	}
 	return 0;
 }
@@ -61,17 +66,19 @@ int verify_slab(struct verify *v, uint64_t pfn)
 	int err;
 
 	if (d->run_off || cache >= SLAB_NR_CACHES)
-		return BROKEN(v, "slab %llu: cache %u, page %u of its run",
-			      (unsigned long long)pfn, cache, d->run_off);
+		return BROKEN(v,
+			      "slab %" PRIu64 ": cache %u, page %u of its run",
+			      pfn, cache, d->run_off);
 	if (map_test(s->record, pfn % ARENA_SEG_PAGES) !=
 	    (cache == SLAB_RECORD))
 		return BROKEN(v,
-			      "slab %llu: cache %u, but map of records says "
+			      "slab %" PRIu64
+			      ": cache %u, but map of records says "
 			      "otherwise",
-			      (unsigned long long)pfn, cache);
+			      pfn, cache);
 	if (!d->inuse && v->a->hdr->slab[cache].spare != pfn)
-		return BROKEN(v, "slab %llu is empty and not the spare",
-			      (unsigned long long)pfn);
+		return BROKEN(v, "slab %" PRIu64 " is empty and not the spare",
+			      pfn);
 	err = walk_free_list(v, pfn, is_free);
 	if (!err && cache == SLAB_RECORD)
 		err = verify_records(v, pfn, is_free);
@@ -110,9 +117,9 @@ static int verify_partial_list(struct verify *v, unsigned cache)
 		pfn = d->next;
 	}
 	if (n != v->slab_partial[cache])
-		return BROKEN(v, "cache %u: %llu slabs missing in its list",
-			      cache,
-			      (unsigned long long)(v->slab_partial[cache] - n));
+		return BROKEN(v,
+			      "cache %u: %" PRIu64 " slabs missing in its list",
+			      cache, v->slab_partial[cache] - n);
 	return 0;
 }
 
@@ -122,12 +129,10 @@ static int verify_cache(struct verify *v, unsigned cache)
 
 	if (h->slabs != v->slabs[cache] || h->objs != v->slab_objs[cache])
 		return BROKEN(v,
-			      "cache %u: %llu objects in %llu slabs, "
-			      "not %llu in %llu",
-			      cache, (unsigned long long)v->slab_objs[cache],
-			      (unsigned long long)v->slabs[cache],
-			      (unsigned long long)h->objs,
-			      (unsigned long long)h->slabs);
+			      "cache %u: %" PRIu64 " objects in %" PRIu64
+			      " slabs, not %" PRIu64 " in %" PRIu64,
+			      cache, v->slab_objs[cache], v->slabs[cache],
+			      h->objs, h->slabs);
 	if (h->spare &&
 	    (!is_slab_of(v, cache, h->spare) || page_desc_of(h->spare)->inuse))
 		return BROKEN(v, "cache %u: spare %u is no empty slab", cache,

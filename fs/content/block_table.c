@@ -491,40 +491,83 @@ uint64_t table_next_hole(const struct ztable *t, uint64_t idx)
 /* ---- checking ---- */
 
 struct each {
-	int (*fn)(uint64_t node, unsigned order, void *arg);
+	int (*fn)(const struct table_node *node, void *arg);
 	void *arg;
 };
 
-/* Visit @node and all below it; *@n = slots in use there. */
-static int each_below(const struct each *e, const uint64_t *node,
-		      unsigned level, unsigned order, uint64_t *n)
+static int each_below(const struct each *e, const struct table_node *node,
+		      uint64_t *n);
+
+/* Visit what slot @k of @node, which is above the leaves, leads to. */
+static int each_link(const struct each *e, const struct table_node *node,
+		     unsigned k, uint64_t *n)
 {
-	int ret = e->fn((uint64_t)(uintptr_t)node, order, e->arg);
+	uint64_t link = node->slots[k];
+	struct table_node below = {
+		.link = &node->slots[k],
+		.slots = link_node(link),
+		.level = node->level - 1,
+		.order = TABLE_ORDER,
+		.first = node->first +
+			 ((uint64_t)k << (node->level - 1) * TABLE_ORDER),
+	};
+	int ret = each_below(e, &below, n);
+
+	if (ret == TABLE_SKIP)
+		*n = link_count(link, below.level);
+	else if (ret)
+		return ret;
+	return *n && link_count(link, below.level) == *n ? 0 : -EUCLEAN;
+}
+
+/* Visit @node and all below it; *@n = slots in use there. */
+static int each_below(const struct each *e, const struct table_node *node,
+		      uint64_t *n)
+{
+	int ret = e->fn(node, e->arg);
 
 	*n = 0;
-	for (unsigned i = 0; !ret && i < 1u << order; i++) {
-		uint64_t below = node[i] != 0;
+	for (unsigned k = 0; !ret && k < 1u << node->order; k++) {
+		uint64_t below = node->slots[k] != 0;
 
-		if (level > 1 && node[i]) {
-			ret = each_below(e, link_node(node[i]), level - 1,
-					 TABLE_ORDER, &below);
-			if (!ret && link_count(node[i], level - 1) != below)
-				ret = -EUCLEAN;
-		}
+		if (node->level > 1 && node->slots[k])
+			ret = each_link(e, node, k, &below);
 		*n += below;
 	}
 	return ret;
 }
 
+static bool has_shape(const struct ztable *t)
+{
+	unsigned max_level = (64 + TABLE_ORDER - 1) / TABLE_ORDER;
+
+	if (t->level == 0)
+		return t->order == 0;
+	if (t->level == 1 && t->order != 2 && t->order != 4 &&
+	    t->order != TABLE_ORDER)
+		return false;
+	return t->root && t->level <= max_level;
+}
+
 int table_for_each_node(const struct ztable *t,
-			int (*fn)(uint64_t node, unsigned order, void *arg),
+			int (*fn)(const struct table_node *node, void *arg),
 			void *arg)
 {
 	struct each e = {fn, arg};
+	struct table_node top = {
+		.slots = t->level ? root_node(t) : &t->root,
+		.level = t->level,
+		.order = t->level > 1 ? TABLE_ORDER : t->order,
+	};
 	uint64_t n;
+	int ret;
 
-	if (t->level == 0)
+	if (!has_shape(t))
+		return -EUCLEAN;
+	if (!t->root)
 		return 0;
-	return each_below(&e, root_node(t), t->level,
-			  t->level == 1 ? t->order : TABLE_ORDER, &n);
+	ret = each_below(&e, &top, &n);
+	if (ret == TABLE_SKIP)
+		return 0;
+	return ret || n ? ret : -EUCLEAN;
 }

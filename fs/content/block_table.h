@@ -129,12 +129,25 @@ bool table_next_at(struct table_cursor *c, uint64_t *idx, uint64_t *val);
  */
 uint64_t table_next_hole(const struct ztable *t, uint64_t idx);
 
+/* A node, or the inline slot, which is at level 0 and has order 0. */
+struct table_node {
+	const uint64_t *link;  /* to it, NULL for the top */
+	const uint64_t *slots; /* 1 << order; above level 1 links */
+	unsigned level, order;
+	uint64_t first; /* index of the first of them, or below it */
+};
+
+/* Returned for a node: believe its count, and show none of those below it. */
+#define TABLE_SKIP 1
+
 /*
- * For verification: call @fn for each node (not the inline slot) until it
- * returns non-zero, which is then returned; -EUCLEAN when a count is wrong.
+ * For verification: call @fn for each node, from the root down, until it
+ * returns something else than 0 and TABLE_SKIP, which is then returned;
+ * -EUCLEAN when the table has a shape that there is not, a count is wrong, or a
+ * node holds nothing.
  */
 int table_for_each_node(const struct ztable *t,
-			int (*fn)(uint64_t node, unsigned order, void *arg),
+			int (*fn)(const struct table_node *node, void *arg),
 			void *arg);
 
 #endif

@@ -2,6 +2,7 @@
 /* File content: reading and writing ranges of bytes. */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -65,9 +66,10 @@ static void report_bad_block(struct tx *tx, const struct zinode *i,
 	zsfs_stat_bump(tx->th, ST_FAILED_READS);
 	if (err == -EIO) {
 		zsfs_stat_bump(tx->th, ST_CORRUPT);
-		zsfs_log_ratelimited(
-			LOG_ERR, "inode %lu block %lu: content does not verify",
-			inode_number(i), block);
+		zsfs_log_ratelimited(LOG_ERR,
+				     "inode %" PRIu64 " block %" PRIu64
+				     ": content does not verify",
+				     inode_number(i), block);
 	}
 }
 
@@ -371,16 +373,17 @@ static void report_lost_write(struct tx *tx, uint64_t nodeid, uint64_t off,
 		return;
 	if (err == -ENOSPC || err == -ENOMEM) {
 		zsfs_stat_bump(tx->th, ST_LATE_LOST);
-		zsfs_log_ratelimited(
-			LOG_ERR,
-			"inode %lu: no room for a write to its shared mapping "
-			"at offset %lu",
-			inode_number(i), off);
+		zsfs_log_ratelimited(LOG_ERR,
+				     "inode %" PRIu64
+				     ": no room for a write to its shared "
+				     "mapping at offset %" PRIu64,
+				     inode_number(i), off);
 	} else {
 		zsfs_log_ratelimited(
 			LOG_ERR,
-			"inode %lu: a write to its shared mapping at offset "
-			"%lu is lost: %s",
+			"inode %" PRIu64
+			": a write to its shared mapping at offset %" PRIu64
+			" is lost: %s",
 			inode_number(i), off, strerror(-err));
 	}
 }

@@ -2,6 +2,7 @@
 /* Holding still after an OOM kill (see pressure.h). */
 #include "pressure.h"
 
+#include <inttypes.h>
 #include <syslog.h>
 
 #include "base/log.h"
@@ -56,8 +57,8 @@ void pressure_begin(struct zsfs *fs)
 	trim(fs);
 	zsfs_log(LOG_WARNING,
 		 "the last worker was killed for want of memory: nothing new "
-		 "is stored until there are %llu MiB",
-		 (unsigned long long)(room_wanted() >> 20));
+		 "is stored until there are %" PRIu64 " MiB",
+		 room_wanted() >> 20);
 }
 
 void pressure_end(struct zsfs *fs)

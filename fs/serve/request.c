@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <inttypes.h>
 #include <linux/fuse.h>
 #include <sched.h>
 #include <string.h>
@@ -132,9 +133,8 @@ static void answer_eio(struct zsfs_slot *slot)
 /* Something is wrong with the answer to the request in @slot. */
 static void complain(const struct zsfs_slot *slot, const char *what)
 {
-	zsfs_log_ratelimited(LOG_ERR, "request %u on inode %lu: %s",
-			     slot->opcode,
-			     (unsigned long)request_header()->nodeid, what);
+	zsfs_log_ratelimited(LOG_ERR, "request %u on inode %" PRIu64 ": %s",
+			     slot->opcode, request_header()->nodeid, what);
 }
 
 /* Content read: put the header right in front of it. */

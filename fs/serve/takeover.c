@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fuse.h>
 #include <string.h>
 #include <syslog.h>
@@ -62,9 +63,9 @@ static void finish_forgets(struct takeover *t)
 			continue;
 		if (poison_is(t->fs, request_in(slot)->unique)) {
 			zsfs_log(LOG_ERR,
-				 "inode %lu: forgetting it kills the "
+				 "inode %" PRIu64 ": forgetting it kills the "
 				 "worker, left alone",
-				 (unsigned long)request_in(slot)->nodeid);
+				 request_in(slot)->nodeid);
 			t->poisoned++;
 		} else {
 			slot->unique = request_in(slot)->unique;
@@ -136,9 +137,9 @@ static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
 		.len = sizeof(out), .error = -EIO, .unique = in->unique};
 
 	zsfs_log(LOG_ERR,
-		 "request %u on inode %lu has cost too many workers: it gets "
-		 "EIO",
-		 in->opcode, (unsigned long)in->nodeid);
+		 "request %u on inode %" PRIu64
+		 " has cost too many workers: it gets EIO",
+		 in->opcode, in->nodeid);
 	t->poisoned++;
 	return send_bytes(t, &out, sizeof(out));
 }

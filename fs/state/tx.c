@@ -165,6 +165,16 @@ bool tx_lock_more(struct tx *tx, const struct zinode *i, enum lock_mode mode)
 	return true;
 }
 
+bool tx_locks(const struct tx *tx, const struct zinode *i)
+{
+	unsigned stripe = inode_stripe(i);
+
+	for (unsigned k = 0; k < tx->nr_locks; k++)
+		if (tx->locks[k].stripe == stripe)
+			return tx->locks[k].mode == LOCK_EXCL;
+	return false;
+}
+
 void tx_unlock_more(struct tx *tx, unsigned nr_locks)
 {
 	while (tx->nr_locks > nr_locks) {
@@ -431,6 +441,8 @@ void tx_commit(struct tx *tx)
 	if (tx->uncounted.table)
 		tx->uncounted.settle(tx);
 	fold_stats(tx);
+	if (ZS_DEBUG_LEVEL >= 2 && tx->fs->verify_tx)
+		tx->fs->verify_tx(tx);
 	undo_barrier();
 	zs_crash_point();
 	s->state = tx->replied ? TX_ANSWERED : TX_COMMITTED;

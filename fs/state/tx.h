@@ -163,6 +163,8 @@ void tx_unlock_more(struct tx *tx, unsigned nr_locks);
 /* One inode, shared, without a transaction; nothing else is locked. */
 void inode_lock_shared(struct zsfs *fs, const struct zinode *i);
 void inode_unlock(struct zsfs *fs, const struct zinode *i);
+/* Is @i locked exclusively? */
+bool tx_locks(const struct tx *tx, const struct zinode *i);
 /* Drop all inode locks; only before anything was changed. */
 void tx_unlock(struct tx *tx);
 

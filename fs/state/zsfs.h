@@ -79,6 +79,8 @@ struct zsfs {
 	pthread_mutex_t snap_lock;
 	pthread_mutex_t limit_lock;  /* mem_limit and pressure (pressure.h) */
 	pthread_mutex_t verify_lock; /* one live check at a time */
+	/* At each commit, while all is locked; NULL: nothing (verify_tx.h). */
+	void (*verify_tx)(struct tx *tx);
 	bool checking; /* it is under way; written under check_lock */
 	pthread_mutex_t check_lock;
 	pthread_cond_t check_end;

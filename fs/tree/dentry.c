@@ -3,6 +3,7 @@
 #include "dentry.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -288,9 +289,9 @@ struct dentry *dentry_read(const struct zinode *dir, struct dir_reader *r)
 	return d;
 }
 
-static int check_entry(struct zsfs *fs, const struct zinode *dir,
-		       const struct dentry *d, uint64_t cookie, char *msg,
-		       size_t size)
+int dentry_verify_entry(struct zsfs *fs, const struct zinode *dir,
+			const struct dentry *d, uint64_t cookie, char *msg,
+			size_t size)
 {
 	const char *what = NULL;
 
@@ -306,43 +307,61 @@ static int check_entry(struct zsfs *fs, const struct zinode *dir,
 		what = "it is not found by its name";
 	if (!what)
 		return 0;
-	snprintf(msg, size, "directory %lu: entry %lu: %s", inode_number(dir),
-		 cookie, what);
+	snprintf(msg, size, "directory %" PRIu64 ": entry %" PRIu64 ": %s",
+		 inode_number(dir), cookie, what);
 	return -EUCLEAN;
+}
+
+int dentry_verify_counts(const struct zinode *dir, char *msg, size_t size)
+{
+	const char *what = NULL;
+	uint64_t n = table_count(&dir->dir.entries, 0);
+
+	if (dir->dir.next_cookie < FIRST_COOKIE ||
+	    dir->dir.next_cookie >= END_COOKIE)
+		what = "its next cookie is none";
+	else if (dir->dir.nr_entries != n || dir->size != n * DIRENT_SIZE)
+		what = "it counts or measures its entries wrong";
+	else if (table_count(&dir->dir.buckets, dir->dir.nr_buckets))
+		what = "it has a bucket too many";
+	if (!what)
+		return 0;
+	snprintf(msg, size,
+		 "directory %" PRIu64 ": %s: %" PRIu64 " of %" PRIu64
+		 ", size %" PRIu64,
+		 inode_number(dir), what, dir->dir.nr_entries, n, dir->size);
+	return -EUCLEAN;
+}
+
+/* Entries in all the buckets, or one more than @max. */
+static uint64_t count_chained(const struct zinode *dir, uint64_t max)
+{
+	uint64_t b = 0, val, n = 0;
+
+	for (; table_next(&dir->dir.buckets, &b, &val); b++)
+		for (const struct dentry *d = dentry_at(val); d && n <= max;
+		     d = dentry_at(d->hnext))
+			n++;
+	return n;
 }
 
 int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 		  size_t size)
 {
-	uint64_t cookie = 0, b = 0, val, n = 0, chained = 0;
-	const struct dentry *d;
+	uint64_t cookie = 0, val, chained;
+	int err = dentry_verify_counts(dir, msg, size);
 
-	if (dir->dir.next_cookie < FIRST_COOKIE ||
-	    dir->dir.next_cookie >= END_COOKIE) {
-		snprintf(msg, size, "directory %lu: its next cookie is none",
-			 inode_ino(dir));
-		return -EUCLEAN;
-	}
-	for (; table_next(&dir->dir.entries, &cookie, &val); cookie++, n++) {
-		int err =
-			check_entry(fs, dir, dentry_at(val), cookie, msg, size);
-
-		if (err)
-			return err;
-	}
-	for (; table_next(&dir->dir.buckets, &b, &val); b++) {
-		if (b >= dir->dir.nr_buckets)
-			break;
-		for (d = dentry_at(val); d && chained <= n;
-		     d = dentry_at(d->hnext))
-			chained++;
-	}
-	if (n == dir->dir.nr_entries && n == chained &&
-	    dir->size == n * DIRENT_SIZE)
+	for (; !err && table_next(&dir->dir.entries, &cookie, &val); cookie++)
+		err = dentry_verify_entry(fs, dir, dentry_at(val), cookie, msg,
+					  size);
+	if (err)
+		return err;
+	chained = count_chained(dir, dir->dir.nr_entries);
+	if (chained == dir->dir.nr_entries)
 		return 0;
 	snprintf(msg, size,
-		 "directory %lu: %lu entries by count, %lu by cookie, %lu in "
-		 "chains, size %lu",
-		 inode_number(dir), dir->dir.nr_entries, n, chained, dir->size);
+		 "directory %" PRIu64 ": %" PRIu64 " entries by count, %" PRIu64
+		 " in chains",
+		 inode_number(dir), dir->dir.nr_entries, chained);
 	return -EUCLEAN;
 }

@@ -89,8 +89,14 @@ struct dentry *dentry_next(const struct zinode *dir, uint64_t cookie);
 
 /*
  * Check the two tables of @dir against each other. -EUCLEAN and a sentence in
- * @msg for the first broken invariant, else 0.
+ * @msg for the first broken invariant, else 0. The tables themselves are sound.
+ * Parts of it: what @dir says of its tables, without a walk through them; that
+ * @d, which the slot of @cookie leads to, is what it should be and is found.
  */
+int dentry_verify_counts(const struct zinode *dir, char *msg, size_t size);
+int dentry_verify_entry(struct zsfs *fs, const struct zinode *dir,
+			const struct dentry *d, uint64_t cookie, char *msg,
+			size_t size);
 int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 		  size_t size);
 

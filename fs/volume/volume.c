@@ -24,6 +24,7 @@
 #include "state/zsfs.h"
 #include "tree/reap.h"
 #include "volume.h"
+#include "verify_tx.h"
 
 #define STAGE_SIZE ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
 _Static_assert(STAGE_SIZE == READ_BUF_HEAD + ZSFS_MAX_WRITE,
@@ -175,6 +176,8 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 {
 	int err;
 
+	if (ZS_DEBUG_LEVEL >= 2)
+		fs->verify_tx = verify_tx;
 	fs->nr_threads = fs->super->nr_slots;
 	fs->snap_area = root_at(fs, layout_snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);

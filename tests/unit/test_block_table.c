@@ -131,15 +131,14 @@ static void clear(uint64_t idx)
 	tx_commit(tx);
 }
 
-static int count_node(uint64_t node, unsigned order, void *arg)
+static int count_node(const struct table_node *node, void *arg)
 {
-	const uint64_t *slots = (const uint64_t *)(uintptr_t)node;
 	bool empty = true;
 
-	for (unsigned k = 0; k < 1u << order; k++)
-		empty &= slots[k] == 0;
+	for (unsigned k = 0; k < 1u << node->order; k++)
+		empty &= node->slots[k] == 0;
 	CHECK(!empty);
-	(*(uint64_t *)arg)++;
+	*(uint64_t *)arg += node->level > 0;
 	return 0;
 }
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Inside of verification: what a check has found so far, and one inode's part.
+ *
+ * The check of a transaction (verify_tx.h) looks only at what was touched: of a
+ * table at the nodes above the leaves and at the leaves that were changed.
+ */
+#ifndef FS_VERIFY_I_H
+#define FS_VERIFY_I_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "state/zsfs.h"
+
+/* A growing array of numbers, to sort and compare. */
+struct numbers {
+	uint64_t *v;
+	size_t n, room;
+};
+
+/* What a transaction changed: addresses of words and new objects, sorted. */
+struct touched {
+	const uint64_t *at;
+	unsigned n;
+};
+
+struct check {
+	struct zsfs *fs;
+	char *msg;
+	size_t size;
+	struct numbers links;	/* ino of each entry's inode */
+	struct numbers subdirs; /* ino of the directory, one per subdirectory */
+	struct numbers gens;	/* of each inode that is not being reaped */
+	uint8_t *handles;	/* bitmap: each handle a slot names */
+	size_t handle_max;	/* bytes of it */
+	uint64_t nr_handles;
+	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
+	int64_t stat[ST_NR];
+	uint64_t objects, payload, raw; /* of the blocks */
+	bool gently;			/* give up when a request waits */
+	const struct touched *touched;	/* NULL: everything is looked at */
+};
+
+/* Writes the sentence that says what is wrong. Returns -EUCLEAN. */
+int verify_fail(struct check *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* -EAGAIN when a gentle check has to give up, else 0. */
+int verify_stop(const struct check *c);
+
+/*
+ * Check the inode at @obj and what belongs to it alone, and count that in the
+ * struct check @arg. 0, -EUCLEAN, -EAGAIN, -ENOMEM.
+ */
+int verify_inode(void *obj, void *arg);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One inode, with its tables, blocks and entries (see verify_fs.h). */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "content/block_table.h"
+#include "content/slot.h"
+#include "state/inode.h"
+#include "tree/dentry.h"
+#include "verify_i.h"
+
+int verify_stop(const struct check *c)
+{
+	return c->gently && __atomic_load_n(&c->fs->kept_waiting,
+					    __ATOMIC_RELAXED)
+		       ? -EAGAIN
+		       : 0;
+}
+
+int verify_fail(struct check *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->msg, c->size, fmt, ap);
+	va_end(ap);
+	return -EUCLEAN;
+}
+
+static int add_number(struct numbers *a, uint64_t x)
+{
+	if (a->n == a->room) {
+		size_t room = a->room ? a->room * 2 : 1024;
+		uint64_t *v = realloc(a->v, room * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		a->v = v;
+		a->room = room;
+	}
+	a->v[a->n++] = x;
+	return 0;
+}
+
+static void count_slab(struct check *c, size_t size)
+{
+	c->slabs[slab_cache_for(size)]++;
+}
+
+/* Is anything of the @size bytes at @p of interest to the check? */
+static bool is_wanted(const struct check *c, const void *p, size_t size)
+{
+	const struct touched *t = c->touched;
+	uint64_t addr = (uint64_t)(uintptr_t)p;
+	unsigned lo = 0, hi = t ? t->n : 0;
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (t->at[mid] < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return !t || (lo < t->n && t->at[lo] - addr < size);
+}
+
+static int count_node(const struct table_node *node, void *arg)
+{
+	size_t size = sizeof(uint64_t) << node->order;
+
+	if (node->level)
+		count_slab(arg, size);
+	if (node->level == 1 && !is_wanted(arg, node->slots, size) &&
+	    !is_wanted(arg, node->link, sizeof(*node->link)))
+		return TABLE_SKIP;
+	return verify_stop(arg);
+}
+
+/* @err of looking at all nodes of a table of @i. */
+static int table_checked(struct check *c, const struct zinode *i, int err)
+{
+	/* Who finds more than a wrong count says what. */
+	if (err == -EUCLEAN && !*c->msg)
+		return verify_fail(c, "inode %" PRIu64 ": a table counts wrong",
+				   inode_number(i));
+	return err;
+}
+
+static int name_handle(struct check *c, uint32_t handle)
+{
+	uint8_t bit = (uint8_t)(1u << handle % 8);
+
+	if (handle / 8 >= c->handle_max) {
+		size_t room = handle / 8 * 2 + 1024;
+		uint8_t *map = realloc(c->handles, room);
+
+		if (!map)
+			return -ENOMEM;
+		memset(map + c->handle_max, 0, room - c->handle_max);
+		c->handles = map;
+		c->handle_max = room;
+	}
+	if (c->handles[handle / 8] & bit)
+		return verify_fail(c, "handle %u is named twice", handle);
+	c->handles[handle / 8] |= bit;
+	c->nr_handles++;
+	return 0;
+}
+
+static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
+		      uint64_t slot)
+{
+	struct zs_obj_info info;
+
+	if (slot_kind(slot) == SLOT_UNKNOWN)
+		return verify_fail(
+			c, "inode %" PRIu64 " block %" PRIu64 ": slot %" PRIx64,
+			inode_number(i), block, slot);
+	if (slot_kind(slot) != SLOT_OBJECT) {
+		c->stat[ST_SAME]++;
+		return 0;
+	}
+	if (!zs_obj_info(c->fs->pool, slot_handle(slot), &info))
+		return verify_fail(c,
+				   "inode %" PRIu64 " block %" PRIu64
+				   ": handle %u is not live",
+				   inode_number(i), block, slot_handle(slot));
+	c->objects++;
+	c->payload += info.size;
+	c->raw += info.tag == ZCOMP_RAW;
+	/* Nothing shares objects. */
+	if (info.refs != 1)
+		return verify_fail(c,
+				   "inode %" PRIu64 " block %" PRIu64
+				   ": handle %u is owned %u times",
+				   inode_number(i), block, slot_handle(slot),
+				   info.refs);
+	return c->touched ? 0 : name_handle(c, slot_handle(slot));
+}
+
+/*
+ * Is it a block of zeros that takes room? An allocation that is under way, or
+ * that did not end, has such behind the end of the file (allocate.c).
+ */
+static bool is_reserved(const struct check *c, uint64_t slot)
+{
+	static const uint8_t zeros[ZSFS_BLOCK_SIZE];
+	struct zs_obj_info info;
+
+	return slot_kind(slot) == SLOT_OBJECT &&
+	       zs_obj_info(c->fs->pool, slot_handle(slot), &info) &&
+	       info.tag == ZCOMP_RAW && info.size == ZSFS_BLOCK_SIZE &&
+	       info.word == zcomp_checksum(zeros);
+}
+
+/* @bytes: what its objects are found to hold. */
+static int check_stored(struct check *c, const struct zinode *i, bool reaping,
+			int64_t bytes)
+{
+	if (reaping)
+		c->stat[ST_REAP_BYTES] += (int64_t)i->file.stored;
+	if (i->file.stored_about || i->file.stored == (uint64_t)bytes)
+		return 0;
+	return verify_fail(c,
+			   "inode %" PRIu64 ": stores %" PRIu64
+			   " bytes, counted %" PRId64,
+			   inode_number(i), i->file.stored, bytes);
+}
+
+/* A check that looks at an inode. */
+struct look {
+	struct check *c;
+	const struct zinode *inode;
+	bool reaping;
+};
+
+static int check_block(const struct look *l, uint64_t idx, uint64_t slot)
+{
+	const struct zinode *i = l->inode;
+	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
+	int err = check_slot(l->c, i, idx, slot);
+
+	if (err || l->reaping || idx < end || is_reserved(l->c, slot))
+		return err;
+	return verify_fail(
+		l->c, "inode %" PRIu64 ": block %" PRIu64 " behind its end",
+		inode_number(i), idx);
+}
+
+static int check_blocks(const struct table_node *node, void *look)
+{
+	const struct look *l = look;
+	int err = count_node(node, l->c);
+
+	for (unsigned k = 0; !err && node->level <= 1 && k < 1u << node->order;
+	     k++)
+		if (node->slots[k])
+			err = check_block(l, node->first + k, node->slots[k]);
+	return err;
+}
+
+static int check_file(struct check *c, const struct zinode *i, bool reaping)
+{
+	struct look l = {c, i, reaping};
+	uint64_t before = c->payload, n;
+	int err = table_for_each_node(&i->file.blocks, check_blocks, &l);
+
+	err = table_checked(c, i, err);
+	if (!err && !c->touched)
+		err = check_stored(c, i, reaping,
+				   (int64_t)(c->payload - before));
+	if (err || reaping)
+		return err;
+	n = table_count(&i->file.blocks, 0);
+	c->stat[ST_BLOCKS] += (int64_t)n;
+	if (n != i->blocks)
+		return verify_fail(c,
+				   "inode %" PRIu64 ": %" PRIu64
+				   " blocks, counted %" PRIu64,
+				   inode_number(i), i->blocks, n);
+	return 0;
+}
+
+static int check_entry(struct check *c, const struct zinode *dir,
+		       const struct dentry *d)
+{
+	const struct zinode *i = inode_at(d->ino);
+	int err;
+
+	count_slab(c, sizeof(*d) + d->name_len);
+	if (!inode_valid(c->fs, i))
+		return verify_fail(
+			c, "directory %" PRIu64 ": entry %.*s leads nowhere",
+			inode_number(dir), d->name_len, d->name);
+	if (d->type != (i->mode & S_IFMT) >> 12)
+		return verify_fail(
+			c, "directory %" PRIu64 ": entry %.*s has a wrong type",
+			inode_number(dir), d->name_len, d->name);
+	err = add_number(&c->links, d->ino);
+	if (err || !S_ISDIR(i->mode))
+		return err;
+	if (i->dir.parent != inode_ino(dir))
+		return verify_fail(
+			c, "directory %" PRIu64 ": its parent is not %" PRIu64,
+			inode_number(i), inode_number(dir));
+	return add_number(&c->subdirs, inode_ino(dir));
+}
+
+static int check_entries(const struct table_node *node, void *look)
+{
+	const struct look *l = look;
+	struct check *c = l->c;
+	int err = count_node(node, c);
+
+	for (unsigned k = 0; !err && node->level <= 1 && k < 1u << node->order;
+	     k++) {
+		const struct dentry *d =
+			(const struct dentry *)(uintptr_t)node->slots[k];
+
+		/* The inodes that entries lead to are not locked with it. */
+		if (d && c->touched)
+			err = dentry_verify_entry(c->fs, l->inode, d,
+						  node->first + k, c->msg,
+						  c->size);
+		else if (d)
+			err = check_entry(c, l->inode, d);
+	}
+	return err;
+}
+
+static int check_directory(struct check *c, const struct zinode *dir)
+{
+	struct look l = {c, dir, false};
+	int err = c->touched ? dentry_verify_counts(dir, c->msg, c->size)
+			     : dentry_verify(c->fs, dir, c->msg, c->size);
+
+	if (!err)
+		err = table_for_each_node(&dir->dir.entries, check_entries, &l);
+	if (!err)
+		err = table_for_each_node(&dir->dir.buckets, count_node, c);
+	return table_checked(c, dir, err);
+}
+
+/* What an inode has for all its life. */
+static int check_identity(struct check *c, const struct zinode *i)
+{
+	if (i->gen == 0 ||
+	    i->gen > __atomic_load_n(&c->fs->super->last_gen, __ATOMIC_RELAXED))
+		return verify_fail(c, "inode at %p: its number is %" PRIu64,
+				   (const void *)i, i->gen);
+	if (i->btime.nsec > 999999999)
+		return verify_fail(c, "inode %" PRIu64 ": born at no time",
+				   i->gen);
+	return c->touched ? 0 : add_number(&c->gens, i->gen);
+}
+
+int verify_inode(void *obj, void *arg)
+{
+	const struct zinode *i = obj;
+	struct check *c = arg;
+	bool reaping = i->nlink == 0 &&
+		       __atomic_load_n(&i->nlookup, __ATOMIC_RELAXED) == 0;
+	int err = 0;
+
+	c->slabs[SLAB_RECORD]++;
+	*c->msg = '\0';
+	if (verify_stop(c))
+		return -EAGAIN;
+	if (i->magic != INODE_MAGIC)
+		return verify_fail(c, "inode %" PRIu64 ": bad magic",
+				   inode_number(i));
+	c->stat[reaping ? ST_REAPING : ST_INODES]++;
+	if (!reaping)
+		err = check_identity(c, i);
+	if (err)
+		return err;
+	if (S_ISREG(i->mode))
+		return check_file(c, i, reaping);
+	if (S_ISDIR(i->mode))
+		return check_directory(c, i);
+	if (S_ISLNK(i->mode))
+		count_slab(c, i->size + 1);
+	return 0;
+}
