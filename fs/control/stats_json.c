@@ -384,8 +384,11 @@ static void add_readers(struct zsfs *fs, struct textbuf *t)
 	open_object(t, "readers");
 	truth(t, "following", word(&c->following));
 	string(t, "now", word(&c->one) ? "one" : "all");
-#define NUMBER(field, name) number(t, name, word(&c->field));
-	READER_COUNTS(NUMBER)
+	number(t, "looks", word(&c->looks));
+	number(t, "on_client_cpu", word(&c->near));
+	number(t, "moves", word(&c->moves));
+#define NUMBER(name, json) number(t, json, word(&c->why[READERS_##name]));
+	READERS_WHY(NUMBER)
 #undef NUMBER
 	textbuf_add(t, "}");
 }

@@ -13,19 +13,29 @@
 #include "state/reader_counts.h"
 
 /* Requests between two looks at a client that was where it is served. */
-#define LOOK_EVERY 32u
+#define LOOK_EVERY 16u
 /* The same at one that has moved, or may move. */
-#define LOOK_SOON 4u
+#define LOOK_SOON 2u
 /* Looks in a row after which clients count as not visible. */
 #define MANY_UNKNOWN 8u
 /* What a thread should not do while it is the only one that reads. */
 #define LONG_BYTES 65536u
-
-/* Milliseconds of the first ALL, and of the longest. */
-#define HOLD_LEAST 50u
-#define HOLD_MOST  3200u
+/* Of 32 requests so many come from another thread than the one before. */
+#define SEVERAL 8
 /* ONE that lasted so long did not fail at once. */
 #define GOOD_MSECS 400u
+
+/*
+ * How long all read, in milliseconds: the first time, and at most when ONE
+ * fails at once again and again. Trying it costs little where it fails soon.
+ */
+static const struct {
+	unsigned least, most;
+} holds[] = {
+	[READERS_LONG] = {10, 10},	[READERS_SEVERAL] = {20, 400},
+	[READERS_CROWDED] = {50, 1600}, [READERS_STARVED] = {50, 3200},
+	[READERS_UNKNOWN] = {50, 3200},
+};
 
 /* ---- who leads ---- */
 
@@ -43,6 +53,8 @@ static void set_lead(struct readers *r, int lead)
 /* Caller holds r->lock. */
 static bool place(struct readers *r, struct reader *t, int cpu)
 {
+	if (r->watch_place.tid)
+		cpu_place_set(&r->watch_place, &r->allowed, cpu, false);
 	return cpu_place_set(&t->place, &r->allowed, cpu,
 			     cpu != CPU_ANY && r->may_idle);
 }
@@ -59,24 +71,36 @@ static void call_all(struct readers *r)
 }
 
 /* Caller holds r->lock. */
-static void let_all(struct readers *r, uint64_t *why)
+static void let_all(struct readers *r, enum readers_why why)
 {
 	uint64_t now = clock_ms();
+	bool good = now - r->one_since >= GOOD_MSECS;
 
 	if (r->lead == LEAD_ALL)
 		return;
-	reader_count(why);
-	r->hold = now - r->one_since >= GOOD_MSECS ? HOLD_LEAST
-		  : r->hold * 2 < HOLD_MOST	   ? r->hold * 2
-						   : HOLD_MOST;
+	reader_count(&r->counts->why[why]);
+	r->hold = good || r->hold < holds[why].least ? holds[why].least
+		  : r->hold * 2 < holds[why].most    ? r->hold * 2
+						     : holds[why].most;
 	r->all_until = now + r->hold;
 	call_all(r);
 }
 
-void readers_let_all(struct readers *r, uint64_t *why)
+void readers_let_all(struct readers *r, enum readers_why why)
 {
 	pthread_mutex_lock(&r->lock);
 	let_all(r, why);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Another long request: after it ALL lasts as after the first. */
+static void stay_all(struct readers *r)
+{
+	uint64_t until = clock_ms() + holds[READERS_LONG].least;
+
+	pthread_mutex_lock(&r->lock);
+	if (r->all_until < until)
+		r->all_until = until;
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -126,6 +150,7 @@ static bool may_read(struct readers *r, int nr)
 {
 	if (r->lead == LEAD_NOBODY) {
 		r->threads[nr].rest = 1;
+		r->threads[nr].turns = 0;
 		set_lead(r, nr);
 	}
 	return r->lead == nr || r->lead == LEAD_ALL;
@@ -144,36 +169,6 @@ void readers_wait(struct readers *r, unsigned nr)
 		pthread_cond_wait(&t->called, &r->lock);
 	}
 	t->waiting = false;
-	pthread_mutex_unlock(&r->lock);
-}
-
-/* Caller holds r->lock. A thread that waits to be called, or NULL. */
-static struct reader *find_waiting(struct readers *r)
-{
-	for (unsigned i = 0; i < r->nr; i++)
-		if (r->threads[i].waiting)
-			return &r->threads[i];
-	return NULL;
-}
-
-/* The scheduler says where both run: it may be the client's CPU no more. */
-static void give_lead_away(struct readers *r, unsigned nr)
-{
-	struct reader *next;
-
-	pthread_mutex_lock(&r->lock);
-	if (r->lead == (int)nr) {
-		next = find_waiting(r);
-		place(r, &r->threads[nr], CPU_ANY);
-		set_lead(r, next ? (int)(next - r->threads) : LEAD_NOBODY);
-		if (next) {
-			next->waiting = false;
-			next->rest = 1;
-			place(r, next, CPU_ANY);
-			pthread_cond_signal(&next->called);
-		}
-		reader_count(&r->counts->hand_overs);
-	}
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -209,7 +204,7 @@ static void look(struct readers *r, struct reader *t, uint32_t pid)
 	}
 	t->rest = LOOK_SOON;
 	if (++r->follow.unknown >= MANY_UNKNOWN)
-		let_all(r, &r->counts->unknown);
+		let_all(r, READERS_UNKNOWN);
 }
 
 static void look_at_client(struct readers *r, unsigned nr, uint32_t pid)
@@ -239,22 +234,44 @@ static bool may_take_long(const struct fuse_in_header *in)
 	}
 }
 
-void readers_received(struct readers *r, unsigned nr,
-		      const struct fuse_in_header *in)
+/* Is the leader @t asked by several threads, in turns? */
+static bool is_shared(struct reader *t, uint32_t pid)
+{
+	if (!pid)
+		return false;
+	t->turns = t->turns << 1 | (pid != t->client);
+	t->client = pid;
+	return __builtin_popcount(t->turns) >= SEVERAL;
+}
+
+static void lead(struct readers *r, unsigned nr,
+		 const struct fuse_in_header *in)
 {
 	struct reader *t = &r->threads[nr];
 
-	if (!r->following)
-		return;
-	step(t);
-	if (__atomic_load_n(&r->resting, __ATOMIC_SEQ_CST))
-		readers_watch_ring(r);
-	if (lead_of(r) != (int)nr)
-		return;
 	if (may_take_long(in))
-		give_lead_away(r, nr);
+		readers_let_all(r, READERS_LONG);
+	else if (is_shared(t, in->pid))
+		readers_let_all(r, READERS_SEVERAL);
 	else if (--t->rest == 0)
 		look_at_client(r, nr, in->pid);
+}
+
+void readers_received(struct readers *r, unsigned nr,
+		      const struct fuse_in_header *in)
+{
+	int leader;
+
+	if (!r->following)
+		return;
+	step(&r->threads[nr]);
+	if (__atomic_load_n(&r->resting, __ATOMIC_SEQ_CST))
+		readers_watch_ring(r);
+	leader = lead_of(r);
+	if (leader == (int)nr)
+		lead(r, nr, in);
+	else if (leader == LEAD_ALL && may_take_long(in))
+		stay_all(r);
 }
 
 void readers_done(struct readers *r, unsigned nr)
@@ -281,7 +298,7 @@ static void init(struct readers *r)
 		pthread_cond_init(&r->threads[i].called, NULL);
 	}
 	r->follow.client.fd = -1;
-	r->hold = HOLD_LEAST;
+	r->watch_place.cpu = CPU_ANY;
 }
 
 int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,

@@ -11,18 +11,17 @@
  *      others wait to be called. The leader is SCHED_IDLE where that is
  *      permitted: a CPU with nothing else to run counts as idle, so the
  *      scheduler leaves the client that is being answered where it is, instead
- *      of waking another CPU for it. A request that may take long (64 KiB and
- *      more, virtual files) is executed as a follower: another thread has the
- *      lead first.
+ *      of waking another CPU for it.
  * ALL  All threads wait in read(2), on any CPU, as it is without following.
- *      That is for when one is not enough: requests wait most of the time
- *      (several clients), or one has waited for some milliseconds without any
- *      being answered (another program keeps the CPU, the leader waits for a
- *      lock), or nothing is known about where clients run.
+ *      That is for when one is not enough: a request may take long (64 KiB and
+ *      more, virtual files); several clients ask in turns; requests wait most
+ *      of the time; one has waited for some milliseconds without any being
+ *      answered (another program keeps the CPU, the leader waits for a lock);
+ *      or nothing is known about where clients run.
  *
- * A watch thread looks every few milliseconds while requests are made and
- * changes from ONE to ALL, and tries ONE again after a time that doubles as
- * long as it fails at once.
+ * The leader finds out by what it reads, and a watch thread by a look every few
+ * milliseconds while requests are made. The watch tries ONE again after a time
+ * that doubles as long as it fails at once.
  *
  * Leader and followers: D. Schmidt, C. O'Ryan, M. Kircher, I. Pyarali, "Leader/
  * Followers", 2000. Nothing here outlives the process: a successor begins with
@@ -57,7 +56,7 @@ void readers_wait(struct readers *r, unsigned nr);
 
 /*
  * Request thread @nr has read the request @in and is about to execute it: if it
- * leads, follow the client, or give the lead away.
+ * leads, follow the client, or have all read.
  */
 void readers_received(struct readers *r, unsigned nr,
 		      const struct fuse_in_header *in);

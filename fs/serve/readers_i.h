@@ -10,6 +10,7 @@
 #include "base/client_cpu.h"
 #include "base/cpu_place.h"
 #include "readers.h"
+#include "state/reader_counts.h"
 
 /* In readers.lead, in place of a thread's number. */
 #define LEAD_NOBODY (-1) /* ONE: whoever comes next takes it */
@@ -19,7 +20,10 @@ struct reader {
 	struct cpu_place place; /* lock */
 	pthread_cond_t called;	/* with lock */
 	bool waiting;		/* lock: for the lead */
-	unsigned rest; /* the leader's own: requests until its next look */
+	/* The leader's own. */
+	unsigned rest;	 /* requests until its next look */
+	uint32_t client; /* pid of the last request */
+	uint32_t turns;	 /* 1 where it was another; the last is bit 0 */
 	/*
 	 * One more when a request was read, one more when it was executed, so
 	 * odd in between. Atomic, on a cache line of its own.
@@ -47,19 +51,20 @@ struct readers {
 
 	/* The watch (readers_watch.c). */
 	pthread_t watch;
-	pthread_cond_t rung; /* with lock */
-	bool resting;	     /* atomic: to be rung when a request comes */
-	bool released;	     /* lock */
-	bool began;	     /* the thread runs */
-	uint64_t one_since;  /* lock: milliseconds */
-	uint64_t all_until;  /* lock */
-	unsigned hold;	     /* lock: milliseconds of the next ALL */
+	struct cpu_place watch_place; /* lock: with the leader */
+	pthread_cond_t rung;	      /* with lock */
+	bool resting;	    /* atomic: to be rung when a request comes */
+	bool released;	    /* lock */
+	bool began;	    /* the thread runs */
+	uint64_t one_since; /* lock: milliseconds */
+	uint64_t all_until; /* lock */
+	unsigned hold;	    /* lock: milliseconds of the next ALL */
 
 	struct reader threads[];
 };
 
-/* All threads read from now on. @why is one of readers.counts. */
-void readers_let_all(struct readers *r, uint64_t *why);
+/* All threads read from now on. */
+void readers_let_all(struct readers *r, enum readers_why why);
 
 /* One leads: whoever comes first. */
 void readers_let_one(struct readers *r);

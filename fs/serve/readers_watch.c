@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The watch over whether one reader is enough (see readers.h). */
 #include <poll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "readers_i.h"
 #include "state/reader_counts.h"
 
-/* Between two looks with one reader, and with all. */
-#define LOOK_MSECS     2
-#define LOOK_ALL_MSECS 10
+/*
+ * Between two looks with one reader, after one that found a request waiting,
+ * and with all. Not more often: after whatever runs for a moment on another CPU
+ * than the client's, the scheduler moves the client there.
+ */
+#define LOOK_MSECS	 5
+#define LOOK_AGAIN_MSECS 1
+#define LOOK_ALL_MSECS	 10
 /* Looks in a row without a request, after which the watch rests. */
-#define QUIET_LOOKS 10u
+#define QUIET_LOOKS 6u
 /*
  * One reader is not enough when requests wait at so many of the last looks.
  * With one client they do at a third of them: it asks, and the reader is not
  * there yet.
  */
-#define CROWD_LOOKS 16u
-#define CROWDED	    14
+#define CROWD_LOOKS 12u
+#define CROWDED	    11
 
 /* What the watch saw. */
 struct seen {
@@ -51,9 +57,9 @@ static void look(struct readers *r, struct seen *s)
 	s->waited = waits;
 	s->waits = s->waits << 1 | waits;
 	if (starved)
-		readers_let_all(r, &r->counts->starved);
+		readers_let_all(r, READERS_STARVED);
 	else if (is_crowded(s->waits))
-		readers_let_all(r, &r->counts->crowded);
+		readers_let_all(r, READERS_CROWDED);
 }
 
 static bool reads_one(const struct readers *r)
@@ -97,15 +103,22 @@ void readers_watch_ring(struct readers *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
+static long next_look(const struct readers *r, const struct seen *s)
+{
+	if (!reads_one(r))
+		return LOOK_ALL_MSECS;
+	return s->waited ? LOOK_AGAIN_MSECS : LOOK_MSECS;
+}
+
 static void *watch_main(void *arg)
 {
 	struct readers *r = arg;
 	struct seen s = {0};
 
 	pthread_mutex_lock(&r->lock);
+	r->watch_place.tid = gettid();
 	while (!r->released) {
-		struct timespec until =
-			clock_in_ms(reads_one(r) ? LOOK_MSECS : LOOK_ALL_MSECS);
+		struct timespec until = clock_in_ms(next_look(r, &s));
 
 		if (s.quiet >= QUIET_LOOKS && reads_one(r))
 			rest(r, &s);

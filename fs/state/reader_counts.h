@@ -9,22 +9,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(field, name in stats.json) */
-#define READER_COUNTS(X)                                                       \
-	X(looks, "looks")	    /* where the client of a request runs */   \
-	X(near, "on_client_cpu")    /* of them: on the leader's CPU */         \
-	X(moves, "moves")	    /* of the leader, to its client */         \
-	X(hand_overs, "hand_overs") /* of the lead */                          \
-	X(crowded, "crowded")	    /* changes to ALL: requests waited */      \
-	X(starved, "starved")	    /* changes to ALL: nothing was answered */ \
-	X(unknown, "unknown") /* changes to ALL: clients are not visible */
+/* X(NAME, name in stats.json): why all threads came to read. */
+#define READERS_WHY(X)                                                         \
+	X(LONG, "long")	      /* a request that may take long */               \
+	X(SEVERAL, "several") /* clients ask in turns */                       \
+	X(CROWDED, "crowded") /* requests waited most of the time */           \
+	X(STARVED, "starved") /* one waited, and none was answered */          \
+	X(UNKNOWN, "unknown") /* clients are not visible */
+
+#define READERS_NAME(name, json) READERS_##name,
+enum readers_why { READERS_WHY(READERS_NAME) READERS_NR_WHY };
+#undef READERS_NAME
 
 struct reader_counts {
 	uint64_t following; /* 0: always all threads read */
 	uint64_t one;	    /* 1: one reads now */
-#define FIELD(field, name) uint64_t field;
-	READER_COUNTS(FIELD)
-#undef FIELD
+	uint64_t looks;	    /* where the client of a request runs */
+	uint64_t near;	    /* of them: on the leader's CPU */
+	uint64_t moves;	    /* of the leader, to its client */
+	uint64_t why[READERS_NR_WHY];
 };
 
 static inline void reader_count(uint64_t *n)

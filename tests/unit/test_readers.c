@@ -236,20 +236,20 @@ static void check_other_is_served(struct message held)
 	CHECK_EQ(w.answered[0], 2);
 }
 
-static void test_lead_is_given_away(void)
+static void test_long_request(void)
 {
 	struct message held = request(0, WORK_UNTIL_FREED, gettid());
 
 	held.head.opcode = FUSE_READ;
 	held.read.size = 1 << 20;
 	check_other_is_served(held);
-	CHECK(!has_two_cpus() || w.counts.hand_overs > 0);
+	CHECK(!has_two_cpus() || w.counts.why[READERS_LONG] > 0);
 }
 
 static void test_held_in_what_looked_short(void)
 {
 	check_other_is_served(request(0, WORK_UNTIL_FREED, gettid()));
-	CHECK(!has_two_cpus() || w.counts.starved > 0);
+	CHECK(!has_two_cpus() || w.counts.why[READERS_STARVED] > 0);
 }
 
 /* All but one are held one after the other, and still somebody reads. */
@@ -284,7 +284,7 @@ static void test_many_clients(void)
 					(void *)i));
 	for (unsigned i = 0; i < MAX_CLIENTS; i++)
 		pthread_join(clients[i], NULL);
-	CHECK(!has_two_cpus() || w.counts.crowded + w.counts.starved > 0);
+	CHECK(!has_two_cpus() || w.counts.why[READERS_SEVERAL] > 0);
 	/* And back, when one is alone again. */
 	CHECK(!has_two_cpus() ||
 	      ask_until(&w.counts.near, get(&w.counts.near) + 2, WORK_NONE));
@@ -298,9 +298,10 @@ static void test_client_not_visible(void)
 	uint64_t end = clock_ms() + PATIENCE_MS;
 
 	start(true);
-	while (has_two_cpus() && !get(&w.counts.unknown) && clock_ms() < end)
+	while (has_two_cpus() && !get(&w.counts.why[READERS_UNKNOWN]) &&
+	       clock_ms() < end)
 		CHECK(ask_as(0, WORK_NONE, 0));
-	CHECK(!has_two_cpus() || get(&w.counts.unknown) > 0);
+	CHECK(!has_two_cpus() || get(&w.counts.why[READERS_UNKNOWN]) > 0);
 	/* One that is known is followed, when it comes. */
 	CHECK(!has_two_cpus() || ask_until(&w.counts.near, 0, WORK_NONE));
 	stop();
@@ -390,7 +391,7 @@ static void test_sleeps_without_requests(void)
 static const struct check_case cases[] = {
 	CHECK_CASE(test_one_client),
 	CHECK_CASE(test_goes_where_the_client_goes),
-	CHECK_CASE(test_lead_is_given_away),
+	CHECK_CASE(test_long_request),
 	CHECK_CASE(test_held_in_what_looked_short),
 	CHECK_CASE(test_last_one_reads),
 	CHECK_CASE(test_many_clients),
