@@ -7,25 +7,20 @@
 #include <fuse_lowlevel.h>
 #include <inttypes.h>
 #include <linux/fuse.h>
-#include <sched.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "content/file.h"
-#include "control/vfile.h"
+#include "forget.h"
 #include "init_reply.h"
+#include "notify.h"
 #include "readers.h"
 #include "state/shared_page.h"
 #include "state/threads.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
-#include "tree/reap.h"
-
-/* Longest wait of who asks for free room for what is being forgotten. */
-#define FORGET_MSECS 20
 
 struct current {
 	struct zsfs_thread *th;
@@ -66,28 +61,9 @@ void request_deferred(void)
 	cur.deferred = true;
 }
 
-/* From @off on content is dropped, too; a negative one: attributes only. */
-static int notify_inode(int fd, uint64_t nodeid, int64_t off)
-{
-	struct {
-		struct fuse_out_header head;
-		struct fuse_notify_inval_inode_out body;
-	} out = {
-		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
-		.body = {.ino = nodeid, .off = off},
-	};
-
-	return write(fd, &out, sizeof(out)) < 0 ? -errno : 0;
-}
-
-int request_notify_attr(int fd, uint64_t nodeid)
-{
-	return notify_inode(fd, nodeid, -1);
-}
-
 void request_invalidate_attr(uint64_t nodeid)
 {
-	request_notify_attr(cur.env->fd, nodeid);
+	notify_attr(cur.env->fd, nodeid);
 }
 
 /* ---- replies ---- */
@@ -280,112 +256,7 @@ static int send_reply(struct zsfs_slot *slot)
 	return 0;
 }
 
-/* ---- forgetting ---- */
-
-static void forget_one(struct zsfs_thread *th, uint64_t nodeid,
-		       uint64_t *nlookup)
-{
-	if (*nlookup == 0)
-		return;
-	if (vfile_is(nodeid))
-		vfile_forget(th, nodeid, *nlookup, nlookup);
-	else
-		zsfs_forget(th, nodeid, *nlookup, nlookup);
-}
-
-static bool is_forget(uint32_t opcode)
-{
-	return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
-}
-
-void request_drop(struct zsfs_slot *slot)
-{
-	request_in(slot)->len = 0;
-}
-
-bool request_is_forget(struct zsfs_slot *slot)
-{
-	return request_in(slot)->len >= sizeof(struct fuse_in_header) &&
-	       is_forget(request_in(slot)->opcode);
-}
-
-/*
- * FORGETs have no reply and are never sent again: what is done is marked in
- * the request itself, by the transaction that does it.
- */
-void request_forget(struct zsfs_thread *th)
-{
-	const struct fuse_in_header *in = request_in(th->slot);
-	uint8_t *body = th->slot->req + sizeof(*in);
-	const uint8_t *end =
-		th->slot->req +
-		(in->len < ZSFS_REQ_SIZE ? in->len : ZSFS_REQ_SIZE);
-
-	if (in->opcode == FUSE_FORGET) {
-		struct fuse_forget_in *one = (void *)body;
-
-		forget_one(th, in->nodeid, &one->nlookup);
-	} else {
-		struct fuse_batch_forget_in *batch = (void *)body;
-		struct fuse_forget_one *one = (void *)(batch + 1);
-
-		for (uint32_t i = 0; i < batch->count; i++, one++) {
-			if ((const uint8_t *)(one + 1) > end)
-				break;
-			forget_one(th, one->nodeid, &one->nlookup);
-		}
-	}
-}
-
 /* ---- the loop ---- */
-
-static void count_request(struct zsfs_slot *slot)
-{
-	if (slot->opcode < ZSFS_NR_OPCODES)
-		__atomic_store_n(&slot->requests[slot->opcode],
-				 slot->requests[slot->opcode] + 1,
-				 __ATOMIC_RELAXED);
-}
-
-/*
- * What was deleted before statfs(2) or fallocate(2) counts as free: wait for
- * the FORGETs that other threads are at, which the kernel hands out first, but
- * not longer than a live check may keep them out. Outside of the gate, because
- * such a check may wait for this thread's.
- */
-static void wait_for_forgets(struct zsfs *fs, const struct zsfs_thread *self)
-{
-	uint64_t end = clock_ms() + FORGET_MSECS;
-
-	for (unsigned k = 0; k < fs->nr_threads; k++) {
-		unsigned *at = &fs->threads[k].forgetting;
-		unsigned seen = __atomic_load_n(at, __ATOMIC_SEQ_CST);
-
-		if (&fs->threads[k] == self || !(seen & 1))
-			continue;
-		while (__atomic_load_n(at, __ATOMIC_SEQ_CST) == seen &&
-		       clock_ms() < end)
-			sched_yield();
-	}
-}
-
-static void forget(void *th)
-{
-	request_forget(th);
-}
-
-static void execute_forget(struct zsfs_thread *th)
-{
-	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
-	zsfs_enter(th);
-	count_request(th->slot);
-	/* What cannot be forgotten is left alone. */
-	(void)tx_guarded(th, forget, th);
-	/* What was forgotten counts as free by now. */
-	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
-	reap_help(th);
-	zsfs_leave(th);
-}
 
 static void process(void *buf)
 {
@@ -394,7 +265,7 @@ static void process(void *buf)
 
 static bool has_answer(uint32_t opcode)
 {
-	return !is_forget(opcode) && opcode != FUSE_INTERRUPT &&
+	return !forget_opcode(opcode) && opcode != FUSE_INTERRUPT &&
 	       opcode != FUSE_NOTIFY_REPLY;
 }
 
@@ -419,70 +290,14 @@ static void execute(struct zsfs_thread *th)
 	struct fuse_buf buf = {.mem = slot->req, .size = slot->req_len};
 
 	if (slot->opcode == FUSE_STATFS || slot->opcode == FUSE_FALLOCATE)
-		wait_for_forgets(th->fs, th);
+		forget_await(th->fs, th);
 	zsfs_enter(th);
-	count_request(slot);
+	request_count(slot);
 	/* Nothing here waits for others, so there is nothing to interrupt. */
 	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf))
 		answer_eio(slot);
 	check_answer(th);
 	zsfs_leave(th);
-}
-
-/*
- * Directories whose names it changes, and files that may lose set-uid or that
- * are written late. What is renamed is noted by rename itself (namei.c).
- */
-static void note_touched(struct zsfs_slot *slot)
-{
-	const struct fuse_in_header *in = request_in(slot);
-	const void *body = in + 1;
-
-	memset(slot->touched, 0, sizeof(slot->touched));
-	slot->moved = 0;
-	switch (in->opcode) {
-	case FUSE_RENAME:
-	case FUSE_RENAME2:
-		/* newdir is the first word of both. */
-		slot->touched[1] =
-			((const struct fuse_rename_in *)body)->newdir;
-		/* fall through */
-	case FUSE_CREATE:
-	case FUSE_MKNOD:
-	case FUSE_MKDIR:
-	case FUSE_SYMLINK:
-	case FUSE_LINK:
-	case FUSE_UNLINK:
-	case FUSE_RMDIR:
-		slot->touched[0] = in->nodeid;
-		break;
-	case FUSE_WRITE:
-		if (((const struct fuse_write_in *)body)->write_flags &
-		    (FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_CACHE))
-			slot->touched[0] = in->nodeid;
-		break;
-	default:
-		break;
-	}
-}
-
-void request_tell_touched(int fd, const struct zsfs_slot *slot)
-{
-	const struct fuse_out_header *out = (const void *)slot->reply;
-
-	if (!slot->done || out->error)
-		return;
-	for (unsigned i = 0; i < ZSFS_NR_TOUCHED; i++) {
-		uint64_t nodeid = slot->touched[i];
-
-		if (!nodeid || (i == 1 && nodeid == slot->touched[0]))
-			continue;
-		/*
-		 * Pages are waited for, but nobody lists a directory while it
-		 * is moved, and only one is at a time.
-		 */
-		notify_inode(fd, nodeid, slot->moved >> i & 1 ? 0 : -1);
-	}
 }
 
 /* A request is in the buffer: whatever happens now is about it. */
@@ -493,7 +308,7 @@ static int accept_request(struct zsfs_slot *slot, size_t len)
 	slot->unique = request_header()->unique;
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
-	note_touched(slot);
+	notify_note(slot);
 	undo_barrier();
 	slot->executing = 1;
 	undo_barrier();
@@ -542,8 +357,8 @@ static int serve(struct zsfs_thread *th)
 
 	cur.reply = NULL;
 	cur.deferred = false;
-	if (is_forget(th->slot->opcode)) {
-		execute_forget(th);
+	if (forget_opcode(th->slot->opcode)) {
+		forget_serve(th);
 		return 0;
 	}
 	execute(th);
@@ -551,7 +366,7 @@ static int serve(struct zsfs_thread *th)
 		return 0;
 	/* A write says it by itself, where it is so. */
 	if (th->slot->opcode != FUSE_WRITE)
-		request_tell_touched(cur.env->fd, th->slot);
+		notify_touched(cur.env->fd, th->slot);
 	err = send_reply(th->slot);
 	if (!err && th->slot->opcode == FUSE_INIT)
 		cur.env->on_init(cur.env->arg);

@@ -32,12 +32,11 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "state/layout.h"
+#include "request_slot.h"
 
 /* In the unique of a request that the kernel has sent before (Linux 6.9). */
 #define UNIQUE_RESEND (UINT64_C(1) << 63)
 
-struct fuse_in_header;
 struct fuse_session;
 struct readers;
 struct zsfs;
@@ -63,23 +62,6 @@ void request_answer_deferred(void);
  * so a request may do it while it is being executed.
  */
 void request_invalidate_attr(uint64_t nodeid);
-/*
- * The same from outside of a request. 0 or -errno; -ENOENT: the kernel does not
- * know the inode, so there was nothing to forget.
- */
-int request_notify_attr(int fd, uint64_t nodeid);
-
-/*
- * Before a recorded answer is sent: have the kernel drop what it knows, or is
- * about to learn from older answers, of the inodes that the request in @slot
- * touched. For the directory of a name that was made or removed, and for what
- * was renamed, the kernel only notes that attributes are old, and takes an
- * answer given before that for new, for ever; the notification makes it refuse
- * such answers. (What was unlinked, replaced, set or written to it guards by
- * itself.) A directory that was moved loses its cached listing, too, in which
- * ".." is the old parent.
- */
-void request_tell_touched(int fd, const struct zsfs_slot *slot);
 
 /* What a request thread works with. */
 struct request_env {
@@ -108,24 +90,6 @@ int request_loop(struct zsfs_thread *th, const struct request_env *env);
  * otherwise, so that it cannot go on with what was agreed.
  */
 int request_prime(struct zsfs *fs, struct fuse_session *se);
-
-/* The request in the slot's buffer. */
-static inline struct fuse_in_header *request_in(struct zsfs_slot *slot)
-{
-	return (struct fuse_in_header *)slot->req;
-}
-
-/* There is none any more, or none yet. */
-void request_drop(struct zsfs_slot *slot);
-
-/* Is the request in the slot's buffer a FORGET or BATCH_FORGET? */
-bool request_is_forget(struct zsfs_slot *slot);
-
-/*
- * Execute the FORGET in the slot's buffer as far as it is not marked as done
- * there, and mark the rest. No transaction may be open in @th.
- */
-void request_forget(struct zsfs_thread *th);
 
 /* libfuse's way out: captures the reply (fuse_session_custom_io()). */
 ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata);

@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "content/block.h"
 #include "control/vfile.h"
+#include "forget.h"
 #include "init_reply.h"
 #include "inject.h"
+#include "notify.h"
 #include "poison.h"
 #include "request.h"
 #include "state/zsfs.h"
@@ -59,7 +61,7 @@ static void finish_forgets(struct takeover *t)
 	for (unsigned k = 0; k < nr_servers(t->fs); k++) {
 		struct zsfs_slot *slot = slot_of(t->fs, k);
 
-		if (!request_is_forget(slot))
+		if (!forget_in_slot(slot))
 			continue;
 		if (poison_is(t->fs, request_in(slot)->unique)) {
 			zsfs_log(LOG_ERR,
@@ -70,7 +72,7 @@ static void finish_forgets(struct takeover *t)
 		} else {
 			slot->unique = request_in(slot)->unique;
 			slot->executing = 1;
-			request_forget(&t->fs->threads[k]);
+			forget_execute(&t->fs->threads[k]);
 			slot->executing = 0;
 		}
 		request_drop(slot);
@@ -148,12 +150,12 @@ static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
  * The attributes in an answer to a look-up may be older than what others have
  * changed since, and the kernel would keep them for ever.
  */
-static void notify_attr(void *arg, uint64_t *nodeid)
+static void attr_is_old(void *arg, uint64_t *nodeid)
 {
 	const struct takeover *t = arg;
 
 	if (*nodeid && !vfile_is(*nodeid))
-		request_notify_attr(t->fd, *nodeid);
+		notify_attr(t->fd, *nodeid);
 }
 
 /* The slot that holds the answer to @unique, or NULL. */
@@ -173,13 +175,13 @@ static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 	struct fuse_out_header *out = (void *)slot->reply;
 	int err;
 
-	request_tell_touched(t->fd, slot);
+	notify_touched(t->fd, slot);
 	out->unique = unique;
 	slot->sending = 1;
 	undo_barrier();
 	zs_crash_point();
 	err = send_bytes(t, slot->reply, slot->reply_len);
-	for_each_nodeid(slot, notify_attr, t);
+	for_each_nodeid(slot, attr_is_old, t);
 	zs_crash_point();
 	slot->done = 0;
 	t->replayed++;
@@ -194,8 +196,8 @@ static int sort_request(struct takeover *t, unsigned nr)
 	struct zsfs_slot *answer;
 	int err = 0;
 
-	if (request_is_forget(th->slot)) {
-		request_forget(th);
+	if (forget_in_slot(th->slot)) {
+		forget_execute(th);
 		in->len = 0;
 		return 0;
 	}

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/mount_table.h"
 #include "mount.h"
-#include "serve/request.h"
+#include "serve/notify.h"
 #include "state/inode.h"
 
 /* Since Linux 6.5. */
@@ -37,7 +37,7 @@
  */
 static bool exists(int fd)
 {
-	return request_notify_attr(fd, ROOT_NODEID) != -ENOENT;
+	return notify_attr(fd, ROOT_NODEID) != -ENOENT;
 }
 
 /* In this order: while it exists, its device number is nobody else's. */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the kernel is told about inodes that it has cached. */
+#include "notify.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "request_slot.h"
+
+/* From @off on content is dropped, too; a negative one: attributes only. */
+static int notify_inode(int fd, uint64_t nodeid, int64_t off)
+{
+	struct {
+		struct fuse_out_header head;
+		struct fuse_notify_inval_inode_out body;
+	} out = {
+		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
+		.body = {.ino = nodeid, .off = off},
+	};
+
+	return write(fd, &out, sizeof(out)) < 0 ? -errno : 0;
+}
+
+int notify_attr(int fd, uint64_t nodeid)
+{
+	return notify_inode(fd, nodeid, -1);
+}
+
+void notify_note(struct zsfs_slot *slot)
+{
+	const struct fuse_in_header *in = request_in(slot);
+	const void *body = in + 1;
+
+	memset(slot->touched, 0, sizeof(slot->touched));
+	slot->moved = 0;
+	switch (in->opcode) {
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		/* newdir is the first word of both. */
+		slot->touched[1] =
+			((const struct fuse_rename_in *)body)->newdir;
+		/* fall through */
+	case FUSE_CREATE:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+		slot->touched[0] = in->nodeid;
+		break;
+	case FUSE_WRITE:
+		if (((const struct fuse_write_in *)body)->write_flags &
+		    (FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_CACHE))
+			slot->touched[0] = in->nodeid;
+		break;
+	default:
+		break;
+	}
+}
+
+void notify_touched(int fd, const struct zsfs_slot *slot)
+{
+	const struct fuse_out_header *out = (const void *)slot->reply;
+
+	if (!slot->done || out->error)
+		return;
+	for (unsigned i = 0; i < ZSFS_NR_TOUCHED; i++) {
+		uint64_t nodeid = slot->touched[i];
+
+		if (!nodeid || (i == 1 && nodeid == slot->touched[0]))
+			continue;
+		/*
+		 * Pages are waited for, but nobody lists a directory while it
+		 * is moved, and only one is at a time.
+		 */
+		notify_inode(fd, nodeid, slot->moved >> i & 1 ? 0 : -1);
+	}
+}
