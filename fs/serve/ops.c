@@ -12,12 +12,12 @@
  *   ASYNC_DIO        cached pages that a reader brings in during an
  *                    asynchronous direct write would never be dropped
  *   HANDLE_KILLPRIV  its second version is asked for (request.c)
+ *   READDIRPLUS_AUTO it knows less than ops_readdir.c does
  */
 #define WANTED_CAPS                                                            \
 	(FUSE_CAP_ASYNC_READ | FUSE_CAP_EXPORT_SUPPORT |                       \
-	 FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |                    \
-	 FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS |                  \
-	 FUSE_CAP_EXPLICIT_INVAL_DATA)
+	 FUSE_CAP_READDIRPLUS | FUSE_CAP_PARALLEL_DIROPS |                     \
+	 FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA)
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {

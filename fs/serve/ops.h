@@ -70,6 +70,11 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 /* ops_readdir.c */
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		struct fuse_file_info *fi);
+/*
+ * Note for op_readdirplus() that a name was looked up in directory @ino: who
+ * reads it wants more than names. For request threads, without locks.
+ */
+void readdir_note_lookup(struct zsfs *fs, fuse_ino_t ino);
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi);
 

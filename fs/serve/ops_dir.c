@@ -40,6 +40,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	tx = tx_begin(th);
+	readdir_note_lookup(tx->fs, parent);
 	err = zsfs_lookup(tx, parent, name, &i);
 	if (!err && !i && vfile_no_negative(parent, name))
 		err = -ENOENT;

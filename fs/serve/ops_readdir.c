@@ -7,6 +7,15 @@
  * of readdirplus adds to nlookup of every entry in it, all in one transaction,
  * so its size is bounded by the undo log.
  *
+ * Who lists a directory mostly wants the inodes too, to stat or to open them,
+ * and one that the listing makes known costs a fraction of a LOOKUP. But a
+ * million of them would take a gigabyte of the kernel's memory. So the inodes
+ * of a large directory are listed in the first reply, and in any other only if
+ * a name in it was looked up since: the first entry of such a reply is listed
+ * by name only, to see whether the reader does that. The kernel has such a rule
+ * of its own, but for directories of any size, so that programs that read all
+ * names before they stat the first, as find and rm do, look up most of them.
+ *
  * The lowest bits of an offset count how far the names up to there fill the
  * last page of a cached listing in the kernel. When a listing ends with a full
  * page, Linux takes the end of that cache for the end of the directory at any
@@ -30,6 +39,9 @@
 #define MAX_REPLY	  (ZSFS_REPLY_SIZE - 64u)
 #define MAX_REPLY_ENTRIES 512u
 
+/* More entries make a directory large: 10 MiB of the kernel's memory. */
+#define SMALL_DIR 8192u
+
 #define FILL_BITS 9 /* of 8 bytes each */
 #define FILL_MASK ((1u << FILL_BITS) - 1)
 #define FILL_SIZE 4096u
@@ -37,7 +49,9 @@
 struct listing {
 	fuse_req_t req;
 	struct tx *tx;
-	bool plus;
+	bool plus;   /* the reply has room for inodes */
+	bool inodes; /* and they are in it, */
+	bool large;  /* but not that of its first entry */
 	char *buf;
 	size_t size, used;
 	unsigned fill; /* bytes in the last page of the kernel's cache */
@@ -112,7 +126,8 @@ static bool put_dentry(struct listing *l, struct dentry *d, uint64_t next)
 	memcpy(name, d->name, d->name_len);
 	name[d->name_len] = '\0';
 	/* An inode locked out of order is listed by name only (nodeid 0). */
-	if (!l->plus || !tx_lock_more(l->tx, i, LOCK_SHARED)) {
+	if (!l->inodes || (l->large && !l->entries) ||
+	    !tx_lock_more(l->tx, i, LOCK_SHARED)) {
 		entry_stat(d, &e.attr);
 		return put(l, name, &e, next);
 	}
@@ -137,6 +152,39 @@ static void count_seen(struct listing *l)
 		inode_add_nlookup(l->tx, l->seen[k], 1);
 }
 
+static uint64_t *looked_in(struct zsfs *fs, fuse_ino_t ino)
+{
+	/* The multiplier of xxHash: nodeids differ in any of their bits. */
+	return &fs->looked_in[ino * 0x9e3779b185ebca87ull >> 32 &
+			      (NR_LOOKED_IN - 1)];
+}
+
+void readdir_note_lookup(struct zsfs *fs, fuse_ino_t ino)
+{
+	uint64_t *last = looked_in(fs, ino);
+
+	/* Mostly it is there already, and CPUs share what they only read. */
+	if (__atomic_load_n(last, __ATOMIC_RELAXED) != ino)
+		__atomic_store_n(last, ino, __ATOMIC_RELAXED);
+}
+
+/* Was a name looked up in directory @ino since this was asked last? */
+static bool was_looked_in(struct zsfs *fs, fuse_ino_t ino)
+{
+	return __atomic_compare_exchange_n(looked_in(fs, ino), &(uint64_t){ino},
+					   0, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
+static void choose_inodes(struct listing *l, const struct zinode *dir,
+			  fuse_ino_t ino, uint64_t off)
+{
+	l->large = dir->dir.nr_entries > SMALL_DIR;
+	l->inodes = l->plus;
+	if (l->plus && l->large)
+		l->inodes = was_looked_in(l->tx->fs, ino) || !off;
+}
+
 static int list_dir(struct listing *l, fuse_ino_t ino, uint64_t off)
 {
 	struct dir_reader r;
@@ -148,6 +196,7 @@ static int list_dir(struct listing *l, fuse_ino_t ino, uint64_t off)
 		return err;
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
+	choose_inodes(l, dir, ino, off);
 	r = dentry_seek(dir, off);
 	if (!put_dots(l, dir, &r))
 		return 0;

@@ -64,6 +64,8 @@ struct zsfs_thread {
 	pthread_mutex_t gate;
 };
 
+#define NR_LOOKED_IN 64u /* a power of two */
+
 struct zsfs {
 	struct arena *arena;
 	struct zs_pool *pool;
@@ -94,6 +96,8 @@ struct zsfs {
 	int64_t used_inodes;
 	size_t huge_size; /* zs_huge_class_size() */
 	struct atime atime;
+	/* Directories that names were looked up in lately; atomic; a hint. */
+	uint64_t looked_in[NR_LOOKED_IN];
 	int stamp_fd; /* stamp.h */
 	/* Shared with the keeper and other workers; NULL: there are none. */
 	struct shared_page *shared;

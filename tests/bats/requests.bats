@@ -180,3 +180,40 @@ SLACK=6
 	cost setattr $N $N
 	only setattr getattr
 }
+
+# Names and inodes that the kernel knows, of all file systems: root's to drop.
+drop_names() {
+	[ -w /proc/sys/vm/drop_caches ] || skip "names cannot be dropped"
+	echo 2 >/proc/sys/vm/drop_caches
+}
+
+@test "requests: find with -size and rm look up nothing that they have listed" {
+	expect ok -n 2000 create "$M/d/f%d" 644
+	drop_names
+	count find "$M/d" -size +100k
+	cost lookup 0 $SLACK
+	cost readdirplus 5 50
+	only readdirplus lookup getattr
+	drop_names
+	count rm -r "$M/d"
+	cost lookup 0 $SLACK
+	cost unlink 2000 2000
+	only readdirplus lookup getattr unlink
+}
+
+@test "requests: of a large directory who stats gets inodes, who lists gets names" {
+	local n=9000
+
+	expect ok -n $n create "$M/d/f%d" 644
+	drop_names
+	count ls -f "$M/d" >/dev/null
+	cost lookup 0 $SLACK
+	cost readdirplus 10 100
+	only readdirplus lookup getattr
+	count expect ok -n $n stat "$M/d/f%d"
+	cost lookup $((n - 1000)) $((n + SLACK))
+	drop_names
+	count ls -l "$M/d" >/dev/null
+	cost lookup 0 $((n / 50))
+	only readdirplus lookup getattr
+}
