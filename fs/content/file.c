@@ -360,6 +360,25 @@ bool inode_kill_priv(struct zinode *i)
 	return i->mode != old;
 }
 
+/* Of @i, whose @done bytes from @off on were written, all but the content. */
+static void note_written(struct tx *tx, struct zinode *i, uint64_t off,
+			 size_t done, unsigned flags)
+{
+	uint64_t end = off + done;
+	uint64_t blocks = ((end + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT) -
+			  (off >> ZSFS_BLOCK_SHIFT);
+
+	inode_note_stored(tx, i);
+	if (end > i->size)
+		i->size = end;
+	i->mtime = i->ctime = tx_now(tx);
+	/* After a late one the kernel only notes that its times are old. */
+	tx->attr_changed = flags & WRITE_CACHE;
+	if (flags & WRITE_KILL_PRIV)
+		tx->attr_changed |= inode_kill_priv(i);
+	tx_stat(tx, ST_WRITTEN_BLOCKS, done ? (int64_t)blocks : 0);
+}
+
 /*
  * The program that wrote to its mapping learns of it at msync(), fsync() or
  * close() at best, so it is said here, too.
@@ -421,16 +440,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	tx->cut_short = err;
 	if (*done == 0 && size > 0)
 		return err;
-	inode_note_stored(tx, i);
-	if (off + *done > i->size)
-		i->size = off + *done;
-	i->mtime = i->ctime = tx_now(tx);
-	/* After a late one the kernel only notes that its times are old. */
-	tx->attr_changed = flags & WRITE_CACHE;
-	if (flags & WRITE_KILL_PRIV)
-		tx->attr_changed |= inode_kill_priv(i);
-	tx_stat(tx, ST_WRITTEN_BLOCKS,
-		(int64_t)(e.whole + !!e.head_len + !!e.tail_len));
+	note_written(tx, i, off, *done, flags);
 	return 0;
 }
 
