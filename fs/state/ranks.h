@@ -6,8 +6,8 @@
 #include "lock_rank.h"
 
 enum {
-	RANK_GATE = 1, /* by thread */
-	RANK_WORK,     /* of control files that start something long */
+	RANK_WORK = 1, /* what control files start; goes on over pauses */
+	RANK_GATE,     /* by thread */
 	RANK_VERIFY,
 	RANK_CHECK,
 	RANK_RENAME,

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "fs_fixture.h"
 #include "base/clock.h"
+#include "control/vfile.h"
 #include "tree/reap.h"
 #include "serve/room.h"
 #include "state/zsfs.h"
@@ -18,6 +19,8 @@
 #include "volume/verify_fs.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,7 +274,34 @@ static void test_reserve_is_refilled(void)
 	end();
 }
 
+static void *check_all_gates(void *arg)
+{
+	CHECK(zsfs_keep_out(fs));
+	zsfs_let_in(fs);
+	return NULL;
+}
+
+/* A live check gets in between two steps of a compaction by .zsctl/compact. */
+static void test_check_in_compaction(void)
+{
+	struct zsfs_thread *th;
+	pthread_t check;
+
+	start_fragmented();
+	th = &fs->threads[0];
+	zsfs_enter(th);
+	REQUIRE(!pthread_create(&check, NULL, check_all_gates, NULL));
+	while (!__atomic_load_n(&fs->checking, __ATOMIC_RELAXED))
+		sched_yield();
+	CHECK_EQ(control_write(fs, th, KNOB_COMPACT, "1", 1), 0);
+	zsfs_leave(th);
+	pthread_join(check, NULL);
+	CHECK(pool_stats().pages_compacted > 0);
+	end();
+}
+
 static const struct check_case cases[] = {
+	CHECK_CASE(test_check_in_compaction),
 	CHECK_CASE(test_reserve_is_refilled),
 	CHECK_CASE(test_holes_are_room),
 	CHECK_CASE(test_holes_are_room_for_names),
