@@ -371,39 +371,42 @@ static void note_written(struct tx *tx, struct zinode *i, uint64_t off,
 	inode_note_stored(tx, i);
 	if (end > i->size)
 		i->size = end;
-	i->mtime = i->ctime = tx_now(tx);
-	/* After a late one the kernel only notes that its times are old. */
-	tx->attr_changed = flags & WRITE_CACHE;
+	if (!(flags & WRITE_KEEP_TIMES)) {
+		i->mtime = i->ctime = tx_now(tx);
+		/* After a late one the kernel only notes that they are old. */
+		tx->attr_changed = flags & WRITE_CACHE;
+	}
 	if (flags & WRITE_KILL_PRIV)
 		tx->attr_changed |= inode_kill_priv(i);
 	tx_stat(tx, ST_WRITTEN_BLOCKS, done ? (int64_t)blocks : 0);
 }
 
 /*
- * The program that wrote to its mapping learns of it at msync(), fsync() or
- * close() at best, so it is said here, too.
+ * The program that wrote learns of it at msync(), fsync() or close() at best,
+ * so it is said here, too.
  */
 static void report_lost_write(struct tx *tx, uint64_t nodeid, uint64_t off,
 			      int err)
 {
 	const struct zinode *i = inode_resolve(tx->fs, nodeid);
+	const char *what = tx->fs->super->writeback
+				   ? "cached write"
+				   : "write to its shared mapping";
 
 	if (!i)
 		return;
 	if (err == -ENOSPC || err == -ENOMEM) {
 		zsfs_stat_bump(tx->th, ST_LATE_LOST);
 		zsfs_log_ratelimited(LOG_ERR,
-				     "inode %" PRIu64
-				     ": no room for a write to its shared "
-				     "mapping at offset %" PRIu64,
-				     inode_number(i), off);
+				     "inode %" PRIu64 ": no room for a %s at "
+				     "offset %" PRIu64,
+				     inode_number(i), what, off);
 	} else {
-		zsfs_log_ratelimited(
-			LOG_ERR,
-			"inode %" PRIu64
-			": a write to its shared mapping at offset %" PRIu64
-			" is lost: %s",
-			inode_number(i), off, strerror(-err));
+		zsfs_log_ratelimited(LOG_ERR,
+				     "inode %" PRIu64
+				     ": a %s at offset %" PRIu64 " is lost: %s",
+				     inode_number(i), what, off,
+				     strerror(-err));
 	}
 }
 

@@ -44,8 +44,9 @@ bool inode_kill_priv(struct zinode *i);
 int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 	      uint64_t off, size_t *done);
 
-#define WRITE_KILL_PRIV (1u << 0) /* clear suid and sgid */
-#define WRITE_CACHE	(1u << 1) /* late write of a shared mapping */
+#define WRITE_KILL_PRIV	 (1u << 0) /* clear suid and sgid */
+#define WRITE_CACHE	 (1u << 1) /* late, from the page cache */
+#define WRITE_KEEP_TIMES (1u << 2) /* the kernel says them itself */
 
 /*
  * Write @size bytes (at most ZSFS_MAX_WRITE, starting anywhere); *@done > 0 on

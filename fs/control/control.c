@@ -68,6 +68,11 @@ static void show_follow_cpu(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%s", fs->super->follow_cpu ? "true" : "false");
 }
 
+static void show_writeback(struct zsfs *fs, struct textbuf *t)
+{
+	textbuf_add(t, "%s", fs->super->writeback ? "true" : "false");
+}
+
 static void show_verify(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->verify_text;

@@ -88,6 +88,10 @@ enum knob_kind {
 	      "follow_cpu", NULL,                                              \
 	      "serve small requests on the processor they come from, or let "  \
 	      "the system choose")                                             \
+	FIXED(WRITEBACK, writeback, FLAG, set_flag, fs.writeback,              \
+	      "nowriteback", NULL, "let the kernel hold what is written for a " \
+	      "while and store it in larger pieces; that the mount is full "   \
+	      "is then said by fsync(2) and close(2), not by write(2)")        \
 	OPTION(FSNAME, fsname, WORD, set_name, fsname, NULL, "NAME",           \
 	       "what mount(8) and df(1) show as the source (default: SOURCE "  \
 	       "or zsfs)")                                                     \

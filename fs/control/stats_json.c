@@ -395,11 +395,16 @@ static void add_readers(struct zsfs *fs, struct textbuf *t)
 
 /* ---- the rest ---- */
 
+static unsigned get_word(const unsigned *w)
+{
+	return __atomic_load_n(w, __ATOMIC_RELAXED);
+}
+
 static void add_environment(struct zsfs *fs, struct textbuf *t)
 {
 	unsigned helpers = arena_nr_threads(fs->arena) - fs->nr_threads;
-	uint64_t keeper =
-		fs->shared ? shared_get(&fs->shared->state.keeper_pid) : 0;
+	const struct shared_page *k = fs->shared;
+	uint64_t keeper = k ? shared_get(&k->state.keeper_pid) : 0;
 
 	open_object(t, "environment");
 	/* The process that users started: the keeper if there is one. */
@@ -409,9 +414,9 @@ static void add_environment(struct zsfs *fs, struct textbuf *t)
 	truth(t, "io_flusher", process_notes.io_flusher);
 	/* 0: could not be raised from the kernel's default. */
 	number(t, "read_ahead_kb",
-	       fs->shared
-		       ? fs->shared->state.read_ahead_kb
-		       : __atomic_load_n(&fs->read_ahead_kb, __ATOMIC_RELAXED));
+	       k ? k->state.read_ahead_kb : get_word(&fs->read_ahead_kb));
+	number(t, "max_ratio",
+	       k ? k->state.max_ratio : get_word(&fs->max_ratio));
 	number(t, "threads", fs->nr_threads - 1);
 	number(t, "helpers", fs->crew ? helpers : 0);
 	textbuf_add(t, "}");

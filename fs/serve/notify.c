@@ -57,6 +57,11 @@ void notify_note(struct zsfs_slot *slot)
 		    (FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_CACHE))
 			slot->touched[0] = in->nodeid;
 		break;
+	case FUSE_SETATTR:
+		if (((const struct fuse_setattr_in *)body)->valid ==
+		    (FATTR_MTIME | FATTR_CTIME))
+			slot->touched[0] = in->nodeid;
+		break;
 	default:
 		break;
 	}

@@ -21,12 +21,16 @@
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
+	const struct zsfs *fs = userdata;
+
 	conn->max_write = ZSFS_MAX_WRITE;
 	conn->max_readahead = ZSFS_MAX_WRITE;
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
 	conn->want = conn->capable & WANTED_CAPS;
+	if (fs->super->writeback)
+		conn->want |= conn->capable & FUSE_CAP_WRITEBACK_CACHE;
 }
 
 const struct fuse_lowlevel_ops zsfs_ops = {
@@ -43,7 +47,7 @@ const struct fuse_lowlevel_ops zsfs_ops = {
 	.rename = op_rename,
 	.link = op_link,
 	.open = op_open,
-	.opendir = op_open,
+	.opendir = op_opendir,
 	.read = op_read,
 	.write = op_write,
 	.flush = op_flush,
@@ -81,14 +85,14 @@ void reply_done(fuse_req_t req, struct tx *tx, int err)
 	tx_commit(tx);
 }
 
-void fill_entry(const struct zsfs *fs, const struct zinode *i,
+void fill_entry(struct zsfs *fs, const struct zinode *i,
 		struct fuse_entry_param *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->entry_timeout = CACHE_FOREVER;
 	if (!i)
 		return;
-	e->attr_timeout = attr_timeout(i);
+	e->attr_timeout = attr_timeout(fs, i);
 	e->ino = inode_nodeid(fs, i);
 	e->generation = i->gen;
 	inode_stat(i, &e->attr);

@@ -12,9 +12,12 @@
 
 #include "content/file.h"
 #include "state/inode.h"
+#include "state/late.h"
+#include "state/zsfs.h"
 
 /* The kernel may keep what it learned: nobody else changes the files. */
-#define CACHE_FOREVER (10.0 * 365 * 24 * 3600)
+#define CACHE_FOREVER  (10.0 * 365 * 24 * 3600)
+#define SHORTEST_CACHE 0.001
 
 extern const struct fuse_lowlevel_ops zsfs_ops;
 
@@ -35,20 +38,29 @@ void reply_seek(fuse_req_t req, const struct seek *s, bool hole);
 
 /*
  * Is it a file of which nothing is stored? Then nobody may believe that for
- * long: the kernel may have pages of it (writeback.h).
+ * long: the kernel may have pages of it (writeback.h), with a cache of writes
+ * even of one that is empty here.
  */
-static inline bool is_all_hole(const struct zinode *i)
+static inline bool is_bare(const struct zsfs *fs, const struct zinode *i)
 {
-	return S_ISREG(i->mode) && i->size && !i->blocks;
+	return S_ISREG(i->mode) && !i->blocks &&
+	       (i->size || fs->super->writeback);
 }
 
-/* For how many seconds the kernel may keep the attributes of @i. */
-static inline double attr_timeout(const struct zinode *i)
+/*
+ * For how many seconds the kernel may keep the attributes of @i. While a new
+ * file is being written each write(2) looks at them, so there it is one tick of
+ * the kernel's clock.
+ */
+static inline double attr_timeout(struct zsfs *fs, const struct zinode *i)
 {
-	return is_all_hole(i) ? 0 : CACHE_FOREVER;
+	if (is_bare(fs, i))
+		return i->size ? 0 : SHORTEST_CACHE;
+	return late_is_recent(fs, inode_nodeid(fs, i)) ? LATE_MSECS / 1000.0
+						       : CACHE_FOREVER;
 }
 
-void fill_entry(const struct zsfs *fs, const struct zinode *i,
+void fill_entry(struct zsfs *fs, const struct zinode *i,
 		struct fuse_entry_param *e);
 
 /* ops_dir.c */
@@ -78,8 +90,17 @@ void readdir_note_lookup(struct zsfs *fs, fuse_ino_t ino);
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi);
 
+/*
+ * The handle of a file that was opened for writing. Others have 0: no state is
+ * kept for an open file, and RELEASE may never come.
+ */
+#define FH_WRITER 1u
+
 /* ops_file.c */
+/* An answer to OPEN or CREATE, but for what is special. */
+void fill_open(struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	     struct fuse_file_info *fi);

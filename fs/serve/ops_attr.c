@@ -31,12 +31,33 @@ static void reply_attr(fuse_req_t req, struct tx *tx, const struct zinode *i)
 	struct stat st;
 
 	inode_stat(i, &st);
-	fuse_reply_attr(req, &st, attr_timeout(i));
+	fuse_reply_attr(req, &st, attr_timeout(tx->fs, i));
 	tx_commit(tx);
+}
+
+/*
+ * Is it a write(2) to the file behind @fi that asks, as far as one can tell?
+ * stat(2) and fstat(2) name no open file.
+ */
+static bool is_for_write(const struct fuse_file_info *fi)
+{
+	return fi && fi->fh == FH_WRITER;
+}
+
+/* Is it to be told that an earlier one found no room, and there is none yet? */
+static bool must_fail(struct zsfs *fs, fuse_ino_t ino)
+{
+	struct statvfs st;
+
+	if (!late_take_failure(fs, ino))
+		return false;
+	zsfs_statfs(fs, &st);
+	return st.f_bavail < ZSFS_MAX_BLOCKS;
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct zsfs_thread *th = request_thread();
 	struct zinode *i;
 	struct tx *tx;
 	int err;
@@ -45,11 +66,15 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		getattr_virtual(req, ino);
 		return;
 	}
-	tx = tx_begin(request_thread());
+	if (is_for_write(fi) && must_fail(th->fs, ino)) {
+		reply_error(req, -ENOSPC);
+		return;
+	}
+	tx = tx_begin(th);
 	err = zsfs_getattr(tx, ino, &i);
 	if (err) {
 		reply_abort(req, tx, err);
-	} else if (is_all_hole(i) &&
+	} else if (is_bare(tx->fs, i) &&
 		   writeback_getattr(tx->fs->writeback, req, ino)) {
 		request_deferred();
 		tx_abort(tx, 0);
@@ -84,7 +109,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	/* The bits of SET_* are FUSE's own. */
 	unsigned set = (unsigned)to_set &
 		       (SET_MODE | SET_UID | SET_GID | SET_SIZE | SET_ATIME |
-			SET_MTIME | SET_ATIME_NOW | SET_MTIME_NOW);
+			SET_MTIME | SET_ATIME_NOW | SET_MTIME_NOW | SET_CTIME);
 	struct zsfs_thread *th = request_thread();
 	struct room room = {0};
 	struct zinode *i;

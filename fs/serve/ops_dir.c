@@ -134,9 +134,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		return;
 	}
 	fill_entry(tx->fs, i, &e);
-	/* No state is kept for an open file; RELEASE may never come. */
-	fi->fh = 0;
-	fi->keep_cache = 1;
+	fill_open(fi);
 	fuse_reply_create(req, &e, fi);
 	tx_commit(tx);
 }

@@ -20,22 +20,43 @@
 /* Steps of an allocation that a request thread makes. */
 #define ALLOCATE_STEPS 8
 
+void fill_open(struct fuse_file_info *fi)
+{
+	fi->fh = (fi->flags & O_ACCMODE) == O_RDONLY ? 0 : FH_WRITER;
+	fi->keep_cache = 1;
+}
+
 /*
  * Never answered: the kernel then opens and closes files by itself, without a
- * request, for the rest of the mount.
+ * request, for the rest of the mount. With a cache of writes it has to be told
+ * that what is written to a virtual file is not to wait there.
  */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	if (!request_thread()->fs->super->writeback) {
+		reply_error(req, -ENOSYS);
+		return;
+	}
+	fill_open(fi);
+	fi->direct_io = vfile_is(ino);
+	fuse_reply_open(req, fi);
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	reply_error(req, -ENOSYS);
 }
 
-/* Still comes for what was created before the kernel learned that. */
+/* Without answers to OPEN only of what was created before the first of them. */
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	reply_error(req, 0);
 }
 
-/* All content is in RAM the moment write(2) returns: nothing to flush. */
+/*
+ * Nothing is left to do when a WRITE was answered; what the kernel holds it
+ * sends before it asks.
+ */
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	reply_error(req, -ENOSYS);
@@ -96,50 +117,69 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 }
 
 /* libfuse shows only one of the flags of a WRITE. */
-static uint32_t raw_write_flags(void)
+static unsigned write_flags(const struct zsfs *fs)
 {
 	const struct fuse_write_in *in = (const void *)(request_header() + 1);
+	unsigned flags = 0;
 
-	return in->write_flags;
+	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
+		flags |= WRITE_KILL_PRIV;
+	if (in->write_flags & FUSE_WRITE_CACHE)
+		flags |= WRITE_CACHE;
+	if (fs->super->writeback)
+		flags |= WRITE_KEEP_TIMES;
+	return flags;
+}
+
+/* The write @tx to @ino has ended: are attributes old that the kernel has? */
+static bool are_attr_old(const struct tx *tx, fuse_ino_t ino, unsigned flags)
+{
+	if (tx->attr_changed || !(flags & WRITE_CACHE))
+		return tx->attr_changed;
+	return tx->cut_short == -ENOSPC ? late_failed(tx->fs, ino)
+					: late_stored(tx->fs, ino);
+}
+
+static void write_virtual(fuse_req_t req, fuse_ino_t ino, const char *buf,
+			  size_t size, off_t off)
+{
+	int err = vfile_write(request_thread(), ino, buf, size, (uint64_t)off);
+
+	if (err)
+		reply_error(req, err);
+	else
+		fuse_reply_write(req, size);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	      off_t off, struct fuse_file_info *fi)
 {
 	struct zsfs_thread *th = request_thread();
-	uint32_t raw = raw_write_flags();
-	unsigned flags = 0;
+	unsigned flags = write_flags(th->fs);
 	struct tx *tx;
 	size_t done;
 	int err;
 
 	if (vfile_is(ino)) {
-		err = vfile_write(th, ino, buf, size, (uint64_t)off);
-		if (err)
-			reply_error(req, err);
-		else
-			fuse_reply_write(req, size);
+		write_virtual(req, ino, buf, size, off);
 		return;
 	}
-	if (raw & FUSE_WRITE_KILL_SUIDGID)
-		flags |= WRITE_KILL_PRIV;
-	if (raw & FUSE_WRITE_CACHE)
-		flags |= WRITE_CACHE;
 	err = room_write(th, &tx, ino, buf, size, (uint64_t)off, flags, &done);
 	if (err) {
 		reply_abort(req, tx, err);
-		return;
+	} else {
+		/* The kernel takes a short late write for a whole one. */
+		if (tx->cut_short && (flags & WRITE_CACHE))
+			reply_error(req, tx->cut_short);
+		else
+			fuse_reply_write(req, done);
+		tx_commit(tx);
 	}
-	/* The kernel takes a short late write for a whole one. */
-	if (tx->cut_short && (flags & WRITE_CACHE))
-		reply_error(req, tx->cut_short);
-	else
-		fuse_reply_write(req, done);
-	tx_commit(tx);
 	/* Before the reply is sent, so that no set-uid program runs late. */
-	if (tx->attr_changed)
+	if (are_attr_old(tx, ino, flags))
 		request_invalidate_attr(ino);
-	room_refill(th);
+	if (!err)
+		room_refill(th);
 }
 
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
@@ -203,21 +243,34 @@ void reply_seek(fuse_req_t req, const struct seek *s, bool hole)
 		fuse_reply_lseek(req, (off_t)s->at);
 }
 
-/* What is called a hole may only be unknown yet (writeback.h). */
+/*
+ * May what the kernel holds (writeback.h) be data where the answer @err or @s
+ * calls it a hole, or the end of the file?
+ */
+static bool is_unsure(const struct zsfs *fs, int err, const struct seek *s)
+{
+	if (fs->super->writeback && (err ? err == -ENXIO : s->at == s->size))
+		return true;
+	return !err && s->from != s->to;
+}
+
 static void lseek_file(fuse_req_t req, fuse_ino_t ino, uint64_t off, bool hole)
 {
 	struct zsfs *fs = request_thread()->fs;
 	struct seek s;
 	int err = zsfs_seek(fs, ino, off, hole, &s);
+	bool unsure = is_unsure(fs, err, &s);
 
-	if (err)
-		reply_error(req, err);
-	else if (s.from == s.to)
-		reply_seek(req, &s, hole);
-	else if (writeback_seek(fs->writeback, req, ino, off, hole))
+	if (unsure && writeback_seek(fs->writeback, req, ino, off, hole))
 		request_deferred();
-	else /* all of it may be data */
+	else if (unsure && fs->super->writeback)
+		reply_error(req, -ENOMEM);
+	else if (err)
+		reply_error(req, err);
+	else if (unsure) /* all of it may be data */
 		fuse_reply_lseek(req, (off_t)(hole ? s.size : off));
+	else
+		reply_seek(req, &s, hole);
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,

@@ -104,13 +104,33 @@ static int write_back(const struct writeback *w, uint64_t nodeid, uint64_t from,
 	return err;
 }
 
+static uint64_t size_of(const struct zinode *i)
+{
+	return __atomic_load_n(&i->size, __ATOMIC_RELAXED);
+}
+
+/*
+ * All there is behind the end, where only a cache of writes has anything. In
+ * one piece: nobody knows how far it goes.
+ */
+static void write_back_end(const struct writeback *w, const struct zinode *i,
+			   uint64_t nodeid)
+{
+	if (w->fs->super->writeback)
+		notify(w->fd, nodeid, size_of(i), 0);
+}
+
 /* ---- answering ---- */
 
 static void answer_seek(struct writeback *w, const struct job *j)
 {
+	const struct zinode *i = inode_resolve(w->fs, j->nodeid);
 	bool hole = j->kind == JOB_SEEK_HOLE;
 	uint64_t from = 0, to = 0;
 	struct seek s;
+
+	if (i)
+		write_back_end(w, i, j->nodeid);
 
 	for (unsigned k = 0; k < MAX_LOOKS; k++) {
 		int err = zsfs_seek(w->fs, j->nodeid, j->off, hole, &s);
@@ -143,11 +163,11 @@ static void answer_getattr(struct writeback *w, const struct job *j)
 		reply_error(j->req, -ESTALE);
 		return;
 	}
-	write_back(w, j->nodeid, 0,
-		   __atomic_load_n(&i->size, __ATOMIC_RELAXED));
+	write_back_end(w, i, j->nodeid);
+	write_back(w, j->nodeid, 0, size_of(i));
 	inode_lock_shared(fs, i);
 	inode_stat(i, &st);
-	timeout = attr_timeout(i);
+	timeout = attr_timeout(fs, i);
 	inode_unlock(fs, i);
 	fuse_reply_attr(j->req, &st, timeout);
 }

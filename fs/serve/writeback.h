@@ -2,13 +2,23 @@
 /*
  * Answers that need what the kernel has not written back.
  *
- * What a program stores through a shared mapping stays with the kernel for up
- * to half a minute, and until then the block table calls it a hole. The kernel
- * does not write it back before it asks where data is (LSEEK) or how much there
- * is (GETATTR); it does when it is told to drop cached pages, with WRITE
- * requests that somebody has to answer meanwhile. So threads of this pool tell
- * it, only for what would be called a hole, and answer then. A page with data
- * stays cached.
+ * What a program stores through a shared mapping, and with the option writeback
+ * what it writes at all, stays with the kernel for up to half a minute, and
+ * until then the block table calls it a hole, or knows of no such place in the
+ * file. The kernel does not write it back before it asks where data is (LSEEK)
+ * or how much there is (GETATTR); it does when it is told to drop cached pages,
+ * with WRITE requests that somebody has to answer meanwhile. So threads of this
+ * pool tell it, only for what would be called a hole, and answer then. A page
+ * with data stays cached.
+ *
+ * With that option (FUSE_WRITEBACK_CACHE; zsfs_super.writeback) the kernel is
+ * the one that knows size, mtime and ctime of every regular file that it has
+ * looked up. It takes none of them from an answer any more, and tells them with
+ * SETATTR: the times when it has written back, when a file is closed, linked or
+ * renamed, and before it forgets the file. So a WRITE leaves the times alone
+ * (WRITE_KEEP_TIMES), a size here is one that may still grow, and all three are
+ * right once the file was closed, whoever serves by then. What it does not keep
+ * is how many blocks there are (state/late.h).
  *
  * A thread that waits there cannot be killed before it is answered. The
  * threads therefore only read the arena, are not among those whose death a

@@ -197,6 +197,7 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 	k->config.debug = o->debug;
 	k->config.foreground = o->foreground;
 	k->config.hide_memory = hides_memory(o, privileged);
+	k->config.writeback = o->fs.writeback;
 	k->config.notes = process_notes;
 	snprintf(k->config.mountpoint, sizeof(k->config.mountpoint), "%s",
 		 mountpoint);

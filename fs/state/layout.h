@@ -20,7 +20,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 6u
+#define ZSFS_LAYOUT 7u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -130,6 +130,11 @@ struct zsfs_super {
 	uint64_t nodiratime;   /* not that of directories */
 	uint64_t atime_is_own; /* no flag of the mount says so */
 	uint64_t follow_cpu;   /* serve/readers.h */
+	/*
+	 * The kernel caches writes, and of regular files it is the one that
+	 * knows size, mtime and ctime (serve/writeback.h).
+	 */
+	uint64_t writeback;
 	/* Comma separated: how the arena was made, and what means nothing. */
 	char fixed_options[ZSFS_OPTIONS_SIZE];
 	char idle_options[ZSFS_OPTIONS_SIZE];

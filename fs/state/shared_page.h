@@ -39,7 +39,7 @@
 #include "base/machine.h"
 
 #define SHARED_MAGIC   UINT64_C(0x7065656b7366737a)
-#define SHARED_VERSION 4u
+#define SHARED_VERSION 5u
 
 /* The main thread of a worker, and one for each thread of the arena. */
 #define SHARED_MAX_LIVES (1u + 512u)
@@ -71,6 +71,7 @@ struct shared_config {
 	bool debug;	       /* print requests */
 	bool foreground;
 	bool hide_memory;
+	bool writeback; /* the kernel caches writes */
 	struct process_notes notes;
 	char mountpoint[SHARED_PATH_SIZE]; /* absolute */
 	char mount_opts[SHARED_PATH_SIZE]; /* for libfuse, as mounted first */
@@ -101,6 +102,7 @@ struct shared_state {
 	uint32_t over;	     /* the end is wanted: nobody takes over */
 	uint32_t drain;	     /* the active worker shall finish and leave */
 	uint32_t read_ahead_kb; /* 0 = could not be set */
+	uint32_t max_ratio;	/* likewise */
 	uint32_t replace;	/* enum shared_replace */
 	char replace_text[SHARED_TEXT_SIZE];
 	char binary[SHARED_PATH_SIZE]; /* what SIGUSR2 starts */

@@ -14,6 +14,7 @@
 
 #include "arena.h"
 #include "atime.h"
+#include "late.h"
 #include "layout.h"
 #include "reader_counts.h"
 #include "tx.h"
@@ -96,6 +97,7 @@ struct zsfs {
 	int64_t used_inodes;
 	size_t huge_size; /* zs_huge_class_size() */
 	struct atime atime;
+	struct late late;
 	/* Directories that names were looked up in lately; atomic; a hint. */
 	uint64_t looked_in[NR_LOOKED_IN];
 	int stamp_fd; /* stamp.h */
@@ -108,6 +110,7 @@ struct zsfs {
 	struct reader_counts reader_counts; /* the server's */
 	/* What the environment allowed; for stats.json. */
 	unsigned read_ahead_kb; /* 0 = could not be set */
+	unsigned max_ratio;	/* likewise */
 };
 
 /* The background thread's context. */

@@ -217,6 +217,14 @@ static void until_ready(struct keeper *kp)
 	}
 }
 
+void keeper_tune(struct keeper *kp)
+{
+	struct mount_tuning t = mount_tune(&kp->place, kp->k->config.writeback);
+
+	kp->k->state.read_ahead_kb = t.read_ahead_kb;
+	kp->k->state.max_ratio = t.max_ratio;
+}
+
 static void until_taught(struct keeper *kp)
 {
 	keeper_start_teacher(kp);
@@ -256,7 +264,7 @@ int keeper_run(struct shared_page *k, struct daemon *d)
 		keeper_end(&kp, 1);
 	until_ready(&kp);
 	if (!kp.over && !kp.ending) {
-		k->state.read_ahead_kb = mount_raise_read_ahead(&kp.place);
+		keeper_tune(&kp);
 		say_what_survives(k);
 		keeper_need_standby(&kp);
 		until_taught(&kp);

@@ -63,6 +63,8 @@ pid_t keeper_start_worker(struct keeper *kp, bool first);
  * Start what teaches the kernel (mount.h) and lets parts follow (reconnect.h).
  */
 void keeper_start_teacher(struct keeper *kp);
+/* Tune the kernel (mount.h), and note what was permitted. */
+void keeper_tune(struct keeper *kp);
 /* Kill a child, wait for its end, and set *@pid to 0. */
 void keeper_stop_child(pid_t *pid);
 

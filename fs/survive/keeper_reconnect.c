@@ -110,7 +110,7 @@ static void look_after_attempt(struct keeper *kp)
 		return;
 	kp->lost_since = 0;
 	kp->k->stats.reconnects++;
-	kp->k->state.read_ahead_kb = mount_raise_read_ahead(&kp->place);
+	keeper_tune(kp);
 	keeper_start_teacher(kp);
 	reconnect_end(&kp->reconnect);
 	zsfs_log(LOG_WARNING,

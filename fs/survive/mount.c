@@ -19,7 +19,15 @@
 #include "base/log.h"
 #include "base/mount_table.h"
 
+/* The default of 128 KiB makes cold reads slow. */
 #define READ_AHEAD_KB 1024
+/*
+ * Per cent of what the machine may hold that is not written back. The default
+ * for FUSE is 1, which makes short bursts wait on machines with little RAM.
+ * What is held takes RAM uncompressed, and is written back page by page when
+ * somebody asks where data is (serve/writeback.h).
+ */
+#define MAX_RATIO 5
 
 /* ---- making ---- */
 
@@ -109,21 +117,30 @@ static bool is_on_top(const struct mount_place *p, bool *other)
 
 /* ---- telling the kernel ---- */
 
-/* The default of 128 KiB makes cold reads slow; to change it needs root. */
-unsigned mount_raise_read_ahead(const struct mount_place *p)
+/* Only root can. @value, or 0 when it could not be set. */
+static unsigned set_bdi(const struct mount_place *p, const char *file,
+			unsigned value)
 {
-	char path[96], value[16];
+	char path[96], text[16];
 	int fd, len;
 	bool ok;
 
-	snprintf(path, sizeof(path), "/sys/class/bdi/%s/read_ahead_kb", p->dev);
+	snprintf(path, sizeof(path), "/sys/class/bdi/%s/%s", p->dev, file);
 	fd = p->dev[0] ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return 0;
-	len = snprintf(value, sizeof(value), "%d", READ_AHEAD_KB);
-	ok = write(fd, value, (size_t)len) == len;
+	len = snprintf(text, sizeof(text), "%u", value);
+	ok = write(fd, text, (size_t)len) == len;
 	close(fd);
-	return ok ? READ_AHEAD_KB : 0;
+	return ok ? value : 0;
+}
+
+struct mount_tuning mount_tune(const struct mount_place *p, bool writeback)
+{
+	return (struct mount_tuning){
+		.read_ahead_kb = set_bdi(p, "read_ahead_kb", READ_AHEAD_KB),
+		.max_ratio = writeback ? set_bdi(p, "max_ratio", MAX_RATIO) : 0,
+	};
 }
 
 /*

@@ -26,8 +26,17 @@ int mount_set_flags(const char *mountpoint, unsigned long flags);
 /* Fill in p->dev of the mount just made, from p->mountpoint. */
 void mount_find(struct mount_place *p);
 
-/* Raise the kernel's read-ahead; KiB that it is now, 0 = not permitted. */
-unsigned mount_raise_read_ahead(const struct mount_place *p);
+/* What the kernel was given of what only root may change; 0 = it was not. */
+struct mount_tuning {
+	unsigned read_ahead_kb;
+	unsigned max_ratio; /* per cent; only with a cache of writes */
+};
+
+/*
+ * Have the kernel read more ahead and, with @writeback, hold more that is not
+ * written back. Where that is not permitted nothing is changed.
+ */
+struct mount_tuning mount_tune(const struct mount_place *p, bool writeback);
 
 /*
  * Have the kernel learn that opening and closing are not answered. Waits for

@@ -77,6 +77,7 @@ static void stop_watching(struct alone *a)
 
 static int go_live(struct alone *a, struct daemon *d)
 {
+	struct mount_tuning t;
 	int err;
 
 	server_go(a->server, false);
@@ -86,8 +87,10 @@ static int go_live(struct alone *a, struct daemon *d)
 			 a->place.mountpoint, strerror(-err));
 		return err;
 	}
-	__atomic_store_n(&a->fs->read_ahead_kb,
-			 mount_raise_read_ahead(&a->place), __ATOMIC_RELAXED);
+	t = mount_tune(&a->place, a->fs->super->writeback);
+	__atomic_store_n(&a->fs->read_ahead_kb, t.read_ahead_kb,
+			 __ATOMIC_RELAXED);
+	__atomic_store_n(&a->fs->max_ratio, t.max_ratio, __ATOMIC_RELAXED);
 	mount_teach_kernel(&a->place);
 	reconnect_parts(&a->reconnect);
 	reconnect_end(&a->reconnect);

@@ -75,7 +75,8 @@ static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
 	if (err)
 		return err;
 	i->size = size;
-	i->mtime = tx_now(tx);
+	if (!tx->fs->super->writeback)
+		i->mtime = tx_now(tx);
 	return 0;
 }
 
@@ -95,6 +96,7 @@ static void set_times(struct tx *tx, struct zinode *i, const struct stat *st,
 		i->mtime = tx_now(tx);
 	else if (set & SET_MTIME)
 		i->mtime = from_timespec(&st->st_mtim);
+	i->ctime = set & SET_CTIME ? from_timespec(&st->st_ctim) : tx_now(tx);
 }
 
 static void set_owner(struct zinode *i, const struct stat *st, unsigned set)
@@ -128,7 +130,6 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 	if ((set & SET_KILL_PRIV) && !S_ISDIR(i->mode))
 		inode_kill_priv(i);
 	set_times(tx, i, st, set);
-	i->ctime = tx_now(tx);
 	*out = i;
 	return 0;
 }

@@ -18,6 +18,7 @@ struct zinode;
 #define SET_MTIME     (1u << 5)
 #define SET_ATIME_NOW (1u << 7)
 #define SET_MTIME_NOW (1u << 8)
+#define SET_CTIME     (1u << 10) /* from a cache of writes */
 #define SET_KILL_PRIV (1u << 11) /* clear suid and sgid */
 
 int zsfs_getattr(struct tx *tx, uint64_t nodeid, struct zinode **out);

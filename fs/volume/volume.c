@@ -14,6 +14,7 @@
 #include "content/block.h"
 #include "content/crew.h"
 #include "state/atime.h"
+#include "state/late.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/reserve.h"
@@ -182,6 +183,7 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	fs->snap_area = root_at(fs, layout_snap_offset(fs->nr_threads - 1));
 	fs->huge_size = zs_huge_class_size(fs->pool);
 	atime_init(fs);
+	late_init(fs);
 	fs->stamp_fd = stamp_open();
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
 	if (!fs->threads)
@@ -210,8 +212,10 @@ void zsfs_close(struct zsfs *fs)
 	if (fs->stamp_fd >= 0)
 		close(fs->stamp_fd);
 	destroy_locks(fs);
-	if (fs->threads)
+	if (fs->threads) {
 		atime_destroy(fs);
+		late_destroy(fs);
+	}
 	if (fs->pool)
 		zs_close_pool(fs->pool);
 	if (fs->arena)
@@ -253,6 +257,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->atime = p->atime;
 	s->nodiratime = p->nodiratime;
 	s->atime_is_own = p->atime_is_own;
+	s->writeback = p->writeback;
 	note_options(s, p);
 	s->mem_limit = p->mem_limit;
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)

@@ -32,6 +32,7 @@ struct zsfs_params {
 	enum zsfs_atime atime;
 	bool nodiratime;		      /* not that of directories */
 	bool atime_is_own;		      /* no flag of the mount says so */
+	bool writeback;			      /* the kernel caches writes */
 	char idle_options[ZSFS_OPTIONS_SIZE]; /* accepted, without meaning */
 };
 

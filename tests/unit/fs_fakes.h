@@ -60,6 +60,7 @@ static inline void fake_reset(void)
 	fake_super.comp = ZCOMP_LZ4 | 1 << 8;
 	fake_fs.used_blocks = fake_fs.used_inodes = 0;
 	fake_fs.read_ahead_kb = 0;
+	fake_fs.max_ratio = 0;
 	fake.available = UINT64_MAX;
 }
 

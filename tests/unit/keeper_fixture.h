@@ -76,10 +76,12 @@ void __wrap_mount_teach_kernel(const struct mount_place *p)
 {
 }
 
-unsigned __wrap_mount_raise_read_ahead(const struct mount_place *p);
-unsigned __wrap_mount_raise_read_ahead(const struct mount_place *p)
+struct mount_tuning __wrap_mount_tune(const struct mount_place *p,
+				      bool writeback);
+struct mount_tuning __wrap_mount_tune(const struct mount_place *p,
+				      bool writeback)
 {
-	return 1024;
+	return (struct mount_tuning){1024, writeback ? 5 : 0};
 }
 
 void __wrap_mount_detach(const struct mount_place *p);

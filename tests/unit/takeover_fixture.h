@@ -58,7 +58,7 @@ static inline struct fuse_session *new_session(void)
 	struct fuse_session *se;
 
 	fuse_opt_add_arg(&args, "test");
-	se = fuse_session_new(&args, &zsfs_ops, sizeof(zsfs_ops), NULL);
+	se = fuse_session_new(&args, &zsfs_ops, sizeof(zsfs_ops), fs);
 	fuse_opt_free_args(&args);
 	if (!se || fuse_session_custom_io(se, &io, dup(dev)))
 		exit(2);

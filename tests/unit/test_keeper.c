@@ -57,6 +57,7 @@ static void test_a_new_connection(void)
 	CHECK_EQ(kp.lost_since, 0);
 	CHECK_EQ(k->stats.reconnects, 1);
 	CHECK_EQ(k->state.read_ahead_kb, 1024);
+	CHECK_EQ(k->state.max_ratio, 0);
 	CHECK_EQ(mounted, 1);
 	keeper_stop_child(&kp.teacher);
 	keeper_stop_child(&kp.active);

@@ -297,7 +297,8 @@ static void test_json(void)
 	has("\"available\":null,");
 	has("\"huge_pages\":true");
 	has("\"inode\":31,\"buf_1001\":32,");
-	has("\"read_ahead_kb\":1024,\"threads\":2,\"helpers\":0}");
+	has("\"read_ahead_kb\":1024,\"max_ratio\":0,\"threads\":2,\"helpers\":"
+	    "0}");
 	has("{\"class\":202,\"size\":3264,\"pages_per_zspage\":4,"
 	    "\"obj_allocated\":5,\"obj_used\":2,\"pages_used\":4,"
 	    "\"freeable\":0},");

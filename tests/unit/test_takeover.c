@@ -284,6 +284,37 @@ static void test_who_can_send_again(void)
 	zsfs_close(fs);
 }
 
+static int primed(bool writeback)
+{
+	struct fuse_session *se = new_session();
+	int err;
+
+	fs->super->writeback = writeback;
+	err = request_prime(fs, se);
+	fuse_session_destroy(se);
+	return err;
+}
+
+/* A successor goes on only with what it would have agreed to itself. */
+static void test_another_answer_to_init(void)
+{
+	struct fuse_init_out *out;
+	struct fuse_init_in *in;
+
+	attach();
+	in = (void *)(fs->super->init_req + sizeof(struct fuse_in_header));
+	out = (void *)(fs->super->init_reply + sizeof(struct fuse_out_header));
+	in->flags |= FUSE_WRITEBACK_CACHE;
+	CHECK_EQ(primed(false), 0);
+	CHECK_EQ(primed(true), -EPROTO);
+	out->flags |= FUSE_WRITEBACK_CACHE;
+	CHECK_EQ(primed(true), 0);
+	CHECK_EQ(primed(false), -EPROTO);
+	in->flags &= ~(uint32_t)FUSE_WRITEBACK_CACHE;
+	out->flags &= ~(uint32_t)FUSE_WRITEBACK_CACHE;
+	zsfs_close(fs);
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_nothing_to_do),
 	CHECK_CASE(test_an_answer_from_the_record),
@@ -299,6 +330,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_no_connection),
 	CHECK_CASE(test_half_a_request),
 	CHECK_CASE(test_who_can_send_again),
+	CHECK_CASE(test_another_answer_to_init),
 };
 
 int main(int argc, char **argv)
