@@ -9,7 +9,7 @@ set -euo pipefail
 
 usage() {
 	cat <<-EOF
-	usage: scripts/soak-kill.sh [--short] [PART...]
+	usage: scripts/soak-kill.sh [--short] [-o OPTIONS] [PART...]
 
 	  external     SIGKILL from outside at random times, 2000 times
 	  injected     the worker kills itself at random points of every step that
@@ -23,13 +23,15 @@ usage() {
 	  aborted      the connection is aborted, by root's umount -f and by the
 	               kernel's control file, and workers are killed, 500 times
 
-	All parts unless some are named. --short: a twentieth of each.
+	All parts unless some are named. --short: a twentieth of each. -o: mount
+	with these options, such as "-o writeback".
 	After each part the file system is verified, and nothing may be left of
 	what clients made.
 	EOF
 }
 
 share=1
+options=()
 parts=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -38,6 +40,11 @@ while [ $# -gt 0 ]; do
 		exit 0
 		;;
 	--short) share=20 ;;
+	-o)
+		[ $# -gt 1 ] || die "-o needs options"
+		options=(-o "$2")
+		shift
+		;;
 	external | injected | interrupted | killed | takeover | replace | aborted)
 		parts+=("$1")
 		;;
@@ -68,7 +75,7 @@ trap end_mount EXIT
 # make_mount BUILD [ENVIRONMENT]: sets M and KEEPER
 make_mount() {
 	M=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-soak.XXXXXX")
-	env ${2:+"$2"} "$1/fs/zsfs" "$M"
+	env ${2:+"$2"} "$1/fs/zsfs" "${options[@]}" "$M"
 	KEEPER=$(survival keeper)
 }
 
@@ -164,12 +171,12 @@ takeover_small_pages() {
 		cd "$0"
 		exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "
 			set -e
-			./zsfs m
+			./zsfs $2 m
 			trap \"fusermount3 -u m\" EXIT
 			echo 0 >m/.zsctl/mem_limit
 			set -- \$(jq \".survival.keeper, .memory.huge_pages\" m/.zsstats/stats.json)
 			[ \$2 = false ]
-			python3 takeover_times.py m $1 \$1"' "$dir" "$1" || status=$?
+			python3 takeover_times.py m $1 \$1"' "$dir" "$1" "${options[*]}" || status=$?
 	rm -r "$dir"
 	return $status
 }

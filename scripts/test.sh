@@ -17,6 +17,7 @@ usage() {
 	           spelling, shell scripts
 	  release  release build: unit, model, recovery, stress, fuzz regression
 	  bats     release build: real mounts and real programs
+	  cached   release build: some of these again, mounted with -o writeback
 	  asan     AddressSanitizer and UBSan: the same as release, a short mount
 	           test, and workers that crash by themselves
 	  tsan     ThreadSanitizer: likewise
@@ -24,6 +25,7 @@ usage() {
 
 	--quick    check, release and bats only
 
+	ZSFS_TEST_OPTS=OPTIONS has all mounts of bats made with these options.
 	bats/NAME stands for the one file tests/bats/NAME.bats. Builds go where those
 	of run.sh go ("scripts/run.sh --help"). Everything runs by itself as well:
 	"meson test -C build", "bats tests/bats/smoke.bats".
@@ -129,6 +131,13 @@ suite_bats() {
 	bats_suite bats "$BUILD" "$TOP"/tests/bats/*.bats
 }
 
+suite_cached() {
+	local files=("$TOP"/tests/bats/{smoke,mmap,sparse,attrs,ctl,unlinked}.bats)
+
+	ZSFS_TEST_OPTS=writeback bats_suite cached "$BUILD" \
+		"${files[@]}"
+}
+
 suite_asan() {
 	local dir=$BUILD-asan
 
@@ -166,7 +175,7 @@ while [ $# -gt 0 ]; do
 		exit 0
 		;;
 	--quick) suites+=(check release bats) ;;
-	check | release | bats | asan | tsan | clang) suites+=("$1") ;;
+	check | release | bats | cached | asan | tsan | clang) suites+=("$1") ;;
 	bats/*)
 		[ -e "$TOP/tests/$1.bats" ] || die "there is no tests/$1.bats"
 		suites+=("$1")
@@ -178,7 +187,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(check release bats asan tsan clang)
+[ ${#suites[@]} -gt 0 ] || suites=(check release bats cached asan tsan clang)
 
 install_packages "${TEST_PACKAGES[@]}"
 # Only now: a new machine has no package lists before its first installation.
@@ -188,7 +197,7 @@ one "release: build" build_in "$BUILD" --buildtype=release --werror -Dtests=true
 release_failed=$failed
 for suite in "${suites[@]}"; do
 	case $suite in
-	release | bats*)
+	release | bats* | cached)
 		if [ "$release_failed" != 0 ]; then
 			result "$suite (not built)" 0 1 0
 			continue

@@ -14,6 +14,8 @@
 # Environment
 #	ZSFS		the daemon (build/fs/zsfs)
 #	ZSFS_TOOLS	folder of the programs made from tools/
+#	ZSFS_TEST_OPTS	options for every mount that a test does not make by
+#			hand, such as "writeback"; the test's own come later
 #	ZSFS_DRYRUN=1	mount tmpfs instead, to try the tests themselves; what
 #			only zsfs can do is skipped
 
@@ -187,7 +189,7 @@ zsfs_start() {
 		tmpfs_start "$mnt" "$@"
 		return
 	fi
-	"$ZSFS" -f "$@" "$mnt" </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
+	"$ZSFS" -f ${ZSFS_TEST_OPTS:+-o "$ZSFS_TEST_OPTS"} "$@" "$mnt" </dev/null >>"$LOG" 2>&1 3>&- 4>&- &
 	DAEMON=$!
 	poll 60 started "$mnt"
 	is_mounted "$mnt" || { echo "no mount; it said:"; cat "$LOG"; return 1; }
@@ -210,6 +212,19 @@ tmpfs_start() {
 		esac
 	done
 	mount -t tmpfs -o "rw,size=4g$opts" zsfs-dryrun "$mnt"
+}
+
+# Is this option among those that all mounts have (ZSFS_TEST_OPTS)?
+all_have() {
+	case ,${ZSFS_TEST_OPTS:-}, in
+	*",$1,"*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+# not_cached REASON: what does not hold where writes are cached.
+not_cached() {
+	! all_have writeback || skip "writes are cached: $1"
 }
 
 zsfs_only() {

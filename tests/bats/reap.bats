@@ -37,8 +37,13 @@ used_blocks() {
 	stat -f -c '%b %f' "$M" | { read -r all free; echo $((all - free)); }
 }
 
+used_is() {
+	[ "$(used_blocks)" = "$1" ]
+}
+
 # Once a file of zeros is gone, nothing is left of it.
 nothing_left() {
+	! all_have writeback || poll 5 used_is 0
 	poll 60 all_freed
 	same "$(mm_stat 6)" 0
 	same "$(json .content.bytes_being_freed)" 0
@@ -143,6 +148,8 @@ stalls_beside_hogs() {
 	rm "$M/3" & pids+=($!)
 	exec 7<&-
 	wait "${pids[@]}"
+	# Where opening is answered, close(2) does not wait for the end of it.
+	! all_have writeback || poll 5 used_is 1
 	same "$(used_blocks)" 1
 	same "$(cat "$M/2")" small
 	nothing_left

@@ -61,6 +61,7 @@ N=200
 SLACK=6
 
 @test "requests: create, write, close is LOOKUP, CREATE, WRITE" {
+	not_cached "the requests are others"
 	count expect ok -n $N put "$M/d/f%d" 4096
 	cost lookup $N $((N + SLACK))
 	cost create $N $N
@@ -70,6 +71,7 @@ SLACK=6
 }
 
 @test "requests: rename is RENAME and at most two LOOKUP and two GETATTR" {
+	not_cached "the requests are others"
 	expect ok -n $N put "$M/d/f%d" 10
 	count expect ok -n $N rename "$M/d/f%d" "$M/d/g%d"
 	same "$(awk '$1 ~ /^rename2?$/ { n += $2 } END { print n }' "$T/cost")" $N
@@ -79,6 +81,7 @@ SLACK=6
 }
 
 @test "requests: unlink is UNLINK and at most one LOOKUP and one GETATTR" {
+	not_cached "the requests are others"
 	expect ok -n $N put "$M/d/f%d" 10
 	count expect ok -n $N unlink "$M/d/f%d"
 	cost unlink $N $N
@@ -112,6 +115,7 @@ SLACK=6
 }
 
 @test "requests: a thousand small writes are a thousand WRITEs, no GETXATTR" {
+	not_cached "the requests are others"
 	expect ok create "$M/f" 644
 	count expect 100 -n 1000 write "$M/f" w 0 100 1
 	cost write 1000 1000
@@ -121,6 +125,7 @@ SLACK=6
 }
 
 @test "requests: cached open, read, close and warm stat cost nothing" {
+	not_cached "the requests are others"
 	expect ok -n 50 put "$M/d/f%d" 5000
 	expect ok -n 50 cat "$M/d/f%d"
 	expect ok -n 50 stat "$M/d/f%d"
@@ -160,6 +165,7 @@ SLACK=6
 }
 
 @test "requests: symlinks and fsync are cached or free" {
+	not_cached "the requests are others"
 	expect ok symlink target "$M/s"
 	expect 6 readlink "$M/s"
 	expect ok put "$M/f" 10

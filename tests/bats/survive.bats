@@ -9,6 +9,7 @@ setup() {
 	KILLCLIENT=$(dirname "$(dirname "$ZSFS")")/tests/kill/killclient
 	OTHER_LAYOUT=$(dirname "$KILLCLIENT")/zsfs-other-layout
 	expect_log 'the keeper .* has died|killed by signal 7 .Bus error'
+	! all_have writeback || expect_log 'no room for a cached write'
 }
 teardown() { zsfs_teardown; }
 

@@ -20,6 +20,8 @@ teardown() {
 	mkdir "$M/d"
 	"$PYTHON" "$BATS_TEST_DIRNAME/time_changes.py" "$OTHER" >"$T/want"
 	"$PYTHON" "$BATS_TEST_DIRNAME/time_changes.py" "$M/d" >"$T/got"
+	# Who caches writes keeps the times, too, and Linux has no new ones for that.
+	! all_have writeback || sed -i '/^truncate same:/d' "$T/want" "$T/got"
 	diff "$T/want" "$T/got"
 }
 
@@ -93,6 +95,7 @@ distinct() {
 }
 
 @test "times: what many do at once has the order in which it was done" {
+	not_cached "the kernel gives them the time of the last tick"
 	"$PYTHON" - "$M" <<-'END'
 		import multiprocessing, os, sys, time
 		os.chdir(sys.argv[1])
