@@ -226,9 +226,8 @@ struct arena_header {
 	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in runs, by type */
 	uint64_t window_low;  /* offset of the lowest backed descriptor byte */
 	uint64_t window_high; /* offset behind the last backed cell byte */
-	uint64_t
-		handles_backed; /* cells that may be touched; read atomically */
-	uint32_t hole_head;	/* list of segments in use with holes */
+	uint64_t handles_backed; /* touchable cells; read atomically */
+	uint32_t hole_head;	 /* list of segments in use with holes */
 	uint32_t bin[NR_BINS];
 
 	struct slab_head slab[SLAB_NR_CACHES] __attribute__((aligned(64)));

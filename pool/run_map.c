@@ -49,7 +49,8 @@ int map_find_last(const uint64_t *map)
 	return -1;
 }
 
-/* The starts of runs of 1, 2, 4, 8, 16 in starts[0 .. result]; map not empty.
+/*
+ * The starts of runs of 1, 2, 4, 8, 16 in starts[0 .. result]; map not empty.
  */
 static unsigned double_starts(const uint64_t *map,
 			      uint64_t starts[5][MAP_WORDS])

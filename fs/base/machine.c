@@ -291,7 +291,8 @@ static const char *group_below(const struct hierarchy *h)
 	size_t len = strcmp(h->top, "/") == 0 ? 0 : strlen(h->top);
 	const char *rest = h->group + len;
 
-	/* A group outside of what we see: only the mount's own limit is ours.
+	/*
+	 * A group outside of what we see: only the mount's own limit is ours.
 	 */
 	if (strncmp(h->group, h->top, len) != 0 || strstr(h->group, "/.."))
 		return "";

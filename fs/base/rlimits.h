@@ -24,7 +24,8 @@ void rlimits_raise(void);
  */
 uint64_t rlimits_arena_size(uint64_t other, const char **name);
 
-/* To follow the text of the error @err: the limit that it may come from, or "".
+/*
+ * To follow the text of the error @err: the limit that it may come from, or "".
  */
 const char *rlimits_behind(int err);
 

@@ -48,8 +48,7 @@ static int split_link(struct tx *tx, uint64_t *link, unsigned level,
 
 /*
  * Move what is from @first on in and below @src, of level @level, to a new
- * node;
- * *@out = the link to it, 0 when there was nothing.
+ * node. *@out = the link to it, 0 when there was nothing.
  */
 static int split_node(struct tx *tx, uint64_t *src, unsigned level,
 		      uint64_t first, uint64_t *out)

@@ -52,7 +52,8 @@ static inline bool vfile_is(uint64_t nodeid)
 	return nodeid >= VFILE_NODEID;
 }
 
-/* Is @name in directory @parent one of ours, which nobody may make or remove?
+/*
+ * Is @name in directory @parent one of ours, which nobody may make or remove?
  */
 bool vfile_reserved(uint64_t parent, const char *name);
 /* May the kernel remember that @name is not in @parent? */

@@ -27,8 +27,10 @@
 
 /* Between looks at a file system that is busy, or short of memory. */
 #define LOOK_MSECS 200
-/* The same for what can wait: taking the spare (shared_page.h) when there is
- * room. */
+/*
+ * The same for what can wait: taking the spare (shared_page.h) when there is
+ * room.
+ */
 #define SPARE_MSECS 5000
 /* Steps of reaping, after which a live check or a request may come in. */
 #define REAP_STEPS 2

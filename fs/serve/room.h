@@ -25,18 +25,17 @@ struct zsfs_thread;
 
 /* The attempts of one request; all zero before the first. */
 struct room {
-	uint64_t
-		until; /* on clock_ms(): no attempt begins any more; 0: unset */
+	uint64_t until; /* clock_ms(): no attempt from then on; 0: unset */
 	uint64_t pages; /* that it needs, beside some for its metadata */
 	bool last;	/* nothing is to be had any more */
 };
 
 /*
  * @tx, of which nobody was told, ended with @err. False: that is the result,
- * and
- * @tx is open. True: it had no room and some was made, or may have come; @tx is
- * aborted and is to be tried again, for at most a second in all. The thread is
- * in its gate and may leave it meanwhile; it holds no lock but those of @tx.
+ * and @tx is open. True: it had no room and some was made, or may have come;
+ * @tx is aborted and is to be tried again, for at most a second in all. The
+ * thread is in its gate and may leave it meanwhile; it holds no lock but those
+ * of @tx.
  */
 bool room_again(struct room *r, struct tx *tx, int err);
 

@@ -19,7 +19,8 @@ struct server_params {
 	bool debug; /* print every request to stderr */
 	/* Called by a request thread once INIT was answered; may be NULL. */
 	void (*on_ready)(void *arg);
-	/* By the first that finds the connection ended, or by all; may be NULL.
+	/*
+	 * By the first that finds the connection ended, or by all; may be NULL.
 	 */
 	void (*on_lost)(void *arg);
 	void *arg;

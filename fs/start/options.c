@@ -310,7 +310,8 @@ char *options_mount_string(const struct zsfs_options *o, bool privileged)
 		add_name(&t, "subtype", o->subtype);
 	add_flag(&t, "default_permissions", true);
 	add_flag(&t, "allow_other", o->allow_other);
-	/* libfuse has nosuid and nodev on by itself; users cannot be without.
+	/*
+	 * libfuse has nosuid and nodev on by itself; users cannot be without.
 	 */
 	add_flag(&t, "suid", privileged && !(o->flags & MS_NOSUID));
 	add_flag(&t, "dev", privileged && !(o->flags & MS_NODEV));

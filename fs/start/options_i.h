@@ -67,7 +67,8 @@ int options_unknown(struct parser *p, const char *what, const char *name);
 /* Is the @len bytes long @name one of the options behind -o? */
 bool options_is_name(const char *name, size_t len);
 
-/* Text of the user's, cut and without anything that could disturb a terminal.
+/*
+ * Text of the user's, cut and without anything that could disturb a terminal.
  */
 const char *options_shown(const char *text, char room[64]);
 

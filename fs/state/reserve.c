@@ -9,7 +9,8 @@
 #define MAX_RESERVE (UINT64_C(4) << 20)
 /* ...and at least: memory comes in segments, so less could never be used. */
 #define MIN_RESERVE (ARENA_SEG_SIZE + (UINT64_C(1) << 20))
-/* Kept for late writes of shared mappings: a part of mem_limit, at most that.
+/*
+ * Kept for late writes of shared mappings: a part of mem_limit, at most that.
  */
 #define LATE_PART 16u
 #define MAX_LATE  (UINT64_C(16) << 20)

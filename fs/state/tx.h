@@ -86,7 +86,8 @@ struct tx {
 	 */
 	bool attr_changed;
 	enum alloc_policy policy; /* tx_raise_policy() */
-	/* Why a write ended early, though some of it was done; 0: it did not.
+	/*
+	 * Why a write ended early, though some of it was done; 0: it did not.
 	 */
 	int cut_short;
 	/* It is memory that an allocation found none of, no other limit. */

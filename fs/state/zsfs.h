@@ -87,8 +87,7 @@ struct zsfs {
 	bool checking; /* it is under way; written under check_lock */
 	pthread_mutex_t check_lock;
 	pthread_cond_t check_end;
-	unsigned
-		kept_waiting; /* threads at a gate that a check holds; atomic */
+	unsigned kept_waiting; /* threads at a check's gate; atomic */
 	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
 	struct crew *crew;  /* NULL: no helpers */
 	struct writeback *writeback; /* the server's */

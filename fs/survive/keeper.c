@@ -170,7 +170,8 @@ static int keep_going(struct keeper *kp)
 	keeper_stop_child(&kp->leaving);
 	reconnect_end(&kp->reconnect);
 	close(kp->k->fd.fuse);
-	/* It may wait for an answer, which only the end of the connection ends.
+	/*
+	 * It may wait for an answer, which only the end of the connection ends.
 	 */
 	keeper_stop_child(&kp->teacher);
 	/* What worked and ended badly stays, so that nobody writes below it. */

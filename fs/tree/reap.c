@@ -152,7 +152,8 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first, uint64_t n)
 static bool can_cut_here(const struct tx *tx, const struct ztable *t,
 			 uint64_t n)
 {
-	/* Where blocks lie far apart each may take a node of each level along.
+	/*
+	 * Where blocks lie far apart each may take a node of each level along.
 	 */
 	unsigned nodes = t->level + 1;
 

@@ -3,8 +3,9 @@
  * What a transaction is about to make permanent, checked at debug level 2.
  *
  * Of all that zsfs_verify() checks of an inode, what can be said before the
- * commit at the price of what was changed: the inode's own fields, the shape of
- * its tables, their counts, and the slots of the leaves that were changed.
+ * commit: the inode's own fields, the shape of its tables, their counts, and
+ * the slots of the leaves that were changed. Of its tables all nodes above the
+ * leaves are walked, so a commit costs more where a file or directory is large.
  */
 #ifndef FS_VERIFY_TX_H
 #define FS_VERIFY_TX_H
