@@ -64,7 +64,10 @@ The work
   compact   half of the blocks of the data file freed at random (by zeros
             written over them), then compaction: pages beyond the least
             possible, and what the arena keeps beyond pages and metadata
-  requests  FUSE requests per operation, counted by the daemon
+  requests  FUSE requests per operation, counted by the daemon, and those of
+            programs per file: tar -x of the tree; os.walk, find, ls -lR,
+            tar -c, cp -a and rsync of it with nothing cached; rm -rf; git and
+            make as above; ls -f, ls -l and find of a directory of 20000
   micro     bench_pool and bench_codec, without any mount
   --profile CPU time of zsfs's own functions per 4 KiB block, without the
             compression libraries, libc and the kernel
@@ -132,6 +135,7 @@ AUTO_ROWS=1000
 DURABLE_ROWS=5000
 TREE_FILES=12000
 SMALL_FILES=3000
+LARGE_DIR=20000
 SOURCES="pool codec fs"
 SLOPE_UNIT=1073741824
 POOL_ARGS=
@@ -158,6 +162,7 @@ make_small()
 	DURABLE_ROWS=200
 	TREE_FILES=1000
 	SMALL_FILES=300
+	LARGE_DIR=10000
 	SOURCES=pool
 	SLOPE_UNIT=67108864
 	POOL_ARGS="-g 0.05 -n 100000 -r 1"

@@ -159,6 +159,66 @@ request_stream()
 	requests read_1m_cold $n "$FSBENCH" seqread --cold "$file"
 }
 
+# cold NAME COMMAND...: the requests of a program that finds nothing cached, per
+# file of the tree.
+cold()
+{
+	local name=$1
+
+	shift
+	drop_everything
+	requests "$name" "$NR_TREE" "$@"
+}
+
+# In the way of those who list: names only, with a stat of each, with content.
+request_readers()
+{
+	local dir=$WORK/zsfs
+
+	cold walk_cold python3 -c 'import os, sys
+for _ in os.walk(sys.argv[1]): pass' "$dir/tree"
+	cold find_cold find "$dir/tree" -size +1073741824k
+	cold ls_cold ls -lR "$dir/tree"
+	cold tar_cold bash -c 'tar -C "$1" -cf - tree | cat' - "$dir"
+	cold cp_cold cp -a "$dir/tree" "$dir/copy"
+	rm -rf "$dir/copy"
+	command -v rsync >/dev/null || return 0
+	cold rsync_cold rsync -a "$dir/tree/" "$dir/copy"
+	rm -rf "$dir/copy"
+}
+
+request_large_directory()
+{
+	local dir=$WORK/zsfs/large
+
+	mkdir "$dir"
+	"$FSBENCH" create --size 0 --count "$LARGE_DIR" "$dir" >/dev/null
+	drop_everything
+	requests large_ls_f "$LARGE_DIR" ls -f "$dir"
+	drop_everything
+	requests large_ls_l "$LARGE_DIR" ls -l "$dir"
+	drop_everything
+	requests large_find "$LARGE_DIR" find "$dir" -size +1073741824k
+	rm -rf "$dir"
+}
+
+request_programs()
+{
+	local dir=$WORK/zsfs
+
+	mkdir "$dir/tree"
+	requests untar "$NR_TREE" untar "$dir/tree"
+	! is_root || request_readers
+	! is_root || request_large_directory
+	requests rmtree "$NR_TREE" rm -rf "$dir/tree"
+	mkdir "$dir/tree"
+	tar -C "$dir/tree" -xf "$DATA_DIR/small.tar"
+	! command -v git >/dev/null || requests git "$NR_SMALL" git_all "$dir"
+	unpack_sources "$dir"
+	! command -v make >/dev/null ||
+		requests make2 "$NR_SOURCES" build_sources "$dir"
+}
+
 count_requests()
 {
 	mkdir -p "$OUT/requests"
@@ -167,6 +227,7 @@ count_requests()
 	requests nothing 1 true
 	request_files
 	request_stream
+	request_programs
 	down_zsfs
 }
 

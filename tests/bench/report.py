@@ -342,7 +342,7 @@ def print_compact(c):
 
 def print_requests(requests):
     if requests:
-        print("\nRequests per operation")
+        print("\nRequests per operation, and of programs per file")
     for name, counts in sorted(requests.items()):
         text = ", ".join(f"{op} {n:.3g}" for op, n in sorted(counts.items()))
         print(f"  {name:<14}{text or 'none'}")
