@@ -153,6 +153,12 @@ static struct timespec to_timespec(const struct ztime *t)
 	return ts;
 }
 
+/*
+ * What programs should write at once: stdio takes a buffer of this size, up to
+ * 8 KiB, Python all of it, and each time it is full is a request.
+ */
+#define IO_SIZE 32768
+
 void inode_stat(const struct zinode *i, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
@@ -164,7 +170,7 @@ void inode_stat(const struct zinode *i, struct stat *st)
 	st->st_rdev = i->rdev;
 	st->st_size = (off_t)i->size;
 	st->st_blocks = (blkcnt_t)(i->blocks * (ZSFS_BLOCK_SIZE / 512));
-	st->st_blksize = ZSFS_BLOCK_SIZE;
+	st->st_blksize = S_ISREG(i->mode) ? IO_SIZE : ZSFS_BLOCK_SIZE;
 	st->st_atim = to_timespec(&i->atime);
 	st->st_mtim = to_timespec(&i->mtime);
 	st->st_ctim = to_timespec(&i->ctime);

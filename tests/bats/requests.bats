@@ -124,6 +124,12 @@ SLACK=6
 	cost getattr 0 $SLACK
 }
 
+@test "requests: stdio has a buffer of 8 KiB, not one of a block" {
+	# What count() says, once it has counted, goes to the file, too.
+	count seq 20000 >"$M/f"
+	cost write 1 16
+}
+
 @test "requests: cached open, read, close and warm stat cost nothing" {
 	not_cached "the requests are others"
 	expect ok -n 50 put "$M/d/f%d" 5000
