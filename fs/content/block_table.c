@@ -408,19 +408,6 @@ bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val)
 	return next_below(root_node(t), t->level, width, 0, idx, val);
 }
 
-bool table_next_at(struct table_cursor *c, uint64_t *idx, uint64_t *val)
-{
-	for (; c->leaf && *idx - c->first < c->width; ++*idx) {
-		*val = c->leaf[*idx - c->first];
-		if (*val)
-			return true;
-	}
-	if (!table_next(c->table, idx, val))
-		return false;
-	table_seek(c, *idx);
-	return true;
-}
-
 bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val)
 {
 	unsigned width = t->level == 1 ? 1u << t->order : TABLE_WIDTH;

@@ -119,8 +119,6 @@ uint64_t table_count(const struct ztable *t, uint64_t first);
  */
 bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val);
 bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val);
-/* table_next() from leaf to leaf, for whoever goes through all of a table. */
-bool table_next_at(struct table_cursor *c, uint64_t *idx, uint64_t *val);
 
 /*
  * First index at or after @idx whose slot is 0 (SEEK_HOLE). Passes over what is

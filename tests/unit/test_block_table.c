@@ -437,27 +437,6 @@ static void test_cursor(void)
 	drop_all();
 }
 
-/* All that table_next() finds, in the same order. */
-static void test_next_of_cursor(void)
-{
-	static const uint64_t upto[] = {0, 3, 15, 63, 64, 300, 5000, 1 << 20};
-
-	for (unsigned k = 0; k < sizeof(upto) / sizeof(upto[0]); k++) {
-		struct table_cursor c;
-		uint64_t idx = 0, at = 0, val, same;
-
-		for (unsigned n = 0; n < 40; n++)
-			put(rnd(upto[k] + 1), 7 + n);
-		c = table_cursor(&table);
-		for (; table_next(&table, &idx, &val); idx++, at++) {
-			CHECK(table_next_at(&c, &at, &same));
-			CHECK(at == idx && same == val);
-		}
-		CHECK(!table_next_at(&c, &at, &same));
-		drop_all();
-	}
-}
-
 /* A megabyte of blocks is found with a walk for each leaf. */
 static void test_cursor_walks(void)
 {
@@ -651,7 +630,6 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_holes_behind_full),
 	CHECK_CASE(test_random),
 	CHECK_CASE(test_cursor),
-	CHECK_CASE(test_next_of_cursor),
 	CHECK_CASE(test_cursor_walks),
 	CHECK_CASE(test_counts),
 	CHECK_CASE(test_counts_in_one_go),
