@@ -104,6 +104,28 @@ static void stay_all(struct readers *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void readers_free_place(struct readers *r)
+{
+	int lead = r->lead;
+
+	if (lead >= 0)
+		place(r, &r->threads[lead], CPU_ANY);
+}
+
+uint64_t readers_placed_at(struct readers *r)
+{
+	uint64_t steps = 0;
+	int lead;
+
+	pthread_mutex_lock(&r->lock);
+	lead = r->lead;
+	if (lead >= 0 && r->threads[lead].place.cpu != CPU_ANY)
+		steps = __atomic_load_n(&r->threads[lead].steps,
+					__ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&r->lock);
+	return steps & 1 ? steps : 0;
+}
+
 void readers_let_one(struct readers *r)
 {
 	pthread_mutex_lock(&r->lock);
@@ -265,8 +287,12 @@ void readers_received(struct readers *r, unsigned nr,
 	if (!r->following)
 		return;
 	step(&r->threads[nr]);
-	if (__atomic_load_n(&r->resting, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&r->resting, __ATOMIC_SEQ_CST)) {
 		readers_watch_ring(r);
+		/* The leader has no place any more. */
+		if (r->threads[nr].rest > LOOK_SOON)
+			r->threads[nr].rest = LOOK_SOON;
+	}
 	leader = lead_of(r);
 	if (leader == (int)nr)
 		lead(r, nr, in);

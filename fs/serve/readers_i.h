@@ -69,6 +69,15 @@ void readers_let_all(struct readers *r, enum readers_why why);
 /* One leads: whoever comes first. */
 void readers_let_one(struct readers *r);
 
+/*
+ * Caller holds r->lock. The leader may run anywhere, until it looks for its
+ * client again.
+ */
+void readers_free_place(struct readers *r);
+
+/* Steps of the leader, when it has a place and is executing; else 0. */
+uint64_t readers_placed_at(struct readers *r);
+
 /* Steps of all threads: a change is progress. *busy: one is executing. */
 uint64_t readers_steps(const struct readers *r, bool *busy);
 

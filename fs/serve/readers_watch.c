@@ -28,9 +28,10 @@
 /* What the watch saw. */
 struct seen {
 	uint64_t steps;
-	unsigned waits; /* a bit for each look, the last is bit 0 */
-	bool waited;	/* at the last look, and nothing happened since */
-	unsigned quiet; /* looks without any request */
+	uint64_t placed; /* readers_placed_at() */
+	unsigned waits;	 /* a bit for each look, the last is bit 0 */
+	bool waited;	 /* at the last look, and nothing happened since */
+	unsigned quiet;	 /* looks without any request */
 };
 
 static bool request_waits(const struct readers *r)
@@ -49,11 +50,15 @@ static void look(struct readers *r, struct seen *s)
 {
 	bool busy, waits = request_waits(r), moved, starved;
 	uint64_t steps = readers_steps(r, &busy);
+	uint64_t placed = readers_placed_at(r);
 
 	moved = steps != s->steps;
-	starved = waits && s->waited && !moved;
+	/* Nobody asks any more where its only client waits for the leader. */
+	starved = (waits && s->waited && !moved) ||
+		  (placed && placed == s->placed);
 	s->quiet = waits || moved || busy ? 0 : s->quiet + 1;
 	s->steps = steps;
+	s->placed = placed;
 	s->waited = waits;
 	s->waits = s->waits << 1 | waits;
 	if (starved)
@@ -77,20 +82,27 @@ static void look_at_all(struct readers *r, struct seen *s)
 	s->steps = steps;
 	s->waits = 0;
 	s->waited = false;
+	s->placed = 0;
 	/* What the next one who comes finds. */
 	if (s->quiet >= QUIET_LOOKS || clock_ms() >= r->all_until)
 		readers_let_one(r);
 }
 
-/* Caller holds r->lock. A request that came meanwhile has seen that we rest. */
+/*
+ * Caller holds r->lock. A request that came meanwhile has seen that we rest.
+ * The leader gets up for the next one where it can at once, and not only when a
+ * program that begins to keep its CPU meanwhile lets it: nobody watches.
+ */
 static void rest(struct readers *r, struct seen *s)
 {
 	bool busy;
 
 	__atomic_store_n(&r->resting, true, __ATOMIC_SEQ_CST);
-	if (readers_steps(r, &busy) == s->steps && !busy)
+	if (readers_steps(r, &busy) == s->steps && !busy) {
+		readers_free_place(r);
 		while (r->resting && !r->released)
 			pthread_cond_wait(&r->rung, &r->lock);
+	}
 	__atomic_store_n(&r->resting, false, __ATOMIC_RELAXED);
 	s->quiet = 0;
 }

@@ -5,11 +5,13 @@
 #include "check.h"
 #include "state/reader_counts.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define NR_THREADS  3u
@@ -388,6 +390,72 @@ static void test_sleeps_without_requests(void)
 	stop();
 }
 
+/* Threads of this process that were placed: on one CPU alone, or SCHED_IDLE. */
+static unsigned placed_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned n = 0;
+	struct dirent *d;
+
+	REQUIRE(tasks);
+	while ((d = readdir(tasks))) {
+		pid_t tid = atoi(d->d_name);
+		cpu_set_t set;
+
+		if (tid && !sched_getaffinity(tid, sizeof(set), &set))
+			n += CPU_COUNT(&set) == 1 ||
+			     sched_getscheduler(tid) != SCHED_OTHER;
+	}
+	closedir(tasks);
+	return n;
+}
+
+/* Whoever keeps that CPU busy meanwhile would be in the way, unwatched. */
+static void test_no_place_at_rest(void)
+{
+	uint64_t near, end;
+
+	if (!has_two_cpus())
+		return;
+	start(true);
+	for (unsigned i = 0; i < 3; i++) {
+		near = get(&w.counts.near);
+		CHECK(ask_until(&w.counts.near, near + 2, WORK_NONE));
+		end = clock_ms() + PATIENCE_MS;
+		while (placed_threads() && clock_ms() < end)
+			usleep(10000);
+		CHECK_EQ(placed_threads(), 0);
+	}
+	stop();
+}
+
+/* The only client waits for the leader: nothing else is to be read. */
+static void test_held_alone(void)
+{
+	uint64_t end = clock_ms() + PATIENCE_MS, near, starved = 0;
+
+	if (!has_two_cpus())
+		return;
+	start(true);
+	/* The leader has a place, unless all read again already. */
+	while (!starved && clock_ms() < end) {
+		uint64_t before, tries = 200;
+
+		near = get(&w.counts.near);
+		CHECK(ask_until(&w.counts.near, near, WORK_NONE));
+		before = get(&w.counts.why[READERS_STARVED]);
+		__atomic_store_n(&w.freed, false, __ATOMIC_SEQ_CST);
+		send_message(request(0, WORK_UNTIL_FREED, gettid()));
+		while (!starved && tries--) {
+			usleep(1000);
+			starved = get(&w.counts.why[READERS_STARVED]) - before;
+		}
+		__atomic_store_n(&w.freed, true, __ATOMIC_SEQ_CST);
+	}
+	CHECK(starved > 0);
+	stop();
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_one_client),
 	CHECK_CASE(test_goes_where_the_client_goes),
@@ -401,6 +469,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_client_elsewhere),
 	CHECK_CASE(test_release),
 	CHECK_CASE(test_sleeps_without_requests),
+	CHECK_CASE(test_no_place_at_rest),
+	CHECK_CASE(test_held_alone),
 };
 
 int main(int argc, char **argv)
