@@ -6,6 +6,7 @@
 #ifndef FS_CPU_PLACE_H
 #define FS_CPU_PLACE_H
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -32,7 +33,14 @@ bool cpu_place_set(struct cpu_place *p, const cpu_set_t *allowed, int cpu,
 /*
  * May threads of this process enter SCHED_IDLE and leave it again? Leaving
  * needs CAP_SYS_NICE or a RLIMIT_NICE of 20. Finds out by a thread of its own.
+ * Not where this one has another policy than SCHED_OTHER, which would be lost.
  */
 bool cpu_place_may_idle(void);
+
+/*
+ * For a thread that a placed one may create: it shall run where and how the
+ * process's first thread does, which nobody places. 0 or -errno.
+ */
+int cpu_place_attr(pthread_attr_t *attr);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpu_place.h"
 #include "content/file.h"
 #include "ops.h"
 #include "request.h"
@@ -220,7 +221,8 @@ static bool need_thread_locked(struct writeback *w)
 		return true;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	if (!pthread_create(&w->threads[w->n], &attr, thread_main, w))
+	if (!cpu_place_attr(&attr) &&
+	    !pthread_create(&w->threads[w->n], &attr, thread_main, w))
 		w->n++;
 	pthread_attr_destroy(&attr);
 	return w->n > 0;

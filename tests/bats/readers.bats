@@ -192,3 +192,39 @@ END
 	sleep 5
 	[ $(($(used) - before)) -le 1 ]
 }
+
+# threads_placed PID: those that are bound to fewer processors than the first,
+# or have another policy
+threads_placed() {
+	local t n=0
+
+	for t in "/proc/$1/task/"*; do
+		cmp -s <(grep Cpus_allowed: "$t/status") \
+			<(grep Cpus_allowed: "/proc/$1/status") &&
+			[ "$(awk '{ print $41 }' "$t/stat")" = 0 ] || n=$((n + 1))
+	done
+	echo "$n"
+}
+
+@test "no thread keeps a place at rest, or hands it down" {
+	zsfs_only
+	two_cpus
+	zsfs_mount
+	nobody_is_placed() {
+		[ "$(threads_placed "$(worker)")" = 0 ]
+	}
+	is_followed 0 || poll 30 is_followed 0
+	# What waits for pages that are in the kernel has threads of its own.
+	$PYTHON - "$M/mapped" <<'END'
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, 1 << 20)
+m = mmap.mmap(fd, 1 << 20)
+for n in range(100):
+    for i in range(40):
+        os.pwrite(fd, b"x" * 100, (1 << 19) + i % 64 * 4096)
+    m[n * 4096] = 1
+    os.lseek(fd, 0, os.SEEK_DATA)
+END
+	poll 10 nobody_is_placed
+}
