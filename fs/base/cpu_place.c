@@ -45,6 +45,15 @@ bool cpu_place_set(struct cpu_place *p, const cpu_set_t *allowed, int cpu,
 	return set_idle(p, idle) && placed;
 }
 
+void cpu_place_raise(const struct cpu_place *p)
+{
+	const struct sched_param none = {0};
+	pid_t tid = __atomic_load_n(&p->tid, __ATOMIC_ACQUIRE);
+
+	if (tid && sched_getscheduler(tid) == SCHED_IDLE)
+		sched_setscheduler(tid, SCHED_OTHER, &none);
+}
+
 /* Of the calling thread, which ends with it. */
 static void *try_idle(void *may)
 {

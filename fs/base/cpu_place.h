@@ -31,6 +31,12 @@ bool cpu_place_set(struct cpu_place *p, const cpu_set_t *allowed, int cpu,
 		   bool idle);
 
 /*
+ * The thread gives way no more, whoever it was that has placed it: the place's
+ * owner has to note that itself. Where it may not be left, nothing happens.
+ */
+void cpu_place_raise(const struct cpu_place *p);
+
+/*
  * May threads of this process enter SCHED_IDLE and leave it again? Leaving
  * needs CAP_SYS_NICE or a RLIMIT_NICE of 20. Finds out by a thread of its own.
  * Not where this one has another policy than SCHED_OTHER, which would be lost.

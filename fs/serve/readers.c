@@ -20,6 +20,11 @@
 #define MANY_UNKNOWN 8u
 /* What a thread should not do while it is the only one that reads. */
 #define LONG_BYTES 65536u
+/* Requests in a row from nobody who is visible, after which nobody is. */
+#define MANY_UNSEEN 256u
+/* Between two tries to have the lock, and how many are no cause for concern. */
+#define LOCK_USECS 100
+#define LOCK_TRIES 50
 /* Of 32 requests so many come from another thread than the one before. */
 #define SEVERAL 8
 /* ONE that lasted so long did not fail at once. */
@@ -37,6 +42,33 @@ static const struct {
 	[READERS_UNKNOWN] = {50, 3200},
 };
 
+/* ---- the lock ---- */
+
+static void raise_all(struct readers *r)
+{
+	for (unsigned i = 0; i < r->nr; i++)
+		cpu_place_raise(&r->threads[i].place);
+}
+
+/*
+ * A leader that gives way to a program may have been put off while it holds the
+ * lock: whoever waits in vain has it go on. Nobody is SCHED_IDLE afterwards.
+ */
+static void lock(struct readers *r)
+{
+	bool raised = false;
+
+	for (unsigned n = 1; pthread_mutex_trylock(&r->lock); n++) {
+		usleep(LOCK_USECS);
+		if (n % LOCK_TRIES)
+			continue;
+		raise_all(r);
+		raised = true;
+	}
+	for (unsigned i = 0; raised && i < r->nr; i++)
+		r->threads[i].place.idle = false;
+}
+
 /* ---- who leads ---- */
 
 static int lead_of(const struct readers *r)
@@ -53,7 +85,7 @@ static void set_lead(struct readers *r, int lead)
 /* Caller holds r->lock. */
 static bool place(struct readers *r, struct reader *t, int cpu)
 {
-	if (r->watch_place.tid)
+	if (__atomic_load_n(&r->watch_place.tid, __ATOMIC_ACQUIRE))
 		cpu_place_set(&r->watch_place, &r->allowed, cpu, false);
 	return cpu_place_set(&t->place, &r->allowed, cpu,
 			     cpu != CPU_ANY && r->may_idle);
@@ -88,7 +120,7 @@ static void let_all(struct readers *r, enum readers_why why)
 
 void readers_let_all(struct readers *r, enum readers_why why)
 {
-	pthread_mutex_lock(&r->lock);
+	lock(r);
 	let_all(r, why);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -98,7 +130,7 @@ static void stay_all(struct readers *r)
 {
 	uint64_t until = clock_ms() + holds[READERS_LONG].least;
 
-	pthread_mutex_lock(&r->lock);
+	lock(r);
 	if (r->all_until < until)
 		r->all_until = until;
 	pthread_mutex_unlock(&r->lock);
@@ -106,10 +138,10 @@ static void stay_all(struct readers *r)
 
 void readers_free_place(struct readers *r)
 {
-	int lead = r->lead;
-
-	if (lead >= 0)
-		place(r, &r->threads[lead], CPU_ANY);
+	lock(r);
+	if (r->lead >= 0)
+		place(r, &r->threads[r->lead], CPU_ANY);
+	pthread_mutex_unlock(&r->lock);
 }
 
 uint64_t readers_placed_at(struct readers *r)
@@ -117,7 +149,7 @@ uint64_t readers_placed_at(struct readers *r)
 	uint64_t steps = 0;
 	int lead;
 
-	pthread_mutex_lock(&r->lock);
+	lock(r);
 	lead = r->lead;
 	if (lead >= 0 && r->threads[lead].place.cpu != CPU_ANY)
 		steps = __atomic_load_n(&r->threads[lead].steps,
@@ -128,8 +160,8 @@ uint64_t readers_placed_at(struct readers *r)
 
 void readers_let_one(struct readers *r)
 {
-	pthread_mutex_lock(&r->lock);
-	if (!r->released && r->lead == LEAD_ALL) {
+	lock(r);
+	if (!readers_over(r) && r->lead == LEAD_ALL) {
 		r->one_since = clock_ms();
 		r->follow.unknown = 0;
 		set_lead(r, LEAD_NOBODY);
@@ -157,8 +189,8 @@ uint64_t readers_steps(const struct readers *r, bool *busy)
 
 void readers_join(struct readers *r, unsigned nr)
 {
-	pthread_mutex_lock(&r->lock);
-	r->threads[nr].place.tid = gettid();
+	lock(r);
+	__atomic_store_n(&r->threads[nr].place.tid, gettid(), __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -173,6 +205,7 @@ static bool may_read(struct readers *r, int nr)
 	if (r->lead == LEAD_NOBODY) {
 		r->threads[nr].rest = 1;
 		r->threads[nr].turns = 0;
+		r->threads[nr].unseen = 0;
 		set_lead(r, nr);
 	}
 	return r->lead == nr || r->lead == LEAD_ALL;
@@ -185,7 +218,7 @@ void readers_wait(struct readers *r, unsigned nr)
 
 	if (lead == (int)nr || lead == LEAD_ALL)
 		return;
-	pthread_mutex_lock(&r->lock);
+	lock(r);
 	while (!may_read(r, (int)nr)) {
 		t->waiting = true;
 		pthread_cond_wait(&t->called, &r->lock);
@@ -231,7 +264,7 @@ static void look(struct readers *r, struct reader *t, uint32_t pid)
 
 static void look_at_client(struct readers *r, unsigned nr, uint32_t pid)
 {
-	pthread_mutex_lock(&r->lock);
+	lock(r);
 	if (r->lead == (int)nr)
 		look(r, &r->threads[nr], pid);
 	pthread_mutex_unlock(&r->lock);
@@ -259,11 +292,18 @@ static bool may_take_long(const struct fuse_in_header *in)
 /* Is the leader @t asked by several threads, in turns? */
 static bool is_shared(struct reader *t, uint32_t pid)
 {
-	if (!pid)
-		return false;
+	t->unseen = 0;
 	t->turns = t->turns << 1 | (pid != t->client);
 	t->client = pid;
 	return __builtin_popcount(t->turns) >= SEVERAL;
+}
+
+/* The kernel's own requests have no client, nor have those of other namespaces.
+ */
+static void note_unseen(struct readers *r, struct reader *t)
+{
+	if (++t->unseen >= MANY_UNSEEN)
+		readers_let_all(r, READERS_UNKNOWN);
 }
 
 static void lead(struct readers *r, unsigned nr,
@@ -273,6 +313,8 @@ static void lead(struct readers *r, unsigned nr,
 
 	if (may_take_long(in))
 		readers_let_all(r, READERS_LONG);
+	else if (!in->pid)
+		note_unseen(r, t);
 	else if (is_shared(t, in->pid))
 		readers_let_all(r, READERS_SEVERAL);
 	else if (--t->rest == 0)
@@ -318,6 +360,7 @@ static bool can_follow(struct readers *r)
 static void init(struct readers *r)
 {
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->watch_lock, NULL);
 	pthread_cond_init(&r->rung, NULL);
 	for (unsigned i = 0; i < r->nr; i++) {
 		r->threads[i].place.cpu = CPU_ANY;
@@ -356,8 +399,8 @@ int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
 
 void readers_release(struct readers *r)
 {
-	pthread_mutex_lock(&r->lock);
-	r->released = true;
+	lock(r);
+	__atomic_store_n(&r->over, true, __ATOMIC_SEQ_CST);
 	call_all(r);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -371,6 +414,7 @@ void readers_free(struct readers *r)
 	for (unsigned i = 0; i < r->nr; i++)
 		pthread_cond_destroy(&r->threads[i].called);
 	pthread_cond_destroy(&r->rung);
+	pthread_mutex_destroy(&r->watch_lock);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }

@@ -24,6 +24,7 @@ struct reader {
 	unsigned rest;	 /* requests until its next look */
 	uint32_t client; /* pid of the last request */
 	uint32_t turns;	 /* 1 where it was another; the last is bit 0 */
+	unsigned unseen; /* requests in a row without a visible client */
 	/*
 	 * One more when a request was read, one more when it was executed, so
 	 * odd in between. Atomic, on a cache line of its own.
@@ -52,9 +53,10 @@ struct readers {
 	/* The watch (readers_watch.c). */
 	pthread_t watch;
 	struct cpu_place watch_place; /* lock: with the leader */
-	pthread_cond_t rung;	      /* with lock */
+	pthread_mutex_t watch_lock;   /* no leader with a place ever has it */
+	pthread_cond_t rung;	      /* with watch_lock */
 	bool resting;	    /* atomic: to be rung when a request comes */
-	bool released;	    /* lock */
+	bool over;	    /* atomic: all shall read, for ever */
 	bool began;	    /* the thread runs */
 	uint64_t one_since; /* lock: milliseconds */
 	uint64_t all_until; /* lock */
@@ -63,16 +65,18 @@ struct readers {
 	struct reader threads[];
 };
 
+static inline bool readers_over(const struct readers *r)
+{
+	return __atomic_load_n(&r->over, __ATOMIC_SEQ_CST);
+}
+
 /* All threads read from now on. */
 void readers_let_all(struct readers *r, enum readers_why why);
 
 /* One leads: whoever comes first. */
 void readers_let_one(struct readers *r);
 
-/*
- * Caller holds r->lock. The leader may run anywhere, until it looks for its
- * client again.
- */
+/* The leader may run anywhere, until it looks for its client again. */
 void readers_free_place(struct readers *r);
 
 /* Steps of the leader, when it has a place and is executing; else 0. */

@@ -89,9 +89,9 @@ static void look_at_all(struct readers *r, struct seen *s)
 }
 
 /*
- * Caller holds r->lock. A request that came meanwhile has seen that we rest.
- * The leader gets up for the next one where it can at once, and not only when a
- * program that begins to keep its CPU meanwhile lets it: nobody watches.
+ * A request that came meanwhile has seen that we rest. The leader gets up for
+ * the next one where it can at once, and not only when a program that begins to
+ * keep its CPU meanwhile lets it: nobody watches.
  */
 static void rest(struct readers *r, struct seen *s)
 {
@@ -100,8 +100,11 @@ static void rest(struct readers *r, struct seen *s)
 	__atomic_store_n(&r->resting, true, __ATOMIC_SEQ_CST);
 	if (readers_steps(r, &busy) == s->steps && !busy) {
 		readers_free_place(r);
-		while (r->resting && !r->released)
-			pthread_cond_wait(&r->rung, &r->lock);
+		pthread_mutex_lock(&r->watch_lock);
+		while (__atomic_load_n(&r->resting, __ATOMIC_RELAXED) &&
+		       !readers_over(r))
+			pthread_cond_wait(&r->rung, &r->watch_lock);
+		pthread_mutex_unlock(&r->watch_lock);
 	}
 	__atomic_store_n(&r->resting, false, __ATOMIC_RELAXED);
 	s->quiet = 0;
@@ -109,10 +112,20 @@ static void rest(struct readers *r, struct seen *s)
 
 void readers_watch_ring(struct readers *r)
 {
-	pthread_mutex_lock(&r->lock);
+	pthread_mutex_lock(&r->watch_lock);
 	__atomic_store_n(&r->resting, false, __ATOMIC_RELAXED);
 	pthread_cond_signal(&r->rung);
-	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->watch_lock);
+}
+
+static void nap(struct readers *r, long msecs)
+{
+	struct timespec until = clock_in_ms(msecs);
+
+	pthread_mutex_lock(&r->watch_lock);
+	if (!readers_over(r))
+		clock_wait(&r->rung, &r->watch_lock, &until);
+	pthread_mutex_unlock(&r->watch_lock);
 }
 
 static long next_look(const struct readers *r, const struct seen *s)
@@ -127,23 +140,17 @@ static void *watch_main(void *arg)
 	struct readers *r = arg;
 	struct seen s = {0};
 
-	pthread_mutex_lock(&r->lock);
-	r->watch_place.tid = gettid();
-	while (!r->released) {
-		struct timespec until = clock_in_ms(next_look(r, &s));
-
+	__atomic_store_n(&r->watch_place.tid, gettid(), __ATOMIC_RELEASE);
+	while (!readers_over(r)) {
 		if (s.quiet >= QUIET_LOOKS && reads_one(r))
 			rest(r, &s);
 		else
-			clock_wait(&r->rung, &r->lock, &until);
-		pthread_mutex_unlock(&r->lock);
+			nap(r, next_look(r, &s));
 		if (reads_one(r))
 			look(r, &s);
 		else
 			look_at_all(r, &s);
-		pthread_mutex_lock(&r->lock);
 	}
-	pthread_mutex_unlock(&r->lock);
 	return NULL;
 }
 
@@ -159,9 +166,7 @@ void readers_watch_stop(struct readers *r)
 {
 	if (!r->began)
 		return;
-	pthread_mutex_lock(&r->lock);
-	r->released = true;
-	pthread_cond_signal(&r->rung);
-	pthread_mutex_unlock(&r->lock);
+	__atomic_store_n(&r->over, true, __ATOMIC_SEQ_CST);
+	readers_watch_ring(r);
 	pthread_join(r->watch, NULL);
 }

@@ -183,7 +183,7 @@ END
 	zsfs_only
 	zsfs_mount
 	requests 1000
-	sleep 0.5
+	sleep 4 # what was freed is given back after 2 s
 	local pid
 	pid=$(worker)
 	used() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/cpu_place.h"
 #include "check.h"
+#include "serve/readers_i.h"
 #include "state/reader_counts.h"
 
 #include <dirent.h>
@@ -320,6 +321,44 @@ static void test_many_clients(void)
 	stop();
 }
 
+/* ---- the lock ---- */
+
+/* A leader that was put off with the lock in its hands. */
+static void *held_main(void *arg)
+{
+	const struct sched_param none = {0};
+	struct reader *t = &w.r->threads[0];
+	uint64_t end = clock_ms() + PATIENCE_MS;
+
+	pthread_mutex_lock(&w.r->lock);
+	__atomic_store_n(&t->place.tid, gettid(), __ATOMIC_RELEASE);
+	t->place.idle = true;
+	CHECK_EQ(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+	__atomic_store_n(&w.freed, true, __ATOMIC_SEQ_CST);
+	while (sched_getscheduler(0) == SCHED_IDLE && clock_ms() < end)
+		usleep(100);
+	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
+	pthread_mutex_unlock(&w.r->lock);
+	return NULL;
+}
+
+static void test_holder_of_the_lock_goes_on(void)
+{
+	pthread_t holder;
+
+	if (!has_two_cpus() || !cpu_place_may_idle())
+		return;
+	REQUIRE(!pipe2(w.ends, O_CLOEXEC));
+	REQUIRE(!readers_new(NR_THREADS, w.ends[0], true, &w.counts, &w.r));
+	REQUIRE(!pthread_create(&holder, NULL, held_main, NULL));
+	while (!__atomic_load_n(&w.freed, __ATOMIC_SEQ_CST))
+		usleep(100);
+	readers_let_all(w.r, READERS_STARVED);
+	CHECK(!w.r->threads[0].place.idle);
+	pthread_join(holder, NULL);
+	readers_free(w.r);
+}
+
 /* ---- where there is nothing to follow ---- */
 
 static void test_client_not_visible(void)
@@ -550,6 +589,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_held_in_what_looked_short),
 	CHECK_CASE(test_last_one_reads),
 	CHECK_CASE(test_many_clients),
+	CHECK_CASE(test_holder_of_the_lock_goes_on),
 	CHECK_CASE(test_client_not_visible),
 	CHECK_CASE(test_off),
 	CHECK_CASE(test_one_cpu),
