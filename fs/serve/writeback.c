@@ -105,9 +105,14 @@ static int write_back(const struct writeback *w, uint64_t nodeid, uint64_t from,
 	return err;
 }
 
-static uint64_t size_of(const struct zinode *i)
+static uint64_t size_of(struct zsfs *fs, const struct zinode *i)
 {
-	return __atomic_load_n(&i->size, __ATOMIC_RELAXED);
+	uint64_t size;
+
+	inode_lock_shared(fs, i);
+	size = i->size;
+	inode_unlock(fs, i);
+	return size;
 }
 
 /*
@@ -118,7 +123,7 @@ static void write_back_end(const struct writeback *w, const struct zinode *i,
 			   uint64_t nodeid)
 {
 	if (w->fs->super->writeback)
-		notify(w->fd, nodeid, size_of(i), 0);
+		notify(w->fd, nodeid, size_of(w->fs, i), 0);
 }
 
 /* ---- answering ---- */
@@ -165,7 +170,7 @@ static void answer_getattr(struct writeback *w, const struct job *j)
 		return;
 	}
 	write_back_end(w, i, j->nodeid);
-	write_back(w, j->nodeid, 0, size_of(i));
+	write_back(w, j->nodeid, 0, size_of(fs, i));
 	inode_lock_shared(fs, i);
 	inode_stat(i, &st);
 	timeout = attr_timeout(fs, i);

@@ -40,6 +40,7 @@ END
 }
 
 is_followed() {
+	not_cached "its small writes are no requests"
 	requests 500
 	[ "$(reader on_client_cpu)" -gt "${1:-0}" ]
 }
@@ -143,6 +144,7 @@ END
 	unshare --pid --fork true 2>/dev/null || skip "no PID namespaces here"
 	zsfs_by unshare --pid --fork
 	is_unknown() {
+		not_cached "its small writes are no requests"
 		requests 300
 		[ "$(reader unknown)" -gt 0 ]
 	}

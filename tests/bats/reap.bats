@@ -41,9 +41,13 @@ used_is() {
 	[ "$(used_blocks)" = "$1" ]
 }
 
+no_zeros() {
+	[ "$(mm_stat 6)" = 0 ]
+}
+
 # Once a file of zeros is gone, nothing is left of it.
 nothing_left() {
-	! all_have writeback || poll 5 used_is 0
+	! all_have writeback || poll 5 no_zeros
 	poll 60 all_freed
 	same "$(mm_stat 6)" 0
 	same "$(json .content.bytes_being_freed)" 0
