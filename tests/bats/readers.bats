@@ -18,7 +18,7 @@ zsfs_by() {
 	chmod +x "$T/zsfs-by"
 	local ZSFS=$T/zsfs-by
 
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 }
 
 two_cpus() {
@@ -48,7 +48,7 @@ is_followed() {
 @test "a client is served on its processor" {
 	zsfs_only
 	two_cpus
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	[ "$(reader following)" = true ]
 	poll 30 is_followed 20
 }
@@ -65,7 +65,7 @@ is_followed() {
 
 @test "a remount may repeat it, but not change it" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	"$ZSFS" -o remount,follow_cpu "$M"
 	expect_log "follow_cpu"
 	run "$ZSFS" -o remount,nofollow_cpu "$M"
@@ -82,7 +82,7 @@ is_followed() {
 
 @test "a client that changes its processor with each call" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	$PYTHON - "$M/f" <<'END'
 import os, sys
 cpus = sorted(os.sched_getaffinity(0))
@@ -96,7 +96,7 @@ END
 
 @test "sixty-four clients at once" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	$PYTHON - "$M" <<'END'
 import os, sys, threading
 def client(n):
@@ -118,7 +118,7 @@ END
 # Each of these takes seconds by itself, where others must not wait for it.
 @test "small requests beside long checks" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	head -c 64M /dev/urandom >"$M/data"
 	for _ in 1 2 3 4 5; do echo 1 >"$M/.zsctl/verify"; done &
 	timeout 60 bash -c "for i in {1..200}; do echo \$i >'$M'/f\$i; done"
@@ -128,7 +128,7 @@ END
 
 @test "beside programs that keep every processor busy" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	for _ in $(seq "$(nproc)"); do
 		timeout 30 $PYTHON -c 'while True: pass' &
 		on_teardown "kill $! 2>/dev/null"
@@ -154,7 +154,7 @@ END
 
 @test "a worker that is stopped goes on where it was" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	local pid
 	requests 300
 	pid=$(worker)
@@ -168,7 +168,7 @@ END
 
 @test "a worker's death with one reader" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	requests 300
 	for _ in 1 2 3; do
 		requests 2000 &
@@ -183,7 +183,7 @@ END
 
 @test "a thread without work sleeps" {
 	zsfs_only
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	requests 1000
 	sleep 4 # what was freed is given back after 2 s
 	local pid
@@ -211,7 +211,7 @@ threads_placed() {
 @test "no thread keeps a place at rest, or hands it down" {
 	zsfs_only
 	two_cpus
-	zsfs_mount
+	zsfs_mount -o follow_cpu
 	nobody_is_placed() {
 		[ "$(threads_placed "$(worker)")" = 0 ]
 	}
