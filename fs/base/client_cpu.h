@@ -21,7 +21,9 @@ struct client_cpu {
 /*
  * The CPU that thread @pid runs on, or ran on last. -1: not known, because the
  * process has ended, or @pid is none that is visible from here (0 stands for
- * such a one in the header of a request).
+ * such a one in the header of a request). Waits while the process executes
+ * another program or ends, which may wait for its files: not for a thread that
+ * answers requests.
  */
 int client_cpu_read(struct client_cpu *c, pid_t pid);
 

@@ -48,6 +48,7 @@ static void raise_all(struct readers *r)
 {
 	for (unsigned i = 0; i < r->nr; i++)
 		cpu_place_raise(&r->threads[i].place);
+	cpu_place_raise(&r->looker_place);
 }
 
 /*
@@ -67,6 +68,7 @@ static void lock(struct readers *r)
 	}
 	for (unsigned i = 0; raised && i < r->nr; i++)
 		r->threads[i].place.idle = false;
+	r->looker_place.idle &= !raised;
 }
 
 /* ---- who leads ---- */
@@ -85,10 +87,13 @@ static void set_lead(struct readers *r, int lead)
 /* Caller holds r->lock. */
 static bool place(struct readers *r, struct reader *t, int cpu)
 {
+	bool idle = cpu != CPU_ANY && r->may_idle;
+
 	if (__atomic_load_n(&r->watch_place.tid, __ATOMIC_ACQUIRE))
 		cpu_place_set(&r->watch_place, &r->allowed, cpu, false);
-	return cpu_place_set(&t->place, &r->allowed, cpu,
-			     cpu != CPU_ANY && r->may_idle);
+	if (__atomic_load_n(&r->looker_place.tid, __ATOMIC_ACQUIRE))
+		cpu_place_set(&r->looker_place, &r->allowed, cpu, idle);
+	return cpu_place_set(&t->place, &r->allowed, cpu, idle);
 }
 
 /* Caller holds r->lock. */
@@ -163,7 +168,7 @@ void readers_let_one(struct readers *r)
 	lock(r);
 	if (!readers_over(r) && r->lead == LEAD_ALL) {
 		r->one_since = clock_ms();
-		r->follow.unknown = 0;
+		r->unknown = 0;
 		set_lead(r, LEAD_NOBODY);
 		__atomic_store_n(&r->counts->one, 1, __ATOMIC_RELAXED);
 	}
@@ -203,7 +208,7 @@ static void step(struct reader *t)
 static bool may_read(struct readers *r, int nr)
 {
 	if (r->lead == LEAD_NOBODY) {
-		r->threads[nr].rest = 1;
+		r->threads[nr].asked = 0;
 		r->threads[nr].turns = 0;
 		r->threads[nr].unseen = 0;
 		set_lead(r, nr);
@@ -237,36 +242,24 @@ static void follow(struct readers *r, struct reader *t, int cpu)
 {
 	int own = t->place.cpu;
 
-	r->follow.unknown = 0;
+	r->unknown = 0;
 	reader_count(&r->counts->looks);
-	t->rest = cpu == own ? LOOK_EVERY : LOOK_SOON;
+	__atomic_store_n(&r->look_every, cpu == own ? LOOK_EVERY : LOOK_SOON,
+			 __ATOMIC_RELAXED);
 	if (cpu == own)
 		reader_count(&r->counts->near);
-	else if ((own == CPU_ANY || cpu == r->follow.candidate) &&
-		 place(r, t, cpu))
+	else if ((own == CPU_ANY || cpu == r->candidate) && place(r, t, cpu))
 		reader_count(&r->counts->moves);
-	r->follow.candidate = cpu;
+	r->candidate = cpu;
 }
 
-/* Caller holds r->lock. */
-static void look(struct readers *r, struct reader *t, uint32_t pid)
-{
-	int cpu = client_cpu_read(&r->follow.client, (pid_t)pid);
-
-	if (cpu >= 0) {
-		follow(r, t, cpu);
-		return;
-	}
-	t->rest = LOOK_SOON;
-	if (++r->follow.unknown >= MANY_UNKNOWN)
-		let_all(r, READERS_UNKNOWN);
-}
-
-static void look_at_client(struct readers *r, unsigned nr, uint32_t pid)
+void readers_follow(struct readers *r, int cpu)
 {
 	lock(r);
-	if (r->lead == (int)nr)
-		look(r, &r->threads[nr], pid);
+	if (r->lead >= 0 && cpu >= 0)
+		follow(r, &r->threads[r->lead], cpu);
+	else if (r->lead >= 0 && ++r->unknown >= MANY_UNKNOWN)
+		let_all(r, READERS_UNKNOWN);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -294,31 +287,31 @@ static bool is_shared(struct reader *t, uint32_t pid)
 {
 	t->unseen = 0;
 	t->turns = t->turns << 1 | (pid != t->client);
-	t->client = pid;
+	__atomic_store_n(&t->client, pid, __ATOMIC_RELAXED);
 	return __builtin_popcount(t->turns) >= SEVERAL;
 }
 
-/* The kernel's own requests have no client, nor have those of other namespaces.
- */
+/* The kernel itself asked, or a client of another namespace. */
 static void note_unseen(struct readers *r, struct reader *t)
 {
 	if (++t->unseen >= MANY_UNSEEN)
 		readers_let_all(r, READERS_UNKNOWN);
 }
 
-static void lead(struct readers *r, unsigned nr,
+static void lead(struct readers *r, struct reader *t,
 		 const struct fuse_in_header *in)
 {
-	struct reader *t = &r->threads[nr];
-
 	if (may_take_long(in))
 		readers_let_all(r, READERS_LONG);
 	else if (!in->pid)
 		note_unseen(r, t);
 	else if (is_shared(t, in->pid))
 		readers_let_all(r, READERS_SEVERAL);
-	else if (--t->rest == 0)
-		look_at_client(r, nr, in->pid);
+	else if (++t->asked >=
+		 __atomic_load_n(&r->look_every, __ATOMIC_RELAXED)) {
+		t->asked = 0;
+		readers_ask_look(r);
+	}
 }
 
 void readers_received(struct readers *r, unsigned nr,
@@ -331,13 +324,10 @@ void readers_received(struct readers *r, unsigned nr,
 	step(&r->threads[nr]);
 	if (__atomic_load_n(&r->resting, __ATOMIC_SEQ_CST)) {
 		readers_watch_ring(r);
-		/* The leader has no place any more. */
-		if (r->threads[nr].rest > LOOK_SOON)
-			r->threads[nr].rest = LOOK_SOON;
 	}
 	leader = lead_of(r);
 	if (leader == (int)nr)
-		lead(r, nr, in);
+		lead(r, &r->threads[nr], in);
 	else if (leader == LEAD_ALL && may_take_long(in))
 		stay_all(r);
 }
@@ -362,12 +352,14 @@ static void init(struct readers *r)
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->watch_lock, NULL);
 	pthread_cond_init(&r->rung, NULL);
+	sem_init(&r->look, 0, 0);
 	for (unsigned i = 0; i < r->nr; i++) {
 		r->threads[i].place.cpu = CPU_ANY;
 		pthread_cond_init(&r->threads[i].called, NULL);
 	}
-	r->follow.client.fd = -1;
 	r->watch_place.cpu = CPU_ANY;
+	r->looker_place.cpu = CPU_ANY;
+	r->look_every = LOOK_SOON;
 }
 
 int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
@@ -388,6 +380,8 @@ int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
 	if (r->following) {
 		r->may_idle = cpu_place_may_idle();
 		err = readers_watch_start(r);
+		if (!err)
+			err = readers_look_start(r);
 	}
 	counts->following = counts->one = r->following;
 	if (err)
@@ -409,10 +403,11 @@ void readers_free(struct readers *r)
 {
 	if (!r)
 		return;
+	readers_look_stop(r);
 	readers_watch_stop(r);
-	client_cpu_forget(&r->follow.client);
 	for (unsigned i = 0; i < r->nr; i++)
 		pthread_cond_destroy(&r->threads[i].called);
+	sem_destroy(&r->look);
 	pthread_cond_destroy(&r->rung);
 	pthread_mutex_destroy(&r->watch_lock);
 	pthread_mutex_destroy(&r->lock);

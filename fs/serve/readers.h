@@ -7,11 +7,11 @@
  * one CPU is enough for both, and then nothing has to be woken:
  *
  * ONE  One thread waits in read(2), the leader, on the CPU that requests come
- *      from: now and then it looks where their client runs and goes there. The
- *      others wait to be called. The leader is SCHED_IDLE where that is
- *      permitted: a CPU with nothing else to run counts as idle, so the
- *      scheduler leaves the client that is being answered where it is, instead
- *      of waking another CPU for it.
+ *      from: now and then it has its looker see where their client runs, and
+ *      both go there. The others wait to be called. Leader and looker are
+ *      SCHED_IDLE where that is permitted: a CPU with nothing else to run
+ *      counts as idle, so the scheduler leaves the client that is being
+ *      answered where it is, instead of waking another CPU for it.
  * ALL  All threads wait in read(2), on any CPU, as it is without following.
  *      That is for when one is not enough: a request may take long (64 KiB and
  *      more, virtual files); several clients ask in turns; requests wait most

@@ -5,9 +5,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdint.h>
 
-#include "base/client_cpu.h"
 #include "base/cpu_place.h"
 #include "readers.h"
 #include "state/reader_counts.h"
@@ -21,8 +21,8 @@ struct reader {
 	pthread_cond_t called;	/* with lock */
 	bool waiting;		/* lock: for the lead */
 	/* The leader's own. */
-	unsigned rest;	 /* requests until its next look */
-	uint32_t client; /* pid of the last request */
+	unsigned asked;	 /* requests since it last asked for a look */
+	uint32_t client; /* pid of the last request; atomic */
 	uint32_t turns;	 /* 1 where it was another; the last is bit 0 */
 	unsigned unseen; /* requests in a row without a visible client */
 	/*
@@ -32,13 +32,6 @@ struct reader {
 	uint64_t steps __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
-/* What the leader's looks at its client found. */
-struct follow {
-	struct client_cpu client;
-	int candidate;	  /* CPU that the last one found */
-	unsigned unknown; /* looks in a row that found nothing */
-};
-
 struct readers {
 	unsigned nr;
 	int fd; /* the connection */
@@ -47,14 +40,22 @@ struct readers {
 	cpu_set_t allowed; /* where threads may run when they are not led */
 	struct reader_counts *counts;
 	pthread_mutex_t lock;
-	int lead;	      /* atomic; written under lock */
-	struct follow follow; /* lock */
+	int lead;	     /* atomic; written under lock */
+	unsigned look_every; /* requests between two looks; atomic */
+	int candidate;	  /* lock: CPU that the last look at a client found */
+	unsigned unknown; /* lock: looks in a row that found nothing */
 
 	/* The watch (readers_watch.c). */
 	pthread_t watch;
 	struct cpu_place watch_place; /* lock: with the leader */
 	pthread_mutex_t watch_lock;   /* no leader with a place ever has it */
 	pthread_cond_t rung;	      /* with watch_lock */
+	/* The looker (readers_look.c). */
+	pthread_t looker;
+	struct cpu_place looker_place; /* lock: with the leader, and as it */
+	sem_t look;		       /* posted by a leader */
+	bool looks;		       /* the thread runs */
+
 	bool resting;	    /* atomic: to be rung when a request comes */
 	bool over;	    /* atomic: all shall read, for ever */
 	bool began;	    /* the thread runs */
@@ -76,7 +77,13 @@ void readers_let_all(struct readers *r, enum readers_why why);
 /* One leads: whoever comes first. */
 void readers_let_one(struct readers *r);
 
-/* The leader may run anywhere, until it looks for its client again. */
+/*
+ * The leader's client was found on @cpu, or with -1 not at all: have the leader
+ * follow it.
+ */
+void readers_follow(struct readers *r, int cpu);
+
+/* The leader may run anywhere, until its client is looked for again. */
 void readers_free_place(struct readers *r);
 
 /* Steps of the leader, when it has a place and is executing; else 0. */
@@ -89,5 +96,10 @@ uint64_t readers_steps(const struct readers *r, bool *busy);
 int readers_watch_start(struct readers *r);
 void readers_watch_ring(struct readers *r);
 void readers_watch_stop(struct readers *r);
+
+/* The looker: begin, have it look at the leader's client, end it. */
+int readers_look_start(struct readers *r);
+void readers_ask_look(struct readers *r);
+void readers_look_stop(struct readers *r);
 
 #endif

@@ -230,3 +230,25 @@ for n in range(100):
 END
 	poll 10 nobody_is_placed
 }
+
+# To look at a process that executes another program waits until its files are
+# closed, and that waits for the mount.
+@test "programs that are replaced while their files are written back" {
+	zsfs_only
+	zsfs_mount -o follow_cpu,writeback
+	cat >"$T/again.py" <<'END'
+import os, sys
+left = int(sys.argv[2])
+files = [os.open(f"{sys.argv[1]}/{k}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+         for k in range(200)]
+for fd in files:
+    os.pwrite(fd, b"%d" % left * 100, 0)
+if left:
+    os.execv(sys.executable, [sys.executable, *sys.argv[:2], str(left - 1)])
+END
+	$PYTHON "$T/again.py" "$M" 5 &
+	ended() { ! kill -0 $! 2>/dev/null; }
+	poll 30 ended
+	wait $!
+	[ "$(cat "$M/199")" = "$(printf '0%.0s' {1..100})" ]
+}
