@@ -10,15 +10,14 @@
 
 #include "request_slot.h"
 
-/* From @off on content is dropped, too; a negative one: attributes only. */
-static int notify_inode(int fd, uint64_t nodeid, int64_t off)
+int notify_inode(int fd, uint64_t nodeid, int64_t off, int64_t len)
 {
 	struct {
 		struct fuse_out_header head;
 		struct fuse_notify_inval_inode_out body;
 	} out = {
 		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
-		.body = {.ino = nodeid, .off = off},
+		.body = {.ino = nodeid, .off = off, .len = len},
 	};
 
 	return write(fd, &out, sizeof(out)) < 0 ? -errno : 0;
@@ -26,7 +25,7 @@ static int notify_inode(int fd, uint64_t nodeid, int64_t off)
 
 int notify_attr(int fd, uint64_t nodeid)
 {
-	return notify_inode(fd, nodeid, -1);
+	return notify_inode(fd, nodeid, -1, 0);
 }
 
 void notify_note(struct zsfs_slot *slot)
@@ -82,6 +81,6 @@ void notify_touched(int fd, const struct zsfs_slot *slot)
 		 * Pages are waited for, but nobody lists a directory while it
 		 * is moved, and only one is at a time.
 		 */
-		notify_inode(fd, nodeid, slot->moved >> i & 1 ? 0 : -1);
+		notify_inode(fd, nodeid, slot->moved >> i & 1 ? 0 : -1, 0);
 	}
 }

@@ -9,9 +9,14 @@ struct zsfs_slot;
 
 /*
  * Make the kernel forget the cached attributes of @nodeid, through the
- * connection @fd. 0 or -errno; -ENOENT: the kernel does not know the inode, so
- * there was nothing to forget.
+ * connection @fd, and @len bytes of content from @off on, 0: all there is; with
+ * a negative @off none. Pages are written back first and waited for. 0 or
+ * -errno; -ENOENT: the kernel does not know the inode, so there was nothing to
+ * forget.
  */
+int notify_inode(int fd, uint64_t nodeid, int64_t off, int64_t len);
+
+/* The attributes alone. */
 int notify_attr(int fd, uint64_t nodeid);
 
 /*

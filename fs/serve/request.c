@@ -345,11 +345,6 @@ static int receive(struct zsfs_thread *th)
 	return accept_request(slot, (size_t)n);
 }
 
-static unsigned number_of(const struct zsfs_thread *th)
-{
-	return (unsigned)(th - th->fs->threads);
-}
-
 /* The request in the slot. 0, or -errno when no more will come. */
 static int serve(struct zsfs_thread *th)
 {
@@ -376,19 +371,20 @@ static int serve(struct zsfs_thread *th)
 static int serve_one(struct zsfs_thread *th)
 {
 	struct readers *readers = cur.env->readers;
+	unsigned nr = zsfs_thread_nr(th);
 	int err;
 
 	if (!th->parked)
-		readers_wait(readers, number_of(th));
+		readers_wait(readers, nr);
 	err = receive(th);
 	/* The request was interrupted, or a signal came in. */
 	if (err == -ENOENT || err == -EINTR || err == -EAGAIN)
 		return 0;
 	if (err)
 		return err;
-	readers_received(readers, number_of(th), request_header());
+	readers_received(readers, nr, request_header());
 	err = serve(th);
-	readers_done(readers, number_of(th));
+	readers_done(readers, nr);
 	return err;
 }
 

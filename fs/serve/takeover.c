@@ -198,7 +198,7 @@ static int sort_request(struct takeover *t, unsigned nr)
 
 	if (forget_in_slot(th->slot)) {
 		forget_execute(th);
-		in->len = 0;
+		request_drop(th->slot);
 		return 0;
 	}
 	if (in->opcode == FUSE_INTERRUPT)

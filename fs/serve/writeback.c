@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/cpu_place.h"
 #include "content/file.h"
+#include "notify.h"
 #include "ops.h"
 #include "request.h"
 #include "state/inode.h"
@@ -69,20 +70,13 @@ void writeback_before_crash(void)
 /* 0, or -errno of what could not be written back. */
 static int notify(int fd, uint64_t nodeid, uint64_t off, uint64_t len)
 {
-	struct {
-		struct fuse_out_header head;
-		struct fuse_notify_inval_inode_out body;
-	} out = {
-		.head = {.len = sizeof(out), .error = FUSE_NOTIFY_INVAL_INODE},
-		.body = {nodeid, (int64_t)off, (int64_t)len},
-	};
-	ssize_t n;
+	int err;
 
 	__atomic_add_fetch(&under_way, 1, __ATOMIC_SEQ_CST);
-	n = write(fd, &out, sizeof(out));
+	err = notify_inode(fd, nodeid, (int64_t)off, (int64_t)len);
 	__atomic_sub_fetch(&under_way, 1, __ATOMIC_SEQ_CST);
 	/* EBUSY: pages that were written back, and could not be dropped. */
-	return n < 0 && errno != EBUSY ? -errno : 0;
+	return err == -EBUSY ? 0 : err;
 }
 
 static int write_back(const struct writeback *w, uint64_t nodeid, uint64_t from,
@@ -137,7 +131,6 @@ static void answer_seek(struct writeback *w, const struct job *j)
 
 	if (i)
 		write_back_end(w, i, j->nodeid);
-
 	for (unsigned k = 0; k < MAX_LOOKS; k++) {
 		int err = zsfs_seek(w->fs, j->nodeid, j->off, hole, &s);
 

@@ -29,11 +29,6 @@ void zsfs_await_threads(struct zsfs *fs)
 
 static _Thread_local struct zsfs_thread *inside;
 
-static unsigned gate_nr(const struct zsfs_thread *th)
-{
-	return (unsigned)(th - th->fs->threads);
-}
-
 /* Who comes again and again must not keep a check from a gate. */
 static void let_check_end(struct zsfs *fs)
 {
@@ -60,7 +55,7 @@ void zsfs_enter(struct zsfs_thread *th)
 {
 	struct zsfs *fs = th->fs;
 
-	lock_rank_take(RANK_GATE, gate_nr(th));
+	lock_rank_take(RANK_GATE, zsfs_thread_nr(th));
 	if (is_checking(fs) || pthread_mutex_trylock(&th->gate)) {
 		__atomic_add_fetch(&fs->kept_waiting, 1, __ATOMIC_RELAXED);
 		let_check_end(fs);
@@ -73,7 +68,7 @@ void zsfs_enter(struct zsfs_thread *th)
 void zsfs_leave(struct zsfs_thread *th)
 {
 	inside = NULL;
-	ranked_unlock(&th->gate, RANK_GATE, gate_nr(th));
+	ranked_unlock(&th->gate, RANK_GATE, zsfs_thread_nr(th));
 }
 
 void zsfs_pause(struct zsfs_thread *th)
@@ -88,7 +83,7 @@ void zsfs_pause(struct zsfs_thread *th)
 static void wait_for_gate(struct zsfs_thread *th)
 {
 	pthread_mutex_lock(&th->gate);
-	lock_rank_tried(RANK_GATE, gate_nr(th));
+	lock_rank_tried(RANK_GATE, zsfs_thread_nr(th));
 }
 
 bool zsfs_keep_out(struct zsfs *fs)

@@ -112,6 +112,12 @@ struct zsfs {
 	unsigned max_ratio;	/* likewise */
 };
 
+/* Number of a context in zsfs.threads. */
+static inline unsigned zsfs_thread_nr(const struct zsfs_thread *th)
+{
+	return (unsigned)(th - th->fs->threads);
+}
+
 /* The background thread's context. */
 static inline struct zsfs_thread *zsfs_background(struct zsfs *fs)
 {

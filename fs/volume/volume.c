@@ -14,9 +14,9 @@
 #include "content/block.h"
 #include "content/crew.h"
 #include "state/atime.h"
-#include "state/late.h"
 #include "state/counters.h"
 #include "state/inode.h"
+#include "state/late.h"
 #include "state/reserve.h"
 #include "state/settings.h"
 #include "state/shared_page.h"
@@ -24,8 +24,8 @@
 #include "state/wake.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
-#include "volume.h"
 #include "verify_tx.h"
+#include "volume.h"
 
 #define STAGE_SIZE ((ZSFS_MAX_BLOCKS + 1) * (size_t)ZSFS_BLOCK_SIZE)
 _Static_assert(STAGE_SIZE == READ_BUF_HEAD + ZSFS_MAX_WRITE,
