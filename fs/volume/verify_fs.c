@@ -19,38 +19,6 @@ static int asked_to_stop(const void *check)
 	return verify_stop(check);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void sort_numbers(struct numbers *a)
-{
-	if (a->n)
-		qsort(a->v, a->n, sizeof(a->v[0]), by_value);
-}
-
-/* How often @x is in the sorted array. */
-static uint64_t count_number(const struct numbers *a, uint64_t x)
-{
-	size_t lo = 0, hi = a->n, first;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (a->v[mid] < x)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	first = lo;
-	while (lo < a->n && a->v[lo] == x)
-		lo++;
-	return lo - first;
-}
-
 /* ---- totals ---- */
 
 static int check_numbers(struct check *c)
@@ -66,12 +34,12 @@ static int check_links(void *obj, void *arg)
 {
 	const struct zinode *i = obj;
 	struct check *c = arg;
-	uint64_t names = count_number(&c->links, inode_ino(i));
+	uint64_t names = numbers_count(&c->links, inode_ino(i));
 	uint64_t want = names;
 	bool root = (uint64_t)(uintptr_t)i == c->fs->super->root;
 
 	if (S_ISDIR(i->mode) && (names || root))
-		want = 2 + count_number(&c->subdirs, inode_ino(i));
+		want = 2 + numbers_count(&c->subdirs, inode_ino(i));
 	if (S_ISDIR(i->mode) && names > 1)
 		return verify_fail(
 			c, "directory %" PRIu64 " has %" PRIu64 " names",
@@ -245,9 +213,9 @@ static int check_all(struct check *c)
 
 	if (!err)
 		err = slab_for_each_record(a, verify_inode, c);
-	sort_numbers(&c->links);
-	sort_numbers(&c->subdirs);
-	sort_numbers(&c->gens);
+	numbers_sort(&c->links);
+	numbers_sort(&c->subdirs);
+	numbers_sort(&c->gens);
 	if (!err)
 		err = check_numbers(c);
 	if (!err)

@@ -12,19 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "numbers.h"
 #include "state/zsfs.h"
-
-/* A growing array of numbers, to sort and compare. */
-struct numbers {
-	uint64_t *v;
-	size_t n, room;
-};
-
-/* What a transaction changed: addresses of words and new objects, sorted. */
-struct touched {
-	const uint64_t *at;
-	unsigned n;
-};
 
 struct check {
 	struct zsfs *fs;
@@ -40,7 +29,11 @@ struct check {
 	int64_t stat[ST_NR];
 	uint64_t objects, payload, raw; /* of the blocks */
 	bool gently;			/* give up when a request waits */
-	const struct touched *touched;	/* NULL: everything is looked at */
+	/*
+	 * What a transaction changed: addresses of words and new objects,
+	 * sorted. NULL: everything is looked at.
+	 */
+	const struct numbers *touched;
 };
 
 /* Writes the sentence that says what is wrong. Returns -EUCLEAN. */

@@ -31,21 +31,6 @@ int verify_fail(struct check *c, const char *fmt, ...)
 	return -EUCLEAN;
 }
 
-static int add_number(struct numbers *a, uint64_t x)
-{
-	if (a->n == a->room) {
-		size_t room = a->room ? a->room * 2 : 1024;
-		uint64_t *v = realloc(a->v, room * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		a->v = v;
-		a->room = room;
-	}
-	a->v[a->n++] = x;
-	return 0;
-}
-
 static void count_slab(struct check *c, size_t size)
 {
 	c->slabs[slab_cache_for(size)]++;
@@ -54,19 +39,14 @@ static void count_slab(struct check *c, size_t size)
 /* Is anything of the @size bytes at @p of interest to the check? */
 static bool is_wanted(const struct check *c, const void *p, size_t size)
 {
-	const struct touched *t = c->touched;
+	const struct numbers *t = c->touched;
 	uint64_t addr = (uint64_t)(uintptr_t)p;
-	unsigned lo = 0, hi = t ? t->n : 0;
+	size_t k;
 
-	while (lo < hi) {
-		unsigned mid = lo + (hi - lo) / 2;
-
-		if (t->at[mid] < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return !t || (lo < t->n && t->at[lo] - addr < size);
+	if (!t)
+		return true;
+	k = numbers_find(t, addr);
+	return k < t->n && t->v[k] - addr < size;
 }
 
 static int count_node(const struct table_node *node, void *arg)
@@ -241,14 +221,14 @@ static int check_entry(struct check *c, const struct zinode *dir,
 		return verify_fail(
 			c, "directory %" PRIu64 ": entry %.*s has a wrong type",
 			inode_number(dir), d->name_len, d->name);
-	err = add_number(&c->links, d->ino);
+	err = numbers_add(&c->links, d->ino);
 	if (err || !S_ISDIR(i->mode))
 		return err;
 	if (i->dir.parent != inode_ino(dir))
 		return verify_fail(
 			c, "directory %" PRIu64 ": its parent is not %" PRIu64,
 			inode_number(i), inode_number(dir));
-	return add_number(&c->subdirs, inode_ino(dir));
+	return numbers_add(&c->subdirs, inode_ino(dir));
 }
 
 static int check_entries(const struct table_node *node, void *look)
@@ -296,7 +276,7 @@ static int check_identity(struct check *c, const struct zinode *i)
 	if (i->btime.nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
-	return c->touched ? 0 : add_number(&c->gens, i->gen);
+	return c->touched ? 0 : numbers_add(&c->gens, i->gen);
 }
 
 int verify_inode(void *obj, void *arg)

@@ -11,25 +11,19 @@
 #include "state/zsfs.h"
 #include "verify_i.h"
 
-static int by_address(const void *a, const void *b)
+/* Collect in @touched, which has room, what @s says is new or was saved. */
+static void collect(const struct zsfs_slot *s, struct numbers *touched)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Collect in @at what @s says is new or was saved, sorted. Their number. */
-static unsigned collect(const struct zsfs_slot *s, uint64_t *at)
-{
-	unsigned n = 0;
+	uint64_t *at = touched->v;
+	size_t n = 0;
 
 	for (uint64_t k = 0; k < s->undo.n; k++)
 		at[n++] = s->undo.e[k].addr;
 	for (uint64_t k = 0; k < s->nr_alloc; k++)
 		if (REF_KIND(s->alloc[k]) == REF_SLAB)
 			at[n++] = (uint64_t)(uintptr_t)slab_addr(s->alloc[k]);
-	qsort(at, n, sizeof(*at), by_address);
-	return n;
+	touched->n = n;
+	numbers_sort(touched);
 }
 
 static bool is_listed(const uint64_t *refs, uint64_t n, const struct zinode *i)
@@ -64,7 +58,7 @@ static struct zinode *inode_around(const struct zsfs *fs, uint64_t addr)
 void verify_tx(struct tx *tx)
 {
 	static _Thread_local uint64_t at[TX_MAX_UNDO + TX_MAX_ALLOC];
-	struct touched touched = {at, collect(tx->slot, at)};
+	struct numbers touched = {.v = at};
 	struct zinode *i, *last = NULL;
 	char msg[256];
 	struct check c = {
@@ -74,8 +68,9 @@ void verify_tx(struct tx *tx)
 		.touched = &touched,
 	};
 
-	for (unsigned k = 0; k < touched.n; k++) {
-		i = inode_around(tx->fs, at[k]);
+	collect(tx->slot, &touched);
+	for (size_t k = 0; k < touched.n; k++) {
+		i = inode_around(tx->fs, touched.v[k]);
 		if (!i || i == last)
 			continue;
 		last = i;
