@@ -31,30 +31,20 @@ for deb in ./*.deb; do dpkg -x "$deb" root; done
 cat >one.c <<'END'
 #define FUSE_USE_VERSION 35
 #include <fuse_lowlevel.h>
-#include <stddef.h>
 #include <unistd.h>
-static void attr_of(fuse_ino_t ino, struct stat *st) {
-	*st = (struct stat){.st_ino = ino, .st_nlink = 1,
-		.st_mode = ino == 2 ? S_IFREG | 0644 : S_IFDIR | 0755};
-}
+typedef struct fuse_file_info info;
+static struct stat attr_of(fuse_ino_t ino) { return (struct stat){.st_ino = ino, .st_nlink = 1, .st_mode = ino == 2 ? S_IFREG | 0644 : S_IFDIR | 0755}; }
 static void init(void *u, struct fuse_conn_info *c) { c->want |= FUSE_CAP_WRITEBACK_CACHE; }
 static void lookup(fuse_req_t r, fuse_ino_t p, const char *name) {
-	struct fuse_entry_param e = {.ino = 2, .attr_timeout = 3600, .entry_timeout = 3600};
-	attr_of(2, &e.attr); fuse_reply_entry(r, &e);
+	struct fuse_entry_param e = {.ino = 2, .attr = attr_of(2), .attr_timeout = 3600, .entry_timeout = 3600};
+	fuse_reply_entry(r, &e);
 }
-static void getattr(fuse_req_t r, fuse_ino_t ino, struct fuse_file_info *fi) {
-	struct stat st; attr_of(ino, &st); fuse_reply_attr(r, &st, 3600);
-}
-static void setattr(fuse_req_t r, fuse_ino_t ino, struct stat *a, int set, struct fuse_file_info *fi) {
-	getattr(r, ino, fi);
-}
-static void write_(fuse_req_t r, fuse_ino_t ino, const char *b, size_t n, off_t off, struct fuse_file_info *fi) {
-	write(2, b, n); fuse_reply_write(r, n);
-}
+static void getattr(fuse_req_t r, fuse_ino_t ino, info *fi) { struct stat st = attr_of(ino); fuse_reply_attr(r, &st, 3600); }
+static void setattr(fuse_req_t r, fuse_ino_t ino, struct stat *a, int set, info *fi) { getattr(r, ino, fi); }
+static void write_(fuse_req_t r, fuse_ino_t ino, const char *b, size_t n, off_t off, info *fi) { write(2, b, n); fuse_reply_write(r, n); }
 int main(int argc, char **argv) {
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	const struct fuse_lowlevel_ops ops = {.init = init, .lookup = lookup, .getattr = getattr,
-		.setattr = setattr, .write = write_};
+	struct fuse_lowlevel_ops ops = {.init = init, .lookup = lookup, .getattr = getattr, .setattr = setattr, .write = write_};
 	struct fuse_session *s = fuse_session_new(&args, &ops, sizeof(ops), NULL);
 	return !s || fuse_session_mount(s, argv[1]) || fuse_session_loop(s);
 }
@@ -74,8 +64,7 @@ except OSError as e:
 END
 L=$(dirname "$(find "$T/root" -name 'libfuse3.so.3' | head -n 1)")
 gcc -o one one.c -I root/usr/include/fuse3 "$L/libfuse3.so.3" -Wl,-rpath,"$L" || exit 1
-mkdir -p m c
-mount -t fusectl none c
+mkdir -p m c && mount -t fusectl none c
 for _ in $(seq 20); do
 	./one m 2>>stored & server=$!
 	until mountpoint -q m; do sleep 0.02; done
