@@ -187,7 +187,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(check release bats cached asan tsan clang)
+[ ${#suites[@]} -gt 0 ] || suites=(check clang release bats cached asan tsan)
 
 install_packages "${TEST_PACKAGES[@]}"
 # Only now: a new machine has no package lists before its first installation.

@@ -20,15 +20,15 @@ static const struct {
 	const char *name;
 	enum vfile_id dir; /* VF_NR: in the root */
 	mode_t mode;
-	enum knob_id knob; /* of a file in .zsctl */
+	enum knob_id knob; /* KNOB_NR: not a knob's file */
 } files[VF_NR] = {
-	[VF_STATS_DIR] = {".zsstats", VF_NR, S_IFDIR | 0555},
-	[VF_CTL_DIR] = {".zsctl", VF_NR, S_IFDIR | 0555},
-	[VF_CLASSES] = {"classes", VF_STATS_DIR, S_IFREG | 0444},
-	[VF_FULLNESS] = {"fullness", VF_STATS_DIR, S_IFREG | 0444},
-	[VF_MM_STAT] = {"mm_stat", VF_STATS_DIR, S_IFREG | 0444},
-	[VF_IO_STAT] = {"io_stat", VF_STATS_DIR, S_IFREG | 0444},
-	[VF_STATS_JSON] = {"stats.json", VF_STATS_DIR, S_IFREG | 0444},
+	[VF_STATS_DIR] = {".zsstats", VF_NR, S_IFDIR | 0555, KNOB_NR},
+	[VF_CTL_DIR] = {".zsctl", VF_NR, S_IFDIR | 0555, KNOB_NR},
+	[VF_CLASSES] = {"classes", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
+	[VF_FULLNESS] = {"fullness", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
+	[VF_MM_STAT] = {"mm_stat", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
+	[VF_IO_STAT] = {"io_stat", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
+	[VF_STATS_JSON] = {"stats.json", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
 	KNOBS(NO_FILE, NO_FILE, LIVE, CONTROL)};
 
 static bool is_dir(enum vfile_id id)
