@@ -85,7 +85,7 @@ enum knob_kind {
 	       "let another process take over when the one that serves "       \
 	       "dies, or do with one process")                                 \
 	FIXED(FOLLOW_CPU, follow_cpu, FLAG, set_flag, fs.follow_cpu,           \
-	      "nofollow_cpu", NULL,                                            \
+	      "follow_cpu", NULL,                                              \
 	      "serve small requests on the processor they come from, or let "  \
 	      "the system choose")                                             \
 	FIXED(WRITEBACK, writeback, FLAG, set_flag, fs.writeback,              \

@@ -48,7 +48,7 @@ is_followed() {
 @test "a client is served on its processor" {
 	zsfs_only
 	two_cpus
-	zsfs_mount -o follow_cpu
+	zsfs_mount
 	[ "$(reader following)" = true ]
 	poll 30 is_followed 20
 }
