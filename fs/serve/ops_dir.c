@@ -11,6 +11,7 @@
 #include "room.h"
 #include "tree/namei.h"
 #include "tree/reap.h"
+#include "tree/rename.h"
 
 static void reply_vfile(void *arg, const struct vfile_entry *v)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Names: finding, making, linking, renaming and removing files.
+ * Names: finding, making, linking and removing files; rename.h has the rest.
  *
  * Operations are plain functions of a transaction, without FUSE in them, so
  * that tests call them without a mount. They return 0 with the transaction
@@ -37,8 +37,5 @@ int zsfs_unlink(struct tx *tx, uint64_t parent, const char *name);
 int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name);
 int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
 	      struct zinode **out);
-/* @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE. */
-int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
-		const char *new_name, unsigned flags);
 
 #endif

@@ -13,6 +13,7 @@
 #include "state/settings.h"
 #include "tree/dentry.h"
 #include "tree/namei.h"
+#include "tree/rename.h"
 #include "tree/attr.h"
 #include "content/file.h"
 #include "serve/allocate.h"

@@ -37,6 +37,7 @@
 #include "zsmalloc.h"
 #include "tree/dentry.h"
 #include "tree/namei.h"
+#include "tree/rename.h"
 #include "tree/attr.h"
 #include "content/file.h"
 #include "volume/volume.h"

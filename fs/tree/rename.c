@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Renaming (see rename.h). */
+#include "rename.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dentry.h"
+#include "namei_i.h"
+#include "reap.h"
+#include "state/inode.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
+
+struct rename {
+	struct zinode *from, *to; /* directories */
+	const char *name, *new_name;
+	struct dentry *s, *t;	/* entries; t may be NULL */
+	struct zinode *si, *ti; /* their inodes */
+};
+
+/* Lock both directories and both inodes; fills in the entries. */
+static int lock_rename(struct tx *tx, struct rename *r)
+{
+	struct zinode *si = NULL, *ti = NULL;
+
+	for (;;) {
+		struct lock_want want[] = {
+			{r->from, LOCK_EXCL},
+			{r->to, LOCK_EXCL},
+			{si, LOCK_EXCL},
+			{ti, LOCK_EXCL},
+		};
+		int err;
+
+		tx_lock(tx, want, 4);
+		err = namei_check_dir(r->from);
+		if (!err)
+			err = namei_check_dir(r->to);
+		if (err)
+			return err;
+		r->s = namei_find(tx, r->from, r->name);
+		r->t = namei_find(tx, r->to, r->new_name);
+		if (!r->s)
+			return -ENOENT;
+		r->si = inode_at(r->s->ino);
+		r->ti = r->t ? inode_at(r->t->ino) : NULL;
+		if ((r->si == si || tx_lock_more(tx, r->si, LOCK_EXCL)) &&
+		    (!r->ti || r->ti == ti ||
+		     tx_lock_more(tx, r->ti, LOCK_EXCL)))
+			return 0;
+		si = r->si;
+		ti = r->ti;
+		tx_unlock(tx);
+	}
+}
+
+/*
+ * Is directory @i @dir itself or above it? Parents of directories only change
+ * under the rename lock, which the caller holds when the directories differ.
+ */
+static bool is_above(struct tx *tx, const struct zinode *i,
+		     const struct zinode *dir)
+{
+	const struct zinode *root = inode_resolve(tx->fs, ROOT_NODEID);
+
+	while (dir != root) {
+		if (dir == i)
+			return true;
+		dir = inode_at(dir->dir.parent);
+	}
+	return i == root;
+}
+
+/* The checks of rename(2), in the order that gives its errors. */
+static int check_rename(struct tx *tx, const struct rename *r, unsigned flags)
+{
+	bool s_dir = S_ISDIR(r->si->mode);
+
+	if (s_dir && r->from != r->to && is_above(tx, r->si, r->to))
+		return -EINVAL;
+	if (!r->t)
+		return flags & RENAME_EXCHANGE ? -ENOENT : 0;
+	if (flags & RENAME_NOREPLACE)
+		return -EEXIST;
+	if (r->si == r->ti)
+		return 0;
+	if (flags & RENAME_EXCHANGE) {
+		if (S_ISDIR(r->ti->mode) && r->from != r->to &&
+		    is_above(tx, r->ti, r->from))
+			return -EINVAL;
+		return 0;
+	}
+	if (s_dir && !S_ISDIR(r->ti->mode))
+		return -ENOTDIR;
+	if (!s_dir && S_ISDIR(r->ti->mode))
+		return -EISDIR;
+	if (s_dir && r->ti->dir.nr_entries)
+		return -ENOTEMPTY;
+	return 0;
+}
+
+static void add_links(struct tx *tx, struct zinode *dir, int n)
+{
+	if (n)
+		inode_set_nlink(tx, dir, dir->nlink + (uint32_t)n);
+}
+
+static void set_parent(struct tx *tx, struct zinode *i, struct zinode *dir)
+{
+	if (S_ISDIR(i->mode))
+		tx_set(tx, &i->dir.parent, inode_ino(dir));
+}
+
+/* For the kernel, which only notes that the ctime of @i is old. */
+static void note_renamed(struct tx *tx, unsigned nr, const struct zinode *i,
+			 bool moved)
+{
+	struct zsfs_slot *slot = tx->slot;
+
+	slot->touched[ZSFS_TOUCHED_DIRS + nr] = inode_nodeid(tx->fs, i);
+	if (moved && S_ISDIR(i->mode))
+		slot->moved |= UINT64_C(1) << (ZSFS_TOUCHED_DIRS + nr);
+}
+
+static void exchange(struct tx *tx, struct rename *r)
+{
+	int delta = (int)!!S_ISDIR(r->si->mode) - (int)!!S_ISDIR(r->ti->mode);
+
+	dentry_set_ino(tx, r->from, r->s, inode_ino(r->ti), r->ti->mode);
+	dentry_set_ino(tx, r->to, r->t, inode_ino(r->si), r->si->mode);
+	if (r->from != r->to) {
+		set_parent(tx, r->si, r->to);
+		set_parent(tx, r->ti, r->from);
+		add_links(tx, r->to, delta);
+		add_links(tx, r->from, -delta);
+	}
+	inode_touch_ctime(tx, r->ti);
+	note_renamed(tx, 1, r->ti, r->from != r->to);
+}
+
+/* Move the entry; what was at the new name is gone afterwards. */
+static int move_entry(struct tx *tx, struct rename *r)
+{
+	bool is_dir = S_ISDIR(r->si->mode);
+	int err;
+
+	if (r->t) {
+		dentry_set_ino(tx, r->to, r->t, inode_ino(r->si), r->si->mode);
+	} else {
+		err = dentry_add(tx, r->to, r->new_name, strlen(r->new_name),
+				 inode_ino(r->si), r->si->mode);
+		if (err)
+			return err;
+	}
+	dentry_remove(tx, r->from, r->s);
+	if (is_dir && r->from != r->to) {
+		set_parent(tx, r->si, r->to);
+		add_links(tx, r->from, -1);
+		add_links(tx, r->to, 1);
+	}
+	if (r->ti && is_dir)
+		namei_drop_dir(tx, r->to, r->ti);
+	else if (r->ti)
+		namei_drop_file(tx, r->ti);
+	return 0;
+}
+
+int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
+		const char *new_name, unsigned flags)
+{
+	struct rename r = {.name = name, .new_name = new_name};
+	enum alloc_policy was;
+	int err, err2;
+
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	r.from = namei_resolve_dir(tx, from, &err);
+	r.to = namei_resolve_dir(tx, to, &err2);
+	if (!err)
+		err = err2;
+	if (!err)
+		err = namei_check_name(name);
+	if (!err)
+		err = namei_check_name(new_name);
+	if (err)
+		return err;
+	if (r.from != r.to)
+		tx_rename_lock(tx);
+	err = lock_rename(tx, &r);
+	if (!err)
+		err = check_rename(tx, &r, flags);
+	if (err || r.si == r.ti)
+		return err;
+	/* A name is not worth less than what it names: works when full. */
+	was = tx_raise_policy(tx, ALLOC_REPLACE);
+	if (flags & RENAME_EXCHANGE)
+		exchange(tx, &r);
+	else
+		err = move_entry(tx, &r);
+	tx->policy = was;
+	if (err)
+		return err;
+	inode_touch_ctime(tx, r.si);
+	note_renamed(tx, 0, r.si, r.from != r.to);
+	inode_touch_mtime(tx, r.from);
+	if (r.to != r.from)
+		inode_touch_mtime(tx, r.to);
+	return 0;
+}
