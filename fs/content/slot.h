@@ -66,6 +66,14 @@ static inline uint64_t slot_object(uint32_t handle)
 	return SLOT_TAG_OBJECT | handle;
 }
 
+/* Is it a block of zeros, a hole for one, that needs no look at an object? */
+static inline bool slot_is_zero(uint64_t slot)
+{
+	enum slot_kind kind = slot_kind(slot);
+
+	return kind == SLOT_HOLE || kind == SLOT_ZEROS;
+}
+
 /* The handle of a SLOT_OBJECT. */
 static inline uint32_t slot_handle(uint64_t slot)
 {

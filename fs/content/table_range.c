@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Dividing block tables, and freeing their ends (see table_range.h). */
+/* Dividing block tables, and freeing ranges of them (see table_range.h). */
 #include "table_range.h"
 
 #include <assert.h>
@@ -100,38 +100,45 @@ int table_split(struct tx *tx, struct ztable *from, uint64_t first,
 /* ---- freeing ---- */
 
 /*
- * Free up to *@max blocks of the leaf that ends with @last, which is in use,
- * down to @first. True when none is left there.
+ * Free up to *@max blocks of the leaf of *@at, which is in use, from there up
+ * to @end. True when none is left there. *@at: the next one to look at.
  */
-static bool free_end(struct tx *tx, struct ztable *t, uint64_t first,
-		     uint64_t last, unsigned *max)
+static bool free_in_leaf(struct tx *tx, struct ztable *t, uint64_t *at,
+			 uint64_t end, unsigned *max)
 {
 	struct table_cursor c = table_cursor(t);
-	uint64_t *slot = table_at(&c, last), old;
-	uint64_t n = last - (first > c.first ? first : c.first) + 1;
+	uint64_t *slot = table_at(&c, *at), first = *at, old;
+	uint64_t n = c.first + c.width - first;
 
-	for (; n; n--, slot--) {
+	if (n > end - first)
+		n = end - first;
+	for (; n; n--, slot++, ++*at) {
 		old = *slot;
 		if (!old)
 			continue;
 		if (!*max || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
 			return false;
 		--*max;
-		table_unset(tx, t, c.first + (uint64_t)(slot - c.leaf), slot);
+		table_unset(tx, t, *at, slot);
 		slot_free(tx, old);
 	}
-	/* Nothing was left of it, or what lies in front of @first. */
-	table_clear(tx, t, last);
+	/* Nothing was left of it, or what lies around the range. */
+	table_clear(tx, t, first);
 	return true;
 }
 
-bool table_free_tail(struct tx *tx, struct ztable *t, uint64_t first,
-		     unsigned max)
+bool table_free_range(struct tx *tx, struct ztable *t, uint64_t *first,
+		      uint64_t end, unsigned *max)
 {
-	uint64_t last, slot;
+	uint64_t at = *first, slot;
 
-	while (table_last(t, &last, &slot) && last >= first)
-		if (!free_end(tx, t, first, last, &max))
+	while (table_next(t, &at, &slot) && at < end) {
+		bool all = free_in_leaf(tx, t, &at, end, max);
+
+		*first = at;
+		if (!all)
 			return false;
+	}
+	*first = end;
 	return true;
 }

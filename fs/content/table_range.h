@@ -21,11 +21,11 @@ int table_split(struct tx *tx, struct ztable *from, uint64_t first,
 		struct ztable *to);
 
 /*
- * Free up to @max blocks, and no more than @tx has room for, from the end of
- * the table down to @first. The inode is locked exclusive. True when none is
- * left there.
+ * Free up to *@max blocks, and no more than @tx has room for, from *@first up
+ * to @end, which is not included. The inode is locked exclusive. True when none
+ * is left there. *@max: less those that were freed; *@first: where to go on.
  */
-bool table_free_tail(struct tx *tx, struct ztable *t, uint64_t first,
-		     unsigned max);
+bool table_free_range(struct tx *tx, struct ztable *t, uint64_t *first,
+		      uint64_t end, unsigned *max);
 
 #endif

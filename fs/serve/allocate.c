@@ -10,6 +10,9 @@
  * The file grows with the last step, so that its size tells at any time, and to
  * a successor that starts anew, what was there before. Until then blocks of
  * zeros lie behind its end; a failure gives them back.
+ *
+ * Holes are made in steps, too (punch.h), and a step that was done is found
+ * done by a successor that starts anew.
  */
 #include "allocate.h"
 
@@ -18,6 +21,7 @@
 #include "content/block.h"
 #include "content/block_table.h"
 #include "content/file.h"
+#include "content/punch.h"
 #include "content/slot.h"
 #include "control/statfs.h"
 #include "room.h"
@@ -114,7 +118,7 @@ static int end_allocation(struct tx *tx, struct zinode *i, struct allocation *a)
 	return 0;
 }
 
-int zsfs_allocate_step(struct tx *tx, struct allocation *a)
+static int allocate_step(struct tx *tx, struct zinode *i, struct allocation *a)
 {
 	const struct staged_block raw = {
 		.kind = BLOCK_OBJ,
@@ -124,16 +128,11 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 		.payload = zeros,
 	};
 	uint64_t block = first_block(a) + a->done, end = end_block(a);
-	struct table_cursor c;
-	struct zinode *i;
-	int err = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
+	struct table_cursor c = table_cursor(&i->file.blocks);
+	int err = 0;
 
-	if (err)
-		return err;
 	if (end > block + ZSFS_MAX_BLOCKS)
 		end = block + ZSFS_MAX_BLOCKS;
-	c = table_cursor(&i->file.blocks);
-	inode_save(tx, i);
 	for (; !err && block < end; block++)
 		err = take_block(tx, i, &c, block, &raw);
 	if (err)
@@ -141,6 +140,30 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	inode_note_stored(tx, i);
 	a->done = end - first_block(a);
 	return end < end_block(a) ? 1 : end_allocation(tx, i, a);
+}
+
+static int punch_step(struct tx *tx, struct zinode *i, struct allocation *a)
+{
+	uint64_t at = a->start + a->done;
+	int err = file_punch(tx, i, &at, a->end);
+
+	if (err < 0)
+		return err;
+	a->done = at - a->start;
+	if (!err)
+		i->mtime = i->ctime = tx_now(tx);
+	return err;
+}
+
+int zsfs_allocate_step(struct tx *tx, struct allocation *a)
+{
+	struct zinode *i;
+	int err = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
+
+	if (err)
+		return err;
+	inode_save(tx, i);
+	return a->punch ? punch_step(tx, i, a) : allocate_step(tx, i, a);
 }
 
 int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
@@ -156,7 +179,8 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 		} while (room_again(&room, *last, err));
 		if (err < 0) {
 			tx_abort(*last, err);
-			give_back(th, a);
+			if (!a->punch)
+				give_back(th, a);
 		}
 		if (err <= 0)
 			return err;

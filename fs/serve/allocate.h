@@ -1,32 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Room for content that comes later: fallocate(2). */
+/* Room for content that comes later, and holes: fallocate(2). */
 #ifndef FS_ALLOCATE_H
 #define FS_ALLOCATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tx;
 struct zsfs;
 struct zsfs_thread;
 
-/* A range of a file that is given room; the caller sets the first three. */
+/* A range of a file; the caller sets all but @done. */
 struct allocation {
 	uint64_t nodeid;
 	uint64_t start; /* bytes, @end not included */
 	uint64_t end;	/* above @start, at most INT64_MAX */
-	uint64_t done;	/* blocks that were seen to; 0 to begin with */
+	bool punch;	/* it becomes a hole; else it is given room */
+	uint64_t done;	/* of it so far: blocks, or of a hole bytes; first 0 */
 };
 
 /*
- * Is there room for all of it, as statfs tells? 0, -ESTALE, -EISDIR, -EINVAL;
- * -ENOSPC: and what another worker, which died of it, has taken behind the end
- * of the file is given back. With no transaction open.
+ * Is there room for all of it, which is no hole, as statfs tells? 0, -ESTALE,
+ * -EISDIR, -EINVAL; -ENOSPC: and what another worker, which died of it, has
+ * taken behind the end of the file is given back. With no transaction open.
  */
 int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a);
 
 /*
- * Do up to ZSFS_MAX_BLOCKS blocks. 1: there is more to do. 0: that was the last
- * step, with which the file grows. -ENOSPC: none of these has room.
+ * Do one step: of a hole what file_punch() does, else up to ZSFS_MAX_BLOCKS
+ * blocks. 1: there is more to do. 0: that was the last step, with which the
+ * file grows and has new times. -ENOSPC: none of these blocks has room; or
+ * -errno.
  */
 int zsfs_allocate_step(struct tx *tx, struct allocation *a);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/falloc.h>
 #include <linux/fuse.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,10 +15,12 @@
 #include "control/vfile.h"
 #include "request.h"
 #include "room.h"
+#include "state/inode.h"
+#include "state/tx.h"
 #include "state/zsfs.h"
 #include "writeback.h"
 
-/* Steps of an allocation that a request thread makes. */
+/* Steps of fallocate(2) that a request thread makes. */
 #define ALLOCATE_STEPS 8
 
 void fill_open(struct fuse_file_info *fi)
@@ -202,7 +205,7 @@ static void allocate(fuse_req_t req, struct allocation *a)
 {
 	struct zsfs_thread *th = request_thread();
 	struct tx *tx;
-	int err = zsfs_allocate_begin(th, a);
+	int err = a->punch ? 0 : zsfs_allocate_begin(th, a);
 
 	if (!err)
 		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
@@ -218,6 +221,28 @@ static void allocate(fuse_req_t req, struct allocation *a)
 		reply_done(req, tx, 0);
 }
 
+/*
+ * The kernel leaves this to us and does not tell, as of a write, whose set-uid
+ * and set-gid bits stay: root's, then.
+ */
+static void drop_priv(fuse_ino_t ino)
+{
+	struct zsfs_thread *th = request_thread();
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+	int err = file_lock(tx, ino, LOCK_EXCL, &i);
+
+	if (!err)
+		inode_save(tx, i);
+	if (err || !inode_kill_priv(i)) {
+		tx_abort(tx, err);
+		return;
+	}
+	i->ctime = tx_now(tx);
+	tx_commit(tx);
+	request_invalidate_attr(ino);
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		  off_t len, struct fuse_file_info *fi)
 {
@@ -225,14 +250,19 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		.nodeid = ino,
 		.start = (uint64_t)off,
 		.end = (uint64_t)off + (uint64_t)len,
+		.punch = mode & FALLOC_FL_PUNCH_HOLE,
 	};
 
-	if (vfile_is(ino) || mode != 0)
+	if (vfile_is(ino) ||
+	    (mode && mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))) {
 		reply_error(req, -EOPNOTSUPP);
-	else if (a.end > INT64_MAX)
+	} else if (a.end > INT64_MAX) {
 		reply_error(req, -EFBIG);
-	else
+	} else {
+		if (request_header()->uid)
+			drop_priv(ino);
 		allocate(req, &a);
+	}
 }
 
 void reply_seek(fuse_req_t req, const struct seek *s, bool hole)

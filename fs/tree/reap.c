@@ -58,7 +58,7 @@ static bool is_small(const struct zinode *i)
 static void free_tail(struct tx *tx, struct ztable *t, uint64_t first,
 		      unsigned max)
 {
-	if (!table_free_tail(tx, t, first, max))
+	if (!table_free_range(tx, t, &first, UINT64_MAX, &max))
 		tx_too_large(tx, "logs");
 }
 
@@ -238,6 +238,8 @@ static void count_reaped(struct tx *tx, struct zinode *i, bool done)
 
 bool reap_step(struct zsfs_thread *th)
 {
+	unsigned max = STEP_BLOCKS;
+	uint64_t first = 0;
 	struct zinode *i;
 	struct tx *tx;
 	bool done = true;
@@ -248,7 +250,8 @@ bool reap_step(struct zsfs_thread *th)
 	i = inode_of(th->slot->reap);
 	tx = tx_begin(th);
 	if (S_ISREG(i->mode))
-		done = table_free_tail(tx, &i->file.blocks, 0, STEP_BLOCKS);
+		done = table_free_range(tx, &i->file.blocks, &first, UINT64_MAX,
+					&max);
 	else if (S_ISLNK(i->mode))
 		tx_free(tx, i->link.target);
 	count_reaped(tx, i, done);

@@ -163,6 +163,30 @@ void file_allocate(struct tree *t)
 	check_after(n, fd);
 }
 
+void file_punch(struct tree *t)
+{
+	struct node *n = tree_some_file(t);
+	size_t off, len;
+	int fd;
+
+	if (!n)
+		return;
+	off = pick(n->limit);
+	len = at_most(some_len(), n->limit - off);
+	if (!len)
+		return;
+	fd = check_open(t, n, O_RDWR, path);
+	must(CALL(fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		  (off_t)off, (off_t)len),
+	     "fallocate (punch)", path);
+	if (off < n->size)
+		memset(n->data + off, 0, at_most(len, n->size - off));
+	n->mtime_known = false;
+	if (rnd(2))
+		check_range(t, n, fd, off, len, path);
+	check_after(n, fd);
+}
+
 void file_empty(struct tree *t)
 {
 	struct node *n = tree_some_file(t);

@@ -76,6 +76,7 @@ static const struct {
 	{45, "truncate", file_truncate},
 	{10, "open (O_TRUNC)", file_empty},
 	{15, "fallocate", file_allocate},
+	{25, "punch a hole", file_punch},
 	{25, "mmap", file_map},
 	{25, "lseek", file_seek},
 	{25, "fsync", file_sync},

@@ -130,6 +130,7 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 		uint64_t off, bool kill_priv, size_t *done);
 /* All of it or nothing. */
 int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size);
+int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size);
 /* @size < 2^63 */
 void model_truncate(struct model *m, struct minode *i, uint64_t size);
 int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,

@@ -154,6 +154,49 @@ int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size)
 	return 0;
 }
 
+/* What lies between @off and @end of the block at position @at reads as zeros.
+ */
+static void clear_part(struct minode *i, size_t at, uint64_t off, uint64_t end)
+{
+	struct mblock *b = &i->blocks[at];
+	uint64_t start = b->index * MODEL_BLOCK;
+	uint64_t from = off > start ? off - start : 0;
+	uint64_t to = end - start < MODEL_BLOCK ? end - start : MODEL_BLOCK;
+
+	memset(b->data + from, 0, to - from);
+}
+
+static void drop_block(struct model *m, struct minode *i, size_t at)
+{
+	free(i->blocks[at].data);
+	i->nr_blocks--;
+	m->used_blocks--;
+	memmove(&i->blocks[at], &i->blocks[at + 1],
+		(i->nr_blocks - at) * sizeof(i->blocks[0]));
+}
+
+int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size)
+{
+	struct minode *i = model_get(m, id);
+	uint64_t end = off + size;
+	int err = end > INT64_MAX ? -EFBIG : check_file(i);
+	size_t at;
+
+	if (err)
+		return err;
+	at = position(i, off / MODEL_BLOCK);
+	while (at < i->nr_blocks && i->blocks[at].index * MODEL_BLOCK < end) {
+		uint64_t start = i->blocks[at].index * MODEL_BLOCK;
+
+		if (start >= off && start + MODEL_BLOCK <= end)
+			drop_block(m, i, at);
+		else
+			clear_part(i, at++, off, end);
+	}
+	i->mtime = MODEL_CLOCK;
+	return 0;
+}
+
 void model_truncate(struct model *m, struct minode *i, uint64_t size)
 {
 	uint64_t keep = size / MODEL_BLOCK + (size % MODEL_BLOCK != 0);

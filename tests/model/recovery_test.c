@@ -209,6 +209,7 @@ static const enum step_op worth_killing[] = {
 	STEP_LOOKUP,   STEP_FORGET,  STEP_MAKE,	   STEP_LINK,	STEP_UNLINK,
 	STEP_RMDIR,    STEP_RENAME,  STEP_WRITE,   STEP_CHANGE, STEP_VLOOKUP,
 	STEP_TRUNCATE, STEP_VFORGET, STEP_COMPACT, STEP_TRIM,	STEP_REAP,
+	STEP_ALLOCATE, STEP_PUNCH,
 };
 
 #define NR_WORTH_KILLING (sizeof(worth_killing) / sizeof(worth_killing[0]))

@@ -27,6 +27,7 @@ enum step_op {
 	STEP_READ,
 	STEP_TRUNCATE,
 	STEP_ALLOCATE,
+	STEP_PUNCH,
 	STEP_CHANGE, /* mode, owner, times */
 	STEP_GETATTR,
 	STEP_READLINK,

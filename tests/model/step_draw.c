@@ -22,12 +22,13 @@ static const struct {
 	[STEP_UNLINK] = {5, 20},  [STEP_RMDIR] = {2, 8},
 	[STEP_RENAME] = {10, 10}, [STEP_WRITE] = {18, 8},
 	[STEP_READ] = {8, 8},	  [STEP_TRUNCATE] = {8, 10},
-	[STEP_ALLOCATE] = {3, 1}, [STEP_CHANGE] = {5, 5},
-	[STEP_GETATTR] = {3, 3},  [STEP_READLINK] = {1, 1},
-	[STEP_SEEK] = {3, 3},	  [STEP_READDIR] = {2, 2},
-	[STEP_VLOOKUP] = {1, 1},  [STEP_VFORGET] = {1, 1},
-	[STEP_COMPACT] = {1, 2},  [STEP_TRIM] = {1, 1},
-	[STEP_CODEC] = {1, 1},	  [STEP_REAP] = {1, 3},
+	[STEP_ALLOCATE] = {3, 1}, [STEP_PUNCH] = {3, 3},
+	[STEP_CHANGE] = {5, 5},	  [STEP_GETATTR] = {3, 3},
+	[STEP_READLINK] = {1, 1}, [STEP_SEEK] = {3, 3},
+	[STEP_READDIR] = {2, 2},  [STEP_VLOOKUP] = {1, 1},
+	[STEP_VFORGET] = {1, 1},  [STEP_COMPACT] = {1, 2},
+	[STEP_TRIM] = {1, 1},	  [STEP_CODEC] = {1, 1},
+	[STEP_REAP] = {1, 3},
 };
 
 /* ---- whom ---- */
@@ -356,6 +357,7 @@ static void draw_rest(struct draw *d, const struct model *m, struct step *s)
 		s->size = draw_size(d, d->max_write);
 		break;
 	case STEP_ALLOCATE:
+	case STEP_PUNCH:
 		s->id = draw_file(d, m);
 		s->off = draw_offset(d, model_get(m, s->id));
 		s->size = 1 + draw_size(d, d->max_write) % ALLOCATE_MAX;

@@ -230,6 +230,8 @@ static int follow(struct follow *f)
 		return model_setattr(f->m, f->s->id, &f->s->attr);
 	case STEP_ALLOCATE:
 		return model_allocate(f->m, f->s->id, f->s->off, f->s->size);
+	case STEP_PUNCH:
+		return model_punch(f->m, f->s->id, f->s->off, f->s->size);
 	case STEP_GETATTR:
 		return follow_getattr(f);
 	case STEP_READLINK:
@@ -247,8 +249,8 @@ static int follow(struct follow *f)
 }
 
 /*
- * May this step fail for want of room? Never what deletes; a cut only where
- * the system has no memory at all.
+ * May this step fail for want of room? Never what deletes; a cut or a hole only
+ * where the system has no memory at all.
  */
 static bool may_fail(const struct model *m, const struct step *s,
 		     unsigned allow)
@@ -262,6 +264,7 @@ static bool may_fail(const struct model *m, const struct step *s,
 	case STEP_VLOOKUP:
 		return allow != FOLLOW_EXACT;
 	case STEP_TRUNCATE:
+	case STEP_PUNCH:
 		return allow & FOLLOW_NO_MEM;
 	default:
 		return false;
@@ -312,7 +315,8 @@ const char *step_op_name(enum step_op op)
 		[STEP_READDIR] = "readdir",   [STEP_VLOOKUP] = "vlookup",
 		[STEP_VFORGET] = "vforget",   [STEP_COMPACT] = "compact",
 		[STEP_TRIM] = "trim",	      [STEP_CODEC] = "codec",
-		[STEP_ALLOCATE] = "allocate", [STEP_REAP] = "reap",
+		[STEP_ALLOCATE] = "allocate", [STEP_PUNCH] = "punch",
+		[STEP_REAP] = "reap",
 	};
 
 	return names[op];

@@ -233,6 +233,7 @@ static void run_allocate(struct run *r)
 		.nodeid = r->nodeid,
 		.start = r->s->off,
 		.end = r->s->off + r->s->size,
+		.punch = r->s->op == STEP_PUNCH,
 	};
 	int err = a.end > INT64_MAX ? -EFBIG : zsfs_allocate_step(tx, &a);
 
@@ -361,7 +362,8 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_READDIR] = run_readdir,	[STEP_VLOOKUP] = run_vlookup,
 	[STEP_VFORGET] = run_vforget,	[STEP_COMPACT] = run_memory,
 	[STEP_TRIM] = run_memory,	[STEP_CODEC] = run_codec,
-	[STEP_ALLOCATE] = run_allocate, [STEP_REAP] = run_reap,
+	[STEP_ALLOCATE] = run_allocate, [STEP_PUNCH] = run_allocate,
+	[STEP_REAP] = run_reap,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Allocations of several steps: what is between them, and their failures. */
+/* fallocate(2) in several steps: what is between them, and their failures. */
 #include "check.h"
 #include "fs_fixture.h"
 #include "tree/reap.h"
@@ -262,11 +262,89 @@ static void test_deleted_is_room(void)
 	end();
 }
 
+/* ---- holes ---- */
+
+static int punch(uint64_t from, uint64_t to, unsigned steps)
+{
+	struct allocation a = {
+		.nodeid = file, .start = from, .end = to, .punch = true};
+
+	return go_on(&a, steps);
+}
+
+/* @n bytes at @off are all @c. */
+static void has(uint64_t off, size_t n, char c)
+{
+	struct tx *tx = tx_begin(th);
+	size_t done;
+
+	memset(data, '?', sizeof(data));
+	CHECK_EQ(zsfs_read(tx, file, data, n, off, &done), 0);
+	CHECK_EQ(done, n);
+	tx_commit(tx);
+	while (n && data[n - 1] == c)
+		n--;
+	CHECK_EQ(n, 0);
+}
+
+/* Each step leaves all in order; those done are found done by who starts anew.
+ */
+static void test_punch_in_steps(void)
+{
+	struct zinode *i;
+
+	start();
+	put(file, 0, MIB(4));
+	i = inode_resolve(fs, file);
+	i->mtime.sec = 1;
+	CHECK_EQ(punch(1, MIB(3) + 1, 1), 1);
+	CHECK_EQ(i->mtime.sec, 1);
+	verify();
+	CHECK_EQ(punch(1, MIB(3) + 1, UINT32_MAX), 0);
+	CHECK(i->mtime.sec != 1);
+	CHECK_EQ(i->blocks, 256 + 1);
+	CHECK_EQ(i->size, MIB(4));
+	has(0, 1, 'x');
+	has(1, MIB(1), 0);
+	has(MIB(2) + 1, MIB(1), 0);
+	has(MIB(3) + 1, 5000, 'x');
+	end();
+}
+
+static void test_punch_far(void)
+{
+	start();
+	put(file, MIB(1), 100);
+	CHECK_EQ(punch(MIB(1) + 4096, INT64_MAX, 1), 0);
+	CHECK_EQ(inode_resolve(fs, file)->blocks, 1);
+	CHECK_EQ(punch(MIB(1) + 50, INT64_MAX, 1), 0);
+	has(MIB(1), 50, 'x');
+	has(MIB(1) + 50, 50, 0);
+	CHECK_EQ(punch(0, INT64_MAX, 1), 0);
+	is(MIB(1) + 100, 0);
+	end();
+}
+
+/* Where blocks lie far apart each takes nodes of several levels along. */
+static void test_punch_sparse(void)
+{
+	start();
+	CHECK_EQ(zsfs_set_size(fs, 0), 0);
+	for (unsigned k = 0; k < 200; k++)
+		put(file, (uint64_t)k << 30, 1);
+	CHECK_EQ(punch(0, INT64_MAX, UINT32_MAX), 0);
+	CHECK_EQ(inode_resolve(fs, file)->blocks, 0);
+	CHECK_EQ(inode_resolve(fs, file)->file.blocks.root, 0);
+	end();
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_size_grows_last),    CHECK_CASE(test_again),
 	CHECK_CASE(test_again_without_room), CHECK_CASE(test_fails_on_the_way),
 	CHECK_CASE(test_extended_meanwhile), CHECK_CASE(test_cut_meanwhile),
 	CHECK_CASE(test_left_behind),	     CHECK_CASE(test_deleted_is_room),
+	CHECK_CASE(test_punch_in_steps),     CHECK_CASE(test_punch_far),
+	CHECK_CASE(test_punch_sparse),
 };
 
 int main(int argc, char **argv)
