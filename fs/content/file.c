@@ -14,6 +14,7 @@
 #include "slot.h"
 #include "state/counters.h"
 #include "state/inode.h"
+#include "state/inode_flags.h"
 #include "state/settings.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
@@ -410,6 +411,22 @@ static void report_lost_write(struct tx *tx, uint64_t nodeid, uint64_t off,
 	}
 }
 
+/*
+ * May @i be written to? A cache of writes has asked when the file was opened,
+ * and who has it open goes on, as on tmpfs. A mapping may be newer than the
+ * flags, so what was written through it before is stored when they are set
+ * (ops_ioctl.c), and nothing after.
+ */
+static int may_write(const struct zinode *i, uint64_t off, unsigned flags)
+{
+	if (!inode_is_kept(i) ||
+	    (flags & WRITE_CACHE && flags & WRITE_KEEP_TIMES))
+		return 0;
+	if (flags & WRITE_APPEND && off == i->size && !(flags & WRITE_CACHE))
+		return inode_may_grow(i);
+	return inode_may_overwrite(i);
+}
+
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	       uint64_t off, unsigned flags, size_t *done)
 {
@@ -434,6 +451,8 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	crew_run(tx->fs->crew, stage_piece, &j, pieces_of(e.whole), th->at,
 		 th->zc);
 	err = file_lock(tx, nodeid, LOCK_EXCL, &i);
+	if (!err)
+		err = may_write(i, off, flags);
 	if (err)
 		return err;
 	inode_save(tx, i);

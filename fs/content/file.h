@@ -47,11 +47,12 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 #define WRITE_KILL_PRIV	 (1u << 0) /* clear suid and sgid */
 #define WRITE_CACHE	 (1u << 1) /* late, from the page cache */
 #define WRITE_KEEP_TIMES (1u << 2) /* the kernel says them itself */
+#define WRITE_APPEND	 (1u << 3) /* opened for appending */
 
 /*
  * Write @size bytes (at most ZSFS_MAX_WRITE, starting anywhere); *@done > 0 on
  * success, less than @size at a limit or a bad block (tx.cut_short). -ENOSPC
- * when nothing fitted.
+ * when nothing fitted; -EPERM when the inode's flags forbid it.
  */
 int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	       uint64_t off, unsigned flags, size_t *done);

@@ -26,6 +26,7 @@
 #include "control/statfs.h"
 #include "room.h"
 #include "state/inode.h"
+#include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
@@ -160,6 +161,8 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	struct zinode *i;
 	int err = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
 
+	if (!err)
+		err = a->punch ? inode_may_overwrite(i) : inode_may_grow(i);
 	if (err)
 		return err;
 	inode_save(tx, i);

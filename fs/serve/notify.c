@@ -3,6 +3,7 @@
 #include "notify.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/fuse.h>
 #include <stdbool.h>
 #include <string.h>
@@ -26,6 +27,12 @@ int notify_inode(int fd, uint64_t nodeid, int64_t off, int64_t len)
 int notify_attr(int fd, uint64_t nodeid)
 {
 	return notify_inode(fd, nodeid, -1, 0);
+}
+
+/* The kernel does not count that as a change. */
+static bool sets_flags(uint32_t cmd)
+{
+	return cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR;
 }
 
 void notify_note(struct zsfs_slot *slot)
@@ -54,6 +61,10 @@ void notify_note(struct zsfs_slot *slot)
 	case FUSE_WRITE:
 		if (((const struct fuse_write_in *)body)->write_flags &
 		    (FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_CACHE))
+			slot->touched[0] = in->nodeid;
+		break;
+	case FUSE_IOCTL:
+		if (sets_flags(((const struct fuse_ioctl_in *)body)->cmd))
 			slot->touched[0] = in->nodeid;
 		break;
 	case FUSE_SETATTR:

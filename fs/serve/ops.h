@@ -106,9 +106,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	     struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	      off_t off, struct fuse_file_info *fi);
-void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
-	      struct fuse_file_info *fi, unsigned flags, const void *in_buf,
-	      size_t in_size, size_t out_size);
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		  off_t len, struct fuse_file_info *fi);
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
@@ -116,6 +113,16 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi);
+
+/* ops_ioctl.c */
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned flags, const void *in_buf,
+	      size_t in_size, size_t out_size);
+/*
+ * Reply to FS_IOC_GETFLAGS or FS_IOC_FSGETXATTR (@cmd), which has room for
+ * @size bytes, with these flags.
+ */
+void reply_flags(fuse_req_t req, unsigned cmd, uint32_t flags, size_t size);
 
 /* ops_attr.c */
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

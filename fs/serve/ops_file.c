@@ -16,8 +16,10 @@
 #include "request.h"
 #include "room.h"
 #include "state/inode.h"
+#include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
+#include "tree/attr.h"
 #include "writeback.h"
 
 /* Steps of fallocate(2) that a request thread makes. */
@@ -29,6 +31,24 @@ void fill_open(struct fuse_file_info *fi)
 	fi->keep_cache = 1;
 }
 
+/* Do the flags of the inode let it be opened like this? */
+static int may_open(struct zsfs_thread *th, fuse_ino_t ino, int flags)
+{
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return 0;
+	tx = tx_begin(th);
+	err = zsfs_getattr(tx, ino, &i);
+	if (!err)
+		err = flags & O_APPEND ? inode_may_grow(i)
+				       : inode_may_overwrite(i);
+	tx_abort(tx, err);
+	return err;
+}
+
 /*
  * Never answered: the kernel then opens and closes files by itself, without a
  * request, for the rest of the mount. With a cache of writes it has to be told
@@ -36,8 +56,16 @@ void fill_open(struct fuse_file_info *fi)
  */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (!request_thread()->fs->super->writeback) {
+	struct zsfs_thread *th = request_thread();
+	int err;
+
+	if (!th->fs->super->writeback) {
 		reply_error(req, -ENOSYS);
+		return;
+	}
+	err = vfile_is(ino) ? 0 : may_open(th, ino, fi->flags);
+	if (err) {
+		reply_error(req, err);
 		return;
 	}
 	fill_open(fi);
@@ -129,6 +157,8 @@ static unsigned write_flags(const struct zsfs *fs)
 		flags |= WRITE_KILL_PRIV;
 	if (in->write_flags & FUSE_WRITE_CACHE)
 		flags |= WRITE_CACHE;
+	if (in->flags & O_APPEND)
+		flags |= WRITE_APPEND;
 	if (fs->super->writeback)
 		flags |= WRITE_KEEP_TIMES;
 	return flags;
@@ -169,6 +199,9 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	}
 	err = room_write(th, &tx, ino, buf, size, (uint64_t)off, flags, &done);
 	if (err) {
+		if (err == -EPERM && flags & WRITE_CACHE)
+			writeback_drop(th->fs->writeback, ino, (uint64_t)off,
+				       size);
 		reply_abort(req, tx, err);
 	} else {
 		/* The kernel takes a short late write for a whole one. */
@@ -183,21 +216,6 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		request_invalidate_attr(ino);
 	if (!err)
 		room_refill(th);
-}
-
-void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
-	      struct fuse_file_info *fi, unsigned flags, const void *in_buf,
-	      size_t in_size, size_t out_size)
-{
-	int err = -ENOTTY;
-
-	if (cmd == VFILE_SET && vfile_is(ino) && in_size == VFILE_VALUE_SIZE)
-		err = vfile_write(request_thread(), ino, in_buf,
-				  strnlen(in_buf, in_size), 0);
-	if (err)
-		reply_error(req, err);
-	else
-		fuse_reply_ioctl(req, 0, NULL, 0);
 }
 
 /* What is long is for the background thread, so that this one can serve. */

@@ -33,7 +33,13 @@
 /* Looks at a table that changes meanwhile, before all of it is called data. */
 #define MAX_LOOKS 8u
 
-enum job_kind { JOB_GETATTR, JOB_SEEK_DATA, JOB_SEEK_HOLE };
+enum job_kind {
+	JOB_GETATTR,
+	JOB_SEEK_DATA,
+	JOB_SEEK_HOLE,
+	JOB_GETFLAGS,
+	JOB_DROP, /* has no request */
+};
 
 struct job {
 	struct job *next;
@@ -41,6 +47,8 @@ struct job {
 	fuse_req_t req;
 	uint64_t nodeid;
 	uint64_t off;
+	uint64_t len; /* to drop; room for an answer */
+	unsigned cmd; /* ioctl */
 };
 
 struct writeback {
@@ -171,6 +179,41 @@ static void answer_getattr(struct writeback *w, const struct job *j)
 	fuse_reply_attr(j->req, &st, timeout);
 }
 
+static void answer_getflags(struct writeback *w, const struct job *j)
+{
+	struct zinode *i = inode_resolve(w->fs, j->nodeid);
+	uint32_t flags;
+
+	if (!i) {
+		reply_error(j->req, -ESTALE);
+		return;
+	}
+	write_back_end(w, i, j->nodeid);
+	write_back(w, j->nodeid, 0, size_of(w->fs, i));
+	inode_lock_shared(w->fs, i);
+	flags = i->flags;
+	inode_unlock(w->fs, i);
+	reply_flags(j->req, j->cmd, flags, j->len);
+}
+
+static void do_job(struct writeback *w, const struct job *j)
+{
+	switch (j->kind) {
+	case JOB_GETATTR:
+		answer_getattr(w, j);
+		break;
+	case JOB_GETFLAGS:
+		answer_getflags(w, j);
+		break;
+	case JOB_DROP:
+		notify(w->fd, j->nodeid, j->off, j->len);
+		break;
+	default:
+		answer_seek(w, j);
+		break;
+	}
+}
+
 /* ---- threads ---- */
 
 static struct job *take_job(struct writeback *w)
@@ -199,10 +242,7 @@ static void *thread_main(void *arg)
 		}
 		j = take_job(w);
 		pthread_mutex_unlock(&w->lock);
-		if (j->kind == JOB_GETATTR)
-			answer_getattr(w, j);
-		else
-			answer_seek(w, j);
+		do_job(w, j);
 		free(j);
 		pthread_mutex_lock(&w->lock);
 	}
@@ -271,6 +311,29 @@ bool writeback_seek(struct writeback *w, fuse_req_t req, uint64_t nodeid,
 	return defer(w, &j);
 }
 
+bool writeback_getflags(struct writeback *w, fuse_req_t req, uint64_t nodeid,
+			unsigned cmd, size_t size)
+{
+	struct job j = {
+		.kind = JOB_GETFLAGS,
+		.req = req,
+		.nodeid = nodeid,
+		.cmd = cmd,
+		.len = size,
+	};
+
+	return defer(w, &j);
+}
+
+void writeback_drop(struct writeback *w, uint64_t nodeid, uint64_t off,
+		    uint64_t len)
+{
+	struct job j = {
+		.kind = JOB_DROP, .nodeid = nodeid, .off = off, .len = len};
+
+	defer(w, &j);
+}
+
 int writeback_start(struct zsfs *fs, int fd, struct writeback **out)
 {
 	struct writeback *w = calloc(1, sizeof(*w));
@@ -298,7 +361,8 @@ void writeback_stop(struct writeback *w)
 	while (w->first) {
 		struct job *j = take_job(w);
 
-		reply_error(j->req, -ENOTCONN); /* also frees the request */
+		if (j->req) /* is freed with it */
+			reply_error(j->req, -ENOTCONN);
 		free(j);
 	}
 	pthread_cond_destroy(&w->changed);

@@ -28,6 +28,7 @@
 #define FS_WRITEBACK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct fuse_req;
@@ -48,6 +49,16 @@ bool writeback_getattr(struct writeback *w, struct fuse_req *req,
 		       uint64_t nodeid);
 bool writeback_seek(struct writeback *w, struct fuse_req *req, uint64_t nodeid,
 		    uint64_t off, bool hole);
+/* To the ioctl @cmd that gets flags, with room for @size bytes (ops.h). */
+bool writeback_getflags(struct writeback *w, struct fuse_req *req,
+			uint64_t nodeid, unsigned cmd, size_t size);
+
+/*
+ * A late WRITE of @len bytes at @off is about to be refused: drop the pages,
+ * which hold what is not stored. Not done when there is no memory for it.
+ */
+void writeback_drop(struct writeback *w, uint64_t nodeid, uint64_t off,
+		    uint64_t len);
 
 /*
  * For a handler of a crash: no core is to be dumped while the kernel writes

@@ -117,7 +117,8 @@ void inode_touch_atime(struct tx *tx, struct zinode *i)
 {
 	struct ztime now;
 
-	if (!atime_wanted(tx->fs, S_ISDIR(i->mode), atime_is_due(i)))
+	if (i->flags & INODE_NOATIME ||
+	    !atime_wanted(tx->fs, S_ISDIR(i->mode), atime_is_due(i)))
 		return;
 	/* Two words that no invariant ties together: no undo needed. */
 	tx_count_lock(tx, i);

@@ -67,8 +67,8 @@ void inode_touch_mtime(struct tx *tx, struct zinode *i); /* and ctime */
 void inode_touch_ctime(struct tx *tx, struct zinode *i);
 /*
  * Something was read from @i, which is locked shared: a new atime, with
- * relatime when the old one is not later than the last change, or a day old.
- * Takes the counter lock.
+ * relatime when the old one is not later than the last change, or a day old;
+ * none with INODE_NOATIME. Takes the counter lock.
  */
 void inode_touch_atime(struct tx *tx, struct zinode *i);
 /* Not to 0: that is for reap_set_nlink(). */

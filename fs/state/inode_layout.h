@@ -22,6 +22,16 @@ struct ztable {
 #define INODE_ALIGN 32u
 #define ROOT_NODEID UINT64_C(1)
 
+/* zinode.flags: those of chattr(1), with the numbers of FS_IOC_GETFLAGS. */
+#define INODE_IMMUTABLE UINT32_C(0x10)
+#define INODE_APPEND	UINT32_C(0x20)
+#define INODE_NODUMP	UINT32_C(0x40)
+#define INODE_NOATIME	UINT32_C(0x80)
+#define INODE_FLAGS                                                            \
+	(INODE_IMMUTABLE | INODE_APPEND | INODE_NODUMP | INODE_NOATIME)
+/* What a new inode has from its directory, as on tmpfs. */
+#define INODE_INHERITED (INODE_NODUMP | INODE_NOATIME)
+
 struct zinode {
 	uint64_t magic;
 	uint64_t nlookup; /* counter lock */
@@ -32,7 +42,7 @@ struct zinode {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t rdev;
-	uint32_t pad;
+	uint32_t flags;	    /* INODE_* */
 	uint64_t size;	    /* bytes; directories: entries * DIRENT_SIZE */
 	uint64_t blocks;    /* blocks held, in ZSFS_BLOCK_SIZE */
 	struct ztime atime; /* also under shared and counter lock (reading) */

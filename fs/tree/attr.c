@@ -8,6 +8,7 @@
 #include "content/file.h"
 #include "reap.h"
 #include "state/inode.h"
+#include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -109,6 +110,27 @@ static void set_owner(struct zinode *i, const struct stat *st, unsigned set)
 		inode_kill_priv(i);
 }
 
+/*
+ * May all of @set be changed? With a cache of writes, which says SET_CTIME, the
+ * kernel sets mtime and ctime alone for what was done before, and does not tell
+ * whether mtime is the present.
+ */
+static int may_setattr(const struct zinode *i, unsigned set)
+{
+	const unsigned times =
+		SET_ATIME | SET_MTIME | SET_ATIME_NOW | SET_MTIME_NOW;
+
+	if (set & SET_SIZE)
+		return inode_may_overwrite(i);
+	if (set & (SET_MODE | SET_UID | SET_GID))
+		return inode_may_set(i);
+	if (!(set & times) || set == (SET_MTIME | SET_CTIME))
+		return 0;
+	return set & SET_ATIME_NOW && set & (SET_MTIME_NOW | SET_CTIME)
+		       ? inode_may_touch(i)
+		       : inode_may_set(i);
+}
+
 int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		 unsigned set, struct zinode **out)
 {
@@ -118,6 +140,9 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 	if (!i)
 		return -ESTALE;
 	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
+	err = may_setattr(i, set);
+	if (err)
+		return err;
 	inode_save(tx, i);
 	if (set & SET_SIZE) {
 		err = set_size(tx, i, (uint64_t)st->st_size);
@@ -131,5 +156,20 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		inode_kill_priv(i);
 	set_times(tx, i, st, set);
 	*out = i;
+	return 0;
+}
+
+int zsfs_setflags(struct tx *tx, uint64_t nodeid, uint32_t flags)
+{
+	struct zinode *i = inode_resolve(tx->fs, nodeid);
+
+	if (!i)
+		return -ESTALE;
+	if (flags & ~INODE_FLAGS)
+		return -EOPNOTSUPP;
+	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
+	inode_save(tx, i);
+	i->flags = flags;
+	i->ctime = tx_now(tx);
 	return 0;
 }

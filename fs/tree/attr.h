@@ -24,6 +24,8 @@ struct zinode;
 int zsfs_getattr(struct tx *tx, uint64_t nodeid, struct zinode **out);
 int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		 unsigned set, struct zinode **out);
+/* Replace the flags by @flags; -EOPNOTSUPP when there is no such flag. */
+int zsfs_setflags(struct tx *tx, uint64_t nodeid, uint32_t flags);
 int zsfs_readlink(struct tx *tx, uint64_t nodeid, const char **target,
 		  size_t *len);
 

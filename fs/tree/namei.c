@@ -15,6 +15,7 @@
 #include "namei_i.h"
 #include "reap.h"
 #include "state/inode.h"
+#include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -149,6 +150,7 @@ int namei_init(struct tx *tx, struct zinode *dir, const struct new_inode *spec,
 {
 	i->nlookup = 1;
 	i->nlink = 1;
+	i->flags = dir->flags & INODE_INHERITED;
 	if (dir->mode & S_ISGID) {
 		i->gid = dir->gid;
 		if (S_ISDIR(i->mode))
@@ -193,7 +195,10 @@ int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
 		return -EEXIST;
 	if (S_ISDIR(spec->mode) && dir->nlink >= MAX_LINKS)
 		return -EMLINK;
-	err = inode_new(tx, spec->mode, spec->uid, spec->gid, spec->rdev, &i);
+	err = inode_may_gain(dir);
+	if (!err)
+		err = inode_new(tx, spec->mode, spec->uid, spec->gid,
+				spec->rdev, &i);
 	if (!err)
 		err = namei_init(tx, dir, spec, i);
 	if (!err)
@@ -207,6 +212,20 @@ int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
 	inode_complete(tx, i);
 	*out = i;
 	return 0;
+}
+
+/* May it have another name? The checks of link(2), in their order. */
+static int check_linkable(const struct zinode *i)
+{
+	int err = inode_may_link(i);
+
+	if (err)
+		return err;
+	if (S_ISDIR(i->mode))
+		return -EPERM;
+	if (!i->nlink)
+		return -ENOENT;
+	return i->nlink < MAX_LINKS ? 0 : -EMLINK;
 }
 
 int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
@@ -229,14 +248,13 @@ int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
 	err = namei_check_dir(dir);
 	if (err)
 		return err;
-	if (S_ISDIR(i->mode))
-		return -EPERM;
-	if (!i->nlink)
-		return -ENOENT;
-	if (i->nlink >= MAX_LINKS)
-		return -EMLINK;
 	if (namei_find(tx, dir, name))
 		return -EEXIST;
+	err = inode_may_gain(dir);
+	if (!err)
+		err = check_linkable(i);
+	if (err)
+		return err;
 	err = dentry_add(tx, dir, name, strlen(name), inode_ino(i), i->mode);
 	if (err)
 		return err;
@@ -291,6 +309,9 @@ int zsfs_unlink(struct tx *tx, uint64_t parent, const char *name)
 	if (err)
 		return err;
 	i = inode_at(d->ino);
+	err = inode_may_lose(dir, i);
+	if (err)
+		return err;
 	if (S_ISDIR(i->mode))
 		return -EISDIR;
 	dentry_remove(tx, dir, d);
@@ -309,6 +330,9 @@ int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name)
 	if (err)
 		return err;
 	i = inode_at(d->ino);
+	err = inode_may_lose(dir, i);
+	if (err)
+		return err;
 	if (!S_ISDIR(i->mode))
 		return -ENOTDIR;
 	if (i->dir.nr_entries)

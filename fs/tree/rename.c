@@ -10,6 +10,7 @@
 #include "namei_i.h"
 #include "reap.h"
 #include "state/inode.h"
+#include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -73,32 +74,48 @@ static bool is_above(struct tx *tx, const struct zinode *i,
 	return i == root;
 }
 
+/* What the flags of all four forbid. */
+static int check_kept(const struct rename *r)
+{
+	int err = inode_may_lose(r->from, r->si);
+
+	if (err)
+		return err;
+	return r->t ? inode_may_lose(r->to, r->ti) : inode_may_gain(r->to);
+}
+
+/* What is at the new name may be in the way. */
+static int check_target(struct tx *tx, const struct rename *r, unsigned flags)
+{
+	bool s_dir = S_ISDIR(r->si->mode), t_dir = S_ISDIR(r->ti->mode);
+
+	if (flags & RENAME_EXCHANGE)
+		return t_dir && r->from != r->to && is_above(tx, r->ti, r->from)
+			       ? -EINVAL
+			       : 0;
+	if (s_dir && !t_dir)
+		return -ENOTDIR;
+	if (!s_dir && t_dir)
+		return -EISDIR;
+	return s_dir && r->ti->dir.nr_entries ? -ENOTEMPTY : 0;
+}
+
 /* The checks of rename(2), in the order that gives its errors. */
 static int check_rename(struct tx *tx, const struct rename *r, unsigned flags)
 {
-	bool s_dir = S_ISDIR(r->si->mode);
+	int err;
 
-	if (s_dir && r->from != r->to && is_above(tx, r->si, r->to))
+	if (S_ISDIR(r->si->mode) && r->from != r->to &&
+	    is_above(tx, r->si, r->to))
 		return -EINVAL;
-	if (!r->t)
-		return flags & RENAME_EXCHANGE ? -ENOENT : 0;
-	if (flags & RENAME_NOREPLACE)
+	if (!r->t && flags & RENAME_EXCHANGE)
+		return -ENOENT;
+	if (r->t && flags & RENAME_NOREPLACE)
 		return -EEXIST;
 	if (r->si == r->ti)
 		return 0;
-	if (flags & RENAME_EXCHANGE) {
-		if (S_ISDIR(r->ti->mode) && r->from != r->to &&
-		    is_above(tx, r->ti, r->from))
-			return -EINVAL;
-		return 0;
-	}
-	if (s_dir && !S_ISDIR(r->ti->mode))
-		return -ENOTDIR;
-	if (!s_dir && S_ISDIR(r->ti->mode))
-		return -EISDIR;
-	if (s_dir && r->ti->dir.nr_entries)
-		return -ENOTEMPTY;
-	return 0;
+	err = check_kept(r);
+	return err || !r->t ? err : check_target(tx, r, flags);
 }
 
 static void add_links(struct tx *tx, struct zinode *dir, int n)

@@ -266,7 +266,7 @@ static int check_directory(struct check *c, const struct zinode *dir)
 	return table_checked(c, dir, err);
 }
 
-/* What an inode has for all its life. */
+/* What an inode has for all its life, and its flags. */
 static int check_identity(struct check *c, const struct zinode *i)
 {
 	if (i->gen == 0 ||
@@ -276,6 +276,9 @@ static int check_identity(struct check *c, const struct zinode *i)
 	if (i->btime.nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
+	if (i->flags & ~INODE_FLAGS)
+		return verify_fail(c, "inode %" PRIu64 ": flags %x", i->gen,
+				   i->flags);
 	return c->touched ? 0 : numbers_add(&c->gens, i->gen);
 }
 

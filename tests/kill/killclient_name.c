@@ -89,6 +89,7 @@ void name_make(struct tree *t)
 	n = tree_node(t, mode);
 	if (!n)
 		return;
+	n->flags = dir->flags; /* all that stay are inherited */
 	tree_free_name(t, dir, name);
 	tree_path(t, dir, name, path);
 	make(n);

@@ -33,6 +33,7 @@ struct node {
 	unsigned names; /* entries that lead here */
 	bool mtime_known;
 	struct timespec mtime;
+	int flags; /* FS_*_FL */
 
 	/* a directory */
 	struct entry *self; /* its only name, NULL: the root */

@@ -11,6 +11,7 @@
 #include "killclient_alarm.h"
 #include "killclient_check.h"
 #include "killclient_file.h"
+#include "killclient_flags.h"
 #include "killclient_guard.h"
 #include "killclient_name.h"
 #include "killclient_record.h"
@@ -83,6 +84,7 @@ static const struct {
 	{20, "keep open or close", file_hold},
 	{25, "chmod", file_chmod},
 	{25, "utimensat", file_utimes},
+	{20, "flags", flags_change},
 	{50, "stat", file_stat},
 	{40, "readdir", op_list},
 	{10, "statfs", op_statfs},

@@ -88,6 +88,8 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 	what = compare_stat(i, &st);
 	if (!what && (zi->btime.sec < 1000000000 || zi->btime.nsec > 999999999))
 		what = "birth";
+	if (!what && zi->flags != i->flags)
+		what = "flags";
 	if (!what && i->id != MODEL_ROOT && zi->nlookup != i->nlookup)
 		what = "lookups";
 	if (!what)

@@ -128,11 +128,31 @@ static int set_size(struct model *m, struct minode *i, uint64_t size)
 	return 0;
 }
 
+static bool may_setattr(const struct minode *i, unsigned set)
+{
+	const unsigned now = MSET_ATIME_NOW | MSET_MTIME_NOW;
+	unsigned forbidden = INODE_IMMUTABLE | INODE_APPEND;
+
+	if ((set & now) == now && !(set & (MSET_MODE | MSET_UID | MSET_GID)))
+		forbidden = INODE_IMMUTABLE;
+	return set == MSET_KILL_PRIV || !(i->flags & forbidden);
+}
+
+int model_setflags(struct model *m, unsigned id, uint32_t flags)
+{
+	if (flags & ~INODE_FLAGS)
+		return -EOPNOTSUPP;
+	model_get(m, id)->flags = flags;
+	return 0;
+}
+
 int model_setattr(struct model *m, unsigned id, const struct mattr *a)
 {
 	struct minode *i = model_get(m, id);
 	bool dir = S_ISDIR(i->mode);
 
+	if (!may_setattr(i, a->set))
+		return -EPERM;
 	if (a->set & MSET_SIZE) {
 		int err = set_size(m, i, a->size);
 
@@ -153,6 +173,10 @@ int model_setattr(struct model *m, unsigned id, const struct mattr *a)
 		i->atime = a->atime;
 	if (a->set & MSET_MTIME)
 		i->mtime = a->mtime;
+	if (a->set & MSET_ATIME_NOW)
+		i->atime = MODEL_CLOCK;
+	if (a->set & MSET_MTIME_NOW)
+		i->mtime = MODEL_CLOCK;
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct minode {
 	uint64_t number;  /* the real st_ino; 0 = not known */
 	uint64_t nlookup; /* how often the kernel would have looked it up */
 	uint32_t mode, nlink, uid, gid, rdev;
+	uint32_t flags;	       /* INODE_* */
 	uint64_t size;	       /* bytes, names, or length of the target */
 	int64_t atime, mtime;  /* seconds, or one of these: */
 	struct mblock *blocks; /* by index */
@@ -86,6 +87,8 @@ struct mspec {
 #define MSET_SIZE      (1u << 3)
 #define MSET_ATIME     (1u << 4)
 #define MSET_MTIME     (1u << 5)
+#define MSET_ATIME_NOW (1u << 7)
+#define MSET_MTIME_NOW (1u << 8)
 #define MSET_KILL_PRIV (1u << 11)
 
 struct mattr {
@@ -96,6 +99,7 @@ struct mattr {
 };
 
 int model_setattr(struct model *m, unsigned id, const struct mattr *a);
+int model_setflags(struct model *m, unsigned id, uint32_t flags);
 int model_forget(struct model *m, unsigned id, uint64_t n);
 
 /* Without a name for it; MODEL_NO_ID at the limit. For model_name.c. */
@@ -125,9 +129,11 @@ int model_rename(struct model *m, unsigned from, const char *name, unsigned to,
 const uint8_t *model_block(const struct minode *i, uint64_t index);
 int model_read(const struct model *m, unsigned id, void *buf, size_t size,
 	       uint64_t off, size_t *done);
+#define MWRITE_KILL_PRIV 1u
+#define MWRITE_APPEND	 2u
 /* Stops where max_blocks is reached; -ENOSPC when nothing was written. */
 int model_write(struct model *m, unsigned id, const void *buf, size_t size,
-		uint64_t off, bool kill_priv, size_t *done);
+		uint64_t off, unsigned flags, size_t *done);
 /* All of it or nothing. */
 int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size);
 int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size);

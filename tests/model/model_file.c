@@ -82,7 +82,8 @@ int model_read(const struct model *m, unsigned id, void *buf, size_t size,
 	*done = 0;
 	if (err)
 		return err;
-	i->atime = MODEL_CLOCK;
+	if (!(i->flags & INODE_NOATIME))
+		i->atime = MODEL_CLOCK;
 	if (off >= i->size)
 		return 0;
 	if (size > i->size - off)
@@ -101,8 +102,17 @@ int model_read(const struct model *m, unsigned id, void *buf, size_t size,
 	return 0;
 }
 
+static bool may_write(const struct minode *i, uint64_t off, unsigned flags)
+{
+	if (i->flags & INODE_IMMUTABLE)
+		return false;
+	if (i->flags & INODE_APPEND)
+		return flags & MWRITE_APPEND && off == i->size;
+	return true;
+}
+
 int model_write(struct model *m, unsigned id, const void *buf, size_t size,
-		uint64_t off, bool kill_priv, size_t *done)
+		uint64_t off, unsigned flags, size_t *done)
 {
 	struct minode *i = model_get(m, id);
 	int err = 0;
@@ -111,6 +121,8 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 	if (off > INT64_MAX || size > INT64_MAX - off)
 		return -EFBIG;
 	err = check_file(i);
+	if (!err && !may_write(i, off, flags))
+		err = -EPERM;
 	if (err)
 		return err;
 	while (*done < size) {
@@ -128,7 +140,7 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 	if (off + *done > i->size)
 		i->size = off + *done;
 	i->mtime = MODEL_CLOCK;
-	if (kill_priv)
+	if (flags & MWRITE_KILL_PRIV)
 		model_kill_priv(i);
 	return 0;
 }
@@ -141,6 +153,8 @@ int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size)
 	uint64_t holes = end - first;
 	int err = off + size > INT64_MAX ? -EFBIG : check_file(i);
 
+	if (!err && i->flags & INODE_IMMUTABLE)
+		err = -EPERM;
 	if (err)
 		return err;
 	holes -= position(i, end) - position(i, first);
@@ -182,6 +196,8 @@ int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size)
 	int err = end > INT64_MAX ? -EFBIG : check_file(i);
 	size_t at;
 
+	if (!err && i->flags & (INODE_IMMUTABLE | INODE_APPEND))
+		err = -EPERM;
 	if (err)
 		return err;
 	at = position(i, off / MODEL_BLOCK);

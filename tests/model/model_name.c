@@ -37,6 +37,19 @@ static int check_dir(const struct minode *dir)
 	return dir->nlink ? 0 : -ENOENT;
 }
 
+#define KEPT (INODE_IMMUTABLE | INODE_APPEND)
+
+/* May a name of @dir that leads to @i go away? */
+static int may_lose(const struct minode *dir, const struct minode *i)
+{
+	return (dir->flags | i->flags) & KEPT ? -EPERM : 0;
+}
+
+static int may_gain(const struct minode *dir)
+{
+	return dir->flags & INODE_IMMUTABLE ? -EPERM : 0;
+}
+
 static void changed(struct minode *dir)
 {
 	dir->size = dir->nr_entries;
@@ -104,6 +117,7 @@ int model_lookup(struct model *m, unsigned dir, const char *name, unsigned *id)
 
 static void inherit(const struct minode *dir, struct minode *i)
 {
+	i->flags = dir->flags & INODE_INHERITED;
 	if (!(dir->mode & S_ISGID))
 		return;
 	i->gid = dir->gid;
@@ -125,6 +139,9 @@ int model_make(struct model *m, unsigned dir, const char *name,
 		return err;
 	if (model_find(d, name) >= 0)
 		return -EEXIST;
+	err = may_gain(d);
+	if (err)
+		return err;
 	*id = model_new_inode(m, spec);
 	if (*id == MODEL_NO_ID)
 		return -ENOSPC;
@@ -150,12 +167,15 @@ int model_link(struct model *m, unsigned id, unsigned dir, const char *name)
 		err = check_dir(d);
 	if (err)
 		return err;
-	if (S_ISDIR(i->mode))
+	if (model_find(d, name) >= 0)
+		return -EEXIST;
+	err = may_gain(d);
+	if (err)
+		return err;
+	if (i->flags & KEPT || S_ISDIR(i->mode))
 		return -EPERM;
 	if (!i->nlink)
 		return -ENOENT;
-	if (model_find(d, name) >= 0)
-		return -EEXIST;
 	add_entry(d, name, id);
 	i->nlink++;
 	i->nlookup++;
@@ -196,6 +216,9 @@ int model_unlink(struct model *m, unsigned dir, const char *name)
 	if (err)
 		return err;
 	i = child(m, d, at);
+	err = may_lose(d, i);
+	if (err)
+		return err;
 	if (S_ISDIR(i->mode))
 		return -EISDIR;
 	remove_entry(d, at);
@@ -212,6 +235,9 @@ int model_rmdir(struct model *m, unsigned dir, const char *name)
 	if (err)
 		return err;
 	i = child(m, d, at);
+	err = may_lose(d, i);
+	if (err)
+		return err;
 	if (!S_ISDIR(i->mode))
 		return -ENOTDIR;
 	if (i->nr_entries)
@@ -239,14 +265,18 @@ static int check_rename(struct model *m, const struct minode *s,
 			const struct minode *t, const struct minode *from,
 			const struct minode *to, unsigned flags)
 {
+	int err = may_lose(from, s);
+
 	if (S_ISDIR(s->mode) && is_above(m, s, to))
 		return -EINVAL;
 	if (!t)
-		return flags & EXCHANGE ? -ENOENT : 0;
+		return flags & EXCHANGE ? -ENOENT : err ? err : may_gain(to);
 	if (flags & NOREPLACE)
 		return -EEXIST;
 	if (s == t)
 		return 0;
+	if (err || may_lose(to, t))
+		return -EPERM;
 	if (flags & EXCHANGE)
 		return S_ISDIR(t->mode) && is_above(m, t, from) ? -EINVAL : 0;
 	if (S_ISDIR(s->mode) && !S_ISDIR(t->mode))

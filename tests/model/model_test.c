@@ -187,6 +187,18 @@ static int end_step(struct world *w, enum step_op op, unsigned id,
 	return do_step(w, &s);
 }
 
+/* So that all can be changed and removed. */
+static int clear_flags(struct world *w)
+{
+	for (unsigned id = 0; id < w->m->nr_ids; id++) {
+		const struct minode *i = model_get(w->m, id);
+
+		if (i && i->flags && end_step(w, STEP_FLAGS, id, "", 0))
+			return -1;
+	}
+	return 0;
+}
+
 static void reap_everything(struct zsfs *fs)
 {
 	for (unsigned k = 0; k < fs->nr_threads; k++)
@@ -218,7 +230,8 @@ static int check_limits(struct world *w)
 {
 	if (!w->setup->promise)
 		return 0;
-	return overwrite_all(w) || check_promise(w) || check_all(w);
+	return clear_flags(w) || overwrite_all(w) || check_promise(w) ||
+	       check_all(w);
 }
 
 /* ---- taking everything away ---- */
@@ -285,7 +298,8 @@ static int run(struct world *w, uint64_t ops, uint64_t checks)
 	if (do_steps(w, ops / 2, checks / 2 + 1) || check_limits(w) ||
 	    do_steps(w, ops - ops / 2, checks / 2 + 1))
 		return -1;
-	if (empty_directory(w, MODEL_ROOT) || forget_all(w) || check_all(w))
+	if (clear_flags(w) || empty_directory(w, MODEL_ROOT) || forget_all(w) ||
+	    check_all(w))
 		return -1;
 	return check_empty(w);
 }

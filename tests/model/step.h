@@ -29,6 +29,7 @@ enum step_op {
 	STEP_ALLOCATE,
 	STEP_PUNCH,
 	STEP_CHANGE, /* mode, owner, times */
+	STEP_FLAGS,
 	STEP_GETATTR,
 	STEP_READLINK,
 	STEP_SEEK,
@@ -54,7 +55,8 @@ struct step {
 	unsigned id2; /* directory of `name2` */
 	char name[STEP_NAME_ROOM];
 	char name2[STEP_NAME_ROOM];
-	unsigned flags;	   /* rename flags, kill_priv, hole, codec number */
+	/* rename flags, MWRITE_*, inode flags, hole, codec number */
+	unsigned flags;
 	struct mspec spec; /* spec.target: length in `size`, not the text */
 	struct mattr attr;
 	uint64_t off;

@@ -28,7 +28,7 @@ static const struct {
 	[STEP_READDIR] = {2, 2},  [STEP_VLOOKUP] = {1, 1},
 	[STEP_VFORGET] = {1, 1},  [STEP_COMPACT] = {1, 2},
 	[STEP_TRIM] = {1, 1},	  [STEP_CODEC] = {1, 1},
-	[STEP_REAP] = {1, 3},
+	[STEP_REAP] = {1, 3},	  [STEP_FLAGS] = {2, 3},
 };
 
 /* ---- whom ---- */
@@ -58,6 +58,11 @@ static bool is_known_link(const struct minode *i)
 static bool is_held(const struct minode *i)
 {
 	return is_known(i) && i->id != MODEL_ROOT;
+}
+
+static bool is_known_kept(const struct minode *i)
+{
+	return is_known(i) && i->flags & (INODE_IMMUTABLE | INODE_APPEND);
 }
 
 /* Some inode that is wanted; the root when there is none. */
@@ -228,7 +233,9 @@ static void draw_write(struct draw *d, const struct model *m, struct step *s)
 	s->off = draw_offset(d, model_get(m, s->id));
 	s->size = draw_size(d, d->max_write);
 	s->seed = rng_next(&d->rng);
-	s->flags = rng_chance(&d->rng, 20);
+	s->flags = rng_chance(&d->rng, 20) ? MWRITE_KILL_PRIV : 0;
+	if (rng_chance(&d->rng, 30))
+		s->flags |= MWRITE_APPEND;
 	s->noise = rng_chance(&d->rng, d->noise);
 }
 
@@ -277,8 +284,16 @@ static void draw_truncate(struct draw *d, const struct model *m, struct step *s)
 static void draw_change(struct draw *d, const struct model *m, struct step *s)
 {
 	static const unsigned sets[] = {
-		MSET_MODE,  MSET_UID,	MSET_GID,	MSET_UID | MSET_GID,
-		MSET_ATIME, MSET_MTIME, MSET_KILL_PRIV, MSET_ATIME | MSET_MTIME,
+		MSET_MODE,
+		MSET_UID,
+		MSET_GID,
+		MSET_UID | MSET_GID,
+		MSET_ATIME,
+		MSET_MTIME,
+		MSET_KILL_PRIV,
+		MSET_ATIME | MSET_MTIME,
+		MSET_ATIME_NOW | MSET_MTIME_NOW,
+		MSET_MTIME_NOW,
 	};
 
 	s->id = draw_inode(d, m, is_known);
@@ -288,6 +303,23 @@ static void draw_change(struct draw *d, const struct model *m, struct step *s)
 	s->attr.gid = (uint32_t)rng_below(&d->rng, 3);
 	s->attr.atime = (int64_t)rng_below(&d->rng, 1 << 30);
 	s->attr.mtime = (int64_t)rng_below(&d->rng, 1 << 30);
+}
+
+/* Mostly taken away again, so that the rest can go on. */
+static void draw_flags(struct draw *d, const struct model *m, struct step *s)
+{
+	static const uint32_t flags[] =
+		{
+			INODE_IMMUTABLE, INODE_APPEND,	  INODE_NODUMP,
+			INODE_NOATIME,	 INODE_INHERITED, INODE_FLAGS,
+			INODE_FLAGS + 1, /* no such flag */
+		};
+
+	s->id = draw_inode(d, m, is_known_kept);
+	if (model_get(m, s->id)->flags || rng_chance(&d->rng, 50))
+		return;
+	s->id = draw_inode(d, m, is_known);
+	s->flags = flags[rng_below(&d->rng, ARRAY_SIZE(flags))];
 }
 
 static void draw_forget(struct draw *d, const struct model *m, struct step *s)
@@ -399,6 +431,8 @@ void step_draw(struct draw *d, const struct model *m, struct step *s)
 		draw_truncate(d, m, s);
 	else if (s->op == STEP_CHANGE)
 		draw_change(d, m, s);
+	else if (s->op == STEP_FLAGS)
+		draw_flags(d, m, s);
 	else
 		draw_rest(d, m, s);
 }

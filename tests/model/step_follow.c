@@ -174,7 +174,8 @@ static int follow_readlink(struct follow *f)
 
 	if (!i->target)
 		return -EINVAL;
-	i->atime = MODEL_CLOCK;
+	if (!(i->flags & INODE_NOATIME))
+		i->atime = MODEL_CLOCK;
 	if (f->out->buf &&
 	    (f->out->len != i->size || memcmp(f->out->buf, i->target, i->size)))
 		return wrong(f, "wrong target");
@@ -228,6 +229,8 @@ static int follow(struct follow *f)
 	case STEP_TRUNCATE:
 	case STEP_CHANGE:
 		return model_setattr(f->m, f->s->id, &f->s->attr);
+	case STEP_FLAGS:
+		return model_setflags(f->m, f->s->id, f->s->flags);
 	case STEP_ALLOCATE:
 		return model_allocate(f->m, f->s->id, f->s->off, f->s->size);
 	case STEP_PUNCH:
@@ -316,7 +319,7 @@ const char *step_op_name(enum step_op op)
 		[STEP_VFORGET] = "vforget",   [STEP_COMPACT] = "compact",
 		[STEP_TRIM] = "trim",	      [STEP_CODEC] = "codec",
 		[STEP_ALLOCATE] = "allocate", [STEP_PUNCH] = "punch",
-		[STEP_REAP] = "reap",
+		[STEP_REAP] = "reap",	      [STEP_FLAGS] = "flags",
 	};
 
 	return names[op];

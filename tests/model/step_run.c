@@ -179,6 +179,12 @@ static void run_readdir(struct run *r)
 
 /* ---- content and attributes ---- */
 
+static unsigned write_flags(unsigned flags)
+{
+	return (flags & MWRITE_KILL_PRIV ? WRITE_KILL_PRIV : 0) |
+	       (flags & MWRITE_APPEND ? WRITE_APPEND : 0);
+}
+
 static void run_write(struct run *r)
 {
 	const struct step *s = r->s;
@@ -189,7 +195,7 @@ static void run_write(struct run *r)
 	step_content(s, r->out->buf);
 	tx = tx_begin(r->th);
 	err = zsfs_write(tx, r->nodeid, r->out->buf, s->size, s->off,
-			 s->flags ? WRITE_KILL_PRIV : 0, &done);
+			 write_flags(s->flags), &done);
 	if (!err)
 		result(r, done);
 	finish(r, tx, err);
@@ -224,6 +230,13 @@ static void run_setattr(struct run *r)
 	struct zinode *i;
 
 	finish(r, tx, zsfs_setattr(tx, r->nodeid, &st, a->set, &i));
+}
+
+static void run_setflags(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+
+	finish(r, tx, zsfs_setflags(tx, r->nodeid, r->s->flags));
 }
 
 static void run_allocate(struct run *r)
@@ -363,7 +376,7 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_VFORGET] = run_vforget,	[STEP_COMPACT] = run_memory,
 	[STEP_TRIM] = run_memory,	[STEP_CODEC] = run_codec,
 	[STEP_ALLOCATE] = run_allocate, [STEP_PUNCH] = run_allocate,
-	[STEP_REAP] = run_reap,
+	[STEP_REAP] = run_reap,		[STEP_FLAGS] = run_setflags,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)
