@@ -192,6 +192,9 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	       fuse_ino_t newparent, const char *newname, unsigned flags)
 {
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	const struct new_inode whiteout = {
+		.mode = S_IFCHR, .uid = ctx->uid, .gid = ctx->gid};
 	struct zsfs_thread *th = request_thread();
 	struct room room = {0};
 	struct tx *tx;
@@ -205,7 +208,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 			err = -EEXIST;
 		else
 			err = zsfs_rename(tx, parent, name, newparent, newname,
-					  flags);
+					  flags, &whiteout);
 	} while (room_again(&room, tx, err));
 	reply_done(req, tx, err);
 	reap_help(th);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dentry.h"
+#include "namei.h"
 #include "namei_i.h"
 #include "reap.h"
 #include "state/inode.h"
@@ -19,6 +20,8 @@ struct rename {
 	const char *name, *new_name;
 	struct dentry *s, *t;	/* entries; t may be NULL */
 	struct zinode *si, *ti; /* their inodes */
+	const struct new_inode *whiteout;
+	unsigned flags;
 };
 
 /* Lock both directories and both inodes; fills in the entries. */
@@ -101,8 +104,9 @@ static int check_target(struct tx *tx, const struct rename *r, unsigned flags)
 }
 
 /* The checks of rename(2), in the order that gives its errors. */
-static int check_rename(struct tx *tx, const struct rename *r, unsigned flags)
+static int check_rename(struct tx *tx, const struct rename *r)
 {
+	unsigned flags = r->flags;
 	int err;
 
 	if (S_ISDIR(r->si->mode) && r->from != r->to &&
@@ -157,21 +161,52 @@ static void exchange(struct tx *tx, struct rename *r)
 	note_renamed(tx, 1, r->ti, r->from != r->to);
 }
 
+/* A device for the old name. */
+static int new_whiteout(struct tx *tx, const struct rename *r,
+			struct zinode **out)
+{
+	const struct new_inode *spec = r->whiteout;
+	int err = inode_new(tx, spec->mode, spec->uid, spec->gid, spec->rdev,
+			    out);
+
+	if (!err)
+		err = namei_init(tx, r->from, spec, *out);
+	if (!err)
+		(*out)->nlookup = 0; /* nobody is told of it */
+	return err;
+}
+
+static void leave_whiteout(struct tx *tx, const struct rename *r,
+			   struct zinode *i)
+{
+	dentry_set_ino(tx, r->from, r->s, inode_ino(i), i->mode);
+	/* The end of what is replaced takes a lock of these, too. */
+	if (r->ti)
+		tx_count_lock_all(tx);
+	inode_complete(tx, i);
+}
+
+static int add_name(struct tx *tx, const struct rename *r)
+{
+	if (!r->t)
+		return dentry_add(tx, r->to, r->new_name, strlen(r->new_name),
+				  inode_ino(r->si), r->si->mode);
+	dentry_set_ino(tx, r->to, r->t, inode_ino(r->si), r->si->mode);
+	return 0;
+}
+
 /* Move the entry; what was at the new name is gone afterwards. */
-static int move_entry(struct tx *tx, struct rename *r)
+static int move_entry(struct tx *tx, struct rename *r, struct zinode *whiteout)
 {
 	bool is_dir = S_ISDIR(r->si->mode);
-	int err;
+	int err = add_name(tx, r);
 
-	if (r->t) {
-		dentry_set_ino(tx, r->to, r->t, inode_ino(r->si), r->si->mode);
-	} else {
-		err = dentry_add(tx, r->to, r->new_name, strlen(r->new_name),
-				 inode_ino(r->si), r->si->mode);
-		if (err)
-			return err;
-	}
-	dentry_remove(tx, r->from, r->s);
+	if (err)
+		return err;
+	if (whiteout)
+		leave_whiteout(tx, r, whiteout);
+	else
+		dentry_remove(tx, r->from, r->s);
 	if (is_dir && r->from != r->to) {
 		set_parent(tx, r->si, r->to);
 		add_links(tx, r->from, -1);
@@ -184,14 +219,46 @@ static int move_entry(struct tx *tx, struct rename *r)
 	return 0;
 }
 
-int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
-		const char *new_name, unsigned flags)
+static int change_names(struct tx *tx, struct rename *r)
 {
-	struct rename r = {.name = name, .new_name = new_name};
+	struct zinode *whiteout = NULL;
 	enum alloc_policy was;
+	int err = 0;
+
+	if (r->flags & RENAME_WHITEOUT)
+		err = new_whiteout(tx, r, &whiteout);
+	if (err)
+		return err;
+	/* A name is not worth less than what it names: works when full. */
+	was = tx_raise_policy(tx, ALLOC_REPLACE);
+	if (r->flags & RENAME_EXCHANGE)
+		exchange(tx, r);
+	else
+		err = move_entry(tx, r, whiteout);
+	tx->policy = was;
+	return err;
+}
+
+static bool are_valid(unsigned flags)
+{
+	if (flags & RENAME_EXCHANGE)
+		return flags == RENAME_EXCHANGE;
+	return !(flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_WHITEOUT));
+}
+
+int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
+		const char *new_name, unsigned flags,
+		const struct new_inode *whiteout)
+{
+	struct rename r = {
+		.name = name,
+		.new_name = new_name,
+		.whiteout = whiteout,
+		.flags = flags,
+	};
 	int err, err2;
 
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (!are_valid(flags))
 		return -EINVAL;
 	r.from = namei_resolve_dir(tx, from, &err);
 	r.to = namei_resolve_dir(tx, to, &err2);
@@ -207,16 +274,10 @@ int zsfs_rename(struct tx *tx, uint64_t from, const char *name, uint64_t to,
 		tx_rename_lock(tx);
 	err = lock_rename(tx, &r);
 	if (!err)
-		err = check_rename(tx, &r, flags);
+		err = check_rename(tx, &r);
 	if (err || r.si == r.ti)
 		return err;
-	/* A name is not worth less than what it names: works when full. */
-	was = tx_raise_policy(tx, ALLOC_REPLACE);
-	if (flags & RENAME_EXCHANGE)
-		exchange(tx, &r);
-	else
-		err = move_entry(tx, &r);
-	tx->policy = was;
+	err = change_names(tx, &r);
 	if (err)
 		return err;
 	inode_touch_ctime(tx, r.si);

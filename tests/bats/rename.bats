@@ -143,15 +143,54 @@ ino() { stat -c %i "$1"; }
 	done
 }
 
-@test "rename: flags that are not supported are refused, nothing changes" {
-	got=$(fsop rename2 file other 1)
-	case $got in
-	EEXIST | EINVAL) ;;
-	*) same "$got" EINVAL ;;
-	esac
-	got=$(fsop rename2 file other 2)
-	case $got in
-	ok) expect ok check other 0 100 1 ;;
-	*) same "$got" EINVAL ;;
-	esac
+@test "rename: every kind onto every other with every flag, as on tmpfs" {
+	root_only
+	mkdir "$T/tmpfs"
+	mount -t tmpfs none "$T/tmpfs"
+	on_teardown "umount $T/tmpfs"
+	mkdir here "$T/tmpfs/here"
+	"$PYTHON" "$BATS_TEST_DIRNAME/rename_table.py" here >"$T/got"
+	"$PYTHON" "$BATS_TEST_DIRNAME/rename_table.py" "$T/tmpfs/here" >"$T/want"
+	between 3000 "$(wc -l <"$T/want")" 5000
+	diff "$T/got" "$T/want" | head -n 20
+	cmp "$T/got" "$T/want"
+}
+
+@test "rename: a whiteout is left behind" {
+	was=$(ino file)
+	expect ok rename2 file dir/file 4
+	same "$(ino dir/file)" "$was"
+	same "$(stat -c '%F %a %t,%T %h %u' file)" "character special file 0 0,0 1 $(id -u)"
+	expect EEXIST rename2 file other 5
+	expect EINVAL rename2 file other 6
+	expect ok rename2 full dir/new 5
+	same "$(stat -c '%F' full)" "character special file"
+	expect ok stat dir/new/inside
+	same "$(stat -c %h .)" 4
+	same "$(ls | xargs)" "dir empty file full other soft"
+	expect ok unlink file
+	expect ok rename2 other full 4
+	expect ok check full 0 0 1
+	same "$(stat -c '%F' other)" "character special file"
+}
+
+@test "rename: a whiteout counts as a file" {
+	zsfs_only
+	# The root, what setup() made, and one more.
+	echo 9 >.zsctl/nr_inodes
+	expect ok rename2 file new 4
+	expect ENOSPC rename2 new newer 4
+	expect ok stat new
+	expect ENOENT stat newer
+	expect ok rename new newer
+	echo 0 >.zsctl/nr_inodes
+	expect ok rename2 newer newest 4
+}
+
+@test "rename: an ordinary user leaves a whiteout that is his own" {
+	root_only
+	chmod 777 .
+	fsop -u 65534:65533 create mine 600
+	same "$(fsop -u 65534:65533 rename2 mine moved 4)" ok
+	same "$(stat -c '%u:%g %F' mine)" "65534:65533 character special file"
 }

@@ -60,6 +60,8 @@ void check_stat(const struct stat *st, struct node *n, const char *path)
 		same(st->st_nlink, n->names, "nlink", path);
 	if (S_ISREG(n->mode))
 		same((unsigned long long)st->st_size, n->size, "size", path);
+	if (S_ISCHR(n->mode))
+		same(st->st_rdev, 0, "device", path);
 	if (S_ISLNK(n->mode))
 		same((unsigned long long)st->st_size, strlen(n->target), "size",
 		     path);

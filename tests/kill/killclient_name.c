@@ -154,6 +154,33 @@ void name_rename(struct tree *t)
 	check_entry(t, e);
 }
 
+/* Like a rename, with a device left at the old name. */
+void name_whiteout(struct tree *t)
+{
+	struct entry *e = tree_some_entry(t, 0);
+	struct node *dir = tree_some_dir(t, MAX_DIR_DEPTH), *n;
+	unsigned flags = RENAME_WHITEOUT | (rnd(2) ? RENAME_NOREPLACE : 0);
+	char name[NAME_MAX + 1];
+	struct node *left;
+
+	if (!e || full(t) || !may_move(t, e->node, dir))
+		return;
+	left = tree_node(t, S_IFCHR);
+	if (!left)
+		return;
+	tree_free_name(t, dir, name);
+	tree_entry_path(t, e, path);
+	tree_path(t, dir, name, path2);
+	must(CALL(renameat2, AT_FDCWD, path, AT_FDCWD, path2, flags),
+	     "renameat2 (RENAME_WHITEOUT)", path2);
+	n = e->node;
+	n->names++; /* not freed in between */
+	tree_replace(e, left);
+	n->names--;
+	check_entry(t, e);
+	check_entry(t, tree_add(t, dir, name, n));
+}
+
 static bool may_replace(struct tree *t, const struct entry *from,
 			const struct entry *to)
 {

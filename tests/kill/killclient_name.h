@@ -10,6 +10,7 @@ struct node *name_pinned(struct tree *t, const char *name);
 void name_make(struct tree *t); /* anything new */
 void name_link(struct tree *t);
 void name_rename(struct tree *t);
+void name_whiteout(struct tree *t);
 void name_replace(struct tree *t);
 void name_exchange(struct tree *t);
 void name_remove(struct tree *t);

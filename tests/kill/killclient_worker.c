@@ -67,6 +67,7 @@ static const struct {
 	{30, "link", name_link},
 	{40, "rename", name_rename},
 	{15, "rename over another", name_replace},
+	{15, "rename with a whiteout", name_whiteout},
 	{20, "exchange", name_exchange},
 	{45, "remove", name_remove},
 	{100, "what must fail", name_refused},

@@ -119,9 +119,13 @@ int model_make(struct model *m, unsigned dir, const char *name,
 int model_link(struct model *m, unsigned id, unsigned dir, const char *name);
 int model_unlink(struct model *m, unsigned dir, const char *name);
 int model_rmdir(struct model *m, unsigned dir, const char *name);
-/* @flags as renameat2(2). */
+/*
+ * @flags as renameat2(2). *@left is what it left at the old name, made as
+ * @whiteout says, or MODEL_NO_ID.
+ */
 int model_rename(struct model *m, unsigned from, const char *name, unsigned to,
-		 const char *new_name, unsigned flags);
+		 const char *new_name, unsigned flags,
+		 const struct mspec *whiteout, unsigned *left);
 
 /* ---- model_file.c ---- */
 

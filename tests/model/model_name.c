@@ -251,6 +251,7 @@ int model_rmdir(struct model *m, unsigned dir, const char *name)
 
 #define NOREPLACE 1u
 #define EXCHANGE  2u
+#define WHITEOUT  4u
 
 /* Is directory @i @dir or above it? */
 static bool is_above(struct model *m, const struct minode *i,
@@ -296,8 +297,10 @@ static void moved(struct minode *i, struct minode *from, struct minode *to)
 	to->nlink++;
 }
 
+/* @left stays at the old name, NULL: nothing. */
 static void replace(struct model *m, struct minode *from, const char *name,
-		    struct minode *to, const char *new_name)
+		    struct minode *to, const char *new_name,
+		    const struct minode *left)
 {
 	struct minode *s = child(m, from, model_find(from, name)), *t = NULL;
 	long at = model_find(to, new_name);
@@ -309,26 +312,61 @@ static void replace(struct model *m, struct minode *from, const char *name,
 	} else {
 		add_entry(to, new_name, s->id);
 	}
-	remove_entry(from, model_find(from, name));
+	at = model_find(from, name);
+	if (left) {
+		from->entries[at].id = left->id;
+		changed(from);
+	} else {
+		remove_entry(from, at);
+	}
 	moved(s, from, to);
 	if (t)
 		lose_name(m, to, t);
 }
 
-int model_rename(struct model *m, unsigned from, const char *name, unsigned to,
-		 const char *new_name, unsigned flags)
+/* What stays at a name in @from; *@out = NULL when that is not asked for. */
+static int new_whiteout(struct model *m, const struct minode *from,
+			unsigned flags, const struct mspec *spec,
+			struct minode **out)
 {
-	struct minode *f = model_get(m, from), *t = model_get(m, to);
-	struct minode *si, *ti;
-	int err = check_name(name);
-	long s, d;
+	unsigned id;
 
+	*out = NULL;
+	if (!(flags & WHITEOUT))
+		return 0;
+	id = model_new_inode(m, spec);
+	if (id == MODEL_NO_ID)
+		return -ENOSPC;
+	*out = model_get(m, id);
+	(*out)->nlink = 1;
+	inherit(from, *out);
+	return 0;
+}
+
+static int check_args(unsigned flags, const char *name, const char *new_name,
+		      const struct minode *from, const struct minode *to)
+{
+	int err = flags & EXCHANGE && flags != EXCHANGE ? -EINVAL : 0;
+
+	if (!err)
+		err = check_name(name);
 	if (!err)
 		err = check_name(new_name);
 	if (!err)
-		err = check_dir(f);
-	if (!err)
-		err = check_dir(t);
+		err = check_dir(from);
+	return err ? err : check_dir(to);
+}
+
+int model_rename(struct model *m, unsigned from, const char *name, unsigned to,
+		 const char *new_name, unsigned flags,
+		 const struct mspec *whiteout, unsigned *left)
+{
+	struct minode *f = model_get(m, from), *t = model_get(m, to);
+	struct minode *si, *ti, *w;
+	int err = check_args(flags, name, new_name, f, t);
+	long s, d;
+
+	*left = MODEL_NO_ID;
 	if (err)
 		return err;
 	s = model_find(f, name);
@@ -341,7 +379,11 @@ int model_rename(struct model *m, unsigned from, const char *name, unsigned to,
 	if (err || si == ti)
 		return err;
 	if (!(flags & EXCHANGE)) {
-		replace(m, f, name, t, new_name);
+		err = new_whiteout(m, f, flags, whiteout, &w);
+		if (err)
+			return err;
+		replace(m, f, name, t, new_name, w);
+		*left = w ? w->id : MODEL_NO_ID;
 		return 0;
 	}
 	f->entries[s].id = ti->id;

@@ -164,12 +164,25 @@ static void draw_make(struct draw *d, const struct model *m, struct step *s)
 static void draw_rename(struct draw *d, const struct model *m, struct step *s)
 {
 	static const unsigned flags[] = {
-		0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE,
+		0,
+		0,
+		0,
+		0,
+		RENAME_NOREPLACE,
+		RENAME_EXCHANGE,
+		RENAME_EXCHANGE,
+		RENAME_WHITEOUT,
+		RENAME_WHITEOUT,
+		RENAME_WHITEOUT | RENAME_NOREPLACE,
+		RENAME_WHITEOUT | RENAME_EXCHANGE, /* refused */
 	};
 
 	s->id = draw_dir(d, m);
 	s->id2 = rng_chance(&d->rng, 50) ? s->id : draw_dir(d, m);
 	s->flags = flags[rng_below(&d->rng, ARRAY_SIZE(flags))];
+	s->spec.mode = S_IFCHR;
+	s->spec.uid = (uint32_t)rng_below(&d->rng, 3);
+	s->spec.gid = (uint32_t)rng_below(&d->rng, 3);
 	draw_old_name(d, m, s->id, s->name);
 	if (rng_chance(&d->rng, s->flags == RENAME_EXCHANGE ? 80 : 40))
 		draw_old_name(d, m, s->id2, s->name2);

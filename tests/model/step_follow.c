@@ -56,6 +56,22 @@ static int follow_lookup(struct follow *f)
 	return err;
 }
 
+/* The real file system made inode @id of the model, too. */
+static int follow_new(struct follow *f, unsigned id)
+{
+	const struct step_result *res = f->out->res;
+	struct minode *i = model_get(f->m, id);
+
+	if (model_by_nodeid(f->m, res->value) != MODEL_NO_ID)
+		return wrong(f, "the new nodeid is in use");
+	if (res->number <= f->m->last_number)
+		return wrong(f, "number %" PRIu64 " was used before",
+			     res->number);
+	f->m->last_number = i->number = res->number;
+	i->nodeid = res->value;
+	return 0;
+}
+
 static int follow_make(struct follow *f)
 {
 	struct mspec spec = f->s->spec;
@@ -66,17 +82,7 @@ static int follow_make(struct follow *f)
 	step_target(f->s, target);
 	spec.target = target;
 	err = model_make(f->m, f->s->id, f->s->name, &spec, &id);
-	if (err)
-		return err;
-	if (model_by_nodeid(f->m, f->out->res->value) != MODEL_NO_ID)
-		return wrong(f, "the new nodeid is in use");
-	if (f->out->res->number <= f->m->last_number)
-		return wrong(f, "number %" PRIu64 " was used before",
-			     f->out->res->number);
-	f->m->last_number = f->out->res->number;
-	model_get(f->m, id)->number = f->out->res->number;
-	model_get(f->m, id)->nodeid = f->out->res->value;
-	return 0;
+	return err ? err : follow_new(f, id);
 }
 
 static int follow_link(struct follow *f)
@@ -94,9 +100,17 @@ static int follow_names(struct follow *f)
 
 	if (s->op == STEP_UNLINK)
 		return model_unlink(f->m, s->id, s->name);
-	if (s->op == STEP_RMDIR)
-		return model_rmdir(f->m, s->id, s->name);
-	return model_rename(f->m, s->id, s->name, s->id2, s->name2, s->flags);
+	return model_rmdir(f->m, s->id, s->name);
+}
+
+static int follow_rename(struct follow *f)
+{
+	const struct step *s = f->s;
+	unsigned left;
+	int err = model_rename(f->m, s->id, s->name, s->id2, s->name2, s->flags,
+			       &s->spec, &left);
+
+	return err || left == MODEL_NO_ID ? err : follow_new(f, left);
 }
 
 static int follow_readdir(struct follow *f)
@@ -220,8 +234,9 @@ static int follow(struct follow *f)
 		return follow_link(f);
 	case STEP_UNLINK:
 	case STEP_RMDIR:
-	case STEP_RENAME:
 		return follow_names(f);
+	case STEP_RENAME:
+		return follow_rename(f);
 	case STEP_WRITE:
 		return follow_write(f);
 	case STEP_READ:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Running a step on the real file system. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fill.h"
@@ -138,13 +139,25 @@ static void run_remove(struct run *r)
 				       : zsfs_rmdir(tx, r->nodeid, r->s->name));
 }
 
+/* What it left behind is not told by the operation itself. */
 static void run_rename(struct run *r)
 {
+	const struct step *s = r->s;
+	const struct new_inode whiteout = {
+		.mode = s->spec.mode,
+		.uid = s->spec.uid,
+		.gid = s->spec.gid,
+	};
 	struct tx *tx = tx_begin(r->th);
+	int err = zsfs_rename(tx, r->nodeid, s->name, r->nodeid2, s->name2,
+			      s->flags, &whiteout);
 
-	finish(r, tx,
-	       zsfs_rename(tx, r->nodeid, r->s->name, r->nodeid2, r->s->name2,
-			   r->s->flags));
+	if (!err && s->flags & RENAME_WHITEOUT)
+		found(r, inode_at(dentry_find(r->fs,
+					      inode_resolve(r->fs, r->nodeid),
+					      s->name, strlen(s->name))
+					  ->ino));
+	finish(r, tx, err);
 }
 
 /* Into the buffer: nodeid and name of each entry, terminated. */

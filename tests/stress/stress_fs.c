@@ -379,8 +379,9 @@ static void remove_name(struct worker *w)
 
 static void move_name(struct worker *w)
 {
+	static const struct new_inode whiteout = {.mode = S_IFCHR};
 	static const unsigned flags[] = {
-		0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE,
+		0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT,
 	};
 	struct tx *tx = tx_begin(w->th);
 	char from[16], to[16];
@@ -389,7 +390,7 @@ static void move_name(struct worker *w)
 	draw_name(w, from);
 	draw_name(w, to);
 	err = zsfs_rename(tx, draw_dir(w), from, draw_dir(w), to,
-			  flags[rng_below(&w->rng, 5)]);
+			  flags[rng_below(&w->rng, 6)], &whiteout);
 	expect_dir("rename", finish(w, tx, err),
 		   (int[]){EISDIR, ENOTEMPTY, EEXIST, EINVAL, 0});
 }
