@@ -107,16 +107,54 @@ void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
 	make_and_reply(req, parent, name, S_IFLNK | 0777, 0, link);
 }
 
+/* The answer to CREATE and TMPFILE. */
+static void reply_create(fuse_req_t req, struct tx *tx, const struct zinode *i,
+			 struct fuse_file_info *fi)
+{
+	struct fuse_entry_param e;
+
+	fill_entry(tx->fs, i, &e);
+	fill_open(fi);
+	fuse_reply_create(req, &e, fi);
+	tx_commit(tx);
+}
+
+/* open(2) with O_TMPFILE: the kernel keeps those apart that get no name. */
+static void tmpfile_and_reply(fuse_req_t req, fuse_ino_t dir, mode_t mode,
+			      struct fuse_file_info *fi)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct new_inode spec = {
+		.mode = mode, .uid = ctx->uid, .gid = ctx->gid};
+	struct room room = {0};
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	do {
+		tx = tx_begin(request_thread());
+		err = vfile_is(dir) ? -EPERM
+				    : zsfs_make_nameless(tx, dir, &spec, &i);
+	} while (room_again(&room, tx, err));
+	if (err)
+		reply_abort(req, tx, err);
+	else
+		reply_create(req, tx, i, fi);
+}
+
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
 {
 	struct room room = {0};
-	struct fuse_entry_param e;
 	struct zinode *i;
 	struct tx *tx;
 	int err;
 
 	mode = S_IFREG | (mode & 07777);
+	if (request_is_tmpfile()) {
+		tmpfile_and_reply(req, parent, mode, fi);
+		return;
+	}
 	do {
 		tx = tx_begin(request_thread());
 		err = make(req, tx, parent, name, mode, 0, NULL, &i);
@@ -130,14 +168,10 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		if (!err && (!i || !S_ISREG(i->mode)))
 			err = -EEXIST;
 	}
-	if (err) {
+	if (err)
 		reply_abort(req, tx, err);
-		return;
-	}
-	fill_entry(tx->fs, i, &e);
-	fill_open(fi);
-	fuse_reply_create(req, &e, fi);
-	tx_commit(tx);
+	else
+		reply_create(req, tx, i, fi);
 }
 
 static void remove_and_reply(fuse_req_t req, fuse_ino_t parent,

@@ -77,7 +77,7 @@ void reply_flags(fuse_req_t req, unsigned cmd, uint32_t flags, size_t size)
 	union {
 		uint64_t flags;
 		struct fsxattr x;
-	} out = {.flags = flags};
+	} out = {.flags = flags & INODE_FLAGS};
 
 	if (cmd == FS_IOC_FSGETXATTR)
 		out.x = to_fsxattr(flags);

@@ -51,6 +51,11 @@ const struct fuse_in_header *request_header(void)
 	return request_in(cur.th->slot);
 }
 
+bool request_is_tmpfile(void)
+{
+	return cur.th->slot->opcode == FUSE_TMPFILE;
+}
+
 void request_answer_deferred(void)
 {
 	answers_deferred = true;
@@ -260,6 +265,8 @@ static int send_reply(struct zsfs_slot *slot)
 
 static void process(void *buf)
 {
+	if (request_is_tmpfile())
+		request_in(cur.th->slot)->opcode = FUSE_CREATE;
 	fuse_session_process_buf(cur.env->se, buf);
 }
 

@@ -49,6 +49,12 @@ struct zsfs_thread *request_thread(void);
 const struct fuse_in_header *request_header(void);
 
 /*
+ * Is it a TMPFILE? To libfuse, which may not know that, it is a CREATE, as
+ * which it is laid out and answered.
+ */
+bool request_is_tmpfile(void);
+
+/*
  * Another thread answers the request being executed, or has done so. It is one
  * that changes nothing: when the process dies, a successor executes it again.
  */

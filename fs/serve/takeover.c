@@ -95,6 +95,7 @@ static void for_each_nodeid(struct zsfs_slot *slot,
 	switch (slot->opcode) {
 	case FUSE_LOOKUP:
 	case FUSE_CREATE:
+	case FUSE_TMPFILE:
 	case FUSE_MKNOD:
 	case FUSE_MKDIR:
 	case FUSE_SYMLINK:

@@ -31,6 +31,11 @@ struct ztable {
 	(INODE_IMMUTABLE | INODE_APPEND | INODE_NODUMP | INODE_NOATIME)
 /* What a new inode has from its directory, as on tmpfs. */
 #define INODE_INHERITED (INODE_NODUMP | INODE_NOATIME)
+/*
+ * Not one of those: a regular file that never had a name (O_TMPFILE), so that
+ * it can be given one, which a file that lost its last name cannot.
+ */
+#define INODE_NAMELESS (UINT32_C(1) << 31)
 
 struct zinode {
 	uint64_t magic;

@@ -169,7 +169,7 @@ int zsfs_setflags(struct tx *tx, uint64_t nodeid, uint32_t flags)
 		return -EOPNOTSUPP;
 	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
 	inode_save(tx, i);
-	i->flags = flags;
+	i->flags = flags | (i->flags & INODE_NAMELESS);
 	i->ctime = tx_now(tx);
 	return 0;
 }

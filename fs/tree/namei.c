@@ -214,6 +214,39 @@ int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
 	return 0;
 }
 
+int zsfs_make_nameless(struct tx *tx, uint64_t dir,
+		       const struct new_inode *spec, struct zinode **out)
+{
+	struct zinode *d, *i;
+	int err;
+
+	d = namei_resolve_dir(tx, dir, &err);
+	if (err)
+		return err;
+	tx_lock(tx, &(struct lock_want){d, LOCK_SHARED}, 1);
+	if (!S_ISDIR(d->mode))
+		return -ENOTDIR;
+	err = inode_may_gain(d);
+	if (!err)
+		err = inode_new(tx, spec->mode, spec->uid, spec->gid,
+				spec->rdev, &i);
+	if (!err)
+		err = namei_init(tx, d, spec, i);
+	if (err)
+		return err;
+	i->nlink = 0;
+	i->flags |= INODE_NAMELESS;
+	inode_complete(tx, i);
+	*out = i;
+	return 0;
+}
+
+/* What lost its last name has none again; what is being freed neither. */
+static bool may_have_names(const struct zinode *i)
+{
+	return i->nlink || (i->flags & INODE_NAMELESS && i->nlookup);
+}
+
 /* May it have another name? The checks of link(2), in their order. */
 static int check_linkable(const struct zinode *i)
 {
@@ -223,7 +256,7 @@ static int check_linkable(const struct zinode *i)
 		return err;
 	if (S_ISDIR(i->mode))
 		return -EPERM;
-	if (!i->nlink)
+	if (!may_have_names(i))
 		return -ENOENT;
 	return i->nlink < MAX_LINKS ? 0 : -EMLINK;
 }
@@ -259,6 +292,8 @@ int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
 	if (err)
 		return err;
 	inode_set_nlink(tx, i, i->nlink + 1);
+	tx_save(tx, &i->flags);
+	i->flags &= ~INODE_NAMELESS;
 	inode_touch_ctime(tx, i);
 	inode_touch_mtime(tx, dir);
 	tx_count_lock(tx, i);

@@ -33,8 +33,15 @@ struct new_inode {
  */
 int zsfs_make(struct tx *tx, uint64_t parent, const char *name,
 	      const struct new_inode *spec, struct zinode **out);
+/*
+ * Create a regular file that nothing names: it lives as long as it is looked
+ * up, once now, unless zsfs_link() gives it a name. @dir may have been removed.
+ */
+int zsfs_make_nameless(struct tx *tx, uint64_t dir,
+		       const struct new_inode *spec, struct zinode **out);
 int zsfs_unlink(struct tx *tx, uint64_t parent, const char *name);
 int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name);
+/* -ENOENT for a file that has lost its last name. */
 int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
 	      struct zinode **out);
 

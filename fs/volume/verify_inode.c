@@ -273,10 +273,13 @@ static int check_identity(struct check *c, const struct zinode *i)
 	    i->gen > __atomic_load_n(&c->fs->super->last_gen, __ATOMIC_RELAXED))
 		return verify_fail(c, "inode at %p: its number is %" PRIu64,
 				   (const void *)i, i->gen);
+	if (i->flags & INODE_NAMELESS && (i->nlink || !S_ISREG(i->mode)))
+		return verify_fail(c, "inode %" PRIu64 ": has never had a name",
+				   i->gen);
 	if (i->btime.nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
-	if (i->flags & ~INODE_FLAGS)
+	if (i->flags & ~(INODE_FLAGS | INODE_NAMELESS))
 		return verify_fail(c, "inode %" PRIu64 ": flags %x", i->gen,
 				   i->flags);
 	return c->touched ? 0 : numbers_add(&c->gens, i->gen);

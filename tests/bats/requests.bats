@@ -90,6 +90,14 @@ SLACK=6
 	only unlink lookup getattr
 }
 
+@test "requests: a file without a name is one TMPFILE, and nothing to close it" {
+	not_cached "the requests are others"
+	count expect ok -n $N tmpfile "$M/d"
+	cost tmpfile $N $N
+	cost getattr 0 $((N + SLACK))
+	only tmpfile getattr
+}
+
 @test "requests: mkdir and rmdir" {
 	count expect ok -n $N mkdir "$M/d/s%d" 755
 	cost mkdir $N $N

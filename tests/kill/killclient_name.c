@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "killclient_check.h"
+#include "killclient_file.h"
 #include "killclient_record.h"
 
 #define MAX_DIR_DEPTH (MAX_DEPTH - 1)
@@ -94,6 +95,50 @@ void name_make(struct tree *t)
 	tree_path(t, dir, name, path);
 	make(n);
 	check_entry(t, tree_add(t, dir, name, n));
+}
+
+static int link_open(int fd, const char *to)
+{
+	char from[40];
+
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	return CALL(linkat, AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW);
+}
+
+/* @n is open and has none: give it one, or see that it can have none. */
+static void name_open(struct tree *t, struct node *n, bool may)
+{
+	struct node *dir = tree_some_dir(t, MAX_DIR_DEPTH);
+	char name[NAME_MAX + 1];
+
+	tree_free_name(t, dir, name);
+	tree_path(t, dir, name, path2);
+	if (!may) {
+		must_fail(link_open(n->fd, path2), ENOENT, "linkat", path2);
+		return;
+	}
+	must(link_open(n->fd, path2), "linkat", path2);
+	check_entry(t, tree_add(t, dir, name, n));
+}
+
+void name_nameless(struct tree *t)
+{
+	struct node *dir = tree_some_dir(t, MAX_DIR_DEPTH), *n;
+	bool may = rnd(3), now = rnd(3);
+	int flags = O_TMPFILE | O_RDWR | O_CLOEXEC | (may ? 0 : O_EXCL);
+
+	if (full(t) || tree_nr_nodes(t) >= t->wanted ||
+	    !(n = tree_node(t, S_IFREG | some_mode())))
+		return;
+	tree_path(t, dir, NULL, path);
+	n->fd = (int)must(CALL(open, path, flags, n->mode & 07777),
+			  "open (O_TMPFILE)", path);
+	file_append_to(t, n, 1 + rnd(40000));
+	if (now)
+		name_open(t, n, may);
+	check_file(t, n, rnd(2));
+	must_close(n->fd, path);
+	tree_close(n);
 }
 
 void name_link(struct tree *t)

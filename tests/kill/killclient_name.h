@@ -7,7 +7,8 @@
 
 /* A new regular file in the root, kept open. */
 struct node *name_pinned(struct tree *t, const char *name);
-void name_make(struct tree *t); /* anything new */
+void name_make(struct tree *t);	    /* anything new */
+void name_nameless(struct tree *t); /* O_TMPFILE, and a link of it */
 void name_link(struct tree *t);
 void name_rename(struct tree *t);
 void name_whiteout(struct tree *t);

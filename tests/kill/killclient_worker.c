@@ -64,6 +64,7 @@ static const struct {
 	void (*fn)(struct tree *t);
 } ops[] = {
 	{120, "make", name_make},
+	{20, "file without a name", name_nameless},
 	{30, "link", name_link},
 	{40, "rename", name_rename},
 	{15, "rename over another", name_replace},

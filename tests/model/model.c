@@ -142,7 +142,8 @@ int model_setflags(struct model *m, unsigned id, uint32_t flags)
 {
 	if (flags & ~INODE_FLAGS)
 		return -EOPNOTSUPP;
-	model_get(m, id)->flags = flags;
+	model_get(m, id)->flags =
+		flags | (model_get(m, id)->flags & INODE_NAMELESS);
 	return 0;
 }
 

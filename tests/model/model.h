@@ -116,6 +116,8 @@ long model_find(const struct minode *dir, const char *name);
 int model_lookup(struct model *m, unsigned dir, const char *name, unsigned *id);
 int model_make(struct model *m, unsigned dir, const char *name,
 	       const struct mspec *spec, unsigned *id);
+int model_make_nameless(struct model *m, unsigned dir, const struct mspec *spec,
+			unsigned *id);
 int model_link(struct model *m, unsigned id, unsigned dir, const char *name);
 int model_unlink(struct model *m, unsigned dir, const char *name);
 int model_rmdir(struct model *m, unsigned dir, const char *name);

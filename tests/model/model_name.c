@@ -158,6 +158,24 @@ int model_make(struct model *m, unsigned dir, const char *name,
 	return 0;
 }
 
+int model_make_nameless(struct model *m, unsigned dir, const struct mspec *spec,
+			unsigned *id)
+{
+	const struct minode *d = model_get(m, dir);
+
+	int err = S_ISDIR(d->mode) ? may_gain(d) : -ENOTDIR;
+
+	if (err)
+		return err;
+	*id = model_new_inode(m, spec);
+	if (*id == MODEL_NO_ID)
+		return -ENOSPC;
+	inherit(d, model_get(m, *id));
+	model_get(m, *id)->nlookup = 1;
+	model_get(m, *id)->flags |= INODE_NAMELESS;
+	return 0;
+}
+
 int model_link(struct model *m, unsigned id, unsigned dir, const char *name)
 {
 	struct minode *d = model_get(m, dir), *i = model_get(m, id);
@@ -174,9 +192,10 @@ int model_link(struct model *m, unsigned id, unsigned dir, const char *name)
 		return err;
 	if (i->flags & KEPT || S_ISDIR(i->mode))
 		return -EPERM;
-	if (!i->nlink)
+	if (!i->nlink && !(i->flags & INODE_NAMELESS))
 		return -ENOENT;
 	add_entry(d, name, id);
+	i->flags &= ~INODE_NAMELESS;
 	i->nlink++;
 	i->nlookup++;
 	return 0;

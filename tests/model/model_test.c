@@ -193,7 +193,8 @@ static int clear_flags(struct world *w)
 	for (unsigned id = 0; id < w->m->nr_ids; id++) {
 		const struct minode *i = model_get(w->m, id);
 
-		if (i && i->flags && end_step(w, STEP_FLAGS, id, "", 0))
+		if (i && i->flags & INODE_FLAGS &&
+		    end_step(w, STEP_FLAGS, id, "", 0))
 			return -1;
 	}
 	return 0;

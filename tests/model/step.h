@@ -19,6 +19,7 @@ enum step_op {
 	STEP_LOOKUP,
 	STEP_FORGET,
 	STEP_MAKE,
+	STEP_NAMELESS, /* a file without a name */
 	STEP_LINK,
 	STEP_UNLINK,
 	STEP_RMDIR,

@@ -17,18 +17,19 @@
 static const struct {
 	unsigned char grow, shrink;
 } weights[STEP_NR] = {
-	[STEP_LOOKUP] = {10, 10}, [STEP_FORGET] = {14, 20},
-	[STEP_MAKE] = {22, 6},	  [STEP_LINK] = {5, 2},
-	[STEP_UNLINK] = {5, 20},  [STEP_RMDIR] = {2, 8},
-	[STEP_RENAME] = {10, 10}, [STEP_WRITE] = {18, 8},
-	[STEP_READ] = {8, 8},	  [STEP_TRUNCATE] = {8, 10},
-	[STEP_ALLOCATE] = {3, 1}, [STEP_PUNCH] = {3, 3},
-	[STEP_CHANGE] = {5, 5},	  [STEP_GETATTR] = {3, 3},
-	[STEP_READLINK] = {1, 1}, [STEP_SEEK] = {3, 3},
-	[STEP_READDIR] = {2, 2},  [STEP_VLOOKUP] = {1, 1},
-	[STEP_VFORGET] = {1, 1},  [STEP_COMPACT] = {1, 2},
-	[STEP_TRIM] = {1, 1},	  [STEP_CODEC] = {1, 1},
-	[STEP_REAP] = {1, 3},	  [STEP_FLAGS] = {2, 3},
+	[STEP_LOOKUP] = {10, 10},  [STEP_FORGET] = {14, 20},
+	[STEP_MAKE] = {22, 6},	   [STEP_LINK] = {5, 2},
+	[STEP_NAMELESS] = {3, 2},  [STEP_UNLINK] = {5, 20},
+	[STEP_RMDIR] = {2, 8},	   [STEP_RENAME] = {10, 10},
+	[STEP_WRITE] = {18, 8},	   [STEP_READ] = {8, 8},
+	[STEP_TRUNCATE] = {8, 10}, [STEP_ALLOCATE] = {3, 1},
+	[STEP_PUNCH] = {3, 3},	   [STEP_CHANGE] = {5, 5},
+	[STEP_GETATTR] = {3, 3},   [STEP_READLINK] = {1, 1},
+	[STEP_SEEK] = {3, 3},	   [STEP_READDIR] = {2, 2},
+	[STEP_VLOOKUP] = {1, 1},   [STEP_VFORGET] = {1, 1},
+	[STEP_COMPACT] = {1, 2},   [STEP_TRIM] = {1, 1},
+	[STEP_CODEC] = {1, 1},	   [STEP_REAP] = {1, 3},
+	[STEP_FLAGS] = {2, 3},
 };
 
 /* ---- whom ---- */
@@ -53,6 +54,11 @@ static bool is_known_file(const struct minode *i)
 static bool is_known_link(const struct minode *i)
 {
 	return is_known(i) && S_ISLNK(i->mode);
+}
+
+static bool is_nameless(const struct minode *i)
+{
+	return is_known(i) && i->flags & INODE_NAMELESS;
 }
 
 static bool is_held(const struct minode *i)
@@ -159,6 +165,14 @@ static void draw_make(struct draw *d, const struct model *m, struct step *s)
 		s->spec.rdev = (uint32_t)rng_below(&d->rng, 1 << 20);
 	if (type == S_IFLNK)
 		s->size = rng_log(&d->rng, 4097);
+}
+
+static void draw_nameless(struct draw *d, const struct model *m, struct step *s)
+{
+	s->id = draw_dir(d, m);
+	s->spec.mode = S_IFREG | draw_mode(d);
+	s->spec.uid = (uint32_t)rng_below(&d->rng, 3);
+	s->spec.gid = (uint32_t)rng_below(&d->rng, 3);
 }
 
 static void draw_rename(struct draw *d, const struct model *m, struct step *s)
@@ -369,7 +383,8 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 	if ((op == STEP_WRITE || op == STEP_ALLOCATE) &&
 	    m->used_blocks > d->max_blocks)
 		op = STEP_TRUNCATE;
-	if (op == STEP_MAKE && m->used_inodes > d->max_inodes)
+	if ((op == STEP_MAKE || op == STEP_NAMELESS) &&
+	    m->used_inodes > d->max_inodes)
 		op = rng_chance(&d->rng, 50) ? STEP_UNLINK : STEP_FORGET;
 	if (!d->whole && op >= STEP_VLOOKUP && op != STEP_COMPACT &&
 	    op != STEP_TRIM && op != STEP_REAP)
@@ -392,7 +407,10 @@ static void draw_rest(struct draw *d, const struct model *m, struct step *s)
 		draw_old_name(d, m, s->id, s->name);
 		break;
 	case STEP_LINK:
-		s->id = draw_inode(d, m, is_known);
+		s->id = draw_inode(
+			d, m, rng_chance(&d->rng, 40) ? is_nameless : is_known);
+		if (s->id == MODEL_ROOT)
+			s->id = draw_inode(d, m, is_known);
 		s->id2 = draw_dir(d, m);
 		draw_name(d, s->name);
 		break;
@@ -430,7 +448,9 @@ void step_draw(struct draw *d, const struct model *m, struct step *s)
 	memset(s, 0, sizeof(*s));
 	s->op = draw_op(d, m);
 	s->seed = rng_next(&d->rng);
-	if (s->op == STEP_LOOKUP)
+	if (s->op == STEP_NAMELESS)
+		draw_nameless(d, m, s);
+	else if (s->op == STEP_LOOKUP)
 		draw_lookup(d, m, s);
 	else if (s->op == STEP_FORGET)
 		draw_forget(d, m, s);

@@ -85,6 +85,14 @@ static int follow_make(struct follow *f)
 	return err ? err : follow_new(f, id);
 }
 
+static int follow_nameless(struct follow *f)
+{
+	unsigned id;
+	int err = model_make_nameless(f->m, f->s->id, &f->s->spec, &id);
+
+	return err ? err : follow_new(f, id);
+}
+
 static int follow_link(struct follow *f)
 {
 	int err = model_link(f->m, f->s->id, f->s->id2, f->s->name);
@@ -230,6 +238,8 @@ static int follow(struct follow *f)
 		return model_forget(f->m, f->s->id, f->s->size);
 	case STEP_MAKE:
 		return follow_make(f);
+	case STEP_NAMELESS:
+		return follow_nameless(f);
 	case STEP_LINK:
 		return follow_link(f);
 	case STEP_UNLINK:
@@ -275,6 +285,7 @@ static bool may_fail(const struct model *m, const struct step *s,
 {
 	switch (s->op) {
 	case STEP_MAKE:
+	case STEP_NAMELESS:
 	case STEP_LINK:
 	case STEP_RENAME:
 	case STEP_WRITE:
@@ -335,6 +346,7 @@ const char *step_op_name(enum step_op op)
 		[STEP_TRIM] = "trim",	      [STEP_CODEC] = "codec",
 		[STEP_ALLOCATE] = "allocate", [STEP_PUNCH] = "punch",
 		[STEP_REAP] = "reap",	      [STEP_FLAGS] = "flags",
+		[STEP_NAMELESS] = "nameless",
 	};
 
 	return names[op];

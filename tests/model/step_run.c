@@ -119,6 +119,20 @@ static void run_make(struct run *r)
 	finish(r, tx, err);
 }
 
+static void run_nameless(struct run *r)
+{
+	const struct mspec *spec = &r->s->spec;
+	struct new_inode n = {
+		.mode = spec->mode, .uid = spec->uid, .gid = spec->gid};
+	struct tx *tx = tx_begin(r->th);
+	struct zinode *i;
+	int err = zsfs_make_nameless(tx, r->nodeid, &n, &i);
+
+	if (!err)
+		found(r, i);
+	finish(r, tx, err);
+}
+
 static void run_link(struct run *r)
 {
 	struct tx *tx = tx_begin(r->th);
@@ -389,7 +403,8 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_VFORGET] = run_vforget,	[STEP_COMPACT] = run_memory,
 	[STEP_TRIM] = run_memory,	[STEP_CODEC] = run_codec,
 	[STEP_ALLOCATE] = run_allocate, [STEP_PUNCH] = run_allocate,
-	[STEP_REAP] = run_reap,		[STEP_FLAGS] = run_setflags,
+	[STEP_REAP] = run_reap,		[STEP_NAMELESS] = run_nameless,
+	[STEP_FLAGS] = run_setflags,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)
