@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# File handles: what file servers and overlayfs keep instead of a name.
+load helpers
+
+setup() {
+	root_only
+	zsfs_setup
+	zsfs_mount
+	cd "$M"
+}
+
+teardown() {
+	cd /
+	zsfs_teardown
+}
+
+# In Python: handle(NAME), reopen(HANDLE) and drop() of all cached inodes.
+handles() {
+	"$PYTHON" -c '
+import ctypes, errno, os, signal, struct, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+ROOT = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+def handle(name, dir=-100):
+    buf = ctypes.create_string_buffer(struct.pack("Ii", 128, 0) + bytes(128), 136)
+    mount = ctypes.c_int()
+    if libc.name_to_handle_at(dir, name.encode(), buf, ctypes.byref(mount), 0x1000):
+        raise OSError(ctypes.get_errno(), "name_to_handle_at")
+    return buf
+def reopen(buf, flags=os.O_RDONLY):
+    fd = libc.open_by_handle_at(ROOT, buf, flags)
+    if fd < 0:
+        return errno.errorcode[ctypes.get_errno()]
+    return fd
+def drop():
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("2")
+def same(got, want):
+    assert got == want, (got, want)
+def put(name, text):
+    with open(name, "w") as f:
+        f.write(text)
+'"$1" "${@:2}"
+}
+
+@test "handles: of a file, a folder and a symlink, when nothing is cached" {
+	handles '
+os.makedirs("a/b/c")
+put("a/b/f", "content")
+os.symlink("target", "a/s")
+want = {name: os.lstat(name) for name in ("a/b/f", "a/b/c", "a", ".")}
+hs = {name: handle(name) for name in want}
+for round in range(2):
+    for name, h in hs.items():
+        drop()
+        fd = reopen(h)
+        same(os.fstat(fd).st_ino, want[name].st_ino)
+        os.close(fd)
+drop()
+fd = reopen(hs["a/b/f"], os.O_RDWR)
+same(os.read(fd, 100), b"content")
+os.write(fd, b"more")
+same(open("a/b/f").read(), "contentmore")
+drop()
+fd = reopen(hs["a/b/c"])
+same(os.readlink("/proc/self/fd/%d" % fd), os.getcwd() + "/a/b/c")
+same(os.stat("..", dir_fd=fd).st_ino, os.stat("a/b").st_ino)
+'
+}
+
+@test "handles: a folder that was moved is found where it is" {
+	handles '
+os.makedirs("a/b/c")
+os.mkdir("z")
+h = handle("a/b/c")
+os.rename("a/b", "z/b")
+drop()
+fd = reopen(h)
+same(os.readlink("/proc/self/fd/%d" % fd), os.getcwd() + "/z/b/c")
+'
+}
+
+@test "handles: what was deleted is ESTALE" {
+	handles '
+put("f", "x")
+os.mkdir("d")
+hs = [handle("f"), handle("d")]
+os.unlink("f")
+os.rmdir("d")
+for h in hs:
+    same(reopen(h), "ESTALE")
+drop()
+for h in hs:
+    same(reopen(h), "ESTALE")
+'
+}
+
+@test "handles: a file that is still open is found, and not when it is closed" {
+	handles '
+put("f", "x")
+h = handle("f")
+fd = os.open("f", os.O_RDONLY)
+os.unlink("f")
+again = reopen(h)
+same(os.read(again, 9), b"x")
+os.close(again)
+os.close(fd)
+drop()
+same(reopen(h), "ESTALE")
+'
+}
+
+@test "handles: an old one does not open what has its place now" {
+	zsfs_only
+	handles '
+old = []
+for n in range(300):
+    put("f%d" % n, "old")
+    old.append(handle("f%d" % n))
+for n in range(300):
+    os.unlink("f%d" % n)
+drop()
+for n in range(300):
+    put("g%d" % n, "new")
+places = {h.raw[8:16] for h in old} & {handle("g%d" % n).raw[8:16] for n in range(300)}
+assert places, "no place was used again"
+for h in old:
+    same(reopen(h), "ESTALE")
+drop()
+for h in old:
+    same(reopen(h), "ESTALE")
+'
+}
+
+@test "handles: made up ones are ESTALE" {
+	zsfs_only
+	handles '
+put("f", "x")
+h = handle("f")
+size, kind = struct.unpack("Ii", h.raw[:8])
+import random
+random.seed(5)
+for n in range(3000):
+    body = bytearray(h.raw[8:8 + size])
+    for k in range(random.randrange(1, 5)):
+        body[random.randrange(len(body))] = random.randrange(256)
+    if bytes(body) == h.raw[8:8 + size]:
+        continue
+    fake = ctypes.create_string_buffer(h.raw[:8] + bytes(body), 136)
+    got = reopen(fake)
+    if isinstance(got, int):
+        same(os.fstat(got).st_ino in (os.stat("f").st_ino, os.stat(".").st_ino), True)
+        os.close(got)
+    else:
+        same(got, "ESTALE")
+'
+}
+
+@test "handles: they are good after a worker's death" {
+	zsfs_only
+	handles '
+os.makedirs("a/b")
+put("a/b/f", "content")
+hs = [handle("a/b/f"), handle("a/b")]
+def worker():
+    import json
+    return json.load(open(".zsstats/stats.json"))["survival"]["worker"]
+for round in range(3):
+    was = worker()
+    os.kill(was, signal.SIGKILL)
+    while worker() in (0, was):
+        time.sleep(0.01)
+    drop()
+    same(os.read(reopen(hs[0]), 99), b"content")
+    same(os.listdir(reopen(hs[1])), ["f"])
+'
+}
+
+@test "handles: a file without a name has one, too" {
+	handles '
+fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600)
+os.write(fd, b"hidden")
+h = handle("", fd)
+again = reopen(h)
+same(os.pread(again, 9, 0), b"hidden")
+os.close(again)
+os.close(fd)
+drop()
+same(reopen(h), "ESTALE")
+'
+}
