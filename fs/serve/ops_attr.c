@@ -11,6 +11,7 @@
 #include "request.h"
 #include "room.h"
 #include "state/zsfs.h"
+#include "statx.h"
 #include "tree/attr.h"
 #include "tree/reap.h"
 #include "writeback.h"
@@ -23,7 +24,7 @@ static void getattr_virtual(fuse_req_t req, fuse_ino_t ino)
 	if (err)
 		reply_error(req, err);
 	else
-		fuse_reply_attr(req, &st, CACHE_FOREVER);
+		statx_reply(req, request_is_statx(), &st, NULL, CACHE_FOREVER);
 }
 
 static void reply_attr(fuse_req_t req, struct tx *tx, const struct zinode *i)
@@ -31,7 +32,8 @@ static void reply_attr(fuse_req_t req, struct tx *tx, const struct zinode *i)
 	struct stat st;
 
 	inode_stat(i, &st);
-	fuse_reply_attr(req, &st, attr_timeout(tx->fs, i));
+	statx_reply(req, request_is_statx(), &st, &i->btime,
+		    attr_timeout(tx->fs, i));
 	tx_commit(tx);
 }
 

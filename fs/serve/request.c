@@ -17,6 +17,7 @@
 #include "init_reply.h"
 #include "notify.h"
 #include "readers.h"
+#include "statx.h"
 #include "state/shared_page.h"
 #include "state/threads.h"
 #include "state/tx.h"
@@ -54,6 +55,11 @@ const struct fuse_in_header *request_header(void)
 bool request_is_tmpfile(void)
 {
 	return cur.th->slot->opcode == FUSE_TMPFILE;
+}
+
+bool request_is_statx(void)
+{
+	return cur.th->slot->opcode == OPCODE_STATX;
 }
 
 void request_answer_deferred(void)
@@ -134,9 +140,10 @@ static void capture_content(const struct iovec *iov)
  */
 static bool changes_something(uint32_t opcode)
 {
-	return opcode != FUSE_GETATTR && opcode != FUSE_READLINK &&
-	       opcode != FUSE_READ && opcode != FUSE_READDIR &&
-	       opcode != FUSE_LSEEK && opcode != FUSE_STATFS;
+	return opcode != FUSE_GETATTR && opcode != OPCODE_STATX &&
+	       opcode != FUSE_READLINK && opcode != FUSE_READ &&
+	       opcode != FUSE_READDIR && opcode != FUSE_LSEEK &&
+	       opcode != FUSE_STATFS;
 }
 
 /* Anything else: record it in the slot. */
@@ -267,6 +274,8 @@ static void process(void *buf)
 {
 	if (request_is_tmpfile())
 		request_in(cur.th->slot)->opcode = FUSE_CREATE;
+	else if (request_is_statx())
+		request_in(cur.th->slot)->opcode = FUSE_GETATTR;
 	fuse_session_process_buf(cur.env->se, buf);
 }
 

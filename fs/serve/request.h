@@ -48,6 +48,9 @@ struct zsfs_thread *request_thread(void);
 /* The raw request being executed, header first. */
 const struct fuse_in_header *request_header(void);
 
+/* Is it a STATX? To libfuse it is a GETATTR (statx.h). */
+bool request_is_statx(void);
+
 /*
  * Is it a TMPFILE? To libfuse, which may not know that, it is a CREATE, as
  * which it is laid out and answered.

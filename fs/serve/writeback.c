@@ -18,6 +18,7 @@
 #include "state/inode.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
+#include "statx.h"
 
 /* More answers than that at once wait for each other. */
 #define MAX_THREADS 8u
@@ -49,6 +50,7 @@ struct job {
 	uint64_t off;
 	uint64_t len; /* to drop; room for an answer */
 	unsigned cmd; /* ioctl */
+	bool statx;
 };
 
 struct writeback {
@@ -176,7 +178,7 @@ static void answer_getattr(struct writeback *w, const struct job *j)
 	inode_stat(i, &st);
 	timeout = attr_timeout(fs, i);
 	inode_unlock(fs, i);
-	fuse_reply_attr(j->req, &st, timeout);
+	statx_reply(j->req, j->statx, &st, &i->btime, timeout);
 }
 
 static void answer_getflags(struct writeback *w, const struct job *j)
@@ -293,7 +295,12 @@ static bool defer(struct writeback *w, const struct job *what)
 
 bool writeback_getattr(struct writeback *w, fuse_req_t req, uint64_t nodeid)
 {
-	struct job j = {.kind = JOB_GETATTR, .req = req, .nodeid = nodeid};
+	struct job j = {
+		.kind = JOB_GETATTR,
+		.req = req,
+		.nodeid = nodeid,
+		.statx = request_is_statx(),
+	};
 
 	return defer(w, &j);
 }

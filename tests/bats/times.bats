@@ -250,3 +250,35 @@ distinct() {
 		cd /
 	done
 }
+
+@test "times: birth is told, and stays" {
+	cd "$M"
+	echo >f
+	mkdir d
+	ln -s f s
+	mkfifo p
+	for f in f d s p .; do
+		between $(($(date +%s) - 60)) "$(stat -c %W $f)" $(($(date +%s) + 1))
+	done
+	born=$(stat -c %.9W f)
+	touch -d @5 f
+	echo more >>f
+	chmod 600 f
+	mv f g
+	same "$(stat -c %.9W g)" "$born"
+	[ "$(stat -c %.9W d)" != "$born" ]
+	[ -n "${ZSFS_DRYRUN:-}" ] || kill -9 "$(worker)"
+	same "$(stat -c %.9W g)" "$born"
+}
+
+@test "times: who does not ask for the birth asks as ever" {
+	zsfs_only
+	cd "$M"
+	echo >f
+	before=$(json '.requests.statx')
+	stat -c '%s %Y' f
+	ls -l >/dev/null
+	same "$(json '.requests.statx')" "$before"
+	stat -c %W f
+	same "$(json '.requests.statx')" $((before + 1))
+}

@@ -83,6 +83,23 @@ static void check_target(const struct node *n, const char *path)
 		     path, n->target, got, len);
 }
 
+/* Where the system tells it. */
+static void check_birth(struct node *n, const char *path)
+{
+	struct statx sx;
+	uint64_t birth;
+
+	must(CALL(statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &sx),
+	     "statx", path);
+	if (!(sx.stx_mask & STATX_BTIME))
+		return;
+	birth = (uint64_t)sx.stx_btime.tv_sec * 1000000000 +
+		sx.stx_btime.tv_nsec;
+	if (n->birth)
+		same(birth, n->birth, "birth", path);
+	n->birth = birth;
+}
+
 void check_entry(struct tree *t, struct entry *e)
 {
 	char path[PATH_MAX];
@@ -91,6 +108,8 @@ void check_entry(struct tree *t, struct entry *e)
 	tree_entry_path(t, e, path);
 	must(CALL(lstat, path, &st), "lstat", path);
 	check_stat(&st, e->node, path);
+	if (rnd(4) == 0)
+		check_birth(e->node, path);
 	if (S_ISLNK(e->node->mode))
 		check_target(e->node, path);
 }

@@ -33,7 +33,8 @@ struct node {
 	unsigned names; /* entries that lead here */
 	bool mtime_known;
 	struct timespec mtime;
-	int flags; /* FS_*_FL */
+	int flags;	/* FS_*_FL */
+	uint64_t birth; /* ns, 0: not seen yet */
 
 	/* a directory */
 	struct entry *self; /* its only name, NULL: the root */
