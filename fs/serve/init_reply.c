@@ -8,10 +8,11 @@
 /* Of flags: bits that libfuse 3.14 does not set by itself. */
 #define WANTED_FLAGS (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2)
 
-/* Of the protocol since 7.40 and 7.43; older headers lack them. */
+/* Of the protocol since 7.40, 7.41 and 7.43; older headers lack them. */
 #define RESEND_MINOR	      40
 #define INIT_EXT	      (1u << 30) /* of flags: flags2 is there */
 #define HAS_RESEND_FLAG2      (1u << 7)
+#define ALLOW_IDMAP_FLAG2     (1u << 8)
 #define REQUEST_TIMEOUT_FLAG2 (1u << 10)
 
 #define MAX_TIMEOUT UINT16_MAX
@@ -61,6 +62,12 @@ unsigned init_reply_timeout(void)
 	return secs ? MAX_TIMEOUT : 0;
 }
 
+static void add_flag2(struct init_out *out, uint32_t flag)
+{
+	out->flags |= INIT_EXT;
+	out->flags2 |= flag;
+}
+
 void init_reply_complete(const void *req, void *reply, size_t len,
 			 unsigned timeout)
 {
@@ -71,9 +78,12 @@ void init_reply_complete(const void *req, void *reply, size_t len,
 	if (len < sizeof(struct fuse_out_header) + sizeof(*out))
 		return;
 	out->flags |= in->flags & WANTED_FLAGS;
+	/* The kernel wants default_permissions for it, which are always used.
+	 */
+	if (has_flag2(req, ALLOW_IDMAP_FLAG2))
+		add_flag2(out, ALLOW_IDMAP_FLAG2);
 	if (timeout && has_flag2(req, REQUEST_TIMEOUT_FLAG2)) {
-		out->flags |= INIT_EXT;
-		out->flags2 |= REQUEST_TIMEOUT_FLAG2;
+		add_flag2(out, REQUEST_TIMEOUT_FLAG2);
 		out->request_timeout = (uint16_t)timeout;
 	}
 }
