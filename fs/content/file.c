@@ -12,6 +12,7 @@
 #include "crew.h"
 #include "file.h"
 #include "slot.h"
+#include "xattr_set.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
@@ -456,6 +457,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	if (err)
 		return err;
 	inode_save(tx, i);
+	xattr_drop(tx, i, XATTR_CAPS);
 	was = tx_raise_policy(tx, flags & WRITE_CACHE ? ALLOC_LATE : ALLOC_NEW);
 	err = write_extent(tx, i, &e, buf, done);
 	tx->policy = was;

@@ -56,6 +56,8 @@ void notify_note(struct zsfs_slot *slot)
 	case FUSE_LINK:
 	case FUSE_UNLINK:
 	case FUSE_RMDIR:
+	case FUSE_SETXATTR:
+	case FUSE_REMOVEXATTR:
 		slot->touched[0] = in->nodeid;
 		break;
 	case FUSE_WRITE:

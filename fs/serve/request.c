@@ -143,7 +143,8 @@ static bool changes_something(uint32_t opcode)
 	return opcode != FUSE_GETATTR && opcode != OPCODE_STATX &&
 	       opcode != FUSE_READLINK && opcode != FUSE_READ &&
 	       opcode != FUSE_READDIR && opcode != FUSE_LSEEK &&
-	       opcode != FUSE_STATFS;
+	       opcode != FUSE_STATFS && opcode != FUSE_GETXATTR &&
+	       opcode != FUSE_LISTXATTR;
 }
 
 /* Anything else: record it in the slot. */

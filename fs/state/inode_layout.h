@@ -72,6 +72,7 @@ struct zinode {
 			uint64_t target; /* ref of a SLAB_BUF, size bytes */
 		} link;
 	};
+	uint64_t xattrs;    /* ref of the first node (xattr_set.h), or 0 */
 	uint64_t reap_next; /* on the super's reap list; zsfs.reap_lock */
 };
 

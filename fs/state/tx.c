@@ -312,6 +312,7 @@ int tx_run_alloc(struct tx *tx, unsigned pages, uint64_t *ref)
 	err = arena_run_alloc(tx->fs->arena, tx->th->at, pages, ARENA_PAGE_DATA,
 			      ref);
 	tx_unclaim(tx);
+	tx->no_pages |= err == -ENOSPC;
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include "attr.h"
 #include "content/block_table.h"
 #include "content/file.h"
+#include "content/xattr_set.h"
 #include "reap.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
@@ -131,6 +132,14 @@ static int may_setattr(const struct zinode *i, unsigned set)
 		       : inode_may_set(i);
 }
 
+/* What gives a file to somebody else, or cuts it, takes capabilities. */
+static void kill_caps(struct tx *tx, struct zinode *i, unsigned set)
+{
+	if ((set & (SET_UID | SET_GID | SET_SIZE | SET_KILL_PRIV)) &&
+	    !S_ISDIR(i->mode))
+		xattr_drop(tx, i, XATTR_CAPS);
+}
+
 int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		 unsigned set, struct zinode **out)
 {
@@ -154,6 +163,7 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
 	if ((set & SET_KILL_PRIV) && !S_ISDIR(i->mode))
 		inode_kill_priv(i);
+	kill_caps(tx, i, set);
 	set_times(tx, i, st, set);
 	*out = i;
 	return 0;

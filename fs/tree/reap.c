@@ -8,6 +8,7 @@
 
 #include "content/block_table.h"
 #include "content/table_range.h"
+#include "content/xattr_set.h"
 #include "state/inode.h"
 #include "state/tx.h"
 #include "state/wake.h"
@@ -48,10 +49,11 @@ static void queue(struct tx *tx, struct zinode *i)
 		tx_set(tx, &tx->slot->reap, (uint64_t)(uintptr_t)i);
 }
 
-/* Tables of at most one leaf are freed on the spot. */
+/* Tables of at most one leaf, and few attributes, are freed on the spot. */
 static bool is_small(const struct zinode *i)
 {
-	return !S_ISREG(i->mode) || i->file.blocks.level <= 1;
+	return (!S_ISREG(i->mode) || i->file.blocks.level <= 1) &&
+	       xattr_are_few(i);
 }
 
 /* Free all blocks from @first on, at most @max, for which there is room. */
@@ -68,7 +70,7 @@ static void reap_inode(struct tx *tx, struct zinode *i)
 	assert(i->nlink == 0 && i->nlookup == 0);
 	tx_stat(tx, ST_INODES, -1);
 	tx_stat(tx, ST_BLOCKS, -(int64_t)i->blocks);
-	if (!is_small(i) || !tx_has_room(tx, 160, 80)) {
+	if (!is_small(i) || !tx_has_room(tx, 192, 112) || !xattr_free(tx, i)) {
 		queue(tx, i);
 		return;
 	}
@@ -242,17 +244,18 @@ bool reap_step(struct zsfs_thread *th)
 	uint64_t first = 0;
 	struct zinode *i;
 	struct tx *tx;
-	bool done = true;
+	bool done;
 
 	if (!th->slot->reap && !take(th))
 		return false;
 	/* Nobody else knows this inode: it needs no lock. */
 	i = inode_of(th->slot->reap);
 	tx = tx_begin(th);
-	if (S_ISREG(i->mode))
+	done = xattr_free(tx, i);
+	if (done && S_ISREG(i->mode))
 		done = table_free_range(tx, &i->file.blocks, &first, UINT64_MAX,
 					&max);
-	else if (S_ISLNK(i->mode))
+	else if (done && S_ISLNK(i->mode))
 		tx_free(tx, i->link.target);
 	count_reaped(tx, i, done);
 	if (done) {

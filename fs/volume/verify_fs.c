@@ -135,7 +135,7 @@ static int check_slabs(struct check *c)
 	return 0;
 }
 
-static int check_snapshots(struct check *c)
+static int check_data_pages(struct check *c)
 {
 	struct arena_stats as;
 	uint64_t pages;
@@ -144,12 +144,12 @@ static int check_snapshots(struct check *c)
 	if (wrong)
 		return verify_fail(c, "%s", wrong);
 	arena_get_stats(c->fs->arena, &as);
-	if (as.pages[ARENA_PAGE_DATA] != pages)
+	if (as.pages[ARENA_PAGE_DATA] != pages + c->data_pages)
 		return verify_fail(
 			c,
-			"%" PRIu64
-			" pages of plain data, snapshots have %" PRIu64,
-			as.pages[ARENA_PAGE_DATA], pages);
+			"%" PRIu64 " pages of plain data, snapshots have "
+			"%" PRIu64 ", attributes %" PRIu64,
+			as.pages[ARENA_PAGE_DATA], pages, c->data_pages);
 	return 0;
 }
 
@@ -233,7 +233,7 @@ static int check_all(struct check *c)
 	if (!err)
 		err = check_handles(c);
 	if (!err)
-		err = check_snapshots(c);
+		err = check_data_pages(c);
 	if (!err)
 		err = zs_pool_verify_until(c->fs->pool, asked_to_stop, c,
 					   c->msg, c->size);

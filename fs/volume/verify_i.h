@@ -26,6 +26,7 @@ struct check {
 	size_t handle_max;	/* bytes of it */
 	uint64_t nr_handles;
 	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
+	uint64_t data_pages;		/* of plain data */
 	int64_t stat[ST_NR];
 	uint64_t objects, payload, raw; /* of the blocks */
 	bool gently;			/* give up when a request waits */

@@ -9,6 +9,7 @@
 
 #include "content/block_table.h"
 #include "content/slot.h"
+#include "content/xattr_set.h"
 #include "state/inode.h"
 #include "tree/dentry.h"
 #include "verify_i.h"
@@ -285,6 +286,27 @@ static int check_identity(struct check *c, const struct zinode *i)
 	return c->touched ? 0 : numbers_add(&c->gens, i->gen);
 }
 
+static void count_xattr(uint64_t ref, size_t size, void *arg)
+{
+	struct check *c = arg;
+
+	if (REF_KIND(ref) == REF_SLAB)
+		count_slab(c, size);
+	else
+		c->data_pages += (size + ARENA_PAGE_SIZE - 1) / ARENA_PAGE_SIZE;
+}
+
+static int check_xattrs(struct check *c, const struct zinode *i)
+{
+	const char *wrong = xattr_verify(i, count_xattr, c);
+
+	if (!wrong && !c->touched)
+		wrong = xattr_verify_names(i);
+	if (!wrong)
+		return 0;
+	return verify_fail(c, "inode %" PRIu64 ": %s", inode_number(i), wrong);
+}
+
 int verify_inode(void *obj, void *arg)
 {
 	const struct zinode *i = obj;
@@ -303,6 +325,8 @@ int verify_inode(void *obj, void *arg)
 	c->stat[reaping ? ST_REAPING : ST_INODES]++;
 	if (!reaping)
 		err = check_identity(c, i);
+	if (!err)
+		err = check_xattrs(c, i);
 	if (err)
 		return err;
 	if (S_ISREG(i->mode))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "killclient_record.h"
+#include "killclient_xattr.h"
 
 /* ---- descriptors ---- */
 
@@ -251,9 +252,16 @@ void check_file(struct tree *t, struct node *n, bool drop)
 
 void check_tree(struct tree *t)
 {
-	for (struct entry *e = t->entries; e < t->entries + MAX_ENTRIES; e++)
-		if (e->node)
-			check_entry(t, e);
+	char entry_path[PATH_MAX];
+
+	for (struct entry *e = t->entries; e < t->entries + MAX_ENTRIES; e++) {
+		if (!e->node)
+			continue;
+		check_entry(t, e);
+		if (S_ISREG(e->node->mode) || S_ISDIR(e->node->mode))
+			xattr_check(t, e->node,
+				    tree_entry_path(t, e, entry_path));
+	}
 	for (struct node *n = t->nodes; n < t->nodes + MAX_NODES; n++) {
 		if (S_ISDIR(n->mode))
 			check_dir(t, n);

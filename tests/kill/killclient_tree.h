@@ -23,6 +23,13 @@
 #define MAX_BYTES   (24u << 20) /* of all files together, roughly */
 #define MAX_TARGET  300u
 
+#define NODE_XATTRS 6u
+
+struct node_xattr {
+	uint32_t version; /* 0: there is none */
+	size_t size;
+};
+
 struct node {
 	mode_t mode; /* 0: free */
 	bool pinned; /* held by its worker: names and locks stay */
@@ -35,6 +42,8 @@ struct node {
 	struct timespec mtime;
 	int flags;	/* FS_*_FL */
 	uint64_t birth; /* ns, 0: not seen yet */
+	uint32_t xattr_version;
+	struct node_xattr xattrs[NODE_XATTRS];
 
 	/* a directory */
 	struct entry *self; /* its only name, NULL: the root */

@@ -17,6 +17,7 @@
 #include "killclient_record.h"
 #include "killclient_shared.h"
 #include "killclient_virtual.h"
+#include "killclient_xattr.h"
 
 static const struct options *opt;
 
@@ -87,6 +88,7 @@ static const struct {
 	{25, "chmod", file_chmod},
 	{25, "utimensat", file_utimes},
 	{20, "flags", flags_change},
+	{50, "extended attributes", xattr_change},
 	{50, "stat", file_stat},
 	{40, "readdir", op_list},
 	{10, "statfs", op_statfs},

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "content/slot.h"
+#include "content/xattr_set.h"
 #include "state/snapshot.h"
 #include "control/vfile.h"
 #include "state/zsfs.h"
@@ -158,6 +159,36 @@ static int compare_symlink(const struct compare *c, const struct minode *i,
 	return differs(c, "inode %u: wrong target", i->id);
 }
 
+static int count_xattr(const struct xattr *x, void *arg)
+{
+	++*(size_t *)arg;
+	return 0;
+}
+
+static int compare_xattrs(const struct compare *c, const struct minode *i,
+			  const struct zinode *zi)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < i->nr_xattrs; k++) {
+		const struct mxattr *want = &i->xattrs[k];
+		struct xattr x;
+
+		if (!xattr_find(zi, want->name, &x))
+			return differs(c, "inode %u: no attribute %.40s", i->id,
+				       want->name);
+		if (x.size != want->size ||
+		    memcmp(x.value, want->value, x.size))
+			return differs(c, "inode %u: attribute %.40s", i->id,
+				       want->name);
+	}
+	xattr_for_each(zi, count_xattr, &n);
+	if (n == i->nr_xattrs)
+		return 0;
+	return differs(c, "inode %u: %zu attributes, should be %zu", i->id, n,
+		       i->nr_xattrs);
+}
+
 /* ---- the tree ---- */
 
 static int compare_entry(const struct compare *c, const struct minode *dir,
@@ -212,6 +243,8 @@ static int compare_inode(const struct compare *c, const struct minode *i)
 		return differs(c, "inode %u: nodeid %" PRIu64 " is not in use",
 			       i->id, i->nodeid);
 	err = compare_attributes(c, i, zi);
+	if (!err)
+		err = compare_xattrs(c, i, zi);
 	if (err)
 		return err;
 	if (S_ISREG(i->mode))

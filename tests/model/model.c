@@ -76,6 +76,7 @@ static void free_inode(struct model *m, struct minode *i)
 	free(i->blocks);
 	free(i->entries);
 	free(i->target);
+	model_free_xattrs(i);
 	free(i);
 }
 
@@ -170,6 +171,9 @@ int model_setattr(struct model *m, unsigned id, const struct mattr *a)
 		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
 	if ((a->set & MSET_KILL_PRIV) && !dir)
 		model_kill_priv(i);
+	if ((a->set & (MSET_UID | MSET_GID | MSET_SIZE | MSET_KILL_PRIV)) &&
+	    !dir)
+		model_kill_caps(i);
 	if (a->set & MSET_ATIME)
 		i->atime = a->atime;
 	if (a->set & MSET_MTIME)

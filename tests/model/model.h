@@ -36,6 +36,12 @@ struct mentry {
 	unsigned id;
 };
 
+struct mxattr {
+	char *name;
+	uint8_t *value;
+	size_t size;
+};
+
 struct minode {
 	unsigned id;
 	uint64_t nodeid;  /* the real one; 0 = not known */
@@ -49,8 +55,10 @@ struct minode {
 	size_t nr_blocks, room_blocks;
 	struct mentry *entries;
 	size_t nr_entries, room_entries;
-	unsigned parent; /* of a directory */
-	char *target;	 /* of a symlink */
+	unsigned parent;       /* of a directory */
+	char *target;	       /* of a symlink */
+	struct mxattr *xattrs; /* in no order */
+	size_t nr_xattrs;
 };
 
 struct model {
@@ -147,5 +155,22 @@ int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size);
 void model_truncate(struct model *m, struct minode *i, uint64_t size);
 int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,
 	       uint64_t *out);
+
+/* ---- model_xattr.c ---- */
+
+/* NULL when there is none. */
+struct mxattr *model_find_xattr(const struct minode *i, const char *name);
+/* @flags as setxattr(2). */
+int model_setxattr(struct model *m, unsigned id, const char *name,
+		   const void *value, size_t size, int flags);
+/* *@x is set where that is 0. */
+int model_getxattr(const struct model *m, unsigned id, const char *name,
+		   size_t room, const struct mxattr **x);
+int model_listxattr(const struct model *m, unsigned id, bool trusted,
+		    size_t room, size_t *len);
+int model_removexattr(struct model *m, unsigned id, const char *name);
+/* What a write, a cut or a chown takes. */
+void model_kill_caps(struct minode *i);
+void model_free_xattrs(struct minode *i);
 
 #endif

@@ -137,6 +137,7 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 	}
 	if (*done == 0)
 		return -ENOSPC;
+	model_kill_caps(i);
 	if (off + *done > i->size)
 		i->size = off + *done;
 	i->mtime = MODEL_CLOCK;

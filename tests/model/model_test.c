@@ -270,6 +270,20 @@ static int forget_all(struct world *w)
 	return 0;
 }
 
+static int strip_root(struct world *w)
+{
+	struct minode *root = model_get(w->m, MODEL_ROOT);
+
+	while (root->nr_xattrs) {
+		char name[STEP_NAME_ROOM];
+
+		strcpy(name, root->xattrs[0].name);
+		if (end_step(w, STEP_XREMOVE, MODEL_ROOT, name, 0))
+			return -1;
+	}
+	return 0;
+}
+
 /* Nothing may be left but the root. */
 static int check_empty(struct world *w)
 {
@@ -300,7 +314,7 @@ static int run(struct world *w, uint64_t ops, uint64_t checks)
 	    do_steps(w, ops - ops / 2, checks / 2 + 1))
 		return -1;
 	if (clear_flags(w) || empty_directory(w, MODEL_ROOT) || forget_all(w) ||
-	    check_all(w))
+	    strip_root(w) || check_all(w))
 		return -1;
 	return check_empty(w);
 }

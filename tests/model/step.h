@@ -35,6 +35,10 @@ enum step_op {
 	STEP_READLINK,
 	STEP_SEEK,
 	STEP_READDIR,
+	STEP_XSET,
+	STEP_XGET,
+	STEP_XLIST,
+	STEP_XREMOVE,
 	STEP_VLOOKUP, /* takes a snapshot of a virtual file */
 	STEP_VFORGET,
 	STEP_COMPACT,
@@ -56,7 +60,8 @@ struct step {
 	unsigned id2; /* directory of `name2` */
 	char name[STEP_NAME_ROOM];
 	char name2[STEP_NAME_ROOM];
-	/* rename flags, MWRITE_*, inode flags, hole, codec number */
+	/* rename flags, MWRITE_*, inode flags, hole, codec number, flags of
+	   setxattr, list trusted names */
 	unsigned flags;
 	struct mspec spec; /* spec.target: length in `size`, not the text */
 	struct mattr attr;

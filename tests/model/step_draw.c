@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "step.h"
 #include "state/inode.h"
@@ -29,7 +30,9 @@ static const struct {
 	[STEP_VLOOKUP] = {1, 1},   [STEP_VFORGET] = {1, 1},
 	[STEP_COMPACT] = {1, 2},   [STEP_TRIM] = {1, 1},
 	[STEP_CODEC] = {1, 1},	   [STEP_REAP] = {1, 3},
-	[STEP_FLAGS] = {2, 3},
+	[STEP_FLAGS] = {2, 3},	   [STEP_XSET] = {9, 4},
+	[STEP_XREMOVE] = {3, 6},   [STEP_XGET] = {2, 2},
+	[STEP_XLIST] = {1, 1},
 };
 
 /* ---- whom ---- */
@@ -357,6 +360,86 @@ static void draw_forget(struct draw *d, const struct model *m, struct step *s)
 		s->size = rng_log(&d->rng, s->size);
 }
 
+/* ---- extended attributes ---- */
+
+static void draw_xattr_name(struct draw *d, char *name)
+{
+	static const char *const names[] = {
+		"user.a",    "user.b",	    "user.mime_type",
+		"trusted.t", "security.s",  "security.capability",
+		"user.",     "system.none", "none",
+	};
+	unsigned n = (unsigned)rng_below(&d->rng, 100);
+
+	if (n < 60) {
+		strcpy(name, names[n % 6]);
+	} else if (n < 63) {
+		strcpy(name, names[6 + n % 3]);
+	} else if (n < 66) {
+		/* The longest there is, and one too long. */
+		strcpy(name, "user.");
+		memset(name + 5, 'x', 251);
+		name[n == 65 ? 256 : 255] = '\0';
+	} else {
+		snprintf(name, STEP_NAME_ROOM, "user.attribute-%u",
+			 (unsigned)rng_below(&d->rng, d->nr_names));
+	}
+}
+
+/* Bytes at and around the borders of what lies where. */
+static uint64_t draw_xattr_size(struct draw *d)
+{
+	static const uint64_t sizes[] = {
+		0, 511, 512, 513, 4095, 4096, 4097, 65535, 65536, 65537,
+	};
+
+	if (rng_chance(&d->rng, 70))
+		return rng_below(&d->rng, 60);
+	if (rng_chance(&d->rng, 50))
+		return sizes[rng_below(&d->rng, ARRAY_SIZE(sizes))];
+	return rng_log(&d->rng, 20000);
+}
+
+/* A few files have many, so that there are some with more than a page. */
+static bool has_xattrs(const struct minode *i)
+{
+	return is_known(i) && i->nr_xattrs;
+}
+
+static void draw_old_xattr_name(struct draw *d, const struct minode *i,
+				char *name)
+{
+	if (!i->nr_xattrs || rng_chance(&d->rng, 10))
+		draw_xattr_name(d, name);
+	else
+		strcpy(name, i->xattrs[rng_below(&d->rng, i->nr_xattrs)].name);
+}
+
+static void draw_setxattr(struct draw *d, const struct model *m, struct step *s)
+{
+	static const unsigned flags[] = {0, 0, 0, XATTR_CREATE, XATTR_REPLACE};
+
+	s->id = draw_inode(d, m,
+			   rng_chance(&d->rng, 80) ? has_xattrs : is_known);
+	if (rng_chance(&d->rng, 30))
+		draw_old_xattr_name(d, model_get(m, s->id), s->name);
+	else
+		draw_xattr_name(d, s->name);
+	s->flags = flags[rng_below(&d->rng, ARRAY_SIZE(flags))];
+	s->size = draw_xattr_size(d);
+	s->noise = rng_chance(&d->rng, d->noise);
+}
+
+static void draw_xattr(struct draw *d, const struct model *m, struct step *s)
+{
+	s->id = draw_inode(d, m,
+			   rng_chance(&d->rng, 90) ? has_xattrs : is_known);
+	draw_old_xattr_name(d, model_get(m, s->id), s->name);
+	s->flags = rng_chance(&d->rng, 50);
+	/* Of the buffer; 0 asks for the length. */
+	s->size = rng_chance(&d->rng, 30) ? 0 : rng_log(&d->rng, 70000);
+}
+
 /* ---- which ---- */
 
 static enum step_op draw_op(struct draw *d, const struct model *m)
@@ -466,6 +549,11 @@ void step_draw(struct draw *d, const struct model *m, struct step *s)
 		draw_change(d, m, s);
 	else if (s->op == STEP_FLAGS)
 		draw_flags(d, m, s);
+	else if (s->op == STEP_XSET)
+		draw_setxattr(d, m, s);
+	else if (s->op == STEP_XGET || s->op == STEP_XLIST ||
+		 s->op == STEP_XREMOVE)
+		draw_xattr(d, m, s);
 	else
 		draw_rest(d, m, s);
 }

@@ -213,6 +213,52 @@ static int follow_seek(struct follow *f)
 	return err;
 }
 
+static int follow_setxattr(struct follow *f)
+{
+	uint8_t *buf = malloc(f->s->size + 1);
+	int err;
+
+	if (!buf)
+		abort();
+	step_content(f->s, buf);
+	err = model_setxattr(f->m, f->s->id, f->s->name, buf, f->s->size,
+			     (int)f->s->flags);
+	free(buf);
+	return err;
+}
+
+static int follow_getxattr(struct follow *f)
+{
+	const struct mxattr *x;
+	int err = model_getxattr(f->m, f->s->id, f->s->name, f->s->size, &x);
+
+	if (err)
+		return err;
+	expect(f, x->size);
+	if (f->out->buf && f->s->size && f->out->res->err == 0 &&
+	    (f->out->len != x->size || memcmp(x->value, f->out->buf, x->size)))
+		return wrong(f, "wrong value");
+	return 0;
+}
+
+/* Each that is listed is there; with the right length that is all of them. */
+static int follow_listxattr(struct follow *f)
+{
+	const struct minode *i = model_get(f->m, f->s->id);
+	const char *p = (const char *)f->out->buf;
+	size_t len;
+	int err =
+		model_listxattr(f->m, f->s->id, f->s->flags, f->s->size, &len);
+
+	if (err)
+		return err;
+	expect(f, len);
+	for (size_t at = 0; p && at < f->out->len; at += strlen(p + at) + 1)
+		if (!model_find_xattr(i, p + at))
+			return wrong(f, "%.40s is not there", p + at);
+	return 0;
+}
+
 static int follow_snapshot(struct follow *f)
 {
 	struct model *m = f->m;
@@ -268,6 +314,14 @@ static int follow(struct follow *f)
 		return follow_seek(f);
 	case STEP_READDIR:
 		return follow_readdir(f);
+	case STEP_XSET:
+		return follow_setxattr(f);
+	case STEP_XGET:
+		return follow_getxattr(f);
+	case STEP_XLIST:
+		return follow_listxattr(f);
+	case STEP_XREMOVE:
+		return model_removexattr(f->m, f->s->id, f->s->name);
 	case STEP_VLOOKUP:
 	case STEP_VFORGET:
 		return follow_snapshot(f);
@@ -290,6 +344,7 @@ static bool may_fail(const struct model *m, const struct step *s,
 	case STEP_RENAME:
 	case STEP_WRITE:
 	case STEP_ALLOCATE:
+	case STEP_XSET:
 	case STEP_VLOOKUP:
 		return allow != FOLLOW_EXACT;
 	case STEP_TRUNCATE:
@@ -334,19 +389,21 @@ int step_follow(struct model *m, const struct step *s,
 const char *step_op_name(enum step_op op)
 {
 	static const char *const names[STEP_NR] = {
-		[STEP_LOOKUP] = "lookup",     [STEP_FORGET] = "forget",
-		[STEP_MAKE] = "make",	      [STEP_LINK] = "link",
-		[STEP_UNLINK] = "unlink",     [STEP_RMDIR] = "rmdir",
-		[STEP_RENAME] = "rename",     [STEP_WRITE] = "write",
-		[STEP_READ] = "read",	      [STEP_TRUNCATE] = "truncate",
-		[STEP_CHANGE] = "change",     [STEP_GETATTR] = "getattr",
-		[STEP_READLINK] = "readlink", [STEP_SEEK] = "seek",
-		[STEP_READDIR] = "readdir",   [STEP_VLOOKUP] = "vlookup",
-		[STEP_VFORGET] = "vforget",   [STEP_COMPACT] = "compact",
-		[STEP_TRIM] = "trim",	      [STEP_CODEC] = "codec",
-		[STEP_ALLOCATE] = "allocate", [STEP_PUNCH] = "punch",
-		[STEP_REAP] = "reap",	      [STEP_FLAGS] = "flags",
-		[STEP_NAMELESS] = "nameless",
+		[STEP_LOOKUP] = "lookup",	[STEP_FORGET] = "forget",
+		[STEP_MAKE] = "make",		[STEP_LINK] = "link",
+		[STEP_UNLINK] = "unlink",	[STEP_RMDIR] = "rmdir",
+		[STEP_RENAME] = "rename",	[STEP_WRITE] = "write",
+		[STEP_READ] = "read",		[STEP_TRUNCATE] = "truncate",
+		[STEP_CHANGE] = "change",	[STEP_GETATTR] = "getattr",
+		[STEP_READLINK] = "readlink",	[STEP_SEEK] = "seek",
+		[STEP_READDIR] = "readdir",	[STEP_VLOOKUP] = "vlookup",
+		[STEP_VFORGET] = "vforget",	[STEP_COMPACT] = "compact",
+		[STEP_TRIM] = "trim",		[STEP_CODEC] = "codec",
+		[STEP_ALLOCATE] = "allocate",	[STEP_PUNCH] = "punch",
+		[STEP_REAP] = "reap",		[STEP_FLAGS] = "flags",
+		[STEP_NAMELESS] = "nameless",	[STEP_XSET] = "setxattr",
+		[STEP_XGET] = "getxattr",	[STEP_XLIST] = "listxattr",
+		[STEP_XREMOVE] = "removexattr",
 	};
 
 	return names[op];

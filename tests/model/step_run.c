@@ -16,6 +16,7 @@
 #include "tree/namei.h"
 #include "tree/rename.h"
 #include "tree/attr.h"
+#include "tree/xattr.h"
 #include "content/file.h"
 #include "serve/allocate.h"
 #include "control/compact.h"
@@ -316,6 +317,45 @@ static void run_seek(struct run *r)
 	finish(r, tx, err);
 }
 
+/* ---- extended attributes ---- */
+
+static void run_setxattr(struct run *r)
+{
+	const struct step *s = r->s;
+	struct tx *tx;
+
+	step_content(s, r->out->buf);
+	tx = tx_begin(r->th);
+	finish(r, tx,
+	       zsfs_setxattr(tx, r->nodeid, s->name, r->out->buf, s->size,
+			     (int)s->flags));
+}
+
+static void run_removexattr(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+
+	finish(r, tx, zsfs_removexattr(tx, r->nodeid, r->s->name));
+}
+
+static void run_getxattr(struct run *r)
+{
+	const struct step *s = r->s;
+	struct tx *tx = tx_begin(r->th);
+	char *buf = (char *)r->out->buf;
+	size_t len = 0;
+	int err = s->op == STEP_XGET ? zsfs_getxattr(tx, r->nodeid, s->name,
+						     buf, s->size, &len)
+				     : zsfs_listxattr(tx, r->nodeid, s->flags,
+						      buf, s->size, &len);
+
+	if (!err) {
+		r->out->len = s->size ? len : 0;
+		result(r, len);
+	}
+	finish(r, tx, err);
+}
+
 /* ---- what is a transaction, or several, by itself ---- */
 
 static void run_forget(struct run *r)
@@ -392,19 +432,21 @@ static void run_reap(struct run *r)
 typedef void run_fn(struct run *r);
 
 static run_fn *const runners[STEP_NR] = {
-	[STEP_LOOKUP] = run_lookup,	[STEP_FORGET] = run_forget,
-	[STEP_MAKE] = run_make,		[STEP_LINK] = run_link,
-	[STEP_UNLINK] = run_remove,	[STEP_RMDIR] = run_remove,
-	[STEP_RENAME] = run_rename,	[STEP_WRITE] = run_write,
-	[STEP_READ] = run_read,		[STEP_TRUNCATE] = run_setattr,
-	[STEP_CHANGE] = run_setattr,	[STEP_GETATTR] = run_getattr,
-	[STEP_READLINK] = run_readlink, [STEP_SEEK] = run_seek,
-	[STEP_READDIR] = run_readdir,	[STEP_VLOOKUP] = run_vlookup,
-	[STEP_VFORGET] = run_vforget,	[STEP_COMPACT] = run_memory,
-	[STEP_TRIM] = run_memory,	[STEP_CODEC] = run_codec,
-	[STEP_ALLOCATE] = run_allocate, [STEP_PUNCH] = run_allocate,
-	[STEP_REAP] = run_reap,		[STEP_NAMELESS] = run_nameless,
-	[STEP_FLAGS] = run_setflags,
+	[STEP_LOOKUP] = run_lookup,	  [STEP_FORGET] = run_forget,
+	[STEP_MAKE] = run_make,		  [STEP_LINK] = run_link,
+	[STEP_UNLINK] = run_remove,	  [STEP_RMDIR] = run_remove,
+	[STEP_RENAME] = run_rename,	  [STEP_WRITE] = run_write,
+	[STEP_READ] = run_read,		  [STEP_TRUNCATE] = run_setattr,
+	[STEP_CHANGE] = run_setattr,	  [STEP_GETATTR] = run_getattr,
+	[STEP_READLINK] = run_readlink,	  [STEP_SEEK] = run_seek,
+	[STEP_READDIR] = run_readdir,	  [STEP_VLOOKUP] = run_vlookup,
+	[STEP_VFORGET] = run_vforget,	  [STEP_COMPACT] = run_memory,
+	[STEP_TRIM] = run_memory,	  [STEP_CODEC] = run_codec,
+	[STEP_ALLOCATE] = run_allocate,	  [STEP_PUNCH] = run_allocate,
+	[STEP_REAP] = run_reap,		  [STEP_NAMELESS] = run_nameless,
+	[STEP_FLAGS] = run_setflags,	  [STEP_XSET] = run_setxattr,
+	[STEP_XREMOVE] = run_removexattr, [STEP_XGET] = run_getxattr,
+	[STEP_XLIST] = run_getxattr,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* FUSE operations on extended attributes. */
+#include "ops.h"
+
+#include <errno.h>
+
+#include "control/vfile.h"
+#include "request.h"
+#include "room.h"
+#include "tree/xattr.h"
+
+/* Virtual files have none, and say so: the kernel asks by itself, too. */
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags)
+{
+	struct room room = {.pages = size / ZSFS_BLOCK_SIZE};
+	struct tx *tx;
+	int err;
+
+	do {
+		tx = tx_begin(request_thread());
+		err = vfile_is(ino) ? -EPERM
+				    : zsfs_setxattr(tx, ino, name, value, size,
+						    flags);
+	} while (room_again(&room, tx, err));
+	reply_done(req, tx, err);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct tx *tx = tx_begin(request_thread());
+
+	reply_done(req, tx,
+		   vfile_is(ino) ? -ENODATA : zsfs_removexattr(tx, ino, name));
+}
+
+/* @len bytes in the thread's read buffer, or with @size 0 their number. */
+static void reply_bytes(fuse_req_t req, struct tx *tx, int err, size_t size,
+			size_t len)
+{
+	char *buf = (char *)tx->th->buf.read + READ_BUF_HEAD;
+
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	if (size)
+		fuse_reply_buf(req, buf, len);
+	else
+		fuse_reply_xattr(req, len);
+	tx_commit(tx);
+}
+
+static size_t at_most(size_t size)
+{
+	return size < ZSFS_MAX_WRITE ? size : ZSFS_MAX_WRITE;
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct zsfs_thread *th = request_thread();
+	struct tx *tx = tx_begin(th);
+	size_t len = 0;
+	int err = vfile_is(ino) ? -ENODATA
+				: zsfs_getxattr(tx, ino, name,
+						th->buf.read + READ_BUF_HEAD,
+						at_most(size), &len);
+
+	reply_bytes(req, tx, err, size, len);
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct zsfs_thread *th = request_thread();
+	struct tx *tx = tx_begin(th);
+	bool trusted = fuse_req_ctx(req)->uid == 0;
+	size_t len = 0;
+	int err = vfile_is(ino)
+			  ? 0
+			  : zsfs_listxattr(tx, ino, trusted,
+					   (char *)th->buf.read + READ_BUF_HEAD,
+					   at_most(size), &len);
+
+	reply_bytes(req, tx, err, size, len);
+}

@@ -1,0 +1,311 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Extended attributes: names, values, who may, what takes them away.
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_mount -o mode=1777
+	cd "$M"
+	echo content >f
+	mkdir d
+	ln -s f s
+}
+
+teardown() {
+	cd /
+	zsfs_teardown
+}
+
+# xattr CALL PATH [NAME [VALUE [FLAGS]]]: what it returned, or its error. VALUE
+# is Python: b"x" * 10. Symlinks are not followed.
+xattr() {
+	"$PYTHON" - "$@" <<-'E'
+		import errno, os, sys
+		call, args = sys.argv[1], sys.argv[2:]
+		if len(args) > 2:
+		    args[2] = eval(args[2])
+		if len(args) > 3:
+		    args[3] = getattr(os, "XATTR_" + args[3])
+		try:
+		    got = getattr(os, call)(*args, follow_symlinks=False)
+		except OSError as e:
+		    got = errno.errorcode[e.errno]
+		if isinstance(got, list):
+		    got = " ".join(sorted(got))
+		print("ok" if got is None else got.decode() if isinstance(got, bytes) else got)
+	E
+}
+
+# xattr_by UID CALL...: by somebody else.
+xattr_by() {
+	local uid=$1
+
+	shift
+	"$PYTHON" - "$uid" "$@" <<-'E'
+		import errno, os, sys
+		os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))
+		call, args = sys.argv[2], sys.argv[3:]
+		if len(args) > 2:
+		    args[2] = args[2].encode()
+		try:
+		    got = getattr(os, call)(*args, follow_symlinks=False)
+		except OSError as e:
+		    got = errno.errorcode[e.errno]
+		print("ok" if got is None else " ".join(sorted(got)) if isinstance(got, list) else got)
+	E
+}
+
+@test "xattr: set, read, list, replace, remove" {
+	for p in f d; do
+		same "$(xattr setxattr $p user.a 'b"one"')" ok
+		same "$(xattr setxattr $p user.b 'b""')" ok
+		same "$(xattr getxattr $p user.a)" one
+		same "$(xattr getxattr $p user.b)" ""
+		same "$(xattr listxattr $p)" "user.a user.b"
+		same "$(xattr setxattr $p user.a 'b"two" * 300')" ok
+		same "$(xattr getxattr $p user.a | wc -c)" 901
+		same "$(xattr removexattr $p user.b)" ok
+		same "$(xattr listxattr $p)" user.a
+	done
+	same "$(cat f)" content
+}
+
+@test "xattr: XATTR_CREATE, XATTR_REPLACE and names that are not there" {
+	same "$(xattr setxattr f user.a 'b"x"' REPLACE)" ENODATA
+	same "$(xattr setxattr f user.a 'b"x"' CREATE)" ok
+	same "$(xattr setxattr f user.a 'b"y"' CREATE)" EEXIST
+	same "$(xattr setxattr f user.a 'b"z"' REPLACE)" ok
+	same "$(xattr getxattr f user.a)" z
+	same "$(xattr getxattr f user.none)" ENODATA
+	same "$(xattr removexattr f user.none)" ENODATA
+	same "$(xattr removexattr none user.none)" ENOENT
+}
+
+@test "xattr: spaces of names" {
+	same "$(xattr setxattr f user. 'b"x"')" EINVAL
+	same "$(xattr setxattr f other.x 'b"x"')" ENOTSUP
+	same "$(xattr setxattr f system.x 'b"x"')" ENOTSUP
+	same "$(xattr setxattr f plain 'b"x"')" ENOTSUP
+	same "$(xattr setxattr f user.abcdef 'b"x"')" ok
+	same "$(xattr listxattr f)" user.abcdef
+}
+
+@test "xattr: names of 255 and 256 bytes, values of 65,536 and 65,537" {
+	local n
+
+	n=user.$(printf '%0250d' 0)
+	same "$(xattr setxattr f "$n" 'b"x"')" ok
+	same "$(xattr getxattr f "$n")" x
+	same "$(xattr setxattr f "${n}0" 'b"x"')" ERANGE
+	same "$(xattr getxattr f "${n}0")" ERANGE
+	same "$(xattr removexattr f "$n")" ok
+	same "$(xattr setxattr f user.v 'b"v" * 65536')" ok
+	same "$(xattr getxattr f user.v | tr -d '\n' | wc -c)" 65536
+	same "$(xattr setxattr f user.v 'b"v" * 65537')" E2BIG
+	same "$(xattr getxattr f user.v | tr -d '\n' | wc -c)" 65536
+}
+
+@test "xattr: a thousand on one file, and buffers that are too small" {
+	"$PYTHON" - f <<-'E'
+		import ctypes, os, sys
+		p = sys.argv[1]
+		libc = ctypes.CDLL(None, use_errno=True)
+		name = lambda k: "user.attribute_%d" % k
+		for k in range(1000):
+		    os.setxattr(p, name(k), b"value_%d" % k)
+		assert sorted(os.listxattr(p)) == sorted(map(name, range(1000)))
+		size = libc.listxattr(p.encode(), None, 0)
+		assert size == sum(len(name(k)) + 1 for k in range(1000)), size
+		buf = ctypes.create_string_buffer(size)
+		assert libc.listxattr(p.encode(), buf, size) == size
+		assert libc.listxattr(p.encode(), buf, size - 1) == -1
+		assert ctypes.get_errno() == 34, ctypes.get_errno()
+		assert libc.getxattr(p.encode(), b"user.attribute_7", buf, 6) == -1
+		assert ctypes.get_errno() == 34, ctypes.get_errno()
+		for k in range(1000):
+		    assert os.getxattr(p, name(k)) == b"value_%d" % k
+		for k in range(0, 1000, 2):
+		    os.removexattr(p, name(k))
+		assert sorted(os.listxattr(p)) == sorted(map(name, range(1, 1000, 2)))
+	E
+}
+
+@test "xattr: on symlinks and special files as on tmpfs" {
+	mkfifo p
+	for x in s p; do
+		same "$(xattr setxattr $x user.a 'b"x"')" EPERM
+		same "$(xattr setxattr $x trusted.a 'b"x"')" ok
+		same "$(xattr getxattr $x trusted.a)" x
+		same "$(xattr listxattr $x)" trusted.a
+	done
+	same "$(xattr listxattr f)" ""
+}
+
+@test "xattr: trusted. is for root's eyes, security. for root to set" {
+	root_only
+	chmod 666 f
+	same "$(xattr setxattr f trusted.t 'b"x"')" ok
+	same "$(xattr setxattr f security.s 'b"x"')" ok
+	same "$(xattr_by $NOBODY listxattr f)" security.s
+	same "$(xattr_by $NOBODY getxattr f trusted.t)" ENODATA
+	same "$(xattr_by $NOBODY setxattr f trusted.u x)" EPERM
+	same "$(xattr_by $NOBODY setxattr f security.u x)" EPERM
+	same "$(xattr_by $NOBODY setxattr f user.u x)" ok
+	chmod 600 f
+	same "$(xattr_by $NOBODY setxattr f user.v x)" EACCES
+	same "$(xattr_by $NOBODY getxattr f user.u)" EACCES
+	chmod 1777 d
+	same "$(xattr_by $NOBODY setxattr d user.u x)" EPERM
+	same "$(xattr listxattr f)" "security.s trusted.t user.u"
+}
+
+@test "xattr: SELinux's labels can be set and read" {
+	root_only
+	for x in f d s; do
+		same "$(xattr setxattr $x security.selinux 'b"system_u:object_r:etc_t:s0\0"')" ok
+		same "$(xattr getxattr $x security.selinux | tr -d '\0')" system_u:object_r:etc_t:s0
+	done
+}
+
+@test "xattr: the ctime changes, nothing else" {
+	local before after
+
+	for change in "setxattr f user.a b\"x\"" "setxattr f user.a b\"y\"" "removexattr f user.a"; do
+		before=$(stat -c '%n %a %h %u %g %s %b %X %.Y' f)
+		local ctime
+		ctime=$(stat -c %.Z f)
+		sleep 0.02
+		# shellcheck disable=SC2086
+		same "$(xattr $change)" ok
+		after=$(stat -c '%n %a %h %u %g %s %b %X %.Y' f)
+		same "$after" "$before"
+		[ "$(stat -c %.Z f)" != "$ctime" ]
+	done
+}
+
+@test "xattr: they stay with rename and links, and go with the file" {
+	same "$(xattr setxattr f user.a 'b"x" * 20000')" ok
+	ln f g
+	mv f h
+	same "$(xattr getxattr g user.a | wc -c)" 20001
+	same "$(xattr getxattr h user.a | wc -c)" 20001
+	exec 7<h
+	rm g h
+	same "$("$PYTHON" -c 'import os; print(len(os.getxattr(7, "user.a")))' 7<&7)" 20000
+	exec 7<&-
+	echo new >f
+	same "$(xattr listxattr f)" ""
+}
+
+@test "xattr: cached names and values do not go stale" {
+	for k in 1 2 3; do
+		xattr setxattr f user.a "b\"$k\""
+		same "$(xattr getxattr f user.a)" $k
+	done
+	echo 2 >/proc/sys/vm/drop_caches || true
+	same "$(xattr getxattr f user.a)" 3
+}
+
+# Sets capability cap_net_raw=ep on a file.
+CAPS='b"\x01\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0"'
+
+@test "xattr: capabilities of files: write, truncate and chown take them" {
+	root_only
+	for change in "echo x >>f" "echo x | dd of=f conv=notrunc" "truncate -s 2 f" \
+		": >f" "fallocate -l 9000 f" "chgrp 1 f" "chown 1 f"; do
+		same "$(xattr setxattr f security.capability "$CAPS")" ok
+		same "$(xattr listxattr f)" security.capability
+		cat f >/dev/null
+		chmod 755 f
+		touch f
+		same "$(xattr listxattr f)" security.capability
+		bash -c "$change"
+		same "$(xattr listxattr f)" "" || { echo "after: $change"; return 1; }
+	done
+}
+
+@test "xattr: a program with capabilities has them, until it is written to" {
+	root_only
+	cp /usr/bin/cat cap
+	xattr setxattr cap security.capability "$CAPS"
+	same "$(setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups ./cap /proc/self/status | awk '/^CapEff/ { print $2 }')" 0000000000002000
+	printf x | dd of=cap conv=notrunc bs=1 seek=100000 2>/dev/null
+	same "$(setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups ./cap /proc/self/status | awk '/^CapEff/ { print $2 }')" 0000000000000000
+}
+
+@test "xattr: cp -a, rsync -X, tar --xattrs and mv keep them" {
+	need setfattr getfattr
+	mkdir src
+	cp f src/f
+	setfattr -n user.mime_type -v text/plain src/f
+	setfattr -n user.dir -v yes src
+	cp -a src copy
+	same "$(getfattr --only-values -n user.mime_type copy/f)" text/plain
+	same "$(getfattr --only-values -n user.dir copy)" yes
+	tar --xattrs --xattrs-include='*' -cf t.tar src
+	mkdir out
+	tar -C out --xattrs --xattrs-include='*' -xf t.tar
+	same "$(getfattr --only-values -n user.mime_type out/src/f)" text/plain
+	if command -v rsync >/dev/null; then
+		rsync -aX src/ synced/
+		same "$(getfattr --only-values -n user.mime_type synced/f)" text/plain
+	fi
+	mv src/f "$T/away"
+	mv "$T/away" back
+	same "$(getfattr --only-values -n user.mime_type back)" text/plain
+}
+
+@test "xattr: on a full mount they are ENOSPC, and can be removed" {
+	zsfs_only
+	cd /
+	zsfs_umount
+	zsfs_mount -o mem_limit=16M
+	cd "$M"
+	echo >f
+	"$PYTHON" - f <<-'E'
+		import errno, os, sys
+		p = sys.argv[1]
+		os.setxattr(p, "user.mine", b"x" * 100)
+		os.setxattr(p, "user.large", b"x" * 60000)
+		k = 0
+		files = [p]
+		try:
+		    while k < 100000:
+		        if k % 500 == 499:
+		            files.append("g%d" % k)
+		            open(files[-1], "w").close()
+		        os.setxattr(files[-1], "user.n%d" % k, b"y" * 2000)
+		        k += 1
+		except OSError as e:
+		    assert e.errno == errno.ENOSPC, e
+		assert 0 < k < 100000, k
+		os.setxattr(p, "user.mine", b"z" * 100)
+		os.setxattr(p, "user.large", b"z" * 60000)
+		assert os.getxattr(p, "user.large") == b"z" * 60000
+		for q in files:
+		    for name in os.listxattr(q):
+		        os.removexattr(q, name)
+		os.setxattr(p, "user.large", b"x" * 60000)
+	E
+	read -r _ _ used limit _ <.zsstats/mm_stat
+	between 1 "$used" "$limit"
+}
+
+@test "xattr: virtual files have none" {
+	zsfs_only
+	same "$(xattr listxattr .zsstats/mm_stat)" ""
+	same "$(xattr getxattr .zsstats/mm_stat user.a)" ENODATA
+	same "$(xattr setxattr .zsctl/verify user.a 'b"x"')" EPERM
+	same "$(xattr listxattr .zsstats)" ""
+}
+
+@test "xattr: they survive the worker" {
+	zsfs_only
+	same "$(xattr setxattr f user.a 'b"x" * 5000')" ok
+	same "$(xattr setxattr f user.b 'b"small"')" ok
+	kill -9 "$(worker)"
+	same "$(xattr getxattr f user.a | wc -c)" 5001
+	same "$(xattr getxattr f user.b)" small
+	same "$(xattr removexattr f user.a)" ok
+}
