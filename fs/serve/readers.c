@@ -42,35 +42,6 @@ static const struct {
 	[READERS_UNKNOWN] = {50, 3200},
 };
 
-/* ---- the lock ---- */
-
-static void raise_all(struct readers *r)
-{
-	for (unsigned i = 0; i < r->nr; i++)
-		cpu_place_raise(&r->threads[i].place);
-	cpu_place_raise(&r->looker_place);
-}
-
-/*
- * A leader that gives way to a program may have been put off while it holds the
- * lock: whoever waits in vain has it go on. Nobody is SCHED_IDLE afterwards.
- */
-static void lock(struct readers *r)
-{
-	bool raised = false;
-
-	for (unsigned n = 1; pthread_mutex_trylock(&r->lock); n++) {
-		usleep(LOCK_USECS);
-		if (n % LOCK_TRIES)
-			continue;
-		raise_all(r);
-		raised = true;
-	}
-	for (unsigned i = 0; raised && i < r->nr; i++)
-		r->threads[i].place.idle = false;
-	r->looker_place.idle &= !raised;
-}
-
 /* ---- who leads ---- */
 
 static int lead_of(const struct readers *r)
@@ -121,6 +92,35 @@ static void let_all(struct readers *r, enum readers_why why)
 						     : holds[why].most;
 	r->all_until = now + r->hold;
 	call_all(r);
+}
+
+/* ---- the lock ---- */
+
+static void raise_all(struct readers *r)
+{
+	for (unsigned i = 0; i < r->nr; i++)
+		cpu_place_raise(&r->threads[i].place);
+	cpu_place_raise(&r->looker_place);
+}
+
+/*
+ * A leader that gives way to a program may have been put off while it holds the
+ * lock: whoever waits in vain has it go on. One reader is not enough then: on
+ * equal terms with that program it would have to wait for each request.
+ */
+static void lock(struct readers *r)
+{
+	bool raised = false;
+
+	for (unsigned n = 1; pthread_mutex_trylock(&r->lock); n++) {
+		usleep(LOCK_USECS);
+		if (n % LOCK_TRIES)
+			continue;
+		raise_all(r);
+		raised = true;
+	}
+	if (raised)
+		let_all(r, READERS_STARVED);
 }
 
 void readers_let_all(struct readers *r, enum readers_why why)

@@ -338,7 +338,12 @@ static void *held_main(void *arg)
 	while (sched_getscheduler(0) == SCHED_IDLE && clock_ms() < end)
 		usleep(100);
 	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
+	/* What it was about to do when it was put off. */
+	CHECK_EQ(sched_setscheduler(0, SCHED_IDLE, &none), 0);
 	pthread_mutex_unlock(&w.r->lock);
+	while (sched_getscheduler(0) == SCHED_IDLE && clock_ms() < end)
+		usleep(100);
+	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
 	return NULL;
 }
 
@@ -353,8 +358,10 @@ static void test_holder_of_the_lock_goes_on(void)
 	REQUIRE(!pthread_create(&holder, NULL, held_main, NULL));
 	while (!__atomic_load_n(&w.freed, __ATOMIC_SEQ_CST))
 		usleep(100);
-	readers_let_all(w.r, READERS_STARVED);
+	readers_free_place(w.r);
+	CHECK_EQ(w.r->lead, LEAD_ALL);
 	CHECK(!w.r->threads[0].place.idle);
+	CHECK_EQ(get(&w.counts.why[READERS_STARVED]), 1);
 	pthread_join(holder, NULL);
 	readers_free(w.r);
 }
