@@ -97,12 +97,16 @@ static void setattr_virtual(fuse_req_t req, fuse_ino_t ino, int to_set)
 		getattr_virtual(req, ino);
 }
 
-/* FATTR_KILL_SUIDGID, which libfuse does not show. */
-static bool raw_kill_priv(void)
+/*
+ * FATTR_KILL_SUIDGID, which libfuse does not show. And chown(2) that names
+ * neither owner nor group: the kernel says nothing then, but what every chown
+ * takes from the mode goes with it.
+ */
+static bool kills_priv(unsigned set)
 {
 	const struct fuse_setattr_in *in = (const void *)(request_header() + 1);
 
-	return in->valid & FATTR_KILL_SUIDGID;
+	return in->valid & FATTR_KILL_SUIDGID || !(set & ~SET_CTIME);
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
@@ -122,7 +126,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		setattr_virtual(req, ino, to_set);
 		return;
 	}
-	if (raw_kill_priv())
+	if (kills_priv(set))
 		set |= SET_KILL_PRIV;
 	do {
 		tx = tx_begin(th);
