@@ -81,6 +81,28 @@ LONG=$(printf '1%.0s' {1..5000})
 	between $((ram / 10 - 4096)) "$(control mem_limit)" $((ram / 10 + 4096))
 }
 
+@test "ctl: mem_limit below what is in use means deletions only" {
+	random_file "$T/want" 40000000
+	cp "$T/want" "$M/f"
+	expect ok put "$M/g" 100000
+	accepted mem_limit 32M 33554432
+	same "$(stat -f -c %a "$M")" 0
+	[ "$(mm_stat 3)" -gt $((32 << 20)) ]
+	fsop put "$M/h" 5000000 >/dev/null
+	[ "$(stat -c %s "$M/h")" -lt 5000000 ]
+	rm "$M/h"
+	drop_cache
+	cmp "$T/want" "$M/f"
+	expect ok rename "$M/g" "$M/i"
+	expect ok truncate "$M/f" 20000001
+	cmp -n 20000001 "$T/want" "$M/f"
+	rm "$M/i"
+	within() { [ "$(mm_stat 3)" -le $((32 << 20)) ]; }
+	poll 10 within
+	rm "$M/f"
+	poll 10 quiet fsop put "$M/again" 5000000
+}
+
 @test "ctl: nr_inodes" {
 	accepted nr_inodes 100 100
 	accepted nr_inodes 2K 2048

@@ -78,6 +78,29 @@ told() {
 		umount "$M"'
 }
 
+@test "remount: mount(8) does not shrink a limit below its use, but mem_limit" {
+	with_helper '
+		mount -t zsfs -o size=64M,mem_limit=100M,nr_inodes=1k none "$M"
+		head -c 30M /dev/urandom >"$M/f"
+		cp "$M/f" "$1/want"
+		was=$(cat "$M"/.zsctl/{size,mem_limit,nr_inodes} | xargs)
+		refused "is too little" mount -o remount,size=29M "$M"
+		refused "is too little" mount -o remount,nr_inodes=1 "$M"
+		refused "is too little" mount -o remount,mem_limit=200M,size=1M "$M"
+		[ "$(cat "$M"/.zsctl/{size,mem_limit,nr_inodes} | xargs)" = "$was" ]
+		mount -o remount,size=30M,nr_inodes=2 "$M"
+		# Less memory than is in use: deletions only.
+		mount -o remount,size=64M,nr_inodes=100,mem_limit=20M "$M"
+		[ "$(cat "$M/.zsctl/mem_limit")" = 20971520 ]
+		! head -c 1M /dev/urandom >"$M/g" || exit 9
+		cmp "$M/f" "$1/want"
+		truncate -s 10M "$M/f"
+		cmp -n 10485760 "$M/f" "$1/want"
+		mount -o remount,mem_limit=100M "$M"
+		head -c 30M /dev/urandom >"$M/g"
+		umount "$M"'
+}
+
 @test "remount: with a line in fstab" {
 	with_helper '
 		echo "disk $M zsfs size=64M,noexec,chain_size=9,huge=never,noswap,mpol=bind:0,0,nosurvive,comp=zstd 0 0" >"$fstab"
