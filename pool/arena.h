@@ -82,15 +82,28 @@ enum arena_page_type {
 enum slab_cache {
 	SLAB_RECORD,
 	SLAB_BUF_32,
+	SLAB_BUF_40,
 	SLAB_BUF_48,
+	SLAB_BUF_56,
 	SLAB_BUF_64,
+	SLAB_BUF_72,
 	SLAB_BUF_80,
+	SLAB_BUF_88,
 	SLAB_BUF_96,
+	SLAB_BUF_104,
+	SLAB_BUF_112,
+	SLAB_BUF_120,
 	SLAB_BUF_128,
+	SLAB_BUF_144,
 	SLAB_BUF_160,
+	SLAB_BUF_176,
 	SLAB_BUF_192,
+	SLAB_BUF_208,
+	SLAB_BUF_224,
+	SLAB_BUF_240,
 	SLAB_BUF_256,
-	SLAB_BUF_320,
+	SLAB_BUF_272,
+	SLAB_BUF_288,
 	SLAB_BUF_512,
 	SLAB_BUF_1024,
 	SLAB_BUF_2048,
@@ -98,8 +111,8 @@ enum slab_cache {
 	SLAB_NR_CACHES,
 };
 
-/* Bytes of one object in SLAB_RECORD: 18 in a page. A multiple of 32. */
-#define SLAB_RECORD_SIZE 224u
+/* Bytes of one object in SLAB_RECORD: 28 in a page. A multiple of 16. */
+#define SLAB_RECORD_SIZE 144u
 
 struct arena;
 struct arena_thread;

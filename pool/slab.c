@@ -34,15 +34,28 @@ struct slab_size {
 static const struct slab_size sizes[SLAB_NR_CACHES] = {
 	[SLAB_RECORD] = SLAB_OF(SLAB_RECORD_SIZE),
 	[SLAB_BUF_32] = SLAB_OF(32),
+	[SLAB_BUF_40] = SLAB_OF(40),
 	[SLAB_BUF_48] = SLAB_OF(48),
+	[SLAB_BUF_56] = SLAB_OF(56),
 	[SLAB_BUF_64] = SLAB_OF(64),
+	[SLAB_BUF_72] = SLAB_OF(72),
 	[SLAB_BUF_80] = SLAB_OF(80),
+	[SLAB_BUF_88] = SLAB_OF(88),
 	[SLAB_BUF_96] = SLAB_OF(96),
+	[SLAB_BUF_104] = SLAB_OF(104),
+	[SLAB_BUF_112] = SLAB_OF(112),
+	[SLAB_BUF_120] = SLAB_OF(120),
 	[SLAB_BUF_128] = SLAB_OF(128),
+	[SLAB_BUF_144] = SLAB_OF(144),
 	[SLAB_BUF_160] = SLAB_OF(160),
+	[SLAB_BUF_176] = SLAB_OF(176),
 	[SLAB_BUF_192] = SLAB_OF(192),
+	[SLAB_BUF_208] = SLAB_OF(208),
+	[SLAB_BUF_224] = SLAB_OF(224),
+	[SLAB_BUF_240] = SLAB_OF(240),
 	[SLAB_BUF_256] = SLAB_OF(256),
-	[SLAB_BUF_320] = SLAB_OF(320),
+	[SLAB_BUF_272] = SLAB_OF(272),
+	[SLAB_BUF_288] = SLAB_OF(288),
 	[SLAB_BUF_512] = SLAB_OF(512),
 	[SLAB_BUF_1024] = SLAB_OF(1024),
 	[SLAB_BUF_2048] = SLAB_OF(2048),
@@ -51,10 +64,16 @@ static const struct slab_size sizes[SLAB_NR_CACHES] = {
 
 enum slab_cache slab_cache_for(size_t size)
 {
-	unsigned cache = SLAB_BUF_32;
+	unsigned cache = SLAB_BUF_512;
 
 	assert(size >= 1 && size <= ARENA_PAGE_SIZE);
-	while (cache < SLAB_BUF_4096 && sizes[cache].size < size)
+	if (size <= 32)
+		return SLAB_BUF_32;
+	if (size <= 128)
+		return SLAB_BUF_32 + (unsigned)(size - 32 + 7) / 8;
+	if (size <= 288)
+		return SLAB_BUF_128 + (unsigned)(size - 128 + 15) / 16;
+	while (sizes[cache].size < size)
 		cache++;
 	return cache;
 }

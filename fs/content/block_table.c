@@ -87,8 +87,8 @@ void table_set_shape(struct tx *tx, struct ztable *t, uint64_t root,
 {
 	tx_set(tx, &t->root, root);
 	tx_save(tx, &t->level);
-	t->level = level;
-	t->order = order;
+	t->level = (uint16_t)level;
+	t->order = (uint16_t)order;
 }
 
 static unsigned leaf_order_for(uint64_t idx)

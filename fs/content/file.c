@@ -374,7 +374,7 @@ static void note_written(struct tx *tx, struct zinode *i, uint64_t off,
 	if (end > i->size)
 		i->size = end;
 	if (!(flags & WRITE_KEEP_TIMES)) {
-		i->mtime = i->ctime = tx_now(tx);
+		inode_set_changed(i, tx_now(tx));
 		/* After a late one the kernel only notes that they are old. */
 		tx->attr_changed = flags & WRITE_CACHE;
 	}

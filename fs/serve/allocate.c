@@ -115,7 +115,7 @@ static int end_allocation(struct tx *tx, struct zinode *i, struct allocation *a)
 	}
 	if (i->size < a->end)
 		i->size = a->end;
-	i->mtime = i->ctime = tx_now(tx);
+	inode_set_changed(i, tx_now(tx));
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static int punch_step(struct tx *tx, struct zinode *i, struct allocation *a)
 		return err;
 	a->done = at - a->start;
 	if (!err)
-		i->mtime = i->ctime = tx_now(tx);
+		inode_set_changed(i, tx_now(tx));
 	return err;
 }
 

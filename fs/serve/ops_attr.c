@@ -29,10 +29,11 @@ static void getattr_virtual(fuse_req_t req, fuse_ino_t ino)
 
 static void reply_attr(fuse_req_t req, struct tx *tx, const struct zinode *i)
 {
+	struct ztime btime = inode_time(i, INODE_BTIME);
 	struct stat st;
 
 	inode_stat(i, &st);
-	statx_reply(req, request_is_statx(), &st, &i->btime,
+	statx_reply(req, request_is_statx(), &st, &btime,
 		    attr_timeout(tx->fs, i));
 	tx_commit(tx);
 }

@@ -256,7 +256,7 @@ static void drop_priv(fuse_ino_t ino)
 		tx_abort(tx, err);
 		return;
 	}
-	i->ctime = tx_now(tx);
+	inode_set_time(i, INODE_CTIME, tx_now(tx));
 	tx_commit(tx);
 	request_invalidate_attr(ino);
 }

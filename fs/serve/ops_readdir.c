@@ -101,8 +101,8 @@ static bool put_dots(struct listing *l, const struct zinode *dir,
 			return false;
 	}
 	if (r->at < 2) {
-		e.attr.st_ino = inode_number(
-			dir->dir.parent ? inode_at(dir->dir.parent) : dir);
+		e.attr.st_ino =
+			inode_number(dir->parent ? inode_at(dir->parent) : dir);
 		if (!put(l, "..", &e, dentry_offset(r, 2)))
 			return false;
 	}
@@ -179,7 +179,7 @@ static bool was_looked_in(struct zsfs *fs, fuse_ino_t ino)
 static void choose_inodes(struct listing *l, const struct zinode *dir,
 			  fuse_ino_t ino, uint64_t off)
 {
-	l->large = dir->dir.nr_entries > SMALL_DIR;
+	l->large = dentry_count(dir) > SMALL_DIR;
 	l->inodes = l->plus;
 	if (l->plus && l->large)
 		l->inodes = was_looked_in(l->tx->fs, ino) || !off;

@@ -165,6 +165,7 @@ static void answer_getattr(struct writeback *w, const struct job *j)
 {
 	struct zsfs *fs = w->fs;
 	struct zinode *i = inode_resolve(fs, j->nodeid);
+	struct ztime btime;
 	double timeout;
 	struct stat st;
 
@@ -176,9 +177,10 @@ static void answer_getattr(struct writeback *w, const struct job *j)
 	write_back(w, j->nodeid, 0, size_of(fs, i));
 	inode_lock_shared(fs, i);
 	inode_stat(i, &st);
+	btime = inode_time(i, INODE_BTIME);
 	timeout = attr_timeout(fs, i);
 	inode_unlock(fs, i);
-	statx_reply(j->req, j->statx, &st, &i->btime, timeout);
+	statx_reply(j->req, j->statx, &st, &btime, timeout);
 }
 
 static void answer_getflags(struct writeback *w, const struct job *j)

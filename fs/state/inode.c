@@ -47,17 +47,20 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	if (err)
 		return err;
 	i = p;
-	memset(&i->nlookup, 0, sizeof(*i) - sizeof(i->magic));
+	/* The first word is zero but for what tells it from a free one. */
+	memset(&i->nlookup, 0, sizeof(*i) - offsetof(struct zinode, nlookup));
 	i->mode = mode;
 	i->uid = uid;
 	i->gid = gid;
-	i->rdev = rdev;
 	i->gen = __atomic_add_fetch(&tx->fs->super->last_gen, 1,
 				    __ATOMIC_RELAXED);
-	i->btime = i->atime = i->mtime = i->ctime = tx_now(tx);
+	for (enum inode_time t = 0; t < INODE_NR_TIMES; t++)
+		inode_set_time(i, t, tx_now(tx));
 	if (S_ISDIR(mode)) {
-		i->dir.nr_buckets = 1;
-		i->dir.next_cookie = FIRST_COOKIE;
+		i->dir.buckets.mark = 1;
+		i->dir.entries.mark = FIRST_COOKIE;
+	} else if (S_ISCHR(mode) || S_ISBLK(mode)) {
+		i->dev.rdev = rdev;
 	}
 	tx_stat(tx, ST_INODES, 1);
 	*out = i;
@@ -72,59 +75,50 @@ void inode_complete(struct tx *tx, struct zinode *i)
 
 void inode_save(struct tx *tx, struct zinode *i)
 {
-	/* mode .. ctime; nlookup has a lock of its own. */
+	/* nlookup and nlink have a lock of their own. */
 	tx_save_range(tx, &i->mode,
 		      offsetof(struct zinode, file) -
 			      offsetof(struct zinode, mode));
 }
 
-static void save_time(struct tx *tx, struct ztime *t)
-{
-	tx_save_range(tx, t, sizeof(*t));
-}
-
 void inode_touch_ctime(struct tx *tx, struct zinode *i)
 {
-	save_time(tx, &i->ctime);
-	i->ctime = tx_now(tx);
+	tx_save(tx, &i->sec[INODE_CTIME]);
+	tx_save(tx, &i->nsec[INODE_CTIME]);
+	inode_set_time(i, INODE_CTIME, tx_now(tx));
 }
 
 void inode_touch_mtime(struct tx *tx, struct zinode *i)
 {
-	save_time(tx, &i->mtime);
-	save_time(tx, &i->ctime);
-	i->mtime = i->ctime = tx_now(tx);
+	tx_save(tx, &i->sec[INODE_MTIME]);
+	tx_save(tx, &i->sec[INODE_CTIME]);
+	tx_save(tx, &i->nsec[INODE_MTIME]); /* and that of ctime */
+	inode_set_changed(i, tx_now(tx));
 }
 
-static bool is_after(const struct ztime *a, const struct ztime *b)
+static bool is_after(struct ztime a, struct ztime b)
 {
-	return a->sec > b->sec || (a->sec == b->sec && a->nsec > b->nsec);
+	return a.sec > b.sec || (a.sec == b.sec && a.nsec > b.nsec);
 }
 
 /* As relatime: when it is not later than the last change, or a day old. */
 static bool atime_is_due(const struct zinode *i)
 {
-	struct ztime was = {
-		.sec = __atomic_load_n(&i->atime.sec, __ATOMIC_RELAXED),
-		.nsec = __atomic_load_n(&i->atime.nsec, __ATOMIC_RELAXED),
-	};
+	struct ztime was = inode_time(i, INODE_ATIME);
 
-	return !is_after(&was, &i->mtime) || !is_after(&was, &i->ctime) ||
+	return !is_after(was, inode_time(i, INODE_MTIME)) ||
+	       !is_after(was, inode_time(i, INODE_CTIME)) ||
 	       stamp_coarse().sec - was.sec >= 24 * 60 * 60;
 }
 
 void inode_touch_atime(struct tx *tx, struct zinode *i)
 {
-	struct ztime now;
-
 	if (i->flags & INODE_NOATIME ||
 	    !atime_wanted(tx->fs, S_ISDIR(i->mode), atime_is_due(i)))
 		return;
 	/* Two words that no invariant ties together: no undo needed. */
 	tx_count_lock(tx, i);
-	now = tx_now(tx);
-	__atomic_store_n(&i->atime.nsec, now.nsec, __ATOMIC_RELAXED);
-	__atomic_store_n(&i->atime.sec, now.sec, __ATOMIC_RELAXED);
+	inode_set_time(i, INODE_ATIME, tx_now(tx));
 }
 
 void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
@@ -145,13 +139,9 @@ void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta)
 	tx_set(tx, &i->nlookup, i->nlookup + (uint64_t)delta);
 }
 
-static struct timespec to_timespec(const struct ztime *t)
+static struct timespec to_timespec(struct ztime t)
 {
-	struct timespec ts = {
-		.tv_sec = __atomic_load_n(&t->sec, __ATOMIC_RELAXED),
-		.tv_nsec = __atomic_load_n(&t->nsec, __ATOMIC_RELAXED),
-	};
-	return ts;
+	return (struct timespec){.tv_sec = t.sec, .tv_nsec = t.nsec};
 }
 
 /*
@@ -168,11 +158,13 @@ void inode_stat(const struct zinode *i, struct stat *st)
 	st->st_nlink = i->nlink;
 	st->st_uid = i->uid;
 	st->st_gid = i->gid;
-	st->st_rdev = i->rdev;
+	if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
+		st->st_rdev = i->dev.rdev;
 	st->st_size = (off_t)i->size;
-	st->st_blocks = (blkcnt_t)(i->blocks * (ZSFS_BLOCK_SIZE / 512));
+	if (S_ISREG(i->mode))
+		st->st_blocks = (blkcnt_t)(i->blocks * (ZSFS_BLOCK_SIZE / 512));
 	st->st_blksize = S_ISREG(i->mode) ? IO_SIZE : ZSFS_BLOCK_SIZE;
-	st->st_atim = to_timespec(&i->atime);
-	st->st_mtim = to_timespec(&i->mtime);
-	st->st_ctim = to_timespec(&i->ctime);
+	st->st_atim = to_timespec(inode_time(i, INODE_ATIME));
+	st->st_mtim = to_timespec(inode_time(i, INODE_MTIME));
+	st->st_ctim = to_timespec(inode_time(i, INODE_CTIME));
 }

@@ -4,7 +4,7 @@
  *
  * Three names of one thing:
  *   address  of struct zinode in the arena
- *   ino      (address - ARENA_BASE) / 32: the FUSE nodeid; only the root is
+ *   ino      (address - ARENA_BASE) / 16: the FUSE nodeid; only the root is
  *            known to the kernel as nodeid 1. Because it is derived from the
  *            address, no table is needed to resolve it.
  *   gen      the inode's number, from a counter of 64 bits that never goes

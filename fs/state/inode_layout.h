@@ -11,15 +11,16 @@
 /* Root of a block table (content/block_table.h). */
 struct ztable {
 	uint64_t root;
-	uint32_t level;
-	uint32_t order; /* of the leaf at level 1; TABLE_ORDER above, else 0 */
+	uint16_t level;
+	uint16_t order; /* of the leaf at level 1; TABLE_ORDER above, else 0 */
+	uint32_t mark;	/* a number of the owner's, who also saves it */
 };
 
 /* Of a directory's entries; 1 and 2 are "." and "..". */
 #define FIRST_COOKIE 3u
 
-#define INODE_MAGIC UINT64_C(0x65646f6e69736601) /* odd: see slab_alloc() */
-#define INODE_ALIGN 32u
+#define INODE_MAGIC UINT32_C(0x646f6e69) /* odd: see slab_alloc() */
+#define INODE_ALIGN 16u
 #define ROOT_NODEID UINT64_C(1)
 
 /* zinode.flags: those of chattr(1), with the numbers of FS_IOC_GETFLAGS. */
@@ -37,46 +38,91 @@ struct ztable {
  */
 #define INODE_NAMELESS (UINT32_C(1) << 31)
 
+/* The times of an inode. */
+enum inode_time {
+	INODE_BTIME, /* of birth; never changes, as gen */
+	INODE_ATIME, /* also under shared and counter lock (reading) */
+	INODE_MTIME,
+	INODE_CTIME,
+	INODE_NR_TIMES,
+};
+
+/*
+ * Most inodes are small files, so the record is kept small: its fields are as
+ * wide as they must be, and what never is in use at the same time shares a
+ * place.
+ */
 struct zinode {
-	uint64_t magic;
+	uint32_t magic;
+	uint32_t nlink;
 	uint64_t nlookup; /* counter lock */
 	uint64_t gen;
-	struct ztime btime; /* of birth; never changes, as gen */
+	/* From here to nsec[]: inode_save(). */
 	uint32_t mode;
-	uint32_t nlink;
+	uint32_t flags; /* INODE_* */
 	uint32_t uid;
 	uint32_t gid;
-	uint32_t rdev;
-	uint32_t flags;	    /* INODE_* */
-	uint64_t size;	    /* bytes; directories: entries * DIRENT_SIZE */
-	uint64_t blocks;    /* blocks held, in ZSFS_BLOCK_SIZE */
-	struct ztime atime; /* also under shared and counter lock (reading) */
-	struct ztime mtime;
-	struct ztime ctime;
+	uint64_t size; /* bytes; directories: entries * DIRENT_SIZE */
+	union {
+		uint64_t blocks; /* files: blocks held, in ZSFS_BLOCK_SIZE */
+		uint64_t parent; /* directories: ino, or 0 when removed */
+	};
+	union {
+		int64_t sec[INODE_NR_TIMES];
+		uint64_t reap_next; /* on the reap list; zsfs.reap_lock */
+	};
+	uint32_t nsec[INODE_NR_TIMES];
 	union {
 		struct {
-			struct ztable blocks; /* block number -> slot */
-			uint64_t stored;      /* payload bytes of the blocks */
-			/* It was divided by a cut, and is about right. */
-			uint64_t stored_about;
+			/*
+			 * Block number -> slot. Marked 1: it was divided by a
+			 * cut, and `stored` is about right.
+			 */
+			struct ztable blocks;
+			uint64_t stored; /* payload bytes of the blocks */
 		} file;
 		struct {
-			struct ztable entries; /* cookie -> dentry */
-			struct ztable buckets; /* hash bucket -> dentry */
-			uint64_t nr_entries;
-			uint64_t nr_buckets;
-			uint64_t next_cookie;
-			uint64_t parent; /* ino, or 0 when removed */
+			/* Cookie -> dentry; its mark is the next cookie. */
+			struct ztable entries;
+			/* Bucket of the hash -> dentry; their number. */
+			struct ztable buckets;
 		} dir;
 		struct {
 			uint64_t target; /* ref of a SLAB_BUF, size bytes */
 		} link;
+		struct {
+			uint32_t rdev;
+		} dev;
 	};
-	uint64_t xattrs;    /* ref of the first node (xattr_set.h), or 0 */
-	uint64_t reap_next; /* on the super's reap list; zsfs.reap_lock */
+	uint64_t xattrs; /* ref of the first node (xattr_set.h), or 0 */
 };
 
 _Static_assert(sizeof(struct zinode) <= SLAB_RECORD_SIZE, "fits its slab");
+_Static_assert(SLAB_RECORD_SIZE % INODE_ALIGN == 0, "has an ino");
+
+/* Safe beside a reader that sets the atime. */
+static inline struct ztime inode_time(const struct zinode *i, enum inode_time t)
+{
+	return (struct ztime){
+		.sec = __atomic_load_n(&i->sec[t], __ATOMIC_RELAXED),
+		.nsec = __atomic_load_n(&i->nsec[t], __ATOMIC_RELAXED),
+	};
+}
+
+/* Saves nothing. */
+static inline void inode_set_time(struct zinode *i, enum inode_time t,
+				  struct ztime now)
+{
+	__atomic_store_n(&i->nsec[t], now.nsec, __ATOMIC_RELAXED);
+	__atomic_store_n(&i->sec[t], now.sec, __ATOMIC_RELAXED);
+}
+
+/* The same for mtime and ctime. */
+static inline void inode_set_changed(struct zinode *i, struct ztime now)
+{
+	inode_set_time(i, INODE_MTIME, now);
+	inode_set_time(i, INODE_CTIME, now);
+}
 
 static inline uint64_t inode_ino(const struct zinode *i)
 {

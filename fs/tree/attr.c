@@ -78,7 +78,7 @@ static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
 		return err;
 	i->size = size;
 	if (!tx->fs->super->writeback)
-		i->mtime = tx_now(tx);
+		inode_set_time(i, INODE_MTIME, tx_now(tx));
 	return 0;
 }
 
@@ -91,14 +91,16 @@ static void set_times(struct tx *tx, struct zinode *i, const struct stat *st,
 		      unsigned set)
 {
 	if (set & SET_ATIME_NOW)
-		i->atime = tx_now(tx);
+		inode_set_time(i, INODE_ATIME, tx_now(tx));
 	else if (set & SET_ATIME)
-		i->atime = from_timespec(&st->st_atim);
+		inode_set_time(i, INODE_ATIME, from_timespec(&st->st_atim));
 	if (set & SET_MTIME_NOW)
-		i->mtime = tx_now(tx);
+		inode_set_time(i, INODE_MTIME, tx_now(tx));
 	else if (set & SET_MTIME)
-		i->mtime = from_timespec(&st->st_mtim);
-	i->ctime = set & SET_CTIME ? from_timespec(&st->st_ctim) : tx_now(tx);
+		inode_set_time(i, INODE_MTIME, from_timespec(&st->st_mtim));
+	inode_set_time(i, INODE_CTIME,
+		       set & SET_CTIME ? from_timespec(&st->st_ctim)
+				       : tx_now(tx));
 }
 
 static void set_owner(struct zinode *i, const struct stat *st, unsigned set)
@@ -180,6 +182,6 @@ int zsfs_setflags(struct tx *tx, uint64_t nodeid, uint32_t flags)
 	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
 	inode_save(tx, i);
 	i->flags = flags | (i->flags & INODE_NAMELESS);
-	i->ctime = tx_now(tx);
+	inode_set_time(i, INODE_CTIME, tx_now(tx));
 	return 0;
 }

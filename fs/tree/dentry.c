@@ -50,7 +50,7 @@ struct dentry *dentry_find(struct zsfs *fs, const struct zinode *dir,
 			   const char *name, size_t len)
 {
 	uint32_t hash = name_hash(fs, name, len);
-	uint64_t b = bucket_of(hash, dir->dir.nr_buckets);
+	uint64_t b = bucket_of(hash, dir->dir.buckets.mark);
 	struct dentry *d = dentry_at(table_get(&dir->dir.buckets, b));
 
 	for (; d; d = dentry_at(d->hnext))
@@ -58,6 +58,12 @@ struct dentry *dentry_find(struct zsfs *fs, const struct zinode *dir,
 		    !memcmp(d->name, name, len))
 			return d;
 	return NULL;
+}
+
+static void set_mark(struct tx *tx, struct ztable *t, uint64_t mark)
+{
+	tx_save(tx, &t->level);
+	t->mark = (uint32_t)mark;
 }
 
 /* Set the head of bucket @b; fails only where a new node is needed. */
@@ -83,7 +89,7 @@ static int set_bucket(struct tx *tx, struct zinode *dir, uint64_t b,
  */
 static void split_bucket(struct tx *tx, struct zinode *dir)
 {
-	uint64_t b = dir->dir.nr_buckets, low = b - floor_pow2(b);
+	uint64_t b = dir->dir.buckets.mark, low = b - floor_pow2(b);
 	uint64_t d = table_get(&dir->dir.buckets, low), next;
 	uint64_t stay = 0, move = 0;
 	unsigned n = 0;
@@ -111,13 +117,13 @@ static void split_bucket(struct tx *tx, struct zinode *dir)
 	if (move)
 		set_bucket(tx, dir, b, move);
 	set_bucket(tx, dir, low, stay);
-	tx_set(tx, &dir->dir.nr_buckets, b + 1);
+	set_mark(tx, &dir->dir.buckets, b + 1);
 }
 
 /* Append the last bucket's chain to the one it was split from. */
 static void merge_bucket(struct tx *tx, struct zinode *dir)
 {
-	uint64_t b = dir->dir.nr_buckets - 1, low = b - floor_pow2(b);
+	uint64_t b = dir->dir.buckets.mark - 1, low = b - floor_pow2(b);
 	uint64_t chain = table_get(&dir->dir.buckets, b);
 	uint64_t head = table_get(&dir->dir.buckets, low);
 
@@ -134,7 +140,7 @@ static void merge_bucket(struct tx *tx, struct zinode *dir)
 		tx_set(tx, &tail->hnext, chain);
 	}
 	table_clear(tx, &dir->dir.buckets, b);
-	tx_set(tx, &dir->dir.nr_buckets, b);
+	set_mark(tx, &dir->dir.buckets, b);
 }
 
 static uint64_t cookie_after(uint64_t cookie)
@@ -145,36 +151,36 @@ static uint64_t cookie_after(uint64_t cookie)
 /* Readers that begin from now on end at another cookie. */
 static void note_change(struct tx *tx, struct zinode *dir)
 {
-	tx_set(tx, &dir->dir.next_cookie, cookie_after(dir->dir.next_cookie));
+	set_mark(tx, &dir->dir.entries, cookie_after(dir->dir.entries.mark));
 }
 
 /* The first free cookie from the next one on; there is one. */
 static uint64_t free_cookie(const struct zinode *dir)
 {
-	uint64_t c = table_next_hole(&dir->dir.entries, dir->dir.next_cookie);
+	uint64_t c = table_next_hole(&dir->dir.entries, dir->dir.entries.mark);
 
 	return c < END_COOKIE
 		       ? c
 		       : table_next_hole(&dir->dir.entries, FIRST_COOKIE);
 }
 
-static void set_nr_entries(struct tx *tx, struct zinode *dir, uint64_t n)
+static void point_to(struct dentry *d, uint64_t ino, uint32_t mode)
 {
-	tx_set(tx, &dir->dir.nr_entries, n);
-	tx_set(tx, &dir->size, n * DIRENT_SIZE);
+	d->ino = ino;
+	d->type = (uint8_t)((mode & S_IFMT) >> 12);
 }
 
 int dentry_add(struct tx *tx, struct zinode *dir, const char *name, size_t len,
 	       uint64_t ino, uint32_t mode)
 {
 	uint32_t hash = name_hash(tx->fs, name, len);
-	uint64_t b = bucket_of(hash, dir->dir.nr_buckets);
+	uint64_t b = bucket_of(hash, dir->dir.buckets.mark);
 	uint64_t cookie, *slot;
 	struct dentry *d;
 	void *p;
 	int err;
 
-	if (dir->dir.nr_entries >= MAX_ENTRIES)
+	if (dentry_count(dir) >= MAX_ENTRIES)
 		return -ENOSPC;
 	cookie = free_cookie(dir);
 	err = tx_slab_alloc(tx, slab_cache_for(sizeof(*d) + len), &p);
@@ -182,11 +188,10 @@ int dentry_add(struct tx *tx, struct zinode *dir, const char *name, size_t len,
 		return err;
 	d = p;
 	d->hnext = table_get(&dir->dir.buckets, b);
-	d->ino = ino;
-	d->cookie = cookie;
+	d->cookie = (uint32_t)cookie;
 	d->hash = hash;
-	d->name_len = (uint16_t)len;
-	d->type = (uint16_t)((mode & S_IFMT) >> 12);
+	d->name_len = (uint8_t)len;
+	point_to(d, ino, mode);
 	memcpy(d->name, name, len);
 
 	err = table_prepare(tx, &dir->dir.entries, cookie, &slot);
@@ -196,16 +201,16 @@ int dentry_add(struct tx *tx, struct zinode *dir, const char *name, size_t len,
 	err = set_bucket(tx, dir, b, addr_of(d));
 	if (err)
 		return err;
-	tx_set(tx, &dir->dir.next_cookie, cookie_after(cookie));
-	set_nr_entries(tx, dir, dir->dir.nr_entries + 1);
-	if (dir->dir.nr_entries > dir->dir.nr_buckets * BUCKET_LOAD)
+	set_mark(tx, &dir->dir.entries, cookie_after(cookie));
+	tx_set(tx, &dir->size, dir->size + DIRENT_SIZE);
+	if (dentry_count(dir) > (uint64_t)dir->dir.buckets.mark * BUCKET_LOAD)
 		split_bucket(tx, dir);
 	return 0;
 }
 
 void dentry_remove(struct tx *tx, struct zinode *dir, struct dentry *d)
 {
-	uint64_t b = bucket_of(d->hash, dir->dir.nr_buckets);
+	uint64_t b = bucket_of(d->hash, dir->dir.buckets.mark);
 	struct dentry *e = dentry_at(table_get(&dir->dir.buckets, b));
 
 	if (e == d && d->hnext) {
@@ -224,10 +229,10 @@ void dentry_remove(struct tx *tx, struct zinode *dir, struct dentry *d)
 	table_clear(tx, &dir->dir.entries, d->cookie);
 	tx_free(tx, slab_ref(d));
 	note_change(tx, dir);
-	set_nr_entries(tx, dir, dir->dir.nr_entries - 1);
+	tx_set(tx, &dir->size, dir->size - DIRENT_SIZE);
 	/* Two at a time: one would not keep pace with the removals. */
-	for (unsigned i = 0; i < 2 && dir->dir.nr_buckets > 1 &&
-			     dir->dir.nr_entries < dir->dir.nr_buckets / 2;
+	for (unsigned i = 0; i < 2 && dir->dir.buckets.mark > 1 &&
+			     dentry_count(dir) < dir->dir.buckets.mark / 2;
 	     i++)
 		merge_bucket(tx, dir);
 }
@@ -236,9 +241,8 @@ void dentry_set_ino(struct tx *tx, struct zinode *dir, struct dentry *d,
 		    uint64_t ino, uint32_t mode)
 {
 	note_change(tx, dir);
-	tx_set(tx, &d->ino, ino);
-	tx_save(tx, &d->type);
-	d->type = (uint16_t)((mode & S_IFMT) >> 12);
+	tx_save(tx, d); /* the word of ino and type */
+	point_to(d, ino, mode);
 }
 
 struct dentry *dentry_next(const struct zinode *dir, uint64_t cookie)
@@ -257,7 +261,7 @@ struct dir_reader dentry_seek(const struct zinode *dir, uint64_t off)
 
 	/* Nobody was told to go there: as one that begins now, or is done. */
 	if (r.end < FIRST_COOKIE)
-		r.end = dir->dir.next_cookie;
+		r.end = dir->dir.entries.mark;
 	else if (r.end >= END_COOKIE)
 		r = (struct dir_reader){END_COOKIE - 1, END_COOKIE - 2};
 	return r;
@@ -272,7 +276,7 @@ struct dentry *dentry_read(const struct zinode *dir, struct dir_reader *r)
 {
 	bool begins = r->at < FIRST_COOKIE;
 	/* What was made since it began lies between its end and there. */
-	uint64_t from = begins ? dir->dir.next_cookie : r->at + 1;
+	uint64_t from = begins ? dir->dir.entries.mark : r->at + 1;
 	struct dentry *d = NULL;
 
 	if (from > r->end || (begins && from == r->end)) {
@@ -299,8 +303,8 @@ int dentry_verify_entry(struct zsfs *fs, const struct zinode *dir,
 		what = "its cookie differs from its place";
 	else if (cookie < FIRST_COOKIE || cookie >= END_COOKIE)
 		what = "its cookie is none";
-	else if (d->name_len == 0 || d->name_len > ZSFS_NAME_MAX)
-		what = "its name has a bad length";
+	else if (d->name_len == 0)
+		what = "its name is empty";
 	else if (d->hash != name_hash(fs, d->name, d->name_len))
 		what = "its hash is not that of its name";
 	else if (dentry_find(fs, dir, d->name, d->name_len) != d)
@@ -317,19 +321,19 @@ int dentry_verify_counts(const struct zinode *dir, char *msg, size_t size)
 	const char *what = NULL;
 	uint64_t n = table_count(&dir->dir.entries, 0);
 
-	if (dir->dir.next_cookie < FIRST_COOKIE ||
-	    dir->dir.next_cookie >= END_COOKIE)
+	if (dir->dir.entries.mark < FIRST_COOKIE ||
+	    dir->dir.entries.mark >= END_COOKIE)
 		what = "its next cookie is none";
-	else if (dir->dir.nr_entries != n || dir->size != n * DIRENT_SIZE)
-		what = "it counts or measures its entries wrong";
-	else if (table_count(&dir->dir.buckets, dir->dir.nr_buckets))
+	else if (dir->size != n * DIRENT_SIZE)
+		what = "it measures its entries wrong";
+	else if (table_count(&dir->dir.buckets, dir->dir.buckets.mark))
 		what = "it has a bucket too many";
 	if (!what)
 		return 0;
 	snprintf(msg, size,
-		 "directory %" PRIu64 ": %s: %" PRIu64 " of %" PRIu64
-		 ", size %" PRIu64,
-		 inode_number(dir), what, dir->dir.nr_entries, n, dir->size);
+		 "directory %" PRIu64 ": %s: %" PRIu64
+		 " entries, size %" PRIu64,
+		 inode_number(dir), what, n, dir->size);
 	return -EUCLEAN;
 }
 
@@ -356,12 +360,12 @@ int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 					  size);
 	if (err)
 		return err;
-	chained = count_chained(dir, dir->dir.nr_entries);
-	if (chained == dir->dir.nr_entries)
+	chained = count_chained(dir, dentry_count(dir));
+	if (chained == dentry_count(dir))
 		return 0;
 	snprintf(msg, size,
 		 "directory %" PRIu64 ": %" PRIu64 " entries by count, %" PRIu64
 		 " in chains",
-		 inode_number(dir), dir->dir.nr_entries, chained);
+		 inode_number(dir), dentry_count(dir), chained);
 	return -EUCLEAN;
 }

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "state/inode.h"
+#include "state/layout.h"
 
 struct tx;
 struct zsfs;
@@ -40,14 +41,24 @@ struct zsfs;
 #define MAX_ENTRIES (END_COOKIE - FIRST_COOKIE - 1)
 
 struct dentry {
+	uint64_t ino : 48;
+	uint64_t type : 8; /* S_IFMT bits of the inode >> 12 */
+	uint64_t name_len : 8;
 	uint64_t hnext; /* address of the next entry of the bucket, or 0 */
-	uint64_t ino;
-	uint64_t cookie;
 	uint32_t hash;
-	uint16_t name_len;
-	uint16_t type; /* S_IFMT bits of the inode >> 12 */
+	uint32_t cookie;
 	char name[];
 };
+
+_Static_assert(ARENA_SIZE / INODE_ALIGN <= UINT64_C(1) << 48 &&
+		       ZSFS_NAME_MAX <= 255 && COOKIE_BITS <= 32,
+	       "fits its fields");
+
+/* How many entries @dir has. */
+static inline uint64_t dentry_count(const struct zinode *dir)
+{
+	return dir->size / DIRENT_SIZE;
+}
 
 struct dentry *dentry_find(struct zsfs *fs, const struct zinode *dir,
 			   const char *name, size_t len);

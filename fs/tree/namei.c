@@ -101,7 +101,7 @@ static int lookup_dot(struct tx *tx, struct zinode *dir, bool up,
 
 			if (err)
 				return err;
-			to = inode_at(dir->dir.parent);
+			to = inode_at(dir->parent);
 		}
 		if (to == i)
 			break;
@@ -158,7 +158,7 @@ int namei_init(struct tx *tx, struct zinode *dir, const struct new_inode *spec,
 	}
 	if (S_ISDIR(i->mode)) {
 		i->nlink = 2;
-		i->dir.parent = inode_ino(dir);
+		i->parent = inode_ino(dir);
 	} else if (S_ISLNK(i->mode)) {
 		size_t len = strlen(spec->target);
 		void *p;
@@ -306,7 +306,7 @@ int zsfs_link(struct tx *tx, uint64_t nodeid, uint64_t parent, const char *name,
 
 void namei_drop_dir(struct tx *tx, struct zinode *parent, struct zinode *i)
 {
-	tx_set(tx, &i->dir.parent, 0);
+	tx_set(tx, &i->parent, 0);
 	inode_touch_ctime(tx, i);
 	inode_set_nlink(tx, parent, parent->nlink - 1);
 	reap_set_nlink(tx, i, 0);
@@ -370,7 +370,7 @@ int zsfs_rmdir(struct tx *tx, uint64_t parent, const char *name)
 		return err;
 	if (!S_ISDIR(i->mode))
 		return -ENOTDIR;
-	if (i->dir.nr_entries)
+	if (i->size)
 		return -ENOTEMPTY;
 	dentry_remove(tx, dir, d);
 	inode_touch_mtime(tx, dir);

@@ -69,7 +69,8 @@ static void reap_inode(struct tx *tx, struct zinode *i)
 {
 	assert(i->nlink == 0 && i->nlookup == 0);
 	tx_stat(tx, ST_INODES, -1);
-	tx_stat(tx, ST_BLOCKS, -(int64_t)i->blocks);
+	if (S_ISREG(i->mode))
+		tx_stat(tx, ST_BLOCKS, -(int64_t)i->blocks);
 	if (!is_small(i) || !tx_has_room(tx, 192, 112) || !xattr_free(tx, i)) {
 		queue(tx, i);
 		return;
@@ -104,9 +105,10 @@ static void divide_stored(struct tx *tx, struct zinode *i, struct zinode *ghost,
 	ghost->file.stored =
 		exact ? all
 		      : (uint64_t)((unsigned __int128)all * n / i->blocks);
-	ghost->file.stored_about = exact ? i->file.stored_about : 1;
+	ghost->file.blocks.mark = exact ? i->file.blocks.mark : 1;
 	tx_set(tx, &i->file.stored, all - ghost->file.stored);
-	tx_set(tx, &i->file.stored_about, !exact);
+	tx_save(tx, &i->file.blocks.level);
+	i->file.blocks.mark = !exact;
 }
 
 static int new_ghost(struct tx *tx, struct zinode **out)
@@ -118,7 +120,8 @@ static int new_ghost(struct tx *tx, struct zinode **out)
 	if (err)
 		return err;
 	ghost = p;
-	memset(&ghost->nlookup, 0, sizeof(*ghost) - sizeof(ghost->magic));
+	memset(&ghost->nlookup, 0,
+	       sizeof(*ghost) - offsetof(struct zinode, nlookup));
 	ghost->mode = S_IFREG;
 	*out = ghost;
 	return 0;

@@ -72,7 +72,7 @@ static bool is_above(struct tx *tx, const struct zinode *i,
 	while (dir != root) {
 		if (dir == i)
 			return true;
-		dir = inode_at(dir->dir.parent);
+		dir = inode_at(dir->parent);
 	}
 	return i == root;
 }
@@ -100,7 +100,7 @@ static int check_target(struct tx *tx, const struct rename *r, unsigned flags)
 		return -ENOTDIR;
 	if (!s_dir && t_dir)
 		return -EISDIR;
-	return s_dir && r->ti->dir.nr_entries ? -ENOTEMPTY : 0;
+	return s_dir && r->ti->size ? -ENOTEMPTY : 0;
 }
 
 /* The checks of rename(2), in the order that gives its errors. */
@@ -131,7 +131,7 @@ static void add_links(struct tx *tx, struct zinode *dir, int n)
 static void set_parent(struct tx *tx, struct zinode *i, struct zinode *dir)
 {
 	if (S_ISDIR(i->mode))
-		tx_set(tx, &i->dir.parent, inode_ino(dir));
+		tx_set(tx, &i->parent, inode_ino(dir));
 }
 
 /* For the kernel, which only notes that the ctime of @i is old. */

@@ -65,7 +65,7 @@ static int check_reachable(void *obj, void *arg)
 					   "directory %" PRIu64
 					   " is not under the root",
 					   inode_number(obj));
-		i = inode_at(i->dir.parent);
+		i = inode_at(i->parent);
 	}
 	return 0;
 }

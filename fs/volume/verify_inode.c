@@ -145,7 +145,7 @@ static int check_stored(struct check *c, const struct zinode *i, bool reaping,
 {
 	if (reaping)
 		c->stat[ST_REAP_BYTES] += (int64_t)i->file.stored;
-	if (i->file.stored_about || i->file.stored == (uint64_t)bytes)
+	if (i->file.blocks.mark || i->file.stored == (uint64_t)bytes)
 		return 0;
 	return verify_fail(c,
 			   "inode %" PRIu64 ": stores %" PRIu64
@@ -225,7 +225,7 @@ static int check_entry(struct check *c, const struct zinode *dir,
 	err = numbers_add(&c->links, d->ino);
 	if (err || !S_ISDIR(i->mode))
 		return err;
-	if (i->dir.parent != inode_ino(dir))
+	if (i->parent != inode_ino(dir))
 		return verify_fail(
 			c, "directory %" PRIu64 ": its parent is not %" PRIu64,
 			inode_number(i), inode_number(dir));
@@ -277,7 +277,7 @@ static int check_identity(struct check *c, const struct zinode *i)
 	if (i->flags & INODE_NAMELESS && (i->nlink || !S_ISREG(i->mode)))
 		return verify_fail(c, "inode %" PRIu64 ": has never had a name",
 				   i->gen);
-	if (i->btime.nsec > 999999999)
+	if (inode_time(i, INODE_BTIME).nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
 	if (i->flags & ~(INODE_FLAGS | INODE_NAMELESS))

@@ -279,7 +279,7 @@ static int make_root(struct zsfs *fs, const struct zsfs_params *p)
 		return tx_abort(tx, err);
 	root->nlink = 2;
 	root->nlookup = 1;
-	root->dir.parent = inode_ino(root);
+	root->parent = inode_ino(root);
 	inode_complete(tx, root);
 	tx_set(tx, &fs->super->root, (uint64_t)(uintptr_t)root);
 	tx_commit(tx);

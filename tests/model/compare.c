@@ -87,7 +87,8 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 
 	inode_stat(zi, &st);
 	what = compare_stat(i, &st);
-	if (!what && (zi->btime.sec < 1000000000 || zi->btime.nsec > 999999999))
+	if (!what && (zi->sec[INODE_BTIME] < 1000000000 ||
+		      zi->nsec[INODE_BTIME] > 999999999))
 		what = "birth";
 	if (!what && zi->flags != i->flags)
 		what = "flags";

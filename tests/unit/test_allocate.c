@@ -296,12 +296,12 @@ static void test_punch_in_steps(void)
 	start();
 	put(file, 0, MIB(4));
 	i = inode_resolve(fs, file);
-	i->mtime.sec = 1;
+	i->sec[INODE_MTIME] = 1;
 	CHECK_EQ(punch(1, MIB(3) + 1, 1), 1);
-	CHECK_EQ(i->mtime.sec, 1);
+	CHECK_EQ(i->sec[INODE_MTIME], 1);
 	verify();
 	CHECK_EQ(punch(1, MIB(3) + 1, UINT32_MAX), 0);
-	CHECK(i->mtime.sec != 1);
+	CHECK(i->sec[INODE_MTIME] != 1);
 	CHECK_EQ(i->blocks, 256 + 1);
 	CHECK_EQ(i->size, MIB(4));
 	has(0, 1, 'x');

@@ -72,7 +72,7 @@ static void verify(void)
 static void check_empty(void)
 {
 	verify();
-	CHECK_EQ(dir->dir.nr_entries, 0);
+	CHECK_EQ(dentry_count(dir), 0);
 	CHECK_EQ(dir->dir.entries.root, 0);
 	CHECK_EQ(dir->dir.buckets.root, 0);
 	CHECK_EQ(dir->size, 0);
@@ -99,7 +99,7 @@ static void test_basics(void)
 	CHECK_EQ(ino_of("b"), 11);
 	CHECK_EQ(ino_of("ab"), 0);
 	CHECK_EQ(ino_of(""), 0);
-	CHECK_EQ(dir->dir.nr_entries, 2);
+	CHECK_EQ(dentry_count(dir), 2);
 	CHECK_EQ(dir->size, 2 * DIRENT_SIZE);
 	d = find("a");
 	CHECK_EQ(d->type, S_IFREG >> 12);
@@ -145,12 +145,12 @@ static void test_linear_hash(void)
 	for (unsigned k = 0; k < n; k++) {
 		name_of(name, k);
 		CHECK_EQ(add(name, k + 1), 0);
-		CHECK(dir->dir.nr_entries <= dir->dir.nr_buckets * 2);
+		CHECK(dentry_count(dir) <= dir->dir.buckets.mark * 2);
 		if (k < 300 || k % 100 == 0)
 			verify();
 	}
-	CHECK(dir->dir.nr_buckets >= n / 2);
-	CHECK(dir->dir.nr_buckets <= n);
+	CHECK(dir->dir.buckets.mark >= n / 2);
+	CHECK(dir->dir.buckets.mark <= n);
 	for (unsigned k = 0; k < n; k++) {
 		name_of(name, k);
 		CHECK_EQ(ino_of(name), k + 1);
@@ -160,9 +160,9 @@ static void test_linear_hash(void)
 		del(name);
 		if (k + 300 > n || k % 100 == 0)
 			verify();
-		CHECK(dir->dir.nr_buckets <= 2 * dir->dir.nr_entries + 2);
+		CHECK(dir->dir.buckets.mark <= 2 * dentry_count(dir) + 2);
 	}
-	CHECK_EQ(dir->dir.nr_buckets, 1);
+	CHECK_EQ(dir->dir.buckets.mark, 1);
 	check_empty();
 }
 
@@ -302,7 +302,7 @@ static void test_reader_ends(void)
 		struct dentry *d;
 		char name[32];
 
-		dir->dir.next_cookie = starts[s];
+		dir->dir.entries.mark = starts[s];
 		add_numbered(0, 50);
 		for (; (d = read_on(&off)) && n < 1000; n++) {
 			CHECK_EQ(d->ino, n + 1);
@@ -325,7 +325,7 @@ static void test_reader_begun(void)
 		uint64_t off, n = 0;
 		struct dentry *d;
 
-		dir->dir.next_cookie = starts[s];
+		dir->dir.entries.mark = starts[s];
 		off = begin();
 		add_numbered(0, 40);
 		CHECK(!read_on(&off));
@@ -347,11 +347,11 @@ static void test_cookies_again(void)
 	uint64_t off = 0, n = 0;
 	struct dentry *d;
 
-	dir->dir.next_cookie = FIRST_COOKIE;
+	dir->dir.entries.mark = FIRST_COOKIE;
 	add_numbered(0, 20);
-	dir->dir.next_cookie = END_COOKIE - 20;
+	dir->dir.entries.mark = END_COOKIE - 20;
 	add_numbered(20, 40);
-	CHECK_EQ(dir->dir.next_cookie, FIRST_COOKIE);
+	CHECK_EQ(dir->dir.entries.mark, FIRST_COOKIE);
 	add_numbered(40, 60);
 	CHECK_EQ(find("entry 40")->cookie, FIRST_COOKIE + 20);
 	verify();
@@ -384,7 +384,7 @@ static void test_ends_differ(void)
 	dentry_set_ino(tx, dir, find("a"), 3, S_IFREG);
 	tx_commit(tx);
 	CHECK_DIFFERS();
-	dir->dir.next_cookie = END_COOKIE - 1;
+	dir->dir.entries.mark = END_COOKIE - 1;
 	end = dentry_seek(dir, 0).end;
 	del("a");
 	CHECK_DIFFERS();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Inodes being made, while somebody has the nodeid of what was there before. */
 #include "check.h"
+#include "content/file.h"
 #include "fs_fixture.h"
 #include "tree/reap.h"
 #include "state/zsfs.h"
@@ -171,10 +172,83 @@ static void test_numbers(void)
 	stop();
 }
 
+/* ---- what files take ---- */
+
+#define MANY 40000u
+
+/* *@tables: that of them, which is kept. */
+static uint64_t memory_in_use(uint64_t *tables)
+{
+	struct arena_stats st;
+
+	arena_get_stats(fs->arena, &st);
+	*tables = st.window_bytes;
+	return st.used - st.free_pages * ARENA_PAGE_SIZE - st.window_bytes;
+}
+
+static void make_file(const char *name, size_t size)
+{
+	uint64_t nodeid = fixture_file(&fs->threads[0], name);
+	uint8_t data[64];
+	struct tx *tx;
+	size_t done;
+
+	for (size_t k = 0; k < size; k++)
+		data[k] = (uint8_t)(nodeid * 31 + k * k * 97);
+	tx = tx_begin(&fs->threads[0]);
+	REQUIRE(!zsfs_write(tx, nodeid, data, size, 0, 0, &done));
+	tx_commit(tx);
+	zsfs_forget(&fs->threads[0], nodeid, 1, NULL);
+}
+
+static void remove_file(const char *name)
+{
+	struct tx *tx = tx_begin(&fs->threads[0]);
+
+	REQUIRE(!zsfs_unlink(tx, ROOT_NODEID, name));
+	tx_commit(tx);
+}
+
+/* Bytes of memory a file of @size bytes takes beside its name of @len. */
+static uint64_t memory_of_file(int len, size_t size)
+{
+	uint64_t before, taken, tables, tables_now;
+	char name[256];
+
+	fs = fixture_fs();
+	before = memory_in_use(&tables);
+	for (unsigned k = 0; k < MANY; k++) {
+		snprintf(name, sizeof(name), "%0*u", len, k);
+		make_file(name, size);
+	}
+	taken = memory_in_use(&tables_now) - before + tables_now - tables;
+	for (unsigned k = 0; k < MANY; k++) {
+		snprintf(name, sizeof(name), "%0*u", len, k);
+		remove_file(name);
+	}
+	arena_trim(fs->arena, fs->threads[0].at, true, true);
+	CHECK_EQ(memory_in_use(&tables), before);
+	stop();
+	printf("%zu bytes with a name of %d: %.1f\n", size, len,
+	       (double)taken / MANY - len);
+	return taken / MANY - (uint64_t)len;
+}
+
+static void test_memory_of_files(void)
+{
+	static const int lens[] = {5, 8, 9, 17, 73, 105, 255};
+
+	for (size_t k = 0; k < sizeof(lens) / sizeof(lens[0]); k++)
+		CHECK(memory_of_file(lens[k], 0) <= 200);
+	CHECK(memory_of_file(8, 10) <= 300);
+	CHECK(memory_of_file(9, 64) <= 350);
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_not_found_half_made),
 	CHECK_CASE(test_wait_for_the_maker),
 	CHECK_CASE(test_numbers),
+	CHECK_CASE(test_memory_of_files),
 };
 
 int main(int argc, char **argv)

@@ -13,7 +13,7 @@ static uint64_t slab_pages(struct arena *a)
 static void test_sizes(void)
 {
 	CHECK_EQ(slab_object_size(SLAB_RECORD), SLAB_RECORD_SIZE);
-	CHECK_EQ(slab_objs_per_page(SLAB_RECORD), 18);
+	CHECK_EQ(slab_objs_per_page(SLAB_RECORD), 28);
 	for (size_t size = 1; size <= 4096; size++) {
 		enum slab_cache c = slab_cache_for(size);
 
@@ -22,7 +22,7 @@ static void test_sizes(void)
 		CHECK(c == SLAB_BUF_32 || slab_object_size(c - 1) < size);
 	}
 	for (unsigned c = SLAB_RECORD; c < SLAB_NR_CACHES; c++) {
-		CHECK_EQ(slab_object_size(c) % 16, 0);
+		CHECK_EQ(slab_object_size(c) % 8, 0);
 		CHECK_EQ(slab_objs_per_page(c), 4096 / slab_object_size(c));
 	}
 }

@@ -179,7 +179,7 @@ static void miscount_entries(void)
 {
 	struct tx *tx = begin_with(root, LOCK_EXCL);
 
-	tx_set(tx, &root->dir.nr_entries, 2);
+	tx_set(tx, &root->size, 2 * DIRENT_SIZE);
 	tx_commit(tx);
 }
 
@@ -188,7 +188,8 @@ static void wrong_cookie(void)
 	struct dentry *d = dentry_find(fs, root, "file", 4);
 	struct tx *tx = begin_with(root, LOCK_EXCL);
 
-	tx_set(tx, &d->cookie, d->cookie + 1);
+	tx_save(tx, &d->hash); /* and the cookie */
+	d->cookie++;
 	tx_save(tx, slot_of(&root->dir.entries, d->cookie - 1));
 	inode_touch_mtime(tx, root);
 	tx_commit(tx);

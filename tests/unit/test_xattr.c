@@ -277,7 +277,7 @@ static void test_end_of_few(void)
 
 static struct ztime ctime_of_file(void)
 {
-	return inode_resolve(fs, file)->ctime;
+	return inode_time(inode_resolve(fs, file), INODE_CTIME);
 }
 
 static bool is_later(struct ztime a, struct ztime b)
