@@ -3,7 +3,6 @@
 #include "ops.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,9 +13,6 @@
 #include "tree/namei.h"
 #include "tree/reap.h"
 #include "tree/rename.h"
-
-/* In a request that does not say whose it is: all but those that create. */
-#define NO_UID UINT32_MAX
 
 static void reply_vfile(void *arg, const struct vfile_entry *v)
 {
@@ -30,22 +26,6 @@ static void reply_vfile(void *arg, const struct vfile_entry *v)
 	fuse_reply_entry(arg, &e);
 }
 
-/*
- * Who looks up. Where mounts may be idmapped the request does not say so; the
- * process that waits for the answer does, unless it is not visible from here.
- */
-static uint32_t who_asks(fuse_req_t req)
-{
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	char path[32];
-	struct stat st;
-
-	if (ctx->uid != NO_UID || !ctx->pid)
-		return ctx->uid;
-	snprintf(path, sizeof(path), "/proc/%d", (int)ctx->pid);
-	return stat(path, &st) ? NO_UID : st.st_uid;
-}
-
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct zsfs_thread *th = request_thread();
@@ -55,7 +35,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	crash_test_lookup(name);
 	if (vfile_reserved(parent, name)) {
-		err = vfile_lookup(th, parent, name, who_asks(req), reply_vfile,
+		err = vfile_lookup(th, parent, name, request_uid(), reply_vfile,
 				   req);
 		if (err)
 			reply_error(req, err);

@@ -239,6 +239,18 @@ static void allocate(fuse_req_t req, struct allocation *a)
 		reply_done(req, tx, 0);
 }
 
+static bool has_priv(struct zsfs *fs, fuse_ino_t ino)
+{
+	struct zinode *i;
+	bool has;
+
+	if (file_lock_shared(fs, ino, &i))
+		return false;
+	has = i->mode & (S_ISUID | S_ISGID);
+	inode_unlock(fs, i);
+	return has;
+}
+
 /*
  * The kernel leaves this to us and does not tell, as of a write, whose set-uid
  * and set-gid bits stay: root's, then.
@@ -246,10 +258,14 @@ static void allocate(fuse_req_t req, struct allocation *a)
 static void drop_priv(fuse_ino_t ino)
 {
 	struct zsfs_thread *th = request_thread();
-	struct tx *tx = tx_begin(th);
 	struct zinode *i;
-	int err = file_lock(tx, ino, LOCK_EXCL, &i);
+	struct tx *tx;
+	int err;
 
+	if (!has_priv(th->fs, ino) || request_uid() == 0)
+		return;
+	tx = tx_begin(th);
+	err = file_lock(tx, ino, LOCK_EXCL, &i);
 	if (!err)
 		inode_save(tx, i);
 	if (err || !inode_kill_priv(i)) {
@@ -277,8 +293,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 	} else if (a.end > INT64_MAX) {
 		reply_error(req, -EFBIG);
 	} else {
-		if (request_header()->uid)
-			drop_priv(ino);
+		drop_priv(ino);
 		allocate(req, &a);
 	}
 }

@@ -74,7 +74,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct zsfs_thread *th = request_thread();
 	struct tx *tx = tx_begin(th);
-	bool trusted = fuse_req_ctx(req)->uid == 0;
+	bool trusted = request_uid() == 0;
 	size_t len = 0;
 	int err = vfile_is(ino)
 			  ? 0

@@ -48,6 +48,13 @@ struct zsfs_thread *request_thread(void);
 /* The raw request being executed, header first. */
 const struct fuse_in_header *request_header(void);
 
+/*
+ * Who asks. Where mounts may be idmapped only requests that create say so; the
+ * process that waits for the answer does, unless it is not visible from here:
+ * UINT32_MAX.
+ */
+uint32_t request_uid(void);
+
 /* Is it a STATX? To libfuse it is a GETATTR (statx.h). */
 bool request_is_statx(void);
 

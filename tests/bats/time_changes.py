@@ -7,12 +7,14 @@ import ctypes
 import fcntl
 import mmap
 import os
+import struct
 import sys
 import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 NOREPLACE, EXCHANGE = 1, 2
+RO, WO, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 
 
 class Timespec(ctypes.Structure):
@@ -60,8 +62,35 @@ def mapped_write(flush):
     with_fd(os.O_RDWR, fn)
 
 
+def allocate(mode, start, length):
+    def fn(fd):
+        if libc.fallocate(fd, mode, ctypes.c_long(start), ctypes.c_long(length)):
+            raise OSError(ctypes.get_errno(), "fallocate")
+    with_fd(RW, fn)
+
+
+def set_flags(flags, name="f"):
+    with_fd(RO, lambda fd: fcntl.ioctl(fd, 0x40086602, struct.pack("i", flags)), name)
+
+
+def direct_write(fd):
+    with mmap.mmap(-1, 4096) as page:
+        os.write(fd, page)
+
+
+def copy(fd):
+    with_fd(RO, lambda src: os.copy_file_range(src, fd, 100), "g")
+
+
+def name_tmpfile():
+    fd = os.open("d", os.O_TMPFILE | RW, 0o600)
+    os.write(fd, b"x")
+    assert libc.linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"d/i", 0x400) == 0
+    os.close(fd)
+
+
 TOP = os.path.abspath(sys.argv[1])
-RO, WO, RW = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
+
 CASES = {
     "read": lambda: with_fd(RO, lambda fd: os.read(fd, 10)),
     "read noatime": lambda: with_fd(RO | os.O_NOATIME, lambda fd: os.read(fd, 10)),
@@ -109,12 +138,33 @@ CASES = {
     "mkfifo": lambda: os.mkfifo("d/x"),
     "symlink": lambda: os.symlink("f", "d/x"),
     "create": lambda: write("d/x"),
+    "allocate": lambda: allocate(0, 0, 100),
+    "allocate more": lambda: allocate(0, 0, 9000),
+    "punch": lambda: allocate(3, 0, 4096),
+    "punch nothing": lambda: allocate(3, 8192, 4096),
+    "flags": lambda: set_flags(0x40),
+    "flags same": lambda: set_flags(0),
+    "flags of a folder": lambda: set_flags(0x40, "d"),
+    "flags not known": lambda: set_flags(4),
+    "copy range": lambda: with_fd(WO, copy),
+    "tmpfile": lambda: os.close(os.open("d", os.O_TMPFILE | RW, 0o600)),
+    "name a tmpfile": name_tmpfile,
+    "whiteout": lambda: rename2(b"f", b"i", 4),
+    "whiteout away": lambda: rename2(b"f", b"d/i", 4),
+    "chown owner": lambda: os.chown("f", 1, -1),
+    "chown group": lambda: os.chown("f", -1, 1),
+    "lchown link": lambda: os.lchown("s", 1, 1),
+    "chmod folder": lambda: os.chmod("d", 0o700),
+    "write far": lambda: with_fd(WO, lambda fd: os.pwrite(fd, b"y", 100000)),
+    "direct write": lambda: with_fd(WO | os.O_DIRECT, direct_write),
+    "statfs": lambda: os.statvfs("."),
+    "access": lambda: os.access("f", os.W_OK),
     "mkdir exists": lambda: os.mkdir("d"),
     "rmdir full": lambda: os.rmdir("d"),
     "unlink folder": lambda: os.unlink("d"),
 }
 # What was written is in the kernel's cache, and reading it there is not seen.
-IGNORED = {"read": "a", "mapped write": "a"}
+IGNORED = {"read": "a", "mapped write": "a", "copy range": "a"}
 
 
 def times():

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -371,6 +372,41 @@ static long c_umask(char **a)
 	return 0;
 }
 
+/* limit N: no file of this process grows beyond that */
+static long c_limit(char **a)
+{
+	struct rlimit l = {(rlim_t)num(a[1]), (rlim_t)num(a[1])};
+
+	signal(SIGXFSZ, SIG_IGN);
+	return res(setrlimit(RLIMIT_FSIZE, &l));
+}
+
+static long c_getcwd(char **a)
+{
+	return getcwd(buf, sizeof(buf)) ? 0 : -errno;
+}
+
+static long c_futimens(char **a)
+{
+	struct timespec ts[2] = {time_of(a[2]), time_of(a[3])};
+
+	return res(futimens(fd_of(a[1]), ts));
+}
+
+/* exec PATH: run it and wait; its exit status */
+static long c_exec(char **a)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl(a[1], a[1], NULL);
+		_exit(errno);
+	}
+	waitpid(pid, &status, 0);
+	return -WEXITSTATUS(status);
+}
+
 /* flags PATH: get; flags PATH NUMBER: set */
 static long c_flags(char **a)
 {
@@ -518,30 +554,58 @@ static const struct {
 	const char *name;
 	long (*fn)(char **arg);
 } calls[] = {
-	{"access", c_access},	  {"appenders", c_appenders},
-	{"badbuf", c_badbuf},	  {"bind", c_bind},
-	{"byte", c_byte},	  {"chdir", c_chdir},
-	{"chmod", c_chmod},	  {"chown", c_chown},
-	{"close", c_close},	  {"copy", c_copy},
-	{"dir", c_dir},		  {"fallocate", c_fallocate},
-	{"fchmod", c_fchmod},	  {"fchown", c_fchown},
-	{"file", c_file},	  {"flags", c_flags},
-	{"fsync", c_fsync},	  {"ftruncate", c_ftruncate},
-	{"ioctl", c_ioctl},	  {"lchown", c_lchown},
-	{"link", c_link},	  {"linkfd", c_linkfd},
-	{"look", c_look},	  {"lseek", c_lseek},
-	{"mkdir", c_mkdir},	  {"mknod", c_mknod},
-	{"mmap", c_mmap},	  {"nlink", c_nlink},
-	{"open", c_open},	  {"pread", c_pread},
-	{"pwrite", c_pwrite},	  {"read", c_read},
-	{"readlink", c_readlink}, {"rename", c_rename},
-	{"rmdir", c_rmdir},	  {"same", c_same},
-	{"sendfile", c_sendfile}, {"setfl", c_setfl},
-	{"stat", c_stat},	  {"statfs", c_statfs},
-	{"store", c_store},	  {"symlink", c_symlink},
-	{"tell", c_tell},	  {"truncate", c_truncate},
-	{"umask", c_umask},	  {"unlink", c_unlink},
-	{"utimens", c_utimens},	  {"write", c_write},
+	{"access", c_access},
+	{"appenders", c_appenders},
+	{"badbuf", c_badbuf},
+	{"bind", c_bind},
+	{"byte", c_byte},
+	{"chdir", c_chdir},
+	{"chmod", c_chmod},
+	{"chown", c_chown},
+	{"close", c_close},
+	{"copy", c_copy},
+	{"dir", c_dir},
+	{"exec", c_exec},
+	{"fallocate", c_fallocate},
+	{"fchmod", c_fchmod},
+	{"fchown", c_fchown},
+	{"file", c_file},
+	{"flags", c_flags},
+	{"fsync", c_fsync},
+	{"ftruncate", c_ftruncate},
+	{"futimens", c_futimens},
+	{"getcwd", c_getcwd},
+	{"ioctl", c_ioctl},
+	{"lchown", c_lchown},
+	{"limit", c_limit},
+	{"link", c_link},
+	{"linkfd", c_linkfd},
+	{"look", c_look},
+	{"lseek", c_lseek},
+	{"mkdir", c_mkdir},
+	{"mknod", c_mknod},
+	{"mmap", c_mmap},
+	{"nlink", c_nlink},
+	{"open", c_open},
+	{"pread", c_pread},
+	{"pwrite", c_pwrite},
+	{"read", c_read},
+	{"readlink", c_readlink},
+	{"rename", c_rename},
+	{"rmdir", c_rmdir},
+	{"same", c_same},
+	{"sendfile", c_sendfile},
+	{"setfl", c_setfl},
+	{"stat", c_stat},
+	{"statfs", c_statfs},
+	{"store", c_store},
+	{"symlink", c_symlink},
+	{"tell", c_tell},
+	{"truncate", c_truncate},
+	{"umask", c_umask},
+	{"unlink", c_unlink},
+	{"utimens", c_utimens},
+	{"write", c_write},
 };
 
 long posix_call(char **arg)

@@ -70,6 +70,7 @@ static const struct {
 	{"ESTALE", ESTALE},
 	{"ENODATA", ENODATA},
 	{"EADDRINUSE", EADDRINUSE},
+	{"ENOEXEC", ENOEXEC},
 	{"EAGAIN", EAGAIN},
 	{"ENOSYS", ENOSYS},
 };
