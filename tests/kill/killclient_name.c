@@ -133,6 +133,7 @@ void name_nameless(struct tree *t)
 	tree_path(t, dir, NULL, path);
 	n->fd = (int)must(CALL(open, path, flags, n->mode & 07777),
 			  "open (O_TMPFILE)", path);
+	n->flags = dir->flags;
 	file_append_to(t, n, 1 + rnd(40000));
 	if (now)
 		name_open(t, n, may);
@@ -213,6 +214,7 @@ void name_whiteout(struct tree *t)
 	left = tree_node(t, S_IFCHR);
 	if (!left)
 		return;
+	left->flags = e->dir->flags;
 	tree_free_name(t, dir, name);
 	tree_entry_path(t, e, path);
 	tree_path(t, dir, name, path2);

@@ -45,7 +45,8 @@ void victims_make(const char *root, unsigned nr, unsigned first_slot)
 static bool done(long res, const char *call, const char *path)
 {
 	if (res == -1 && errno != ENOENT && errno != EEXIST &&
-	    errno != ENOTDIR && errno != EISDIR && errno != ENOTEMPTY)
+	    errno != ENOTDIR && errno != EISDIR && errno != ENOTEMPTY &&
+	    errno != ENXIO) /* a whiteout */
 		must(-1, call, path);
 	return res != -1;
 }
@@ -65,13 +66,29 @@ static void scribble(const char *path)
 	must_close(fd, path);
 }
 
+/* A file without a name, that may be given @path. */
+static void nameless(const char *dir, const char *path)
+{
+	int fd = CALL(open, dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	char self[40];
+
+	must(fd, "open (O_TMPFILE)", dir);
+	data_put(fd, "nameless", 8, rnd(9000), dir);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (rnd(2))
+		done(CALL(linkat, AT_FDCWD, self, AT_FDCWD, path,
+			  AT_SYMLINK_FOLLOW),
+		     "linkat", path);
+	must_close(fd, dir);
+}
+
 static void be_random(const char *dir)
 {
 	char path[PATH_MAX + 32], path2[PATH_MAX + 32];
 
 	snprintf(path, sizeof(path), "%s/%u", dir, rnd(12));
 	snprintf(path2, sizeof(path2), "%s/%u", dir, rnd(12));
-	switch (rnd(8)) {
+	switch (rnd(10)) {
 	case 0:
 		done(CALL(mkdir, path, 0700), "mkdir", path);
 		break;
@@ -85,6 +102,14 @@ static void be_random(const char *dir)
 		done(CALL(rename, path, path2), "rename", path);
 		break;
 	case 4:
+		done(CALL(renameat2, AT_FDCWD, path, AT_FDCWD, path2,
+			  RENAME_WHITEOUT),
+		     "renameat2 (RENAME_WHITEOUT)", path);
+		break;
+	case 5:
+		nameless(dir, path);
+		break;
+	case 6:
 		snprintf(path, sizeof(path), "%s/%u/%u", dir, rnd(12), rnd(2));
 		scribble(path);
 		break;

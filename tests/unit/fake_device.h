@@ -212,6 +212,17 @@ static inline struct asked *dev_ask_mkdir(const char *name)
 		       sizeof(in) + strlen(name) + 1);
 }
 
+static inline struct asked *dev_ask_tmpfile(void)
+{
+	struct {
+		struct fuse_create_in in;
+		char name[2];
+	} body = {{.mode = S_IFREG | 0600}, "/"};
+
+	return dev_ask(FUSE_TMPFILE, ROOT_NODEID, &body,
+		       sizeof(body.in) + sizeof(body.name));
+}
+
 static inline struct asked *dev_ask_attr(void)
 {
 	struct fuse_getattr_in in = {0};

@@ -147,11 +147,13 @@ static inline void leave(void)
 	fs = NULL;
 }
 
+#define NO_INODE UINT64_MAX
+
 static inline uint64_t nlookup(uint64_t nodeid)
 {
 	const struct zinode *i = inode_resolve(fs, nodeid);
 
-	return i ? i->nlookup : UINT64_MAX;
+	return i ? i->nlookup : NO_INODE;
 }
 
 /* Is @name in the root? */

@@ -61,24 +61,67 @@ static void test_an_answer_that_was_sent(void)
 	leave();
 }
 
+/* In the answer that the worker died with. */
+static uint64_t recorded_nodeid(void)
+{
+	const struct fuse_entry_out *entry =
+		(const void *)(fs->threads[0].slot->reply +
+			       sizeof(struct fuse_out_header));
+
+	return entry->nodeid;
+}
+
 /* The kernel never learns of the directory: its look-up is taken back. */
 static void test_a_client_that_is_gone(void)
 {
 	struct asked *a = dev_ask_mkdir("a");
-	const struct fuse_entry_out *entry;
 	uint64_t nodeid;
 
 	worker(serve_one, (struct dev_death){.before_write = 1});
 	a->state = ASKED_OVER;
 	attach();
-	entry = (const void *)(fs->threads[0].slot->reply +
-			       sizeof(struct fuse_out_header));
-	nodeid = entry->nodeid;
+	nodeid = recorded_nodeid();
 	CHECK_EQ(nlookup(nodeid), 1);
 	zsfs_close(fs);
 	CHECK_EQ(succeed(0).replayed, 0);
 	CHECK_EQ(nlookup(nodeid), 0);
 	CHECK(is_there("a"));
+	leave();
+}
+
+static void not_sent(void)
+{
+	fs->threads[0].slot->sending = 0;
+}
+
+/* A file without a name has nothing but that look-up. */
+static void test_a_nameless_file_that_nobody_got(void)
+{
+	struct asked *a = dev_ask_tmpfile();
+	uint64_t nodeid;
+
+	worker(serve_one,
+	       (struct dev_death){.before_write = 1, .last = not_sent});
+	a->state = ASKED_OVER;
+	attach();
+	nodeid = recorded_nodeid();
+	CHECK_EQ(nlookup(nodeid), 1);
+	zsfs_close(fs);
+	CHECK_EQ(succeed(0).replayed, 0);
+	CHECK_EQ(nlookup(nodeid), NO_INODE);
+	leave();
+}
+
+static void test_a_nameless_file_is_made_once(void)
+{
+	struct asked *a = dev_ask_tmpfile();
+
+	worker(serve_one, (struct dev_death){.before_write = 1});
+	CHECK_EQ(succeed(0).replayed, 1);
+	CHECK_EQ(a->error, 0);
+	CHECK_EQ(nlookup(a->nodeid), 1);
+	zsfs_forget(fs->threads, a->nodeid, 1, NULL);
+	CHECK_EQ(nlookup(a->nodeid), NO_INODE);
 	leave();
 }
 
@@ -320,6 +363,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_an_answer_from_the_record),
 	CHECK_CASE(test_an_answer_that_was_sent),
 	CHECK_CASE(test_a_client_that_is_gone),
+	CHECK_CASE(test_a_nameless_file_that_nobody_got),
+	CHECK_CASE(test_a_nameless_file_is_made_once),
 	CHECK_CASE(test_a_commit_that_was_not_finished),
 	CHECK_CASE(test_a_transaction_that_was_open),
 	CHECK_CASE(test_a_request_is_parked),
