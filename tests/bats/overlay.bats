@@ -210,3 +210,39 @@ d character special file"
 	same "$(ls | xargs)" "d e f soft twin"
 	between 3 "$(json .survival.takeovers)" 1000
 }
+
+@test "overlay: root of a user namespace has one, too" {
+	zsfs_only
+	need unshare setpriv
+	mkdir "$T/mine"
+	cp "$ZSFS" "$T/daemon"
+	chown $NOBODY "$T/mine"
+	cp -a /dev/fuse "$T/fuse"
+	chmod 666 "$T/fuse"
+	cat >"$T/script" <<-END
+		set -eu
+		cd /
+		$T/daemon "$T/mine"
+		cd "$T/mine"
+		mkdir -p low/d up work all
+		echo one >low/f
+		echo two >low/d/g
+		mount -t overlay try -o userxattr,lowerdir=low,upperdir=up,workdir=work all
+		rm -r all/d
+		mkdir all/d
+		echo more >>all/f
+		[ "\$(ls all/d)" = "" ]
+		[ "\$(cat all/f | xargs)" = "one more" ]
+		rm all/f
+		[ "\$(stat -c %F up/f)" = "character special file" ]
+		umount all
+		cd /
+		umount "$T/mine"
+		echo done
+	END
+	run -0 timeout 60 unshare -m bash -c "
+		mount --bind $T/fuse /dev/fuse
+		exec setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups \
+			unshare -rm bash $T/script" 3>&-
+	same "${lines[-1]}" done
+}
