@@ -10,7 +10,7 @@ teardown() { zsfs_teardown; }
 # which returns the name of an errno or None.
 py() {
 	{ cat <<-'END'; cat; } | timeout 100 "$PYTHON" - "$M" "$@"
-		import ctypes, errno, mmap, os, random, sys, threading
+		import ctypes, errno, mmap, os, random, sys, threading, time
 		libc = ctypes.CDLL(None, use_errno=True)
 		libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
 		def punch(fd, off, n):
@@ -71,6 +71,7 @@ py() {
 		os.pwrite(fd, b"x" * 10000, 0)
 		os.utime(fd, (1, 1))
 		old = os.fstat(fd)
+		time.sleep(0.02) # the kernel's own clock, with writeback
 		assert punch(fd, 0, 5000) is None
 		new = os.fstat(fd)
 		assert new.st_mtime > 1 and new.st_ctime_ns > old.st_ctime_ns, new
@@ -129,6 +130,7 @@ py() {
 }
 
 @test "punch: on a full mount it makes room" {
+	not_cached "what finds no room is stored first"
 	zsfs_mount -o mem_limit=48M,size=40M
 	fails dd if=/dev/urandom of="$M/f" bs=1M count=100 status=none
 	fallocate -p -o 100 -l 10M "$M/f"
