@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 /* Of flags: bits that libfuse 3.14 does not set by itself. */
-#define WANTED_FLAGS (FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2)
+#define WANTED_FLAGS                                                           \
+	(FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT)
 
 /* Of the protocol since 7.40, 7.41 and 7.43; older headers lack them. */
 #define RESEND_MINOR	      40
@@ -97,4 +98,13 @@ unsigned init_reply_agreed_timeout(const void *reply, size_t len)
 	    !(out->flags & INIT_EXT) || !(out->flags2 & REQUEST_TIMEOUT_FLAG2))
 		return 0;
 	return out->request_timeout;
+}
+
+bool init_reply_has(const void *reply, size_t len, uint32_t flag)
+{
+	const struct init_out *out =
+		(const void *)((const struct fuse_out_header *)reply + 1);
+
+	return len >= sizeof(struct fuse_out_header) + sizeof(*out) &&
+	       out->flags & flag;
 }

@@ -28,6 +28,9 @@ void init_reply_complete(const void *req, void *reply, size_t len,
 /* The timeout that a completed reply asks for, 0 = none. */
 unsigned init_reply_agreed_timeout(const void *reply, size_t len);
 
+/* Does a completed reply have this one of flags (not flags2)? */
+bool init_reply_has(const void *reply, size_t len, uint32_t flag);
+
 /* Does the kernel that sent @len bytes of @req send requests again? */
 bool init_request_can_resend(const void *req, size_t len);
 

@@ -18,7 +18,8 @@
 	(FUSE_CAP_ASYNC_READ | FUSE_CAP_EXPORT_SUPPORT |                       \
 	 FUSE_CAP_READDIRPLUS | FUSE_CAP_PARALLEL_DIROPS |                     \
 	 FUSE_CAP_IOCTL_DIR | FUSE_CAP_CACHE_SYMLINKS |                        \
-	 FUSE_CAP_EXPLICIT_INVAL_DATA)
+	 FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_POSIX_ACL |                   \
+	 FUSE_CAP_DONT_MASK)
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {

@@ -63,6 +63,7 @@ static int make(fuse_req_t req, struct tx *tx, fuse_ino_t parent,
 		.uid = ctx->uid,
 		.gid = ctx->gid,
 		.rdev = (uint32_t)rdev,
+		.umask = ctx->umask,
 		.target = target,
 	};
 
@@ -126,7 +127,11 @@ static void tmpfile_and_reply(fuse_req_t req, fuse_ino_t dir, mode_t mode,
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct new_inode spec = {
-		.mode = mode, .uid = ctx->uid, .gid = ctx->gid};
+		.mode = mode,
+		.uid = ctx->uid,
+		.gid = ctx->gid,
+		.umask = ctx->umask,
+	};
 	struct room room = {0};
 	struct zinode *i;
 	struct tx *tx;

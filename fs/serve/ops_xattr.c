@@ -3,13 +3,26 @@
 #include "ops.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
+#include <string.h>
 
 #include "control/vfile.h"
+#include "init_reply.h"
 #include "request.h"
 #include "room.h"
 #include "tree/xattr.h"
 
 /* Virtual files have none, and say so: the kernel asks by itself, too. */
+
+/*
+ * libfuse knows the short head of a SETXATTR, whatever was agreed: of the long
+ * one (Linux 5.14), which says more, it takes the end for the name.
+ */
+static bool has_long_head(const struct zsfs_super *s)
+{
+	return init_reply_has(s->init_reply, s->init_reply_len,
+			      FUSE_SETXATTR_EXT);
+}
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
@@ -18,6 +31,15 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	struct tx *tx;
 	int err;
 
+	if (has_long_head(request_thread()->fs->super)) {
+		const struct fuse_setxattr_in *in =
+			(const void *)(request_header() + 1);
+
+		name = (const char *)(in + 1);
+		value = name + strlen(name) + 1;
+		if (in->setxattr_flags & FUSE_SETXATTR_ACL_KILL_SGID)
+			flags |= XATTR_KILL_SGID;
+	}
 	do {
 		tx = tx_begin(request_thread());
 		err = vfile_is(ino) ? -EPERM

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "acl.h"
 #include "attr.h"
 #include "content/block_table.h"
 #include "content/file.h"
@@ -161,8 +162,10 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 			return err;
 	}
 	set_owner(i, st, set);
-	if (set & SET_MODE)
+	if (set & SET_MODE) {
 		i->mode = (i->mode & S_IFMT) | (st->st_mode & 07777);
+		acl_chmod(tx, i);
+	}
 	if ((set & SET_KILL_PRIV) && !S_ISDIR(i->mode))
 		inode_kill_priv(i);
 	kill_caps(tx, i, set);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "acl.h"
 #include "dentry.h"
 #include "namei.h"
 #include "namei_i.h"
@@ -170,7 +171,7 @@ int namei_init(struct tx *tx, struct zinode *dir, const struct new_inode *spec,
 		i->link.target = slab_ref(p);
 		i->size = len;
 	}
-	return 0;
+	return acl_inherit(tx, dir, i, spec->umask);
 }
 
 int zsfs_make(struct tx *tx, uint64_t parent, const char *name,

@@ -24,6 +24,7 @@ struct new_inode {
 	uint32_t mode; /* with S_IFMT */
 	uint32_t uid, gid;
 	uint32_t rdev;
+	uint32_t umask;	    /* where the directory has no default list */
 	const char *target; /* symlinks */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "acl.h"
 #include "content/xattr_set.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
@@ -26,7 +27,7 @@ static int check_name(const char *name)
 		if (!strncmp(name, spaces[k], n))
 			return len > n ? 0 : -EINVAL;
 	}
-	return -EOPNOTSUPP;
+	return acl_is_name(name) ? 0 : -EOPNOTSUPP;
 }
 
 static int lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
@@ -62,12 +63,15 @@ int zsfs_setxattr(struct tx *tx, uint64_t nodeid, const char *name,
 		err = lock_to_set(tx, nodeid, &i);
 	if (err)
 		return err;
+	inode_touch_ctime(tx, i);
+	if (acl_is_name(name))
+		return acl_set(tx, i, name, value, size,
+			       flags & XATTR_KILL_SGID);
 	found = xattr_find(i, name, &old);
 	if (found && (flags & XATTR_CREATE))
 		return -EEXIST;
 	if (!found && (flags & XATTR_REPLACE))
 		return -ENODATA;
-	inode_touch_ctime(tx, i);
 	return xattr_put(tx, i, name, value, size);
 }
 
@@ -139,7 +143,7 @@ int zsfs_removexattr(struct tx *tx, uint64_t nodeid, const char *name)
 		err = lock_to_set(tx, nodeid, &i);
 	if (err)
 		return err;
-	if (!xattr_drop(tx, i, name))
+	if (!xattr_drop(tx, i, name) && !acl_is_name(name))
 		return -ENODATA;
 	inode_touch_ctime(tx, i);
 	return 0;

@@ -5,8 +5,9 @@
  * Who may do what is the kernel's to say: it lets only the privileged at
  * trusted. and to change security., and has user. of files and directories
  * alone. Here are the names that exist, as on tmpfs: user., trusted. and
- * security. with something behind the dot; others are -EOPNOTSUPP. A name
- * longer than XATTR_NAME_BYTES is -ERANGE.
+ * security. with something behind the dot, and those of access control lists
+ * (acl.h); others are -EOPNOTSUPP. A name longer than XATTR_NAME_BYTES is
+ * -ERANGE.
  */
 #ifndef FS_XATTR_H
 #define FS_XATTR_H
@@ -17,10 +18,14 @@
 
 struct tx;
 
+/* Of a list: who sets it may not keep the set-group-ID bit. */
+#define XATTR_KILL_SGID (1 << 16)
+
 /*
  * Set @name to the @size bytes at @value. @flags as setxattr(2): -EEXIST with
- * XATTR_CREATE, -ENODATA with XATTR_REPLACE. Also -E2BIG above
- * XATTR_VALUE_BYTES, and -ENOSPC, -ENOMEM.
+ * XATTR_CREATE, -ENODATA with XATTR_REPLACE, which lists do not heed; and
+ * XATTR_KILL_SGID. Also -E2BIG above XATTR_VALUE_BYTES, -EPERM (inode_flags.h),
+ * what acl_set() says of lists, and -ENOSPC, -ENOMEM.
  */
 int zsfs_setxattr(struct tx *tx, uint64_t nodeid, const char *name,
 		  const void *value, size_t size, int flags);
@@ -39,7 +44,7 @@ int zsfs_getxattr(struct tx *tx, uint64_t nodeid, const char *name, void *buf,
 int zsfs_listxattr(struct tx *tx, uint64_t nodeid, bool trusted, char *buf,
 		   size_t size, size_t *len);
 
-/* -ENODATA; never for want of memory. */
+/* -ENODATA, but not for lists; -EPERM; never for want of memory. */
 int zsfs_removexattr(struct tx *tx, uint64_t nodeid, const char *name);
 
 #endif

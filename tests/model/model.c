@@ -167,8 +167,10 @@ int model_setattr(struct model *m, unsigned id, const struct mattr *a)
 		i->gid = a->gid;
 	if ((a->set & (MSET_UID | MSET_GID)) && !dir)
 		model_kill_priv(i);
-	if (a->set & MSET_MODE)
+	if (a->set & MSET_MODE) {
 		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
+		model_chmod_acl(i);
+	}
 	if ((a->set & MSET_KILL_PRIV) && !dir)
 		model_kill_priv(i);
 	if ((a->set & (MSET_UID | MSET_GID | MSET_SIZE | MSET_KILL_PRIV)) &&

@@ -85,7 +85,7 @@ unsigned model_by_nodeid(const struct model *m, uint64_t nodeid);
 /* ---- model.c ---- */
 
 struct mspec {
-	uint32_t mode, uid, gid, rdev;
+	uint32_t mode, uid, gid, rdev, umask;
 	const char *target;
 };
 
@@ -160,7 +160,7 @@ int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,
 
 /* NULL when there is none. */
 struct mxattr *model_find_xattr(const struct minode *i, const char *name);
-/* @flags as setxattr(2). */
+/* @flags as zsfs_setxattr(). */
 int model_setxattr(struct model *m, unsigned id, const char *name,
 		   const void *value, size_t size, int flags);
 /* *@x is set where that is 0. */
@@ -172,5 +172,19 @@ int model_removexattr(struct model *m, unsigned id, const char *name);
 /* What a write, a cut or a chown takes. */
 void model_kill_caps(struct minode *i);
 void model_free_xattrs(struct minode *i);
+void model_add_xattr(struct minode *i, const char *name, const void *value,
+		     size_t size);
+bool model_drop_xattr(struct minode *i, const char *name);
+
+/* ---- model_acl.c ---- */
+
+bool model_is_acl(const char *name);
+int model_set_acl(struct minode *i, const char *name, const void *value,
+		  size_t size, bool kill_sgid);
+/* The mode was set. */
+void model_chmod_acl(struct minode *i);
+/* @i, which is new in @dir, gets its mode and lists. */
+void model_inherit_acl(const struct minode *dir, struct minode *i,
+		       uint32_t umask);
 
 #endif

@@ -115,9 +115,10 @@ int model_lookup(struct model *m, unsigned dir, const char *name, unsigned *id)
 	return 0;
 }
 
-static void inherit(const struct minode *dir, struct minode *i)
+static void inherit(const struct minode *dir, struct minode *i, uint32_t umask)
 {
 	i->flags = dir->flags & INODE_INHERITED;
+	model_inherit_acl(dir, i, umask);
 	if (!(dir->mode & S_ISGID))
 		return;
 	i->gid = dir->gid;
@@ -148,7 +149,7 @@ int model_make(struct model *m, unsigned dir, const char *name,
 	i = model_get(m, *id);
 	i->nlookup = 1;
 	i->nlink = 1;
-	inherit(d, i);
+	inherit(d, i, spec->umask);
 	if (S_ISDIR(i->mode)) {
 		i->nlink = 2;
 		i->parent = dir;
@@ -170,7 +171,7 @@ int model_make_nameless(struct model *m, unsigned dir, const struct mspec *spec,
 	*id = model_new_inode(m, spec);
 	if (*id == MODEL_NO_ID)
 		return -ENOSPC;
-	inherit(d, model_get(m, *id));
+	inherit(d, model_get(m, *id), spec->umask);
 	model_get(m, *id)->nlookup = 1;
 	model_get(m, *id)->flags |= INODE_NAMELESS;
 	return 0;
@@ -358,7 +359,7 @@ static int new_whiteout(struct model *m, const struct minode *from,
 		return -ENOSPC;
 	*out = model_get(m, id);
 	(*out)->nlink = 1;
-	inherit(from, *out);
+	inherit(from, *out, spec->umask);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "model.h"
 #include "state/inode.h"
+#include "tree/xattr.h"
 
 struct mxattr *model_find_xattr(const struct minode *i, const char *name)
 {
@@ -25,6 +26,8 @@ static int check_name(const char *name)
 {
 	if (strlen(name) > MODEL_NAME_MAX)
 		return -ERANGE;
+	if (model_is_acl(name))
+		return 0;
 	if (!begins(name, "user.") && !begins(name, "trusted.") &&
 	    !begins(name, "security."))
 		return -EOPNOTSUPP;
@@ -43,8 +46,17 @@ static void drop(struct minode *i, struct mxattr *x)
 	*x = i->xattrs[--i->nr_xattrs];
 }
 
-static void add(struct minode *i, const char *name, const void *value,
-		size_t size)
+bool model_drop_xattr(struct minode *i, const char *name)
+{
+	struct mxattr *x = model_find_xattr(i, name);
+
+	if (x)
+		drop(i, x);
+	return x;
+}
+
+void model_add_xattr(struct minode *i, const char *name, const void *value,
+		     size_t size)
 {
 	struct mxattr x = {strdup(name), malloc(size + 1), size};
 
@@ -80,6 +92,9 @@ int model_setxattr(struct model *m, unsigned id, const char *name,
 		return -E2BIG;
 	if (is_kept(i))
 		return -EPERM;
+	if (model_is_acl(name))
+		return model_set_acl(i, name, value, size,
+				     flags & XATTR_KILL_SGID);
 	if (x && (flags & XATTR_CREATE))
 		return -EEXIST;
 	if (!x && (flags & XATTR_REPLACE))
@@ -88,7 +103,7 @@ int model_setxattr(struct model *m, unsigned id, const char *name,
 		return -ENOSPC;
 	if (x)
 		drop(i, x);
-	add(i, name, value, size);
+	model_add_xattr(i, name, value, size);
 	return 0;
 }
 
@@ -115,25 +130,18 @@ int model_listxattr(const struct model *m, unsigned id, bool trusted,
 int model_removexattr(struct model *m, unsigned id, const char *name)
 {
 	struct minode *i = model_get(m, id);
-	struct mxattr *x = model_find_xattr(i, name);
 	int err = check_name(name);
 
 	if (err)
 		return err;
 	if (is_kept(i))
 		return -EPERM;
-	if (!x)
-		return -ENODATA;
-	drop(i, x);
-	return 0;
+	return model_drop_xattr(i, name) || model_is_acl(name) ? 0 : -ENODATA;
 }
 
 void model_kill_caps(struct minode *i)
 {
-	struct mxattr *x = model_find_xattr(i, "security.capability");
-
-	if (x)
-		drop(i, x);
+	model_drop_xattr(i, "security.capability");
 }
 
 void model_free_xattrs(struct minode *i)

@@ -139,6 +139,8 @@ void step_print(const struct step *s, char *buf, size_t size);
 
 /* ---- shared by run and follow ---- */
 
+/* The value of an attribute: of a list's name most often a list. */
+void step_value(const struct step *s, uint8_t *buf);
 /* Content of a write or target of a symlink (terminated), by seed. */
 void step_content(const struct step *s, uint8_t *buf);
 void step_target(const struct step *s, char *buf);

@@ -8,6 +8,7 @@
 #include "step.h"
 #include "state/inode.h"
 #include "state/layout.h"
+#include "tree/xattr.h"
 
 /* One step of it, wherever it starts in a block. */
 #define ALLOCATE_MAX (ZSFS_MAX_WRITE - ZSFS_BLOCK_SIZE)
@@ -151,6 +152,13 @@ static uint32_t draw_mode(struct draw *d)
 	return (uint32_t)rng_below(&d->rng, 010000);
 }
 
+static uint32_t draw_umask(struct draw *d)
+{
+	static const uint32_t umasks[] = {0, 022, 077, 0777};
+
+	return umasks[rng_below(&d->rng, ARRAY_SIZE(umasks))];
+}
+
 static void draw_make(struct draw *d, const struct model *m, struct step *s)
 {
 	static const uint32_t types[] = {
@@ -164,6 +172,7 @@ static void draw_make(struct draw *d, const struct model *m, struct step *s)
 	s->spec.mode = type | draw_mode(d);
 	s->spec.uid = (uint32_t)rng_below(&d->rng, 3);
 	s->spec.gid = (uint32_t)rng_below(&d->rng, 3);
+	s->spec.umask = draw_umask(d);
 	if (type == S_IFCHR || type == S_IFBLK)
 		s->spec.rdev = (uint32_t)rng_below(&d->rng, 1 << 20);
 	if (type == S_IFLNK)
@@ -176,6 +185,7 @@ static void draw_nameless(struct draw *d, const struct model *m, struct step *s)
 	s->spec.mode = S_IFREG | draw_mode(d);
 	s->spec.uid = (uint32_t)rng_below(&d->rng, 3);
 	s->spec.gid = (uint32_t)rng_below(&d->rng, 3);
+	s->spec.umask = draw_umask(d);
 }
 
 static void draw_rename(struct draw *d, const struct model *m, struct step *s)
@@ -415,6 +425,24 @@ static void draw_old_xattr_name(struct draw *d, const struct minode *i,
 		strcpy(name, i->xattrs[rng_below(&d->rng, i->nr_xattrs)].name);
 }
 
+static void draw_list(struct draw *d, const struct model *m, struct step *s)
+{
+	static const uint64_t lines[] = {0, 1, 2, 3, 3,	 4,
+					 5, 6, 6, 9, 60, 1000};
+
+	strcpy(s->name, "system.posix_acl_access");
+	if (rng_chance(&d->rng, 50)) {
+		strcpy(s->name, "system.posix_acl_default");
+		s->id = draw_inode(d, m, is_known_dir);
+	}
+	s->size = 4 + 8 * lines[rng_below(&d->rng, ARRAY_SIZE(lines))];
+	if (rng_chance(&d->rng, 5))
+		s->size = rng_below(&d->rng, s->size);
+	s->noise = rng_chance(&d->rng, 15);
+	if (rng_chance(&d->rng, 20))
+		s->flags |= XATTR_KILL_SGID;
+}
+
 static void draw_setxattr(struct draw *d, const struct model *m, struct step *s)
 {
 	static const unsigned flags[] = {0, 0, 0, XATTR_CREATE, XATTR_REPLACE};
@@ -428,6 +456,8 @@ static void draw_setxattr(struct draw *d, const struct model *m, struct step *s)
 	s->flags = flags[rng_below(&d->rng, ARRAY_SIZE(flags))];
 	s->size = draw_xattr_size(d);
 	s->noise = rng_chance(&d->rng, d->noise);
+	if (rng_chance(&d->rng, 20))
+		draw_list(d, m, s);
 }
 
 static void draw_xattr(struct draw *d, const struct model *m, struct step *s)

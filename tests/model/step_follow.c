@@ -220,7 +220,7 @@ static int follow_setxattr(struct follow *f)
 
 	if (!buf)
 		abort();
-	step_content(f->s, buf);
+	step_value(f->s, buf);
 	err = model_setxattr(f->m, f->s->id, f->s->name, buf, f->s->size,
 			     (int)f->s->flags);
 	free(buf);

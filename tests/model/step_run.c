@@ -107,6 +107,7 @@ static void run_make(struct run *r)
 		.uid = spec->uid,
 		.gid = spec->gid,
 		.rdev = spec->rdev,
+		.umask = spec->umask,
 		.target = target,
 	};
 	struct tx *tx = tx_begin(r->th);
@@ -124,7 +125,11 @@ static void run_nameless(struct run *r)
 {
 	const struct mspec *spec = &r->s->spec;
 	struct new_inode n = {
-		.mode = spec->mode, .uid = spec->uid, .gid = spec->gid};
+		.mode = spec->mode,
+		.uid = spec->uid,
+		.gid = spec->gid,
+		.umask = spec->umask,
+	};
 	struct tx *tx = tx_begin(r->th);
 	struct zinode *i;
 	int err = zsfs_make_nameless(tx, r->nodeid, &n, &i);
@@ -319,12 +324,52 @@ static void run_seek(struct run *r)
 
 /* ---- extended attributes ---- */
 
+/* Users, then groups, between what every list has; without them no mask. */
+static unsigned tag_of(uint64_t k, uint64_t n)
+{
+	if (k == 0)
+		return 1;
+	if (k == n - 1)
+		return 32;
+	if (n > 3 && k == n - 2)
+		return 16;
+	if (k == 1 + (n > 4 ? (n - 4) / 2 : 0))
+		return 4;
+	return k < 1 + (n - 4) / 2 ? 2 : 8;
+}
+
+static void put_list(const struct step *s, uint8_t *buf)
+{
+	struct rng r = {s->seed};
+	uint64_t n = (s->size - 4) / 8;
+
+	memset(buf, 0, s->size);
+	buf[0] = 2;
+	for (uint64_t k = 0; k < n; k++) {
+		uint8_t *line = buf + 4 + 8 * k;
+
+		line[0] = (uint8_t)tag_of(k, n);
+		line[2] = (uint8_t)rng_below(&r, 8);
+		line[4] = (uint8_t)k;
+	}
+	if (s->noise) /* as garbage */
+		buf[rng_below(&r, s->size)] = (uint8_t)rng_next(&r);
+}
+
+void step_value(const struct step *s, uint8_t *buf)
+{
+	if (model_is_acl(s->name) && s->size >= 4)
+		put_list(s, buf);
+	else
+		step_content(s, buf);
+}
+
 static void run_setxattr(struct run *r)
 {
 	const struct step *s = r->s;
 	struct tx *tx;
 
-	step_content(s, r->out->buf);
+	step_value(s, r->out->buf);
 	tx = tx_begin(r->th);
 	finish(r, tx,
 	       zsfs_setxattr(tx, r->nodeid, s->name, r->out->buf, s->size,
