@@ -130,6 +130,7 @@ void name_nameless(struct tree *t)
 	if (full(t) || tree_nr_nodes(t) >= t->wanted ||
 	    !(n = tree_node(t, S_IFREG | some_mode())))
 		return;
+	n->flags = dir->flags;
 	tree_path(t, dir, NULL, path);
 	n->fd = (int)must(CALL(open, path, flags, n->mode & 07777),
 			  "open (O_TMPFILE)", path);
