@@ -42,6 +42,8 @@ struct node {
 	struct timespec mtime;
 	int flags;	/* FS_*_FL */
 	uint64_t birth; /* ns, 0: not seen yet */
+	bool has_acl;
+	unsigned acl_user, acl_group; /* permissions beside those of the mode */
 	uint32_t xattr_version;
 	struct node_xattr xattrs[NODE_XATTRS];
 

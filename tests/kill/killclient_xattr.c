@@ -6,9 +6,10 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "killclient_check.h"
 #include "killclient_record.h"
 
-#define MAX_LIST (NODE_XATTRS * 16)
+#define MAX_LIST (NODE_XATTRS * 16 + 64)
 
 static char path[PATH_MAX];
 
@@ -54,6 +55,70 @@ static void check_value(struct tree *t, const struct node *n, unsigned nr,
 	data_compare(t->buf, want, 0, x->size, "lgetxattr", of);
 }
 
+/* ---- access control lists ---- */
+
+#define ACL	   "system.posix_acl_access"
+#define ACL_LINES  5
+#define ACL_LENGTH (4 + 8 * ACL_LINES)
+
+/* Owner, user 1, group, mask, others. */
+static void acl_value(const struct node *n, unsigned char *buf)
+{
+	const unsigned lines[ACL_LINES][3] = {
+		{1, n->mode >> 6 & 7, 0}, {2, n->acl_user, 1},
+		{4, n->acl_group, 0},	  {16, n->mode >> 3 & 7, 0},
+		{32, n->mode & 7, 0},
+	};
+
+	memset(buf, 0, ACL_LENGTH);
+	buf[0] = 2;
+	for (unsigned k = 0; k < ACL_LINES; k++) {
+		unsigned char *line = buf + 4 + 8 * k;
+
+		line[0] = (unsigned char)lines[k][0];
+		line[2] = (unsigned char)lines[k][1];
+		/* Who has no number has none. */
+		memset(line + 4, lines[k][2] ? 0 : 0xff, 4);
+		if (lines[k][2])
+			line[4] = (unsigned char)lines[k][2];
+	}
+}
+
+static void check_acl(const struct node *n, const char *of)
+{
+	unsigned char got[ACL_LENGTH + 8], want[ACL_LENGTH];
+	ssize_t len = CALL(lgetxattr, of, ACL, got, sizeof(got));
+
+	if (!n->has_acl) {
+		must_fail(len, ENODATA, "lgetxattr (acl)", of);
+		return;
+	}
+	must(len, "lgetxattr (acl)", of);
+	acl_value(n, want);
+	if (len != ACL_LENGTH || memcmp(got, want, ACL_LENGTH))
+		fail("lgetxattr %s: another list, of %zd bytes", of, len);
+}
+
+static void change_acl(struct node *n)
+{
+	unsigned char value[ACL_LENGTH];
+
+	if (n->has_acl && rnd(3) == 0) {
+		must(CALL(lremovexattr, path, ACL), "lremovexattr (acl)", path);
+		n->has_acl = false;
+		return;
+	}
+	n->acl_user = rnd(8);
+	n->acl_group = rnd(8);
+	n->mode = (n->mode & ~(mode_t)077) | rnd(0100);
+	n->has_acl = true;
+	acl_value(n, value);
+	must(CALL(lsetxattr, path, ACL, value, ACL_LENGTH, 0),
+	     "lsetxattr (acl)", path);
+}
+
+/* ---- any ---- */
+
 void xattr_check(struct tree *t, const struct node *n, const char *of)
 {
 	char list[MAX_LIST];
@@ -67,6 +132,7 @@ void xattr_check(struct tree *t, const struct node *n, const char *of)
 		want += n->xattrs[nr].version != 0;
 		check_value(t, n, nr, of);
 	}
+	check_acl(n, of);
 	if (got != want)
 		fail("llistxattr %s: expected %u names, got %u", of, want, got);
 }
@@ -108,9 +174,12 @@ void xattr_change(struct tree *t)
 	if (!e)
 		return;
 	tree_entry_path(t, e, path);
-	if (rnd(3))
+	if (rnd(4) == 0)
+		change_acl(e->node);
+	else if (rnd(3))
 		set(t, e->node, nr);
 	else
 		unset(e->node, nr);
 	xattr_check(t, e->node, path);
+	check_entry(t, e);
 }
