@@ -73,6 +73,11 @@ static void show_writeback(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%s", fs->super->writeback ? "true" : "false");
 }
 
+static void show_xattr(struct zsfs *fs, struct textbuf *t)
+{
+	textbuf_add(t, "%s", fs->super->xattr ? "true" : "false");
+}
+
 static void show_verify(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->verify_text;

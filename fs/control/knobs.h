@@ -92,6 +92,9 @@ enum knob_kind {
 	      "nowriteback", NULL, "let the kernel hold what is written for a " \
 	      "while and store it in larger pieces; that the mount is full "   \
 	      "is then said by fsync(2) and close(2), not by write(2)")        \
+	FIXED(XATTR, xattr, FLAG, set_flag, fs.xattr, "xattr", NULL,           \
+	      "extended attributes and access control lists; without them "    \
+	      "a new file with content is a request less")                     \
 	OPTION(FSNAME, fsname, WORD, set_name, fsname, NULL, "NAME",           \
 	       "what mount(8) and df(1) show as the source (default: SOURCE "  \
 	       "or zsfs)")                                                     \

@@ -31,6 +31,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
 	conn->want = conn->capable & WANTED_CAPS;
+	if (!fs->super->xattr)
+		conn->want &= ~(unsigned)FUSE_CAP_POSIX_ACL;
 	if (fs->super->writeback)
 		conn->want |= conn->capable & FUSE_CAP_WRITEBACK_CACHE;
 }
@@ -69,6 +71,19 @@ const struct fuse_lowlevel_ops zsfs_ops = {
 	.lseek = op_lseek,
 	.ioctl = op_ioctl,
 };
+
+struct fuse_lowlevel_ops ops_of(const struct zsfs *fs)
+{
+	struct fuse_lowlevel_ops ops = zsfs_ops;
+
+	if (!fs->super->xattr) {
+		ops.setxattr = NULL;
+		ops.getxattr = NULL;
+		ops.listxattr = NULL;
+		ops.removexattr = NULL;
+	}
+	return ops;
+}
 
 void reply_error(fuse_req_t req, int err)
 {

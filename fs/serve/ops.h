@@ -21,6 +21,13 @@
 
 extern const struct fuse_lowlevel_ops zsfs_ops;
 
+/*
+ * What a mount answers to: all, or all but extended attributes. The kernel does
+ * not ask again for what is not answered, and no longer asks by itself before
+ * the first write to a file, a truncation or a chown either.
+ */
+struct fuse_lowlevel_ops ops_of(const struct zsfs *fs);
+
 /* Reply with an error: @err is 0 or -errno. */
 void reply_error(fuse_req_t req, int err);
 

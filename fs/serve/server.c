@@ -162,6 +162,7 @@ static int new_fuse_session(struct server *s)
 		.writev = request_capture,
 		.read = request_read,
 	};
+	struct fuse_lowlevel_ops ops = ops_of(s->fs);
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	int err = 0, fd;
 
@@ -169,8 +170,7 @@ static int new_fuse_session(struct server *s)
 	    (s->p.debug && fuse_opt_add_arg(&args, "-d")))
 		err = -ENOMEM;
 	if (!err) {
-		s->se = fuse_session_new(&args, &zsfs_ops, sizeof(zsfs_ops),
-					 s->fs);
+		s->se = fuse_session_new(&args, &ops, sizeof(ops), s->fs);
 		err = s->se ? 0 : -EINVAL;
 	}
 	fuse_opt_free_args(&args);

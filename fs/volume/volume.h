@@ -30,9 +30,10 @@ struct zsfs_params {
 	char huge[16]; /* as tmpfs's huge=, "" = not given */
 	char mpol[64]; /* as tmpfs's mpol=, "" = not given */
 	enum zsfs_atime atime;
-	bool nodiratime;		      /* not that of directories */
-	bool atime_is_own;		      /* no flag of the mount says so */
-	bool writeback;			      /* the kernel caches writes */
+	bool nodiratime;   /* not that of directories */
+	bool atime_is_own; /* no flag of the mount says so */
+	bool writeback;	   /* the kernel caches writes */
+	bool xattr;	   /* the kernel may ask for attributes */
 	char idle_options[ZSFS_OPTIONS_SIZE]; /* accepted, without meaning */
 };
 

@@ -243,3 +243,22 @@ drop_names() {
 	cost lookup 0 $((n / 50))
 	only readdirplus lookup getattr getxattr
 }
+
+@test "requests: without extended attributes nothing asks for them" {
+	not_cached "the requests are others"
+	zsfs_umount
+	zsfs_mount -o noxattr
+	mkdir "$M/d"
+	expect ok put "$M/d/first" 10
+	ls -l "$M/d" >/dev/null
+	count expect ok -n $N put "$M/d/f%d" 4096
+	cost getxattr 0 0
+	only lookup create write getattr
+	count expect ok -n $N truncate "$M/d/f%d" 5
+	only setattr getattr
+	count ls -l "$M/d" >/dev/null
+	cost getxattr 0 0
+	fails "$PYTHON" -c 'import os, sys; os.setxattr(sys.argv[1], "user.a", b"x")' "$M/d/first"
+	same "$(umask 027; touch "$M/d/u"; stat -c %a "$M/d/u")" 640
+	same "$(json .xattr)" false
+}
