@@ -3,6 +3,7 @@
 #include "xattr_set.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
@@ -29,6 +30,8 @@ struct node {
 /* Entries with a value apart that a node can have. */
 #define NODE_MAX_APART                                                         \
 	(NODE_ROOM / (sizeof(struct entry) + 2 * sizeof(uint64_t)))
+/* The list of names has room for no more: none is shorter than "user.x". */
+#define MAX_ATTRIBUTES (XATTR_LIST_BYTES / sizeof("user.x"))
 /* Pieces of memory that go with an inode in one transaction. */
 #define FEW 32u
 
@@ -434,15 +437,33 @@ static const char *check_node(const struct node *n,
 				       : "it counts its attributes wrong";
 }
 
-static int check_unique(const struct xattr *x, void *arg)
+/* What @i has, into @list: at most MAX_ATTRIBUTES and one. */
+static size_t list_entries(const struct zinode *i, const struct entry **list)
 {
-	const struct zinode *i = arg;
-	char name[XATTR_NAME_BYTES + 1];
-	struct xattr first;
+	size_t nr = 0;
 
-	memcpy(name, x->name, x->name_len);
-	name[x->name_len] = '\0';
-	return !xattr_find(i, name, &first) || first.name != x->name;
+	for (struct node *n = node_of(i->xattrs); n; n = node_of(n->next))
+		for (size_t off = 0; off < n->used;) {
+			const struct entry *e = entry_at(n, off);
+
+			off += e->room;
+			if (e->removed)
+				continue;
+			list[nr++] = e;
+			if (nr > MAX_ATTRIBUTES)
+				return nr;
+		}
+	return nr;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct entry *x = *(const struct entry *const *)a;
+	const struct entry *y = *(const struct entry *const *)b;
+
+	if (x->name_len != y->name_len)
+		return x->name_len < y->name_len ? -1 : 1;
+	return memcmp(x->name, y->name, x->name_len);
 }
 
 const char *xattr_verify(const struct zinode *i,
@@ -459,7 +480,14 @@ const char *xattr_verify(const struct zinode *i,
 
 const char *xattr_verify_names(const struct zinode *i)
 {
-	if (xattr_for_each(i, check_unique, (void *)(uintptr_t)i))
-		return "an attribute is there twice";
+	const struct entry *list[MAX_ATTRIBUTES + 1];
+	size_t nr = list_entries(i, list);
+
+	if (nr > MAX_ATTRIBUTES)
+		return "it has too many attributes";
+	qsort(list, nr, sizeof(list[0]), by_name);
+	for (size_t k = 1; k < nr; k++)
+		if (!by_name(&list[k - 1], &list[k]))
+			return "an attribute is there twice";
 	return NULL;
 }

@@ -88,7 +88,7 @@ bool xattr_free(struct tx *tx, struct zinode *i);
 const char *xattr_verify(const struct zinode *i,
 			 void (*holds)(uint64_t ref, size_t size, void *arg),
 			 void *arg);
-/* That no name is there twice, of a sound chain; with the square of them. */
+/* That no name is there twice, of a sound chain. Takes 80 KiB of the stack. */
 const char *xattr_verify_names(const struct zinode *i);
 
 #endif

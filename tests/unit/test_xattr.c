@@ -252,6 +252,37 @@ static void test_names_have_an_end(void)
 	stop();
 }
 
+static void check_twice(const char *name, const char *other)
+{
+	char msg[512] = "";
+	struct xattr x;
+
+	REQUIRE(xattr_find(inode_resolve(fs, file), name, &x));
+	REQUIRE(strlen(name) == strlen(other));
+	memcpy((char *)(uintptr_t)x.name, other, x.name_len);
+	CHECK(zsfs_verify(fs, msg, sizeof(msg)) &&
+	      strstr(msg, "an attribute is there twice"));
+	memcpy((char *)(uintptr_t)x.name, name, x.name_len);
+	check_sound();
+}
+
+/* As many attributes as there can be. */
+static void test_twice_is_found(void)
+{
+	char name[32];
+	int err = 0;
+
+	start();
+	for (unsigned k = 0; !err; k++) {
+		snprintf(name, sizeof(name), "user.%x", k);
+		err = set(name, 0, 0);
+	}
+	CHECK_EQ(err, -ENOSPC);
+	check_twice("user.0", "user.1");
+	check_twice("user.1a40", "user.1000");
+	stop();
+}
+
 /* As many pieces of memory as an inode can have go in steps. */
 static void test_end_of_many(void)
 {
@@ -430,6 +461,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_small_ones_share_a_buffer),
 	CHECK_CASE(test_many),
 	CHECK_CASE(test_names_have_an_end),
+	CHECK_CASE(test_twice_is_found),
 	CHECK_CASE(test_end_of_many),
 	CHECK_CASE(test_end_of_few),
 	CHECK_CASE(test_ctime),
