@@ -140,6 +140,7 @@ struct arena_stats {
 	uint64_t limit;	     /* bytes, 0 = none */
 	uint64_t reserve;    /* bytes of the limit kept for ARENA_RESERVE */
 	uint64_t late;	     /* bytes of it kept for ARENA_LATE beside that */
+	uint64_t promised;   /* bytes that are promised, and not yet in use */
 	uint64_t free_pages; /* pages that are in `used` but hold nothing */
 	uint64_t segments;   /* segments that hold at least one backed page */
 	uint64_t free_segments; /* of them, those that hold nothing */
@@ -247,6 +248,25 @@ void arena_set_limit(struct arena *a, uint64_t bytes);
  * those for ARENA_LATE and it.
  */
 void arena_set_reserve(struct arena *a, uint64_t bytes, uint64_t late);
+/*
+ * Promises: bytes that others leave alone until whom they were promised to
+ * needs them. They are known to the process only: who attaches says how many
+ * there are. All take the run lock.
+ *
+ * Promise @bytes more, when so many are available: 0 or -ENOSPC.
+ */
+int arena_promise(struct arena *a, uint64_t bytes);
+/* Without a look at what is available: more, or less. */
+void arena_add_promised(struct arena *a, int64_t bytes);
+void arena_set_promised(struct arena *a, uint64_t bytes);
+/*
+ * What @t takes from now on is what was promised, up to @bytes. It needs the
+ * claim ARENA_RESERVE.
+ */
+void arena_redeem(struct arena_thread *t, uint64_t bytes);
+/* That ends; what was not taken of those bytes is promised no longer. */
+void arena_redeem_end(struct arena *a, struct arena_thread *t);
+
 /* Restart the peak at the present use. */
 void arena_reset_used_max(struct arena *a);
 
@@ -255,7 +275,8 @@ void arena_get_stats(struct arena *a, struct arena_stats *out);
 
 /*
  * Bytes that a new allocation could still get without the reserve: free pages
- * that are backed plus what may be got from the kernel under the limit.
+ * that are backed plus what may be got from the kernel under the limit, less
+ * what was promised.
  * UINT64_MAX when there is no limit.
  */
 uint64_t arena_available(struct arena *a);

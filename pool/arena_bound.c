@@ -77,3 +77,17 @@ uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
 		limit += t->over_limit;
 	return limit > kept ? limit - kept : 0;
 }
+
+bool arena_within_bound_locked(const struct arena *a,
+			       const struct arena_thread *t, uint64_t bytes)
+{
+	uint64_t held = arena_fixed_bytes_locked(a) +
+			a->hdr->in_use * ARENA_PAGE_SIZE + bytes;
+	uint64_t bound = arena_bound(a, t);
+
+	if (bound == UINT64_MAX)
+		return true;
+	if (t->claim < ARENA_RESERVE || t->redeem)
+		held += a->promised - t->redeem;
+	return held <= bound;
+}

@@ -84,6 +84,11 @@ struct arena_thread {
 	 * thread.
 	 */
 	uint64_t over_limit;
+	/*
+	 * Bytes that it may still take of what was promised; the owner's to
+	 * set, else run_lock.
+	 */
+	uint64_t redeem;
 };
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)
@@ -245,6 +250,7 @@ struct arena {
 	 */
 	uint64_t excess;
 	pthread_mutex_t run_lock;
+	uint64_t promised; /* bytes, arena_promise(); run_lock */
 	pthread_mutex_t slab_lock[SLAB_NR_CACHES];
 };
 
@@ -427,6 +433,16 @@ int arena_plan_place(uint64_t size, uint64_t root_end, struct arena_place *p);
 uint64_t arena_bound(const struct arena *a, const struct arena_thread *t);
 /* Bytes that are neither in runs nor free pages. */
 uint64_t arena_fixed_bytes_locked(const struct arena *a);
+/*
+ * Is there room for @bytes more that stay, beside what was promised to others?
+ * Who has the claim ARENA_RESERVE, and takes nothing that was promised, may use
+ * that room, too, for a while.
+ */
+bool arena_within_bound_locked(const struct arena *a,
+			       const struct arena_thread *t, uint64_t bytes);
+/* @t has taken @bytes: of what was promised to it, as far as that goes. */
+void arena_redeem_locked(struct arena *a, struct arena_thread *t,
+			 uint64_t bytes);
 
 /* growth.c */
 /* Back more pages, on the way to a free run of @pages; called until one is. */
@@ -443,6 +459,9 @@ bool arena_can_shrink_locked(const struct arena *a, bool all);
  * where that makes it so. Under grow_lock.
  */
 bool arena_make_room(struct arena *a, struct arena_thread *t, uint64_t bytes);
+/* arena_stats.c: as arena_available(). */
+uint64_t arena_available_locked(const struct arena *a);
+
 /* Bytes of segments that growing may bring when @bytes more may be used. */
 uint64_t arena_growable_locked(const struct arena *a, uint64_t bytes);
 

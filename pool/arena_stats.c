@@ -23,6 +23,7 @@ static void get_run_stats(struct arena *a, struct arena_stats *out)
 	out->free_segments = h->free_segs;
 	out->given_back = h->given_back;
 	out->window_bytes = h->window_high - h->window_low;
+	out->promised = a->promised;
 	memcpy(out->pages, h->pages, sizeof(out->pages));
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }
@@ -51,7 +52,7 @@ void arena_get_stats(struct arena *a, struct arena_stats *out)
 	out->huge = a->hdr->huge;
 }
 
-uint64_t arena_available(struct arena *a)
+uint64_t arena_available_locked(const struct arena *a)
 {
 	const struct arena_header *h = a->hdr;
 	uint64_t bound = arena_bound(a, NULL);
@@ -59,13 +60,22 @@ uint64_t arena_available(struct arena *a)
 
 	if (bound == UINT64_MAX)
 		return UINT64_MAX;
-	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	held = arena_fixed_bytes_locked(a) + h->in_use * ARENA_PAGE_SIZE;
 	room = bound > h->used ? bound - h->used : 0;
 	backed = h->free_pages * ARENA_PAGE_SIZE +
 		 arena_growable_locked(a, room);
-	ranked_unlock(&a->run_lock, RANK_RUN, 0);
-
 	room = bound > held ? bound - held : 0;
-	return room < backed ? room : backed;
+	if (room > backed)
+		room = backed;
+	return room > a->promised ? room - a->promised : 0;
+}
+
+uint64_t arena_available(struct arena *a)
+{
+	uint64_t available;
+
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
+	available = arena_available_locked(a);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+	return available;
 }

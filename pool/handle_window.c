@@ -4,6 +4,17 @@
 
 #include <errno.h>
 
+/* None of what was promised to others may go for it. */
+static bool may_grow(struct arena *a, const struct arena_thread *t)
+{
+	bool may;
+
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
+	may = arena_within_bound_locked(a, t, a->hdr->step);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+	return may;
+}
+
 int arena_grow_handles(struct arena *a, struct arena_thread *t)
 {
 	struct arena_header *h = a->hdr;
@@ -12,7 +23,7 @@ int arena_grow_handles(struct arena *a, struct arena_thread *t)
 	if (zs_should_fail())
 		return -ENOSPC;
 	ranked_lock(&a->grow_lock, RANK_GROW, 0);
-	if (h->window_high < arena_place.handles_end &&
+	if (h->window_high < arena_place.handles_end && may_grow(a, t) &&
 	    arena_make_room(a, t, h->step))
 		err = arena_grow_window(a, t, INTENT_WINDOW_HIGH);
 	ranked_unlock(&a->grow_lock, RANK_GROW, 0);

@@ -7,15 +7,6 @@
 
 #include <errno.h>
 
-/* Pages in runs, and everything else that a thread's bound covers. */
-static bool within_bound_locked(const struct arena *a,
-				const struct arena_thread *t, unsigned pages)
-{
-	uint64_t runs = (a->hdr->in_use + pages) * ARENA_PAGE_SIZE;
-
-	return arena_fixed_bytes_locked(a) + runs <= arena_bound(a, t);
-}
-
 static void set_type(struct undo_log *u, struct page_desc *d, unsigned pages,
 		     enum arena_page_type type)
 {
@@ -48,7 +39,7 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 	uint32_t link;
 	int first;
 
-	if (!within_bound_locked(a, t, pages))
+	if (!arena_within_bound_locked(a, t, pages * ARENA_PAGE_SIZE))
 		return -ENOSPC;
 	link = seg_with_run_locked(a, pages);
 	if (!link)
@@ -69,6 +60,8 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 	change_in_use_locked(a, u, type, (int)pages);
 	undo_set(u, ref, run_ref(seg_pfn(link - 1) + (unsigned)first, pages));
 	undo_commit(u);
+	if (t->redeem)
+		arena_redeem_locked(a, t, pages * ARENA_PAGE_SIZE);
 	return 0;
 }
 

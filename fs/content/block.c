@@ -109,19 +109,69 @@ static __attribute__((noinline)) int alloc_again(struct tx *tx,
 	return err;
 }
 
+/* The slot for @b, which was stored as @ref, and is counted. */
+static inline uint64_t note_object(struct tx *tx, const struct staged_block *b,
+				   uint64_t ref)
+{
+	if (b->alg == ZCOMP_RAW)
+		tx_stat(tx, ST_HUGE_SINCE, 1);
+	return slot_store_object(tx, (uint32_t)REF_VALUE(ref), b->len);
+}
+
+/* As it is, for which the promise is sure to be enough; out of @b. */
+static int make_raw(struct tx *tx, const struct staged_block *b,
+		    struct staged_block *raw)
+{
+	*raw = (struct staged_block){.kind = BLOCK_OBJ, .sum = b->sum};
+	stage_raw(tx->th->buf.block, raw);
+	return zcomp_decompress(tx->th->zc, b->alg, b->payload, b->len,
+				tx->th->buf.block);
+}
+
+/*
+ * Store the first content of a block with room. In the worst case a class of
+ * the pool needs more pages at once than were promised.
+ */
+static __attribute__((noinline)) int store_in_room(struct tx *tx,
+						   const struct staged_block *b,
+						   uint64_t *slot)
+{
+	enum alloc_policy was = tx_raise_policy(tx, ALLOC_REPLACE);
+	uint64_t *ref = tx_alloc_ref(tx);
+	struct staged_block raw;
+	int err;
+
+	tx_redeem(tx);
+	err = zs_store(tx->fs->pool, tx->th->at, b->payload, b->len, b->alg,
+		       b->sum, ref);
+	if (err == -ENOSPC && b->alg != ZCOMP_RAW && !make_raw(tx, b, &raw)) {
+		b = &raw;
+		err = zs_store(tx->fs->pool, tx->th->at, b->payload, b->len,
+			       b->alg, b->sum, ref);
+	}
+	tx_redeem_end(tx, !err);
+	tx->policy = was;
+	tx->no_pages |= err == -ENOSPC;
+	if (!err)
+		*slot = note_object(tx, b, *ref);
+	return err;
+}
+
 static inline int store_object(struct tx *tx, const struct staged_block *b,
 			       uint64_t old, uint64_t *slot)
 {
-	uint64_t *ref = tx_alloc_ref(tx);
-	int err = alloc_object(tx, b, ref);
+	uint64_t *ref;
+	int err;
 
+	if (__builtin_expect(slot_has_room(old), 0))
+		return store_in_room(tx, b, slot);
+	ref = tx_alloc_ref(tx);
+	err = alloc_object(tx, b, ref);
 	if (__builtin_expect(err, 0))
 		err = alloc_again(tx, b, old, ref, err);
 	if (err)
 		return err;
-	*slot = slot_store_object(tx, (uint32_t)REF_VALUE(*ref), b->len);
-	if (b->alg == ZCOMP_RAW)
-		tx_stat(tx, ST_HUGE_SINCE, 1);
+	*slot = note_object(tx, b, *ref);
 	return 0;
 }
 

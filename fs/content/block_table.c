@@ -223,6 +223,21 @@ void table_set(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot,
 	tx_set(tx, slot, val);
 }
 
+void table_set_new(struct tx *tx, struct ztable *t, uint64_t idx,
+		   uint64_t *slot, unsigned n, uint64_t val)
+{
+	if (t->level <= 1) {
+		assert(n == 1);
+		table_set(tx, t, idx, slot, val);
+		return;
+	}
+	count(tx, t, idx, n);
+	for (; n; n--, slot++) {
+		assert(val && !*slot);
+		*slot = val;
+	}
+}
+
 void table_unset(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot)
 {
 	assert(*slot);

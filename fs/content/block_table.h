@@ -93,6 +93,13 @@ void table_set(struct tx *tx, struct ztable *t, uint64_t idx, uint64_t *slot,
 	       uint64_t val);
 
 /*
+ * The same for @n slots of one leaf that table_make() has just given, none of
+ * which were in use: they need no undo.
+ */
+void table_set_new(struct tx *tx, struct ztable *t, uint64_t idx,
+		   uint64_t *slot, unsigned n, uint64_t val);
+
+/*
  * Clear the slot at @idx, not 0, that table_at() gave. When that is done with
  * all that is to go of a leaf, table_clear() of one of them must follow.
  */

@@ -203,12 +203,48 @@ static uint64_t block_start(uint64_t block, const struct zinode *i)
 						   : block << ZSFS_BLOCK_SHIFT;
 }
 
+static bool is_hole(uint64_t slot)
+{
+	return !slot || slot_kind(slot) == SLOT_ROOM;
+}
+
+/* Set *@block to the first one from there on that is data; false: none is. */
+static bool find_data(const struct ztable *t, uint64_t *block)
+{
+	struct table_cursor c = table_cursor(t);
+	const uint64_t *slot;
+	uint64_t val;
+
+	for (;;) {
+		slot = table_at(&c, *block);
+		if (slot && !is_hole(*slot))
+			return true;
+		if (slot && *slot)
+			++*block;
+		else if (!table_next(t, block, &val))
+			return false;
+	}
+}
+
+/* The first block from @block on that is none. */
+static uint64_t find_hole(const struct zinode *i, uint64_t block)
+{
+	const struct ztable *t = &i->file.blocks;
+	struct table_cursor c = table_cursor(t);
+	uint64_t end = table_next_hole(t, block);
+
+	while (i->flags & INODE_HAS_ROOM && block < end &&
+	       !is_hole(*table_at(&c, block)))
+		block++;
+	return i->flags & INODE_HAS_ROOM ? block : end;
+}
+
 /* The first byte that is data at or after @off, the size when there is none. */
 static uint64_t next_data(const struct zinode *i, uint64_t off)
 {
-	uint64_t block = off >> ZSFS_BLOCK_SHIFT, start, val;
+	uint64_t block = off >> ZSFS_BLOCK_SHIFT, start;
 
-	if (!table_next(&i->file.blocks, &block, &val))
+	if (!find_data(&i->file.blocks, &block))
 		return i->size;
 	start = block_start(block, i);
 	return start > off ? start : off;
@@ -216,8 +252,7 @@ static uint64_t next_data(const struct zinode *i, uint64_t off)
 
 static uint64_t next_hole(const struct zinode *i, uint64_t off)
 {
-	uint64_t block =
-		table_next_hole(&i->file.blocks, off >> ZSFS_BLOCK_SHIFT);
+	uint64_t block = find_hole(i, off >> ZSFS_BLOCK_SHIFT);
 	uint64_t start = block_start(block, i);
 
 	return start > off ? start : off;

@@ -5,12 +5,17 @@
  *
  *   slot == 0                     a hole
  *   upper 16 bits == SLOT_MAGIC   kind in bits 44..47: an object, its handle in
- *                                 bits 0..30, or zeros
+ *                                 bits 0..30; zeros; room, see below
  *   anything else                 same-filled: the block is this word repeated
  *
  * So every repeated word but those that begin with SLOT_MAGIC (and zero, which
  * has its own kind) is kept in the slot itself; one in 65536 words is not, and
  * such a block is compressed like any other.
+ *
+ * Room: fallocate(2) was there, so memory for the block is promised (tx.h) and
+ * its first write cannot fail for want of it. It has no content: it is a hole,
+ * which counts as a block, or zeros that had been written. Bits 0..43 say whose
+ * room it is, so that an allocation that fails takes back its own only.
  */
 #ifndef FS_SLOT_H
 #define FS_SLOT_H
@@ -26,18 +31,23 @@ struct zcomp_ctx;
 
 enum slot_kind {
 	SLOT_HOLE,
-	SLOT_SAME,    /* one word, repeated */
-	SLOT_ZEROS,   /* the same with 0, which would look like a hole */
-	SLOT_OBJECT,  /* an object of the pool */
-	SLOT_UNKNOWN, /* nothing that was ever written there */
+	SLOT_SAME,	 /* one word, repeated */
+	SLOT_ZEROS,	 /* the same with 0, which would look like a hole */
+	SLOT_OBJECT,	 /* an object of the pool */
+	SLOT_ROOM,	 /* a hole with room */
+	SLOT_ROOM_ZEROS, /* zeros with room */
+	SLOT_UNKNOWN,	 /* nothing that was ever written there */
 };
 
-#define SLOT_MAGIC	  UINT64_C(0xd15c)
-#define SLOT_KIND_SHIFT	  44
-#define SLOT_HANDLE_MASK  UINT64_C(0x7fffffff)
-#define SLOT_TAGGED(kind) (SLOT_MAGIC << 48 | UINT64_C(kind) << SLOT_KIND_SHIFT)
-#define SLOT_TAG_OBJECT	  SLOT_TAGGED(1)
-#define SLOT_TAG_ZEROS	  SLOT_TAGGED(2)
+#define SLOT_MAGIC	    UINT64_C(0xd15c)
+#define SLOT_KIND_SHIFT	    44
+#define SLOT_HANDLE_MASK    UINT64_C(0x7fffffff)
+#define SLOT_TAGGED(kind)   (SLOT_MAGIC << 48 | UINT64_C(kind) << SLOT_KIND_SHIFT)
+#define SLOT_TAG_OBJECT	    SLOT_TAGGED(1)
+#define SLOT_TAG_ZEROS	    SLOT_TAGGED(2)
+#define SLOT_TAG_ROOM	    SLOT_TAGGED(3)
+#define SLOT_TAG_ROOM_ZEROS SLOT_TAGGED(4)
+#define SLOT_OWNER_MASK	    ((UINT64_C(1) << SLOT_KIND_SHIFT) - 1)
 
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
@@ -47,7 +57,33 @@ static inline enum slot_kind slot_kind(uint64_t slot)
 		return SLOT_HOLE;
 	if (slot >> 48 != SLOT_MAGIC)
 		return SLOT_SAME;
-	return slot == SLOT_TAG_ZEROS ? SLOT_ZEROS : SLOT_UNKNOWN;
+	if (slot == SLOT_TAG_ZEROS)
+		return SLOT_ZEROS;
+	if ((slot & ~SLOT_OWNER_MASK) == SLOT_TAG_ROOM)
+		return SLOT_ROOM;
+	if ((slot & ~SLOT_OWNER_MASK) == SLOT_TAG_ROOM_ZEROS)
+		return SLOT_ROOM_ZEROS;
+	return SLOT_UNKNOWN;
+}
+
+/* Is there room for the block? */
+static inline bool slot_has_room(uint64_t slot)
+{
+	enum slot_kind kind = slot_kind(slot);
+
+	return kind == SLOT_ROOM || kind == SLOT_ROOM_ZEROS;
+}
+
+/* The slot for a hole, or zeros, with room that @owner has asked for. */
+static inline uint64_t slot_room(uint64_t slot, uint64_t owner)
+{
+	return (slot ? SLOT_TAG_ROOM_ZEROS : SLOT_TAG_ROOM) |
+	       (owner & SLOT_OWNER_MASK);
+}
+
+static inline bool slot_is_room_of(uint64_t slot, uint64_t owner)
+{
+	return slot_has_room(slot) && !((slot ^ owner) & SLOT_OWNER_MASK);
 }
 
 /* May a block of this word, repeated, be kept as slot_same()? */
@@ -71,7 +107,8 @@ static inline bool slot_is_zero(uint64_t slot)
 {
 	enum slot_kind kind = slot_kind(slot);
 
-	return kind == SLOT_HOLE || kind == SLOT_ZEROS;
+	return kind == SLOT_HOLE || kind == SLOT_ZEROS || kind == SLOT_ROOM ||
+	       kind == SLOT_ROOM_ZEROS;
 }
 
 /* The handle of a SLOT_OBJECT. */
@@ -116,10 +153,21 @@ static inline uint64_t slot_store_object(struct tx *tx, uint32_t handle,
 	return slot_object(handle);
 }
 
+/* Room for a block more, or less. */
+static inline void slot_count_room(struct tx *tx, int64_t n)
+{
+	tx_stat(tx, ST_ROOM, n);
+	tx->stored += n * (int64_t)ZSFS_BLOCK_SIZE;
+}
+
 /* Free what @slot, not a hole, holds when @tx commits, and count that. */
 static inline void slot_free(struct tx *tx, uint64_t slot)
 {
 	assert(slot);
+	if (slot_has_room(slot)) {
+		slot_count_room(tx, -1);
+		return;
+	}
 	tx_stat(tx, ST_FREED, 1);
 	if (slot_kind(slot) == SLOT_OBJECT) {
 		tx->stored -= slot_size(tx->fs, slot);

@@ -35,8 +35,9 @@ static uint64_t unlimited_memory(struct zsfs *fs)
 	uint64_t ram = machine_ram_available("");
 
 	arena_get_stats(fs->arena, &st);
-	return min_u64(ram + st.free_pages * ARENA_PAGE_SIZE,
-		       ARENA_SIZE - st.used);
+	ram = min_u64(ram + st.free_pages * ARENA_PAGE_SIZE,
+		      ARENA_SIZE - st.used);
+	return ram > st.promised ? ram - st.promised : 0;
 }
 
 /*

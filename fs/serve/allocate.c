@@ -1,42 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reserving room for content: fallocate(2).
+ * Room for content, and holes: fallocate(2).
  *
- * A hole, or a block of zeros that takes no memory, is stored as a raw block of
- * zeros. So the room is taken and counted as any content's, and the first write
- * to the block finds it: what takes no more than before may use the arena's
- * reserve until the old block is freed.
+ * Both are done in steps, each a transaction of its own (content/prealloc.h,
+ * content/punch.h). A step that was done is found done by a successor that
+ * starts anew, since the request that is sent again has the same unique, which
+ * says whose room it is; so it gives all of that back when it fails, whoever
+ * took it.
  *
- * The file grows with the last step, so that its size tells at any time, and to
- * a successor that starts anew, what was there before. Until then blocks of
- * zeros lie behind its end; a failure gives them back.
- *
- * Holes are made in steps, too (punch.h), and a step that was done is found
- * done by a successor that starts anew.
+ * The file grows with the last step. Until then room lies behind its end, as it
+ * does for ever where the size is to be kept.
  */
 #include "allocate.h"
 
 #include <errno.h>
 
-#include "content/block.h"
 #include "content/block_table.h"
 #include "content/file.h"
+#include "content/prealloc.h"
 #include "content/punch.h"
-#include "content/slot.h"
 #include "control/statfs.h"
 #include "room.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
-#include "tree/reap.h"
-
-static const uint8_t zeros[ZSFS_BLOCK_SIZE];
-
-static uint64_t blocks_of(uint64_t bytes)
-{
-	return (bytes + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
-}
 
 static uint64_t first_block(const struct allocation *a)
 {
@@ -46,7 +34,7 @@ static uint64_t first_block(const struct allocation *a)
 /* The first block behind it. */
 static uint64_t end_block(const struct allocation *a)
 {
-	return blocks_of(a->end);
+	return (a->end + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
 }
 
 static uint64_t holes_in(const struct zinode *i, const struct allocation *a)
@@ -57,22 +45,25 @@ static uint64_t holes_in(const struct zinode *i, const struct allocation *a)
 	return end - first - (table_count(t, first) - table_count(t, end));
 }
 
-/* It failed: what lies behind the end of the file, as long as it is, goes. */
+/* It failed: the room that it was given goes, step by step. */
 static void give_back(struct zsfs_thread *th, const struct allocation *a)
 {
-	struct tx *tx = tx_begin(th);
-	struct zinode *i;
-	int err = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
+	uint64_t block = first_block(a);
+	int more = 1;
 
-	if (!err) {
+	while (more > 0) {
+		struct tx *tx = tx_begin(th);
+		struct zinode *i;
+
+		more = file_lock(tx, a->nodeid, LOCK_EXCL, &i);
+		if (more) {
+			tx_abort(tx, more);
+			return;
+		}
 		inode_save(tx, i);
-		err = reap_cut(tx, i, blocks_of(i->size));
-	}
-	if (err)
-		tx_abort(tx, err);
-	else
+		more = file_take_room(tx, i, a->owner, &block, end_block(a));
 		tx_commit(tx);
-	reap_help(th);
+	}
 }
 
 int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
@@ -88,59 +79,33 @@ int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
 	holes = holes_in(i, a);
 	inode_unlock(fs, i);
 	zsfs_statfs(fs, &st);
-	if (holes <= st.f_bavail)
+	if (!a->room || holes <= st.f_bavail)
 		return 0;
 	give_back(th, a);
 	return -ENOSPC;
 }
 
-static int take_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
-		      uint64_t block, const struct staged_block *raw)
-{
-	const uint64_t *slot = table_at(c, block);
-	unsigned put;
-
-	if (slot && *slot && slot_kind(*slot) != SLOT_ZEROS)
-		return 0;
-	return block_put(tx, i, c, block, raw, 1, &put);
-}
-
 /* All blocks were seen to. 1: somebody has cut the file meanwhile. */
-static int end_allocation(struct tx *tx, struct zinode *i, struct allocation *a)
+static int end_room(struct tx *tx, struct zinode *i, struct allocation *a)
 {
 	table_settle(tx);
 	if (holes_in(i, a)) {
 		a->done = 0;
 		return 1;
 	}
-	if (i->size < a->end)
+	if (!a->keep_size && i->size < a->end)
 		i->size = a->end;
-	inode_set_changed(i, tx_now(tx));
 	return 0;
 }
 
-static int allocate_step(struct tx *tx, struct zinode *i, struct allocation *a)
+static int room_step(struct tx *tx, struct zinode *i, struct allocation *a)
 {
-	const struct staged_block raw = {
-		.kind = BLOCK_OBJ,
-		.alg = ZCOMP_RAW,
-		.len = ZSFS_BLOCK_SIZE,
-		.sum = zcomp_checksum(zeros),
-		.payload = zeros,
-	};
-	uint64_t block = first_block(a) + a->done, end = end_block(a);
-	struct table_cursor c = table_cursor(&i->file.blocks);
-	int err = 0;
+	uint64_t block = first_block(a) + (a->done >> ZSFS_BLOCK_SHIFT);
+	int err = file_give_room(tx, i, a->owner, &block, end_block(a));
 
-	if (end > block + ZSFS_MAX_BLOCKS)
-		end = block + ZSFS_MAX_BLOCKS;
-	for (; !err && block < end; block++)
-		err = take_block(tx, i, &c, block, &raw);
-	if (err)
-		return err;
-	inode_note_stored(tx, i);
-	a->done = end - first_block(a);
-	return end < end_block(a) ? 1 : end_allocation(tx, i, a);
+	if (err >= 0)
+		a->done = (block - first_block(a)) << ZSFS_BLOCK_SHIFT;
+	return err ? err : end_room(tx, i, a);
 }
 
 static int punch_step(struct tx *tx, struct zinode *i, struct allocation *a)
@@ -148,12 +113,13 @@ static int punch_step(struct tx *tx, struct zinode *i, struct allocation *a)
 	uint64_t at = a->start + a->done;
 	int err = file_punch(tx, i, &at, a->end);
 
-	if (err < 0)
+	if (err >= 0)
+		a->done = at - a->start;
+	if (err || !a->room)
 		return err;
-	a->done = at - a->start;
-	if (!err)
-		inode_set_changed(i, tx_now(tx));
-	return err;
+	a->punch = false;
+	a->done = 0;
+	return 1;
 }
 
 int zsfs_allocate_step(struct tx *tx, struct allocation *a)
@@ -166,7 +132,10 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	if (err)
 		return err;
 	inode_save(tx, i);
-	return a->punch ? punch_step(tx, i, a) : allocate_step(tx, i, a);
+	err = a->punch ? punch_step(tx, i, a) : room_step(tx, i, a);
+	if (!err)
+		inode_set_changed(i, tx_now(tx));
+	return err;
 }
 
 int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
@@ -182,8 +151,7 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 		} while (room_again(&room, *last, err));
 		if (err < 0) {
 			tx_abort(*last, err);
-			if (!a->punch)
-				give_back(th, a);
+			give_back(th, a);
 		}
 		if (err <= 0)
 			return err;

@@ -223,7 +223,7 @@ static void allocate(fuse_req_t req, struct allocation *a)
 {
 	struct zsfs_thread *th = request_thread();
 	struct tx *tx;
-	int err = a->punch ? 0 : zsfs_allocate_begin(th, a);
+	int err = zsfs_allocate_begin(th, a);
 
 	if (!err)
 		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
@@ -277,6 +277,15 @@ static void drop_priv(fuse_ino_t ino)
 	request_invalidate_attr(ino);
 }
 
+/* What tmpfs does, and FALLOC_FL_ZERO_RANGE. The kernel lets no more through.
+ */
+static bool mode_is_known(int mode)
+{
+	mode &= ~FALLOC_FL_KEEP_SIZE;
+	return mode == 0 || mode == FALLOC_FL_PUNCH_HOLE ||
+	       mode == FALLOC_FL_ZERO_RANGE;
+}
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		  off_t len, struct fuse_file_info *fi)
 {
@@ -284,11 +293,13 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		.nodeid = ino,
 		.start = (uint64_t)off,
 		.end = (uint64_t)off + (uint64_t)len,
-		.punch = mode & FALLOC_FL_PUNCH_HOLE,
+		.owner = request_header()->unique,
+		.punch = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE),
+		.room = !(mode & FALLOC_FL_PUNCH_HOLE),
+		.keep_size = mode & FALLOC_FL_KEEP_SIZE,
 	};
 
-	if (vfile_is(ino) ||
-	    (mode && mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))) {
+	if (vfile_is(ino) || !mode_is_known(mode)) {
 		reply_error(req, -EOPNOTSUPP);
 	} else if (a.end > INT64_MAX) {
 		reply_error(req, -EFBIG);

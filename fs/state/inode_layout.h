@@ -37,6 +37,8 @@ struct ztable {
  * it can be given one, which a file that lost its last name cannot.
  */
 #define INODE_NAMELESS (UINT32_C(1) << 31)
+/* Nor this: blocks of the file may have room (content/slot.h). */
+#define INODE_HAS_ROOM (UINT32_C(1) << 30)
 
 /* The times of an inode. */
 enum inode_time {

@@ -29,6 +29,9 @@
 #define ZSFS_MAX_BLOCKS	 (ZSFS_MAX_WRITE / ZSFS_BLOCK_SIZE)
 #define ZSFS_NAME_MAX	 255u
 
+/* Memory that is promised to a block with room: its page and its handle. */
+#define ZSFS_ROOM_COST (ZSFS_BLOCK_SIZE + 12u)
+
 #define ZSFS_OPTIONS_SIZE 128u
 
 /* When reading sets the time of access. */
@@ -60,6 +63,8 @@ enum zsfs_atime {
 	X(INODES, "inodes")                                                    \
 	/* same-filled blocks, zero included */                                \
 	X(SAME, "same_blocks")                                                 \
+	/* of BLOCKS, those that only have room (content/slot.h) */            \
+	X(ROOM, "reserved_blocks")                                             \
 	/* inodes whose blocks are being freed (reap.h) */                     \
 	X(REAPING, "inodes_being_freed")                                       \
 	/* payload bytes that they hold, about */                              \

@@ -63,7 +63,7 @@ uint64_t zsfs_over_limit(struct zsfs *fs)
 	ranked_lock(&fs->limit_lock, RANK_LIMIT, 0);
 	if (s->over_limit)
 		over = lower_ceiling_locked(s, s->mem_limit,
-					    st.used + st.reserve);
+					    st.used + st.promised + st.reserve);
 	ranked_unlock(&fs->limit_lock, RANK_LIMIT, 0);
 	return over;
 }
@@ -71,10 +71,12 @@ uint64_t zsfs_over_limit(struct zsfs *fs)
 static void set_limit(struct zsfs *fs, uint64_t bytes)
 {
 	struct zsfs_super *s = fs->super;
+	struct arena_stats st;
 	uint64_t most;
 
 	ranked_lock(&fs->limit_lock, RANK_LIMIT, 0);
-	most = zsfs_apply_reserve(fs, bytes) + mem_limit_used(fs);
+	arena_get_stats(fs->arena, &st);
+	most = zsfs_apply_reserve(fs, bytes) + st.used + st.promised;
 	/* Else nothing could be deleted, nor the limit be set again. */
 	lower_ceiling_locked(s, bytes, most);
 	s->mem_limit = bytes;

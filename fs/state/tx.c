@@ -46,6 +46,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->stamped = false;
 	tx->reserved_blocks = 0;
 	tx->reserved_inodes = 0;
+	tx->promised = 0;
 	tx->stored = 0;
 	for (unsigned i = 0; i < ST_NR; i++)
 		tx->stat[i] = 0;
@@ -360,6 +361,40 @@ int tx_reserve_inodes(struct tx *tx, int64_t n)
 		__atomic_load_n(&tx->fs->super->inode_limit, __ATOMIC_RELAXED));
 }
 
+/* The arena promises memory to @n blocks more, or less. */
+static void add_promised(struct tx *tx, int64_t n)
+{
+	if (n)
+		arena_add_promised(tx->fs->arena, n * (int64_t)ZSFS_ROOM_COST);
+}
+
+int tx_promise(struct tx *tx, int64_t n)
+{
+	int err = arena_promise(tx->fs->arena, (uint64_t)n * ZSFS_ROOM_COST);
+
+	if (err)
+		tx->no_pages = true;
+	else
+		tx->promised += n;
+	return err;
+}
+
+void tx_redeem(struct tx *tx)
+{
+	tx_claim(tx);
+	arena_redeem(tx->th->at, ZSFS_ROOM_COST);
+}
+
+void tx_redeem_end(struct tx *tx, bool stored)
+{
+	arena_redeem_end(tx->fs->arena, tx->th->at);
+	tx_unclaim(tx);
+	if (stored)
+		tx->promised--;
+	else
+		add_promised(tx, 1);
+}
+
 /* ---- ends ---- */
 
 static void free_ref(struct zsfs *fs, struct zsfs_thread *th, uint64_t *ref)
@@ -432,6 +467,7 @@ static void fold_stats(struct tx *tx)
 	__atomic_add_fetch(&tx->fs->used_inodes,
 			   tx->stat[ST_INODES] - tx->reserved_inodes,
 			   __ATOMIC_RELAXED);
+	add_promised(tx, tx->stat[ST_ROOM] - tx->promised);
 }
 
 void tx_commit(struct tx *tx)
@@ -468,6 +504,7 @@ int tx_abort(struct tx *tx, int err)
 			   __ATOMIC_RELAXED);
 	__atomic_sub_fetch(&fs->used_inodes, tx->reserved_inodes,
 			   __ATOMIC_RELAXED);
+	add_promised(tx, -tx->promised);
 	finish_slot(tx->slot);
 	drop_locks(tx);
 	return err;

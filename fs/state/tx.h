@@ -111,6 +111,11 @@ struct tx {
 	/* Reserved from the limits, given back on abort. */
 	int64_t reserved_blocks;
 	int64_t reserved_inodes;
+	/*
+	 * Blocks with room that came (went: < 0) and that the arena has
+	 * promised memory to, or does no longer, already.
+	 */
+	int64_t promised;
 	/* Payload bytes that came (went: < 0) with the blocks of a file. */
 	int64_t stored;
 	int64_t stat[ST_NR]; /* changes, put into the slot's cells at commit */
@@ -282,6 +287,18 @@ static inline void tx_stat(struct tx *tx, enum zsfs_stat s, int64_t delta)
  */
 int tx_reserve_blocks(struct tx *tx, int64_t n);
 int tx_reserve_inodes(struct tx *tx, int64_t n);
+
+/*
+ * Have the arena promise memory to @n blocks, which must be added to ST_ROOM. 0
+ * or -ENOSPC.
+ */
+int tx_promise(struct tx *tx, int64_t n);
+/*
+ * Around the allocation for the content of one block with room, which is taken
+ * off ST_ROOM when it is stored.
+ */
+void tx_redeem(struct tx *tx);
+void tx_redeem_end(struct tx *tx, bool stored);
 
 /* Room left for undo entries and frees, for operations done in steps. */
 bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees);

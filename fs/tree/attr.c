@@ -7,6 +7,7 @@
 #include "attr.h"
 #include "content/block_table.h"
 #include "content/file.h"
+#include "content/slot.h"
 #include "content/xattr_set.h"
 #include "reap.h"
 #include "state/inode.h"
@@ -50,7 +51,7 @@ static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
 	enum alloc_policy was;
 	int err;
 
-	if (at == 0 || !table_get(&i->file.blocks, block))
+	if (at == 0 || slot_is_zero(table_get(&i->file.blocks, block)))
 		return 0;
 	was = tx_raise_policy(tx, ALLOC_SHRINK);
 	err = file_patch_block(tx, i, &c, block, at, NULL,
@@ -184,7 +185,7 @@ int zsfs_setflags(struct tx *tx, uint64_t nodeid, uint32_t flags)
 		return -EOPNOTSUPP;
 	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
 	inode_save(tx, i);
-	i->flags = flags | (i->flags & INODE_NAMELESS);
+	i->flags = flags | (i->flags & ~INODE_FLAGS);
 	inode_set_time(i, INODE_CTIME, tx_now(tx));
 	return 0;
 }

@@ -171,12 +171,27 @@ static int check_objects(struct check *c)
 	return 0;
 }
 
+/* Memory is promised to blocks with room, and to nothing else. */
+static int check_promises(struct check *c)
+{
+	uint64_t want = (uint64_t)c->stat[ST_ROOM] * ZSFS_ROOM_COST;
+	struct arena_stats st;
+
+	arena_get_stats(c->fs->arena, &st);
+	if (st.promised == want)
+		return 0;
+	return verify_fail(c,
+			   "%" PRIu64 " bytes are promised, should be %" PRIu64,
+			   st.promised, want);
+}
+
 static int check_totals(struct check *c)
 {
 	static const char *const names[] = {
 		[ST_BLOCKS] = "blocks",
 		[ST_INODES] = "inodes",
 		[ST_SAME] = "same-filled blocks",
+		[ST_ROOM] = "blocks with room",
 		[ST_REAPING] = "inodes being freed",
 		[ST_REAP_BYTES] = "bytes being freed",
 	};
@@ -195,7 +210,7 @@ static int check_totals(struct check *c)
 				   "limits count %" PRId64
 				   " blocks and %" PRId64 " inodes",
 				   c->fs->used_blocks, c->fs->used_inodes);
-	return 0;
+	return check_promises(c);
 }
 
 static int check_slots(struct check *c)

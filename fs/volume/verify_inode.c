@@ -93,6 +93,17 @@ static int name_handle(struct check *c, uint32_t handle)
 	return 0;
 }
 
+static int count_room(struct check *c, const struct zinode *i, uint64_t block)
+{
+	c->stat[ST_ROOM]++;
+	if (i->flags & INODE_HAS_ROOM)
+		return 0;
+	return verify_fail(c,
+			   "inode %" PRIu64 " block %" PRIu64
+			   ": room in a file without",
+			   inode_number(i), block);
+}
+
 static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 		      uint64_t slot)
 {
@@ -102,6 +113,8 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 		return verify_fail(
 			c, "inode %" PRIu64 " block %" PRIu64 ": slot %" PRIx64,
 			inode_number(i), block, slot);
+	if (slot_has_room(slot))
+		return count_room(c, i, block);
 	if (slot_kind(slot) != SLOT_OBJECT) {
 		c->stat[ST_SAME]++;
 		return 0;
@@ -124,22 +137,7 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 	return c->touched ? 0 : name_handle(c, slot_handle(slot));
 }
 
-/*
- * Is it a block of zeros that takes room? An allocation that is under way, or
- * that did not end, has such behind the end of the file (allocate.c).
- */
-static bool is_reserved(const struct check *c, uint64_t slot)
-{
-	static const uint8_t zeros[ZSFS_BLOCK_SIZE];
-	struct zs_obj_info info;
-
-	return slot_kind(slot) == SLOT_OBJECT &&
-	       zs_obj_info(c->fs->pool, slot_handle(slot), &info) &&
-	       info.tag == ZCOMP_RAW && info.size == ZSFS_BLOCK_SIZE &&
-	       info.word == zcomp_checksum(zeros);
-}
-
-/* @bytes: what its objects are found to hold. */
+/* @bytes: what its objects are found to hold, and blocks have room for. */
 static int check_stored(struct check *c, const struct zinode *i, bool reaping,
 			int64_t bytes)
 {
@@ -151,6 +149,12 @@ static int check_stored(struct check *c, const struct zinode *i, bool reaping,
 			   "inode %" PRIu64 ": stores %" PRIu64
 			   " bytes, counted %" PRId64,
 			   inode_number(i), i->file.stored, bytes);
+}
+
+/* What it has found so far of what struct zinode counts as stored. */
+static uint64_t stored_so_far(const struct check *c)
+{
+	return c->payload + (uint64_t)c->stat[ST_ROOM] * ZSFS_BLOCK_SIZE;
 }
 
 /* A check that looks at an inode. */
@@ -166,7 +170,7 @@ static int check_block(const struct look *l, uint64_t idx, uint64_t slot)
 	uint64_t end = (i->size + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
 	int err = check_slot(l->c, i, idx, slot);
 
-	if (err || l->reaping || idx < end || is_reserved(l->c, slot))
+	if (err || l->reaping || idx < end || slot_kind(slot) == SLOT_ROOM)
 		return err;
 	return verify_fail(
 		l->c, "inode %" PRIu64 ": block %" PRIu64 " behind its end",
@@ -188,13 +192,13 @@ static int check_blocks(const struct table_node *node, void *look)
 static int check_file(struct check *c, const struct zinode *i, bool reaping)
 {
 	struct look l = {c, i, reaping};
-	uint64_t before = c->payload, n;
+	uint64_t before = stored_so_far(c), n;
 	int err = table_for_each_node(&i->file.blocks, check_blocks, &l);
 
 	err = table_checked(c, i, err);
 	if (!err && !c->touched)
 		err = check_stored(c, i, reaping,
-				   (int64_t)(c->payload - before));
+				   (int64_t)(stored_so_far(c) - before));
 	if (err || reaping)
 		return err;
 	n = table_count(&i->file.blocks, 0);
@@ -280,7 +284,7 @@ static int check_identity(struct check *c, const struct zinode *i)
 	if (inode_time(i, INODE_BTIME).nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
-	if (i->flags & ~(INODE_FLAGS | INODE_NAMELESS))
+	if (i->flags & ~(INODE_FLAGS | INODE_NAMELESS | INODE_HAS_ROOM))
 		return verify_fail(c, "inode %" PRIu64 ": flags %x", i->gen,
 				   i->flags);
 	return c->touched ? 0 : numbers_add(&c->gens, i->gen);

@@ -355,6 +355,8 @@ int zsfs_recover(struct zsfs *fs)
 		reap_hand_over(&fs->threads[i]);
 	fs->used_blocks = zsfs_stat_sum(fs, ST_BLOCKS);
 	fs->used_inodes = zsfs_stat_sum(fs, ST_INODES);
+	arena_set_promised(fs->arena,
+			   zsfs_stat_get(fs, ST_ROOM) * ZSFS_ROOM_COST);
 	return 0;
 }
 

@@ -102,7 +102,7 @@ teardown() { zsfs_teardown; }
 }
 
 @test "crash: an allocation of many steps ends as if nothing had been" {
-	export ZSFS_TEST_KILL=20000
+	export ZSFS_TEST_KILL=500
 	zsfs_mount -o size=600M
 	unset ZSFS_TEST_KILL
 	printf hello >"$M/f"
@@ -111,8 +111,26 @@ teardown() { zsfs_teardown; }
 		same "$(stat -c '%s %b' "$M/f")" "314572800 614400"
 		fails fallocate -l 400M "$M/g"
 		same "$(stat -c '%s %b' "$M/g")" "0 0"
+		fallocate -n -o 1G -l 200M "$M/f"
+		same "$(stat -c '%s %b' "$M/f")" "314572800 1024000"
 		truncate -s 5 "$M/f"
 		same "$(cat "$M/f")" hello
+		same "$(stat -c %b "$M/f")" 8
+	done
+	[ "$(json .survival.deaths)" -ge 3 ]
+}
+
+@test "crash: a hole made in many steps is whole" {
+	export ZSFS_TEST_KILL=2000
+	zsfs_mount
+	unset ZSFS_TEST_KILL
+	for i in 1 2 3; do
+		head -c 20M /dev/zero | tr '\0' x >"$M/f"
+		fallocate -p -o 1000 -l 16M "$M/f"
+		same "$(head -c 1000 "$M/f" | tr -d x)" ""
+		tail -c +1001 "$M/f" | head -c 16M | cmp -n 16777216 - /dev/zero
+		same "$(tail -c +16778217 "$M/f" | tr -d x)" ""
+		same "$(stat -c '%s %b' "$M/f")" "20971520 8200"
 	done
 	[ "$(json .survival.deaths)" -ge 3 ]
 }

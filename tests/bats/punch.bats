@@ -3,7 +3,10 @@
 # Holes punched into files, also by what discards blocks of an image.
 load helpers
 
-setup() { zsfs_setup; }
+setup() {
+	zsfs_setup
+	! all_have writeback || expect_log 'no room for a cached write'
+}
 teardown() { zsfs_teardown; }
 
 # A Python program with the mountpoint as its argument, and punch(fd, off, len),
@@ -133,20 +136,10 @@ py() {
 	not_cached "what finds no room is stored first"
 	zsfs_mount -o mem_limit=48M,size=40M
 	fails dd if=/dev/urandom of="$M/f" bs=1M count=100 status=none
+	# What was lost of a cached write is told first.
+	sync "$M/f" || true
 	fallocate -p -o 100 -l 10M "$M/f"
 	head -c 9M /dev/urandom >"$M/g"
-}
-
-@test "punch: worker after worker dies of a kill meanwhile" {
-	zsfs_only
-	export ZSFS_TEST_KILL=20000
-	zsfs_mount
-	unset ZSFS_TEST_KILL
-	head -c 100M /dev/zero | tr '\0' x >"$M/f"
-	fallocate -p -o 1000 -l 90M "$M/f"
-	same "$(head -c 1000 "$M/f" | tr -d x)" ""
-	tail -c +1001 "$M/f" | head -c 90M | cmp -n 94371840 - /dev/zero
-	same "$(tail -c +94372841 "$M/f" | head -c 5)" xxxxx
 }
 
 @test "punch: an image gives back what is discarded in it" {

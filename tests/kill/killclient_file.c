@@ -149,7 +149,7 @@ void file_allocate(struct tree *t)
 {
 	struct node *n = tree_some_file(t);
 	size_t off, len;
-	int fd;
+	int fd, keep;
 
 	if (!n)
 		return;
@@ -158,8 +158,10 @@ void file_allocate(struct tree *t)
 	if (!len || tree_bytes(t) + off + len > MAX_BYTES)
 		return;
 	fd = check_open(t, n, O_RDWR, path);
-	must(CALL(fallocate, fd, 0, (off_t)off, (off_t)len), "fallocate", path);
-	resize(n, off + len > n->size ? off + len : n->size);
+	keep = rnd(3) ? 0 : FALLOC_FL_KEEP_SIZE;
+	must(CALL(fallocate, fd, keep, (off_t)off, (off_t)len), "fallocate",
+	     path);
+	resize(n, !keep && off + len > n->size ? off + len : n->size);
 	check_after(n, fd);
 }
 

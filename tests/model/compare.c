@@ -90,7 +90,7 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 	if (!what && (zi->sec[INODE_BTIME] < 1000000000 ||
 		      zi->nsec[INODE_BTIME] > 999999999))
 		what = "birth";
-	if (!what && zi->flags != i->flags)
+	if (!what && (zi->flags & ~INODE_HAS_ROOM) != i->flags)
 		what = "flags";
 	if (!what && i->id != MODEL_ROOT && zi->nlookup != i->nlookup)
 		what = "lookups";
@@ -127,6 +127,19 @@ static int compare_block(const struct compare *c, const struct minode *i,
 		       i->id, index, at, buf[at], want[at]);
 }
 
+static int compare_room(const struct compare *c, const struct minode *i,
+			const struct mblock *b, uint64_t slot)
+{
+	if (slot_has_room(slot) == b->room &&
+	    (slot_kind(slot) == SLOT_ROOM) == b->hole)
+		return 0;
+	return differs(c,
+		       "inode %u block %" PRIu64 ": slot %" PRIx64
+		       " has%s room, should%s",
+		       i->id, b->index, slot, slot_has_room(slot) ? "" : " no",
+		       b->room ? "" : " not");
+}
+
 static int compare_file(const struct compare *c, const struct minode *i,
 			const struct zinode *zi)
 {
@@ -141,6 +154,8 @@ static int compare_file(const struct compare *c, const struct minode *i,
 			return differs(c, "inode %u: no block %" PRIu64, i->id,
 				       b->index);
 		err = compare_block(c, i, index, slot, b->data);
+		if (!err)
+			err = compare_room(c, i, b, slot);
 		if (err)
 			return err;
 	}

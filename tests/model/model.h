@@ -24,10 +24,12 @@
 #define MODEL_CLOCK    (-1) /* the time at which it was done */
 #define MODEL_ANY_TIME (-2)
 
-/* One block of a file that is not a hole. */
+/* One block of a file. */
 struct mblock {
 	uint64_t index;
 	uint8_t *data; /* MODEL_BLOCK bytes */
+	bool room;     /* was given room, and not written since */
+	bool hole;     /* nothing else: it is none to SEEK_DATA */
 };
 
 /* One name in a directory, in the order in which names were added. */
@@ -148,8 +150,12 @@ int model_read(const struct model *m, unsigned id, void *buf, size_t size,
 /* Stops where max_blocks is reached; -ENOSPC when nothing was written. */
 int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 		uint64_t off, unsigned flags, size_t *done);
+/* Has all of this range room, so that a write to it cannot fail? */
+bool model_has_room(const struct model *m, unsigned id, uint64_t off,
+		    uint64_t size);
 /* All of it or nothing. */
-int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size);
+int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size,
+		   bool keep_size);
 int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size);
 /* @size < 2^63 */
 void model_truncate(struct model *m, struct minode *i, uint64_t size);

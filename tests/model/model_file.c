@@ -33,14 +33,15 @@ const uint8_t *model_block(const struct minode *i, uint64_t index)
 	return i->blocks[at].data;
 }
 
-/* The block at @index, made when it is a hole; NULL at the limit. */
-static uint8_t *get_block(struct model *m, struct minode *i, uint64_t index)
+/* The block at @index, made when there is none; NULL at the limit. */
+static struct mblock *get_block(struct model *m, struct minode *i,
+				uint64_t index)
 {
 	size_t at = position(i, index);
 	uint8_t *data;
 
 	if (at < i->nr_blocks && i->blocks[at].index == index)
-		return i->blocks[at].data;
+		return &i->blocks[at];
 	if (m->max_blocks && m->used_blocks >= m->max_blocks)
 		return NULL;
 	if (i->nr_blocks == i->room_blocks) {
@@ -53,10 +54,10 @@ static uint8_t *get_block(struct model *m, struct minode *i, uint64_t index)
 		abort();
 	memmove(&i->blocks[at + 1], &i->blocks[at],
 		(i->nr_blocks - at) * sizeof(i->blocks[0]));
-	i->blocks[at] = (struct mblock){index, data};
+	i->blocks[at] = (struct mblock){.index = index, .data = data};
 	i->nr_blocks++;
 	m->used_blocks++;
-	return data;
+	return &i->blocks[at];
 }
 
 static int check_file(const struct minode *i)
@@ -128,11 +129,13 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 	while (*done < size) {
 		uint64_t at = off + *done;
 		size_t n = part(at, size - *done);
-		uint8_t *data = get_block(m, i, at / MODEL_BLOCK);
+		struct mblock *b = get_block(m, i, at / MODEL_BLOCK);
 
-		if (!data)
+		if (!b)
 			break;
-		memcpy(data + at % MODEL_BLOCK, (const char *)buf + *done, n);
+		b->room = b->hole = false;
+		memcpy(b->data + at % MODEL_BLOCK, (const char *)buf + *done,
+		       n);
 		*done += n;
 	}
 	if (*done == 0)
@@ -146,7 +149,40 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 	return 0;
 }
 
-int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size)
+static bool is_zero(const struct mblock *b)
+{
+	return !b->data[0] && !memcmp(b->data, b->data + 1, MODEL_BLOCK - 1);
+}
+
+bool model_has_room(const struct model *m, unsigned id, uint64_t off,
+		    uint64_t size)
+{
+	const struct minode *i = model_get(m, id);
+	uint64_t first = off / MODEL_BLOCK,
+		 end = (off + size - 1) / MODEL_BLOCK;
+	size_t at;
+
+	if (off + size > INT64_MAX || check_file(i))
+		return false;
+	at = position(i, first);
+	for (; first <= end; first++, at++)
+		if (at == i->nr_blocks || i->blocks[at].index != first ||
+		    !i->blocks[at].room)
+			return false;
+	return true;
+}
+
+static void give_room(struct model *m, struct minode *i, uint64_t index)
+{
+	bool hole = !model_block(i, index);
+	struct mblock *b = get_block(m, i, index);
+
+	b->hole |= hole;
+	b->room |= hole || is_zero(b);
+}
+
+int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size,
+		   bool keep_size)
 {
 	struct minode *i = model_get(m, id);
 	uint64_t first = off / MODEL_BLOCK;
@@ -162,8 +198,8 @@ int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size)
 	if (m->max_blocks && holes > m->max_blocks - m->used_blocks)
 		return -ENOSPC;
 	for (; first < end; first++)
-		get_block(m, i, first);
-	if (off + size > i->size)
+		give_room(m, i, first);
+	if (!keep_size && off + size > i->size)
 		i->size = off + size;
 	i->mtime = MODEL_CLOCK;
 	return 0;
@@ -217,7 +253,7 @@ int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size)
 void model_truncate(struct model *m, struct minode *i, uint64_t size)
 {
 	uint64_t keep = size / MODEL_BLOCK + (size % MODEL_BLOCK != 0);
-	size_t at = position(i, keep);
+	size_t at = size <= i->size ? position(i, keep) : i->nr_blocks;
 
 	for (size_t k = at; k < i->nr_blocks; k++)
 		free(i->blocks[k].data);
@@ -246,9 +282,13 @@ int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,
 		return -ENXIO;
 	at = position(i, block);
 	if (hole) {
-		for (; at < i->nr_blocks && i->blocks[at].index == block; at++)
+		for (; at < i->nr_blocks && i->blocks[at].index == block &&
+		       !i->blocks[at].hole;
+		     at++)
 			block++;
 	} else {
+		while (at < i->nr_blocks && i->blocks[at].hole)
+			at++;
 		if (at == i->nr_blocks)
 			return -ENXIO;
 		block = i->blocks[at].index;

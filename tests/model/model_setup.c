@@ -22,10 +22,10 @@
 #define DRAW_FULL                                                              \
 	.draw = {.nr_names = 150,                                              \
 		 .max_write = ZSFS_MAX_WRITE,                                  \
-		 .phase = 400,                                                 \
+		 .phase = 800,                                                 \
 		 .max_blocks = 20000,                                          \
 		 .max_inodes = 1000,                                           \
-		 .noise = 60,                                                  \
+		 .noise = 80,                                                  \
 		 .hoard = true,                                                \
 		 .one_codec = true,                                            \
 		 .far = true,                                                  \

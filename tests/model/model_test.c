@@ -127,11 +127,14 @@ static int overwrite_all(struct world *w)
 		struct minode *i = model_get(w->m, id);
 
 		for (size_t k = 0; i && k < i->nr_blocks; k++) {
-			struct tx *tx = tx_begin(w->fs->threads);
 			uint64_t off = i->blocks[k].index * MODEL_BLOCK;
 			size_t n = MODEL_BLOCK, done;
+			struct tx *tx;
 			int err;
 
+			if (off >= i->size)
+				break; /* room behind its end */
+			tx = tx_begin(w->fs->threads);
 			if (i->size - off < n)
 				n = i->size - off;
 			err = zsfs_write(tx, i->nodeid, i->blocks[k].data, n,
@@ -139,6 +142,7 @@ static int overwrite_all(struct world *w)
 			if (!err && done == n) {
 				tx_commit(tx);
 				i->mtime = MODEL_CLOCK;
+				i->blocks[k].room = i->blocks[k].hole = false;
 				continue;
 			}
 			tx_abort(tx, err);

@@ -60,8 +60,8 @@ struct step {
 	unsigned id2; /* directory of `name2` */
 	char name[STEP_NAME_ROOM];
 	char name2[STEP_NAME_ROOM];
-	/* rename flags, MWRITE_*, inode flags, hole, codec number, flags of
-	   setxattr, list trusted names */
+	/* rename flags, MWRITE_*, inode flags, hole, keep_size, codec number,
+	   flags of setxattr, list trusted names */
 	unsigned flags;
 	struct mspec spec; /* spec.target: length in `size`, not the text */
 	struct mattr attr;

@@ -24,8 +24,8 @@ static const struct {
 	[STEP_NAMELESS] = {3, 2},  [STEP_UNLINK] = {5, 20},
 	[STEP_RMDIR] = {2, 8},	   [STEP_RENAME] = {10, 10},
 	[STEP_WRITE] = {18, 8},	   [STEP_READ] = {8, 8},
-	[STEP_TRUNCATE] = {8, 10}, [STEP_ALLOCATE] = {3, 1},
-	[STEP_PUNCH] = {3, 3},	   [STEP_CHANGE] = {5, 5},
+	[STEP_TRUNCATE] = {8, 10}, [STEP_ALLOCATE] = {5, 2},
+	[STEP_PUNCH] = {2, 3},	   [STEP_CHANGE] = {5, 5},
 	[STEP_GETATTR] = {3, 3},   [STEP_READLINK] = {1, 1},
 	[STEP_SEEK] = {3, 3},	   [STEP_READDIR] = {2, 2},
 	[STEP_VLOOKUP] = {1, 1},   [STEP_VFORGET] = {1, 1},
@@ -490,9 +490,9 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 		n -= w;
 	}
 	if (d->hoard && !d->shrinking)
-		op = op == STEP_TRUNCATE ? STEP_WRITE
-		     : op == STEP_UNLINK ? STEP_MAKE
-					 : op;
+		op = op == STEP_TRUNCATE || op == STEP_PUNCH ? STEP_WRITE
+		     : op == STEP_UNLINK		     ? STEP_MAKE
+							     : op;
 	if ((op == STEP_WRITE || op == STEP_ALLOCATE) &&
 	    m->used_blocks > d->max_blocks)
 		op = STEP_TRUNCATE;
@@ -537,6 +537,7 @@ static void draw_rest(struct draw *d, const struct model *m, struct step *s)
 		s->id = draw_file(d, m);
 		s->off = draw_offset(d, model_get(m, s->id));
 		s->size = 1 + draw_size(d, d->max_write) % ALLOCATE_MAX;
+		s->flags = (unsigned)rng_below(&d->rng, 2);
 		break;
 	case STEP_SEEK:
 		s->id = draw_file(d, m);

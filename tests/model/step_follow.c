@@ -303,7 +303,8 @@ static int follow(struct follow *f)
 	case STEP_FLAGS:
 		return model_setflags(f->m, f->s->id, f->s->flags);
 	case STEP_ALLOCATE:
-		return model_allocate(f->m, f->s->id, f->s->off, f->s->size);
+		return model_allocate(f->m, f->s->id, f->s->off, f->s->size,
+				      f->s->flags);
 	case STEP_PUNCH:
 		return model_punch(f->m, f->s->id, f->s->off, f->s->size);
 	case STEP_GETATTR:
@@ -331,8 +332,8 @@ static int follow(struct follow *f)
 }
 
 /*
- * May this step fail for want of room? Never what deletes; a cut or a hole only
- * where the system has no memory at all.
+ * May this step fail for want of room? Never what deletes; a cut, a hole or a
+ * write into room only where the system has no memory at all.
  */
 static bool may_fail(const struct model *m, const struct step *s,
 		     unsigned allow)
@@ -342,11 +343,13 @@ static bool may_fail(const struct model *m, const struct step *s,
 	case STEP_NAMELESS:
 	case STEP_LINK:
 	case STEP_RENAME:
-	case STEP_WRITE:
 	case STEP_ALLOCATE:
 	case STEP_XSET:
 	case STEP_VLOOKUP:
 		return allow != FOLLOW_EXACT;
+	case STEP_WRITE:
+		return allow & FOLLOW_NO_MEM ||
+		       (allow && !model_has_room(m, s->id, s->off, s->size));
 	case STEP_TRUNCATE:
 	case STEP_PUNCH:
 		return allow & FOLLOW_NO_MEM;
@@ -367,7 +370,7 @@ int step_follow(struct model *m, const struct step *s,
 	if ((real == -ENOSPC || (real == -ENOMEM && allow & FOLLOW_NO_MEM)) &&
 	    may_fail(m, s, allow))
 		return 0;
-	f.short_ok = allow != FOLLOW_EXACT;
+	f.short_ok = may_fail(m, s, allow);
 	err = follow(&f);
 	if (err == 1)
 		return -1;

@@ -279,7 +279,10 @@ static void run_allocate(struct run *r)
 		.nodeid = r->nodeid,
 		.start = r->s->off,
 		.end = r->s->off + r->s->size,
+		.owner = r->s->seed,
 		.punch = r->s->op == STEP_PUNCH,
+		.room = r->s->op == STEP_ALLOCATE,
+		.keep_size = r->s->flags,
 	};
 	int err = a.end > INT64_MAX ? -EFBIG : zsfs_allocate_step(tx, &a);
 

@@ -15,6 +15,11 @@ static void test_kinds(void)
 	CHECK_EQ(slot_kind(slot_same(UINT64_MAX)), SLOT_SAME);
 	CHECK_EQ(slot_kind(slot_object(1)), SLOT_OBJECT);
 	CHECK_EQ(slot_kind(slot_object(0x7fffffff)), SLOT_OBJECT);
+	CHECK_EQ(slot_kind(slot_room(0, UINT64_MAX)), SLOT_ROOM);
+	CHECK_EQ(slot_kind(slot_room(slot_same(0), 0)), SLOT_ROOM_ZEROS);
+	CHECK(slot_is_room_of(slot_room(0, 77), 77));
+	CHECK(!slot_is_room_of(slot_room(0, 77), 78));
+	CHECK(!slot_is_room_of(slot_object(77), 77));
 	CHECK_EQ(slot_handle(slot_object(0x7fffffff)), 0x7fffffff);
 }
 
