@@ -239,8 +239,7 @@ static uint64_t find_hole(const struct zinode *i, uint64_t block)
 	return i->flags & INODE_HAS_ROOM ? block : end;
 }
 
-/* The first byte that is data at or after @off, the size when there is none. */
-static uint64_t next_data(const struct zinode *i, uint64_t off)
+uint64_t file_next_data(const struct zinode *i, uint64_t off)
 {
 	uint64_t block = off >> ZSFS_BLOCK_SHIFT, start;
 
@@ -262,7 +261,7 @@ static void seek_locked(const struct zinode *i, uint64_t off, bool hole,
 			struct seek *out)
 {
 	uint64_t from = hole ? next_hole(i, off) : off;
-	uint64_t to = next_data(i, from);
+	uint64_t to = file_next_data(i, from);
 
 	*out = (struct seek){.at = hole ? from : to, .size = i->size};
 	if (from < to) {

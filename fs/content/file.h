@@ -64,6 +64,12 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 void zsfs_write_failed(struct tx *tx, uint64_t nodeid, uint64_t off,
 		       unsigned flags, size_t done);
 
+/*
+ * The first byte that is data at or after @off, the size when there is none.
+ * The inode is locked.
+ */
+uint64_t file_next_data(const struct zinode *i, uint64_t off);
+
 /* Where data or a hole begins, as far as the block table knows. */
 struct seek {
 	uint64_t at;   /* the place; @size: there is none */

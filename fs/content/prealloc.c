@@ -131,10 +131,7 @@ int file_give_room(struct tx *tx, struct zinode *i, uint64_t owner,
 	i->flags |= INODE_HAS_ROOM; /* saved by the caller */
 	while (!err && *block < end && has_room(&s))
 		err = give_next(&s, block, end);
-	if (err)
-		return err;
-	inode_note_stored(tx, i);
-	return *block < end;
+	return err ? err : *block < end;
 }
 
 /* ---- taking ---- */
@@ -190,6 +187,5 @@ int file_take_room(struct tx *tx, struct zinode *i, uint64_t owner,
 		if (*block < end)
 			take_leaf(&s, block, end);
 	}
-	inode_note_stored(tx, i);
 	return *block < end;
 }

@@ -7,7 +7,7 @@
 #include "block_table.h"
 #include "file.h"
 #include "slot.h"
-#include "state/inode.h"
+#include "state/inode_layout.h"
 #include "state/tx.h"
 #include "table_range.h"
 
@@ -71,7 +71,5 @@ int file_punch(struct tx *tx, struct zinode *i, uint64_t *at, uint64_t end)
 		if (!err)
 			*at += len;
 	}
-	if (err >= 0)
-		inode_note_stored(tx, i);
 	return err;
 }

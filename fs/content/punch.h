@@ -12,7 +12,8 @@ struct zinode;
  * Make the bytes of a regular file from *@at up to @end, which is not included,
  * read as zeros: blocks that lie in the range as a whole become holes, of
  * others the part is filled. One step, with what @tx has room for. The inode is
- * locked exclusive and saved (inode_save()); its times are the caller's.
+ * locked exclusive and saved (inode_save()); its times and inode_note_stored()
+ * are the caller's.
  *
  * 0: that was all. 1: there is more to do, from *@at on. -EIO: a block of which
  * a part was to be filled does not verify; -ENOMEM, and -ENOSPC where even the

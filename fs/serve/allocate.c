@@ -19,6 +19,7 @@
 #include "content/file.h"
 #include "content/prealloc.h"
 #include "content/punch.h"
+#include "content/xattr_set.h"
 #include "control/statfs.h"
 #include "room.h"
 #include "state/inode.h"
@@ -62,6 +63,7 @@ static void give_back(struct zsfs_thread *th, const struct allocation *a)
 		}
 		inode_save(tx, i);
 		more = file_take_room(tx, i, a->owner, &block, end_block(a));
+		inode_note_stored(tx, i);
 		tx_commit(tx);
 	}
 }
@@ -132,7 +134,10 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	if (err)
 		return err;
 	inode_save(tx, i);
+	xattr_drop(tx, i, XATTR_CAPS);
 	err = a->punch ? punch_step(tx, i, a) : room_step(tx, i, a);
+	if (err >= 0)
+		inode_note_stored(tx, i);
 	if (!err)
 		inode_set_changed(i, tx_now(tx));
 	return err;

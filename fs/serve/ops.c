@@ -68,6 +68,7 @@ const struct fuse_lowlevel_ops zsfs_ops = {
 	.removexattr = op_removexattr,
 	.create = op_create,
 	.fallocate = op_fallocate,
+	.copy_file_range = op_copy,
 	.lseek = op_lseek,
 	.ioctl = op_ioctl,
 };

@@ -115,6 +115,9 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	      off_t off, struct fuse_file_info *fi);
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		  off_t len, struct fuse_file_info *fi);
+void op_copy(fuse_req_t req, fuse_ino_t from, off_t from_off,
+	     struct fuse_file_info *from_fi, fuse_ino_t to, off_t to_off,
+	     struct fuse_file_info *to_fi, size_t len, int flags);
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	      struct fuse_file_info *fi);
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

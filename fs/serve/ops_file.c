@@ -11,6 +11,7 @@
 
 #include "allocate.h"
 #include "background.h"
+#include "content/copy.h"
 #include "content/file.h"
 #include "control/vfile.h"
 #include "request.h"
@@ -268,7 +269,7 @@ static void drop_priv(fuse_ino_t ino)
 	err = file_lock(tx, ino, LOCK_EXCL, &i);
 	if (!err)
 		inode_save(tx, i);
-	if (err || !inode_kill_priv(i)) {
+	if (err || inode_is_kept(i) || !inode_kill_priv(i)) {
 		tx_abort(tx, err);
 		return;
 	}
@@ -307,6 +308,54 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		drop_priv(ino);
 		allocate(req, &a);
 	}
+}
+
+/* Tried again for room as a write is; what was copied then is enough. */
+static int copy(struct zsfs_thread *th, struct tx **tx, const struct copy *c,
+		size_t *done)
+{
+	struct room room = {.pages = ZSFS_MAX_BLOCKS};
+	int err;
+
+	do {
+		*tx = tx_begin(th);
+		err = zsfs_copy(*tx, c, done);
+	} while (room_again(&room, *tx, err));
+	return err;
+}
+
+/* The kernel asks on for what a short answer leaves. */
+void op_copy(fuse_req_t req, fuse_ino_t from, off_t from_off,
+	     struct fuse_file_info *from_fi, fuse_ino_t to, off_t to_off,
+	     struct fuse_file_info *to_fi, size_t len, int flags)
+{
+	struct zsfs_thread *th = request_thread();
+	struct copy c = {
+		.from = from,
+		.from_off = (uint64_t)from_off,
+		.to = to,
+		.to_off = (uint64_t)to_off,
+		.len = len,
+	};
+	struct tx *tx;
+	size_t done;
+	int err;
+
+	/* Their text is not in blocks: the kernel reads and writes then. */
+	if (vfile_is(from) || vfile_is(to) || flags) {
+		reply_error(req, flags ? -EINVAL : -EOPNOTSUPP);
+		return;
+	}
+	if (request_header()->uid)
+		drop_priv(to);
+	err = copy(th, &tx, &c, &done);
+	if (err) {
+		reply_abort(req, tx, err);
+		return;
+	}
+	fuse_reply_write(req, done);
+	tx_commit(tx);
+	room_refill(th);
 }
 
 void reply_seek(fuse_req_t req, const struct seek *s, bool hole)

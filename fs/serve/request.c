@@ -24,6 +24,13 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
+/*
+ * Of the protocol since 7.45. Its answer is a number of 64 bits, of which the
+ * other's, a struct fuse_write_out, has the lower half, and zeros behind it.
+ */
+#define COPY_FILE_RANGE_64 53u
+#define IS_LITTLE_ENDIAN   (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
 struct current {
 	struct zsfs_thread *th;
 	const struct request_env *env;
@@ -299,12 +306,23 @@ static int send_reply(struct zsfs_slot *slot)
 
 /* ---- the loop ---- */
 
-static void process(void *buf)
+/*
+ * What libfuse may not know is shown to it as what is laid out and answered in
+ * the same way.
+ */
+static void rename_opcode(uint32_t *opcode)
 {
 	if (request_is_tmpfile())
-		request_in(cur.th->slot)->opcode = FUSE_CREATE;
+		*opcode = FUSE_CREATE;
 	else if (request_is_statx())
-		request_in(cur.th->slot)->opcode = FUSE_GETATTR;
+		*opcode = FUSE_GETATTR;
+	else if (*opcode == COPY_FILE_RANGE_64 && IS_LITTLE_ENDIAN)
+		*opcode = FUSE_COPY_FILE_RANGE;
+}
+
+static void process(void *buf)
+{
+	rename_opcode(&request_in(cur.th->slot)->opcode);
 	fuse_session_process_buf(cur.env->se, buf);
 }
 

@@ -189,6 +189,44 @@ void file_punch(struct tree *t)
 	check_after(n, fd);
 }
 
+/* From one file to another, or to another place in the same. */
+void file_copy(struct tree *t)
+{
+	struct node *n = tree_some_file(t), *from = tree_some_file(t);
+	static char from_path[PATH_MAX];
+	off_t at, out;
+	size_t off, len;
+	int fd, in;
+
+	if (!n || from == n || !from->size)
+		return;
+	off = pick(from->size);
+	len = at_most(some_len(), from->size - off);
+	len = at_most(len, n->limit);
+	out = (off_t)pick(n->limit - len + 1);
+	if (rnd(2))
+		out -= (out - (off_t)off) % BLOCK;
+	if (out < 0 || (size_t)out + len > n->limit ||
+	    tree_bytes(t) + (size_t)out + len > MAX_BYTES)
+		return;
+	in = check_open(t, from, O_RDWR, from_path);
+	fd = check_open(t, n, O_RDWR, path);
+	at = (off_t)off;
+	memcpy(n->data + out, from->data + off, len);
+	resize(n, (size_t)out + len > n->size ? (size_t)out + len : n->size);
+	while (len) {
+		long done =
+			must(CALL(copy_file_range, in, &at, fd, &out, len, 0),
+			     "copy_file_range", path);
+
+		if (!done)
+			fail("copy_file_range %s: nothing was copied", path);
+		len -= (size_t)done;
+	}
+	check_close(from, in, from_path);
+	check_after(n, fd);
+}
+
 void file_empty(struct tree *t)
 {
 	struct node *n = tree_some_file(t);

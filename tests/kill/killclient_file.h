@@ -14,6 +14,7 @@ void file_verify(struct tree *t);
 void file_truncate(struct tree *t);
 void file_allocate(struct tree *t);
 void file_punch(struct tree *t);
+void file_copy(struct tree *t);
 void file_empty(struct tree *t); /* open(O_TRUNC) */
 void file_map(struct tree *t);
 void file_seek(struct tree *t);

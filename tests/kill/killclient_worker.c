@@ -81,6 +81,7 @@ static const struct {
 	{10, "open (O_TRUNC)", file_empty},
 	{15, "fallocate", file_allocate},
 	{25, "punch a hole", file_punch},
+	{25, "copy", file_copy},
 	{25, "mmap", file_map},
 	{25, "lseek", file_seek},
 	{25, "fsync", file_sync},

@@ -157,6 +157,9 @@ bool model_has_room(const struct model *m, unsigned id, uint64_t off,
 int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size,
 		   bool keep_size);
 int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size);
+/* Copy @n of up to @size bytes, less at max_blocks or the end: *@done. */
+int model_copy(struct model *m, unsigned id, uint64_t off, unsigned id2,
+	       uint64_t off2, uint64_t size, uint64_t n, size_t *done);
 /* @size < 2^63 */
 void model_truncate(struct model *m, struct minode *i, uint64_t size);
 int model_seek(const struct model *m, unsigned id, uint64_t off, bool hole,

@@ -197,6 +197,7 @@ int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size,
 	holes -= position(i, end) - position(i, first);
 	if (m->max_blocks && holes > m->max_blocks - m->used_blocks)
 		return -ENOSPC;
+	model_kill_caps(i);
 	for (; first < end; first++)
 		give_room(m, i, first);
 	if (!keep_size && off + size > i->size)
@@ -237,6 +238,7 @@ int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size)
 		err = -EPERM;
 	if (err)
 		return err;
+	model_kill_caps(i);
 	at = position(i, off / MODEL_BLOCK);
 	while (at < i->nr_blocks && i->blocks[at].index * MODEL_BLOCK < end) {
 		uint64_t start = i->blocks[at].index * MODEL_BLOCK;
@@ -247,6 +249,78 @@ int model_punch(struct model *m, unsigned id, uint64_t off, uint64_t size)
 			clear_part(i, at++, off, end);
 	}
 	i->mtime = MODEL_CLOCK;
+	return 0;
+}
+
+/* The end of the hole at @off, @off itself where there is none. */
+static uint64_t hole_end(const struct minode *i, uint64_t off)
+{
+	size_t at = position(i, off / MODEL_BLOCK);
+
+	while (at < i->nr_blocks && i->blocks[at].hole)
+		at++;
+	if (at == i->nr_blocks || i->blocks[at].index * MODEL_BLOCK >= i->size)
+		return i->size;
+	return i->blocks[at].index * MODEL_BLOCK > off
+		       ? i->blocks[at].index * MODEL_BLOCK
+		       : off;
+}
+
+/* Up to @n bytes that lie in one block of both; 0 at the limit. */
+static uint64_t copy_data(struct model *m, struct minode *from, uint64_t off,
+			  struct minode *to, uint64_t out, uint64_t n)
+{
+	const uint8_t *src = model_block(from, off / MODEL_BLOCK);
+	size_t k = part(out, part(off, n));
+	struct mblock *b = get_block(m, to, out / MODEL_BLOCK);
+
+	if (!b)
+		return 0;
+	b->room = b->hole = false;
+	memmove(b->data + out % MODEL_BLOCK, src + off % MODEL_BLOCK, k);
+	return k;
+}
+
+int model_copy(struct model *m, unsigned id, uint64_t off, unsigned id2,
+	       uint64_t off2, uint64_t size, uint64_t n, size_t *done)
+{
+	struct minode *from = model_get(m, id), *to = model_get(m, id2);
+	uint64_t start = off, end, k;
+
+	*done = 0;
+	if (S_ISDIR(from->mode) || S_ISDIR(to->mode))
+		return -EISDIR;
+	if (!S_ISREG(from->mode) || !S_ISREG(to->mode))
+		return -EINVAL;
+	if (to->flags & (INODE_IMMUTABLE | INODE_APPEND))
+		return -EPERM;
+	if (size > INT64_MAX - off2)
+		return -EFBIG;
+	if (from == to && off < off2 + size && off2 < off + size)
+		return -EINVAL;
+	if (off >= from->size)
+		return 0;
+	size = size < from->size - off ? size : from->size - off;
+	end = off + (n < size ? n : size);
+	for (; off < end; off += k, off2 += k) {
+		k = hole_end(from, off) - off;
+		k = k < end - off ? k : end - off;
+		if (k)
+			model_punch(m, id2, off2, k);
+		else
+			k = copy_data(m, from, off, to, off2, end - off);
+		if (!k)
+			break;
+	}
+	*done = off - start;
+	if (off == start)
+		return size ? -ENOSPC : 0;
+	if (!(from->flags & INODE_NOATIME))
+		from->atime = MODEL_CLOCK;
+	to->mtime = MODEL_CLOCK;
+	model_kill_caps(to);
+	if (off2 > to->size)
+		to->size = off2;
 	return 0;
 }
 

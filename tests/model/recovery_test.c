@@ -210,7 +210,7 @@ static const enum step_op worth_killing[] = {
 	STEP_UNLINK,  STEP_RMDIR,    STEP_RENAME,  STEP_WRITE,	 STEP_CHANGE,
 	STEP_VLOOKUP, STEP_TRUNCATE, STEP_VFORGET, STEP_COMPACT, STEP_TRIM,
 	STEP_REAP,    STEP_ALLOCATE, STEP_PUNCH,   STEP_FLAGS,	 STEP_XSET,
-	STEP_XREMOVE,
+	STEP_XREMOVE, STEP_COPY,
 };
 
 #define NR_WORTH_KILLING (sizeof(worth_killing) / sizeof(worth_killing[0]))

@@ -29,6 +29,7 @@ enum step_op {
 	STEP_TRUNCATE,
 	STEP_ALLOCATE,
 	STEP_PUNCH,
+	STEP_COPY,
 	STEP_CHANGE, /* mode, owner, times */
 	STEP_FLAGS,
 	STEP_GETATTR,
@@ -66,6 +67,7 @@ struct step {
 	struct mspec spec; /* spec.target: length in `size`, not the text */
 	struct mattr attr;
 	uint64_t off;
+	uint64_t off2; /* of the copy */
 	uint64_t size; /* bytes; lookups to forget */
 	uint64_t seed; /* of the content */
 	bool noise;    /* content does not compress */

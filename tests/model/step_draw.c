@@ -24,7 +24,7 @@ static const struct {
 	[STEP_NAMELESS] = {3, 2},  [STEP_UNLINK] = {5, 20},
 	[STEP_RMDIR] = {2, 8},	   [STEP_RENAME] = {10, 10},
 	[STEP_WRITE] = {18, 8},	   [STEP_READ] = {8, 8},
-	[STEP_TRUNCATE] = {8, 10}, [STEP_ALLOCATE] = {5, 2},
+	[STEP_TRUNCATE] = {8, 10}, [STEP_ALLOCATE] = {12, 2},
 	[STEP_PUNCH] = {2, 3},	   [STEP_CHANGE] = {5, 5},
 	[STEP_GETATTR] = {3, 3},   [STEP_READLINK] = {1, 1},
 	[STEP_SEEK] = {3, 3},	   [STEP_READDIR] = {2, 2},
@@ -33,7 +33,7 @@ static const struct {
 	[STEP_CODEC] = {1, 1},	   [STEP_REAP] = {1, 3},
 	[STEP_FLAGS] = {2, 3},	   [STEP_XSET] = {9, 4},
 	[STEP_XREMOVE] = {3, 6},   [STEP_XGET] = {2, 2},
-	[STEP_XLIST] = {1, 1},
+	[STEP_XLIST] = {1, 1},	   [STEP_COPY] = {3, 2},
 };
 
 /* ---- whom ---- */
@@ -279,6 +279,28 @@ static void draw_write(struct draw *d, const struct model *m, struct step *s)
 	s->noise = rng_chance(&d->rng, d->noise);
 }
 
+static void draw_copy(struct draw *d, const struct model *m, struct step *s)
+{
+	s->id = draw_file(d, m);
+	s->id2 = draw_file(d, m);
+	s->off = draw_offset(d, model_get(m, s->id));
+	s->off2 = draw_offset(d, model_get(m, s->id2));
+	s->size = draw_size(d, d->max_write);
+	if (rng_chance(&d->rng, 60))
+		s->off2 += s->off % MODEL_BLOCK - s->off2 % MODEL_BLOCK;
+	if (s->off2 > INT64_MAX)
+		s->off2 = s->off % MODEL_BLOCK;
+	if (s->id != s->id2)
+		return;
+	/* It overlaps, or has no block in common. */
+	s->off2 = s->off + s->size / 2;
+	if (rng_chance(&d->rng, 80))
+		s->off2 = (s->off + s->size) / MODEL_BLOCK * MODEL_BLOCK +
+			  MODEL_BLOCK + s->off2 % 2 * 100;
+	if (s->off2 > INT64_MAX)
+		s->off2 = s->off;
+}
+
 static unsigned largest_file(const struct model *m)
 {
 	const struct minode *best = model_get(m, MODEL_ROOT);
@@ -489,11 +511,12 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 			break;
 		n -= w;
 	}
-	if (d->hoard && !d->shrinking)
-		op = op == STEP_TRUNCATE || op == STEP_PUNCH ? STEP_WRITE
-		     : op == STEP_UNLINK		     ? STEP_MAKE
-							     : op;
-	if ((op == STEP_WRITE || op == STEP_ALLOCATE) &&
+	if (d->hoard && !d->shrinking &&
+	    (op == STEP_TRUNCATE || op == STEP_PUNCH || op == STEP_COPY))
+		op = STEP_WRITE;
+	if (d->hoard && !d->shrinking && op == STEP_UNLINK)
+		op = STEP_MAKE;
+	if ((op == STEP_WRITE || op == STEP_ALLOCATE || op == STEP_COPY) &&
 	    m->used_blocks > d->max_blocks)
 		op = STEP_TRUNCATE;
 	if ((op == STEP_MAKE || op == STEP_NAMELESS) &&
@@ -538,6 +561,9 @@ static void draw_rest(struct draw *d, const struct model *m, struct step *s)
 		s->off = draw_offset(d, model_get(m, s->id));
 		s->size = 1 + draw_size(d, d->max_write) % ALLOCATE_MAX;
 		s->flags = (unsigned)rng_below(&d->rng, 2);
+		break;
+	case STEP_COPY:
+		draw_copy(d, m, s);
 		break;
 	case STEP_SEEK:
 		s->id = draw_file(d, m);

@@ -161,6 +161,21 @@ static int follow_write(struct follow *f)
 	return err;
 }
 
+/* As far as the real one went, which may stop early. */
+static int follow_copy(struct follow *f)
+{
+	const struct step *s = f->s;
+	uint64_t real = f->out->res->value;
+	size_t done;
+	int err = model_copy(f->m, s->id, s->off, s->id2, s->off2, s->size,
+			     f->out->res->err ? s->size : real, &done);
+
+	if (!err && !f->out->res->err && !done && real)
+		return wrong(f, "more was copied than there is");
+	expect(f, done);
+	return err;
+}
+
 static int follow_read(struct follow *f)
 {
 	uint8_t *buf = malloc(f->s->size);
@@ -307,6 +322,8 @@ static int follow(struct follow *f)
 				      f->s->flags);
 	case STEP_PUNCH:
 		return model_punch(f->m, f->s->id, f->s->off, f->s->size);
+	case STEP_COPY:
+		return follow_copy(f);
 	case STEP_GETATTR:
 		return follow_getattr(f);
 	case STEP_READLINK:
@@ -345,6 +362,7 @@ static bool may_fail(const struct model *m, const struct step *s,
 	case STEP_RENAME:
 	case STEP_ALLOCATE:
 	case STEP_XSET:
+	case STEP_COPY:
 	case STEP_VLOOKUP:
 		return allow != FOLLOW_EXACT;
 	case STEP_WRITE:
@@ -406,7 +424,7 @@ const char *step_op_name(enum step_op op)
 		[STEP_REAP] = "reap",		[STEP_FLAGS] = "flags",
 		[STEP_NAMELESS] = "nameless",	[STEP_XSET] = "setxattr",
 		[STEP_XGET] = "getxattr",	[STEP_XLIST] = "listxattr",
-		[STEP_XREMOVE] = "removexattr",
+		[STEP_XREMOVE] = "removexattr", [STEP_COPY] = "copy",
 	};
 
 	return names[op];

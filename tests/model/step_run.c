@@ -17,6 +17,7 @@
 #include "tree/rename.h"
 #include "tree/attr.h"
 #include "tree/xattr.h"
+#include "content/copy.h"
 #include "content/file.h"
 #include "serve/allocate.h"
 #include "control/compact.h"
@@ -289,6 +290,24 @@ static void run_allocate(struct run *r)
 	finish(r, tx, err);
 }
 
+static void run_copy(struct run *r)
+{
+	struct tx *tx = tx_begin(r->th);
+	struct copy c = {
+		.from = r->nodeid,
+		.from_off = r->s->off,
+		.to = r->nodeid2,
+		.to_off = r->s->off2,
+		.len = r->s->size,
+	};
+	size_t done;
+	int err = zsfs_copy(tx, &c, &done);
+
+	if (!err)
+		result(r, done);
+	finish(r, tx, err);
+}
+
 static void run_getattr(struct run *r)
 {
 	struct tx *tx = tx_begin(r->th);
@@ -494,7 +513,7 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_REAP] = run_reap,		  [STEP_NAMELESS] = run_nameless,
 	[STEP_FLAGS] = run_setflags,	  [STEP_XSET] = run_setxattr,
 	[STEP_XREMOVE] = run_removexattr, [STEP_XGET] = run_getxattr,
-	[STEP_XLIST] = run_getxattr,
+	[STEP_XLIST] = run_getxattr,	  [STEP_COPY] = run_copy,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)
