@@ -92,15 +92,19 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	reply_bytes(req, tx, err, size, len);
 }
 
+static bool is_root(void)
+{
+	return request_uid() == 0;
+}
+
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct zsfs_thread *th = request_thread();
 	struct tx *tx = tx_begin(th);
-	bool trusted = request_uid() == 0;
 	size_t len = 0;
 	int err = vfile_is(ino)
 			  ? 0
-			  : zsfs_listxattr(tx, ino, trusted,
+			  : zsfs_listxattr(tx, ino, is_root,
 					   (char *)th->buf.read + READ_BUF_HEAD,
 					   at_most(size), &len);
 

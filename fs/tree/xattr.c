@@ -98,18 +98,28 @@ int zsfs_getxattr(struct tx *tx, uint64_t nodeid, const char *name, void *buf,
 }
 
 struct list {
-	bool trusted;
+	bool (*trusted)(void);
+	bool asked, shows_trusted;
 	char *buf;
 	size_t size;
 	size_t len;
 };
+
+static bool shows_trusted(struct list *l)
+{
+	if (!l->asked)
+		l->shows_trusted = l->trusted();
+	l->asked = true;
+	return l->shows_trusted;
+}
 
 static int list_name(const struct xattr *x, void *arg)
 {
 	struct list *l = arg;
 	size_t n = strlen(TRUSTED);
 
-	if (!l->trusted && x->name_len > n && !memcmp(x->name, TRUSTED, n))
+	if (x->name_len > n && !memcmp(x->name, TRUSTED, n) &&
+	    !shows_trusted(l))
 		return 0;
 	if (l->size) {
 		if (l->len + x->name_len + 1 > l->size)
@@ -121,8 +131,8 @@ static int list_name(const struct xattr *x, void *arg)
 	return 0;
 }
 
-int zsfs_listxattr(struct tx *tx, uint64_t nodeid, bool trusted, char *buf,
-		   size_t size, size_t *len)
+int zsfs_listxattr(struct tx *tx, uint64_t nodeid, bool (*trusted)(void),
+		   char *buf, size_t size, size_t *len)
 {
 	struct list l = {.trusted = trusted, .buf = buf, .size = size};
 	struct zinode *i;

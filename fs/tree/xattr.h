@@ -39,10 +39,11 @@ int zsfs_getxattr(struct tx *tx, uint64_t nodeid, const char *name, void *buf,
 
 /*
  * The same of all names, each with a NUL behind it. Those in trusted. only
- * where the caller is @trusted.
+ * where @trusted says so of the caller. It is not asked where there are none,
+ * once where there are, and with the inode locked shared.
  */
-int zsfs_listxattr(struct tx *tx, uint64_t nodeid, bool trusted, char *buf,
-		   size_t size, size_t *len);
+int zsfs_listxattr(struct tx *tx, uint64_t nodeid, bool (*trusted)(void),
+		   char *buf, size_t size, size_t *len);
 
 /* -ENODATA, but not for lists; -EPERM; never for want of memory. */
 int zsfs_removexattr(struct tx *tx, uint64_t nodeid, const char *name);

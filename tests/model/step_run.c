@@ -405,16 +405,27 @@ static void run_removexattr(struct run *r)
 	finish(r, tx, zsfs_removexattr(tx, r->nodeid, r->s->name));
 }
 
+static bool yes(void)
+{
+	return true;
+}
+
+static bool no(void)
+{
+	return false;
+}
+
 static void run_getxattr(struct run *r)
 {
 	const struct step *s = r->s;
 	struct tx *tx = tx_begin(r->th);
 	char *buf = (char *)r->out->buf;
 	size_t len = 0;
-	int err = s->op == STEP_XGET ? zsfs_getxattr(tx, r->nodeid, s->name,
-						     buf, s->size, &len)
-				     : zsfs_listxattr(tx, r->nodeid, s->flags,
-						      buf, s->size, &len);
+	int err = s->op == STEP_XGET
+			  ? zsfs_getxattr(tx, r->nodeid, s->name, buf, s->size,
+					  &len)
+			  : zsfs_listxattr(tx, r->nodeid, s->flags ? yes : no,
+					   buf, s->size, &len);
 
 	if (!err) {
 		r->out->len = s->size ? len : 0;

@@ -74,11 +74,26 @@ static long get(const char *name, void *buf, size_t size)
 	return err ? err : (long)len;
 }
 
+static unsigned asked; /* who lists */
+
+static bool yes(void)
+{
+	asked++;
+	return true;
+}
+
+static bool no(void)
+{
+	asked++;
+	return false;
+}
+
 static long list(bool trusted, char *buf, size_t size)
 {
 	struct tx *tx = tx_begin(th);
 	size_t len = 0;
-	int err = ended(tx, zsfs_listxattr(tx, file, trusted, buf, size, &len));
+	int err = ended(tx, zsfs_listxattr(tx, file, trusted ? yes : no, buf,
+					   size, &len));
 
 	return err ? err : (long)len;
 }
@@ -249,6 +264,23 @@ static void test_names_have_an_end(void)
 	CHECK_EQ(set(numbered(0), 5, 0), 0);
 	CHECK_EQ(unset(numbered(1)), 0);
 	CHECK_EQ(set(numbered(1), 5, 0), 0);
+	stop();
+}
+
+/* To find out who lists takes longer than all else. */
+static void test_who_lists(void)
+{
+	start();
+	CHECK_EQ(list(true, NULL, 0), 0);
+	CHECK_EQ(set("user.a", 5, 0), 0);
+	CHECK_EQ(list(false, NULL, 0), 7);
+	CHECK_EQ(asked, 0);
+	CHECK_EQ(set("trusted.a", 5, 0), 0);
+	CHECK_EQ(set("trusted.b", 5, 0), 0);
+	CHECK_EQ(list(false, NULL, 0), 7);
+	CHECK_EQ(asked, 1);
+	CHECK_EQ(list(true, NULL, 0), 27);
+	CHECK_EQ(asked, 2);
 	stop();
 }
 
@@ -459,6 +491,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_flags_and_sizes),
 	CHECK_CASE(test_list),
 	CHECK_CASE(test_small_ones_share_a_buffer),
+	CHECK_CASE(test_who_lists),
 	CHECK_CASE(test_many),
 	CHECK_CASE(test_names_have_an_end),
 	CHECK_CASE(test_twice_is_found),
