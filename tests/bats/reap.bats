@@ -153,7 +153,7 @@ stalls_beside_hogs() {
 	exec 7<&-
 	wait "${pids[@]}"
 	# Where opening is answered, close(2) does not wait for the end of it.
-	! all_have writeback || poll 5 used_is 1
+	! all_have writeback || poll 60 used_is 1
 	same "$(used_blocks)" 1
 	same "$(cat "$M/2")" small
 	nothing_left
