@@ -102,7 +102,7 @@ teardown() { zsfs_teardown; }
 }
 
 @test "crash: an allocation of many steps ends as if nothing had been" {
-	export ZSFS_TEST_KILL=500
+	export ZSFS_TEST_KILL=8000
 	zsfs_mount -o size=600M
 	unset ZSFS_TEST_KILL
 	printf hello >"$M/f"
