@@ -134,7 +134,6 @@ void name_nameless(struct tree *t)
 	tree_path(t, dir, NULL, path);
 	n->fd = (int)must(CALL(open, path, flags, n->mode & 07777),
 			  "open (O_TMPFILE)", path);
-	n->flags = dir->flags;
 	file_append_to(t, n, 1 + rnd(40000));
 	if (now)
 		name_open(t, n, may);
