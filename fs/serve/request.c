@@ -18,6 +18,7 @@
 #include "init_reply.h"
 #include "notify.h"
 #include "readers.h"
+#include "resent.h"
 #include "statx.h"
 #include "state/shared_page.h"
 #include "state/threads.h"
@@ -400,7 +401,9 @@ static int receive(struct zsfs_thread *th)
 	request_drop(slot);
 	undo_barrier();
 	zs_crash_point();
-	n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);
+	n = (ssize_t)resent_take(slot->req);
+	if (!n)
+		n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);
 	/* An abort may come while a request is being handed out. */
 	if (n < 0)
 		return errno == ECONNABORTED ? -ENODEV : -errno;

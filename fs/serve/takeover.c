@@ -19,6 +19,7 @@
 #include "notify.h"
 #include "poison.h"
 #include "request.h"
+#include "resent.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
 #include "volume/volume.h"
@@ -217,7 +218,7 @@ static int sort_request(struct takeover *t, unsigned nr)
 		err = answer_poison(t, in);
 	} else {
 		poison_keep(t->fs, in->unique);
-		th->parked = true;
+		th->parked = !resent_keep(in);
 		t->parked++;
 	}
 	return err;
@@ -265,8 +266,7 @@ static int drain(struct takeover *t)
 {
 	int err = set_nonblocking(t->fd, true), nr, back;
 
-	while (!err && t->again < nr_servers(t->fs) &&
-	       (nr = free_thread(t)) >= 0)
+	while (!err && (nr = free_thread(t)) >= 0)
 		err = drain_one(t, (unsigned)nr);
 	back = set_nonblocking(t->fd, false);
 	return err < 0 ? err : back;
@@ -317,6 +317,7 @@ int takeover_run(struct takeover *t)
 
 	for (unsigned k = 0; k < t->fs->nr_threads; k++)
 		t->fs->threads[k].parked = false;
+	resent_clear();
 	err = recover(t);
 	if (err)
 		return err;

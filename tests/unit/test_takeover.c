@@ -190,7 +190,7 @@ static void test_a_new_request_ends_the_drain(void)
 	struct asked *a, *b, *c;
 	struct takeover t;
 
-	a = dev_ask_attr();
+	a = dev_ask_mkdir("a");
 	worker(serve_one, (struct dev_death){.after_read = 1});
 	dev_ask(FUSE_INTERRUPT, 0, "12345678", 8);
 	b = dev_ask_attr();
@@ -218,13 +218,40 @@ static void test_as_many_as_there_are_threads(void)
 	struct takeover t;
 
 	for (unsigned k = 0; k < NR_SERVERS; k++)
-		dev_ask_attr();
+		dev_ask_mkdir((char[]){(char)('a' + k), 0});
 	worker(read_into_all, (struct dev_death){0});
 	last = dev_ask_attr();
 	t = succeed(0);
 	CHECK_EQ(t.again, NR_SERVERS);
 	CHECK_EQ(t.parked, NR_SERVERS);
 	CHECK_EQ(last->state, ASKED_QUEUED);
+	leave();
+}
+
+/* More come again than there are slots, and the one that was done is last. */
+static void deferred_then_one_done(void)
+{
+	read_into_all();
+	serve_one();
+}
+
+static void test_deferred_ones_take_no_slot(void)
+{
+	struct asked *attr[NR_SERVERS], *done;
+	struct takeover t;
+
+	for (unsigned k = 0; k < NR_SERVERS; k++)
+		attr[k] = dev_ask_attr();
+	done = dev_ask_mkdir("a");
+	worker(deferred_then_one_done, (struct dev_death){.before_write = 1});
+	t = succeed(0);
+	CHECK_EQ(t.again, NR_SERVERS + 1);
+	CHECK_EQ(t.replayed, 1);
+	CHECK(done->answered);
+	CHECK_EQ(done->error, 0);
+	serve(NR_SERVERS);
+	for (unsigned k = 0; k < NR_SERVERS; k++)
+		CHECK(attr[k]->answered);
 	leave();
 }
 
@@ -370,6 +397,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_a_request_is_parked),
 	CHECK_CASE(test_a_new_request_ends_the_drain),
 	CHECK_CASE(test_as_many_as_there_are_threads),
+	CHECK_CASE(test_deferred_ones_take_no_slot),
 	CHECK_CASE(test_a_forget_is_finished),
 	CHECK_CASE(test_a_forget_in_the_drain),
 	CHECK_CASE(test_no_connection),
