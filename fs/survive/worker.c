@@ -156,9 +156,14 @@ static void on_lost(void *arg)
 static void check_after(struct worker *w)
 {
 	char msg[512] = "";
+	int err;
 
-	/* Elsewhere the background thread does it. */
-	if (ZS_DEBUG_LEVEL < 1 || !zsfs_verify(w->fs, msg, sizeof(msg)))
+	/* Elsewhere the background thread does it, which may be at work. */
+	if (ZS_DEBUG_LEVEL < 1 || !zsfs_keep_out(w->fs))
+		return;
+	err = zsfs_verify(w->fs, msg, sizeof(msg));
+	zsfs_let_in(w->fs);
+	if (!err)
 		return;
 	zsfs_log(LOG_ERR, "broken invariant after a takeover: %s", msg);
 	strcpy(w->fs->super->verify_text, msg);
