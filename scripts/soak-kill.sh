@@ -32,6 +32,7 @@ usage() {
 
 share=1
 options=()
+cached=()
 parts=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -43,6 +44,7 @@ while [ $# -gt 0 ]; do
 	-o)
 		[ $# -gt 1 ] || die "-o needs options"
 		options=(-o "$2")
+		[[ ,$2, != *,writeback,* ]] || cached=(-c)
 		shift
 		;;
 	external | injected | interrupted | killed | takeover | replace | aborted)
@@ -95,7 +97,7 @@ kill_worker() {
 }
 
 start_client() {
-	"$1/tests/kill/killclient" -q -t 0 "${@:2}" "$M" &
+	"$1/tests/kill/killclient" -q -t 0 "${cached[@]}" "${@:2}" "$M" &
 	CLIENT=$!
 }
 

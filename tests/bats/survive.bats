@@ -113,7 +113,9 @@ verify_clean() {
 
 @test "survive: clients that are interrupted and killed, too" {
 	zsfs_mount
-	timeout 200 "$KILLCLIENT" -q -t 5 -i 700 -k "$M" &
+	local cached=()
+	! all_have writeback || cached=(-c)
+	timeout 200 "$KILLCLIENT" -q -t 5 -i 700 -k "${cached[@]}" "$M" &
 	client=$!
 	while kill -0 $client 2>/dev/null; do
 		sleep 0.0$((RANDOM % 6 + 2))

@@ -2,8 +2,8 @@
 /*
  * killclient: a client of a zsfs mount whose daemon is killed again and again.
  *
- *   killclient [-p WORKERS] [-t SECONDS] [-s SEED] [-i USECS] [-k] [-v ROOT]
- *              [-w MSECS] [-q] DIR
+ *   killclient [-p WORKERS] [-t SECONDS] [-s SEED] [-i USECS] [-k] [-c]
+ *              [-v ROOT] [-w MSECS] [-q] DIR
  *
  * Each worker has a directory of its own in DIR, does whatever a file system
  * can do there, and compares every result with a model in its memory. At the
@@ -12,6 +12,7 @@
  *
  *   -i  a signal every so often, so that calls are interrupted
  *   -k  also processes that are killed in the middle of what they do
+ *   -c  the kernel caches writes
  *   -v  also read and write the virtual files in ROOT
  *   -w  report every call that takes longer
  *   -q  say nothing at the start
@@ -37,7 +38,7 @@
 
 static struct options opt = {.workers = 3, .seconds = 10};
 static unsigned long long stall_ms;
-static bool quiet;
+static bool quiet, cached;
 static pid_t pids[MAX_WORKERS]; /* 0: ended */
 
 /* ---- the end of a failed run ---- */
@@ -131,7 +132,8 @@ static void run(void)
 	catch_signals();
 	umask(0);
 	shared_make(opt.dir);
-	victims_make(opt.dir, opt.victims ? opt.workers : 0, 1 + opt.workers);
+	victims_make(opt.dir, opt.victims ? opt.workers : 0, 1 + opt.workers,
+		     cached);
 	start_workers();
 	slot->op = "supervise";
 	supervise();
@@ -145,7 +147,7 @@ static void run(void)
 __attribute__((noreturn)) static void usage(void)
 {
 	fprintf(stderr, "usage: killclient [-p WORKERS] [-t SECONDS] [-s SEED] "
-			"[-i USECS] [-k] [-v ROOT] [-w MSECS] [-q] DIR\n");
+			"[-i USECS] [-k] [-c] [-v ROOT] [-w MSECS] [-q] DIR\n");
 	exit(2);
 }
 
@@ -186,6 +188,9 @@ static void one_option(int c, const char *arg)
 	case 'k':
 		opt.victims = 1;
 		break;
+	case 'c':
+		cached = true;
+		break;
 	case 'v':
 		opt.root = arg;
 		break;
@@ -217,7 +222,7 @@ int main(int argc, char **argv)
 	int c;
 
 	opt.seed = some_seed();
-	while ((c = getopt(argc, argv, "p:t:s:i:kv:w:q")) != -1)
+	while ((c = getopt(argc, argv, "p:t:s:i:kcv:w:q")) != -1)
 		one_option(c, optarg);
 	if (optind + 1 != argc || !opt.workers || strlen(argv[optind]) > 1024)
 		usage();

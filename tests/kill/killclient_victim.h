@@ -5,8 +5,12 @@
 
 #include <stdbool.h>
 
-/* Victims 0 to @nr - 1, the first of which has slot @slot. */
-void victims_make(const char *root, unsigned nr, unsigned first_slot);
+/*
+ * Victims 0 to @nr - 1, the first of which has slot @slot. @cached: the kernel
+ * caches writes.
+ */
+void victims_make(const char *root, unsigned nr, unsigned first_slot,
+		  bool cached);
 /* Start and kill them as it is time to; how many are there after @stop. */
 unsigned victims_tend(bool stop);
 /* Remove what they have left. */
