@@ -11,6 +11,7 @@ import os
 import random
 import stat
 import sys
+import time
 
 M, worker, SIZE = sys.argv[1], sys.argv[2], int(sys.argv[3])
 CACHED = "cached" in sys.argv[4:]
@@ -60,8 +61,13 @@ def agree():
     held = 0
     for at, _, names in os.walk(M):
         held += sum(os.lstat(f"{at}/{name}").st_blocks for name in names)
-    st = os.statvfs(M)
-    assert (st.f_blocks - st.f_bfree) * BLOCK == held * 512, (st, held)
+    for _ in range(100):
+        st = os.statvfs(M)
+        used = (st.f_blocks - st.f_bfree) * BLOCK
+        if used == held * 512:
+            break
+        time.sleep(0.1)  # what was deleted goes in steps
+    assert used == held * 512, (st, held)
     within()
 
 
