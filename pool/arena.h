@@ -305,9 +305,9 @@ static inline void *arena_run_addr(uint64_t ref)
 /*
  * Take an object of slab cache @cache, with REF_MAKE(REF_SLAB, address) put
  * into *@ref, an arena word that was 0. Content is undefined, except that the
- * first word of a SLAB_RECORD object is 1: its owner keeps that word odd while
- * the object is in use (a free object's first word, a link, is even), so that
- * objects in use can be told from free ones.
+ * first word of a SLAB_RECORD object is 1: its owner keeps the first 32 bits
+ * odd while the object is in use (in a free object, where a link is, they are
+ * even), so that objects in use can be told from free ones.
  *
  * Returns 0, -ENOSPC or -ENOMEM as arena_run_alloc(). Locks: as there.
  */

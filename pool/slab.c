@@ -353,10 +353,10 @@ static bool is_record_slab(uint64_t pfn)
 			pfn % ARENA_SEG_PAGES);
 }
 
-/* The owner keeps the first word odd, whatever else it stores there. */
-static bool record_in_use(const uint64_t *obj)
+/* The owner keeps the first 32 bits odd, which are even in a free one. */
+static bool record_in_use(const void *obj)
 {
-	return __atomic_load_n(obj, __ATOMIC_RELAXED) & 1;
+	return __atomic_load_n((const uint32_t *)obj, __ATOMIC_RELAXED) & 1;
 }
 
 bool slab_record_valid(struct arena *a, const void *p)

@@ -32,7 +32,8 @@ int namei_check_dir(const struct zinode *dir)
 {
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	return dir->nlink ? 0 : -ENOENT;
+	/* Who makes it may give it up meanwhile (lookup_dot()). */
+	return __atomic_load_n(&dir->nlink, __ATOMIC_RELAXED) ? 0 : -ENOENT;
 }
 
 int namei_check_name(const char *name)
