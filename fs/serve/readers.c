@@ -90,7 +90,7 @@ static void let_all(struct readers *r, enum readers_why why)
 	r->hold = good || r->hold < holds[why].least ? holds[why].least
 		  : r->hold * 2 < holds[why].most    ? r->hold * 2
 						     : holds[why].most;
-	r->all_until = now + r->hold;
+	__atomic_store_n(&r->all_until, now + r->hold, __ATOMIC_RELAXED);
 	call_all(r);
 }
 
@@ -137,7 +137,7 @@ static void stay_all(struct readers *r)
 
 	lock(r);
 	if (r->all_until < until)
-		r->all_until = until;
+		__atomic_store_n(&r->all_until, until, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -377,13 +377,13 @@ int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
 	init(r);
 	r->following = follow && can_follow(r);
 	r->lead = r->following ? LEAD_NOBODY : LEAD_ALL;
+	counts->following = counts->one = r->following;
 	if (r->following) {
 		r->may_idle = cpu_place_may_idle();
 		err = readers_watch_start(r);
 		if (!err)
 			err = readers_look_start(r);
 	}
-	counts->following = counts->one = r->following;
 	if (err)
 		readers_free(r);
 	else

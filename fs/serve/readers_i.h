@@ -60,7 +60,7 @@ struct readers {
 	bool over;	    /* atomic: all shall read, for ever */
 	bool began;	    /* the thread runs */
 	uint64_t one_since; /* lock: milliseconds */
-	uint64_t all_until; /* lock */
+	uint64_t all_until; /* atomic; written under lock */
 	unsigned hold;	    /* lock: milliseconds of the next ALL */
 
 	struct reader threads[];

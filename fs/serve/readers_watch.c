@@ -84,7 +84,8 @@ static void look_at_all(struct readers *r, struct seen *s)
 	s->waited = false;
 	s->placed = 0;
 	/* What the next one who comes finds. */
-	if (s->quiet >= QUIET_LOOKS || clock_ms() >= r->all_until)
+	if (s->quiet >= QUIET_LOOKS ||
+	    clock_ms() >= __atomic_load_n(&r->all_until, __ATOMIC_RELAXED))
 		readers_let_one(r);
 }
 
