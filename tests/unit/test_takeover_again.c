@@ -143,10 +143,10 @@ static void kill_twice(unsigned n)
 
 	make_two();
 	dev_ask_forget(forgotten[0], forgotten[1]);
-	read_only = dev_ask_attr();
+	read_only = dev_ask_mkdir("r");
 	done = dev_ask_mkdir("c");
 	worker(leave_all_kinds, (struct dev_death){0});
-	new = dev_ask_attr();
+	new = dev_ask_mkdir("n");
 	countdown = n;
 	worker(take_over_and_die, (struct dev_death){0});
 	succeed(0);
