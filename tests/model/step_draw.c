@@ -519,6 +519,9 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 	if ((op == STEP_WRITE || op == STEP_ALLOCATE || op == STEP_COPY) &&
 	    m->used_blocks > d->max_blocks)
 		op = STEP_TRUNCATE;
+	/* Only the number of all inodes tells whether a killed one was made. */
+	if (!d->whole && op == STEP_NAMELESS)
+		op = STEP_MAKE;
 	if ((op == STEP_MAKE || op == STEP_NAMELESS) &&
 	    m->used_inodes > d->max_inodes)
 		op = rng_chance(&d->rng, 50) ? STEP_UNLINK : STEP_FORGET;
