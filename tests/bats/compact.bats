@@ -173,8 +173,8 @@ woken() {
 	not_cached "the kernel tells the times of files later"
 	expect ok -n 300 put "$M/f%d" 50000
 	rm "$M"/f*[1-9]
+	pid=$(worker) # a request: readers are watched for a moment after it
 	sleep 6
-	pid=$(worker)
 	before=$(woken "$pid" | xargs)
 	sleep 6
 	same "$(woken "$pid" | xargs)" "$before"
