@@ -38,13 +38,9 @@ static int must_be_regular(const struct zinode *i)
 int file_lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
 	      struct zinode **out)
 {
-	struct zinode *i = inode_resolve(tx->fs, nodeid);
+	int err = inode_resolve_locked(tx, nodeid, mode, out);
 
-	if (!i)
-		return -ESTALE;
-	tx_lock(tx, &(struct lock_want){i, mode}, 1);
-	*out = i;
-	return must_be_regular(i);
+	return err ? err : must_be_regular(*out);
 }
 
 int file_lock_shared(struct zsfs *fs, uint64_t nodeid, struct zinode **out)

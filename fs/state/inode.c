@@ -28,6 +28,16 @@ struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)
 	return inode_valid(fs, i) ? i : NULL;
 }
 
+int inode_resolve_locked(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
+			 struct zinode **out)
+{
+	*out = inode_resolve(tx->fs, nodeid);
+	if (!*out)
+		return -ESTALE;
+	tx_lock(tx, &(struct lock_want){*out, mode}, 1);
+	return 0;
+}
+
 uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i)
 {
 	if ((uint64_t)(uintptr_t)i == fs->super->root)

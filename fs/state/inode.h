@@ -25,8 +25,8 @@
 #include <sys/stat.h>
 
 #include "inode_layout.h"
+#include "tx.h"
 
-struct tx;
 struct zsfs;
 
 /*
@@ -35,6 +35,13 @@ struct zsfs;
  * time after.
  */
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid);
+
+/*
+ * Lock the inode that @nodeid names, in @tx, which has locked nothing yet. 0,
+ * or -ESTALE with nothing locked.
+ */
+int inode_resolve_locked(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
+			 struct zinode **out);
 
 /* As inode_ino(), ROOT_NODEID for the root. */
 uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i);

@@ -17,13 +17,7 @@
 
 int zsfs_getattr(struct tx *tx, uint64_t nodeid, struct zinode **out)
 {
-	struct zinode *i = inode_resolve(tx->fs, nodeid);
-
-	if (!i)
-		return -ESTALE;
-	tx_lock(tx, &(struct lock_want){i, LOCK_SHARED}, 1);
-	*out = i;
-	return 0;
+	return inode_resolve_locked(tx, nodeid, LOCK_SHARED, out);
 }
 
 int zsfs_readlink(struct tx *tx, uint64_t nodeid, const char **target,
@@ -147,13 +141,11 @@ static void kill_caps(struct tx *tx, struct zinode *i, unsigned set)
 int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		 unsigned set, struct zinode **out)
 {
-	struct zinode *i = inode_resolve(tx->fs, nodeid);
-	int err;
+	struct zinode *i;
+	int err = inode_resolve_locked(tx, nodeid, LOCK_EXCL, &i);
 
-	if (!i)
-		return -ESTALE;
-	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
-	err = may_setattr(i, set);
+	if (!err)
+		err = may_setattr(i, set);
 	if (err)
 		return err;
 	inode_save(tx, i);
@@ -177,13 +169,13 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 
 int zsfs_setflags(struct tx *tx, uint64_t nodeid, uint32_t flags)
 {
-	struct zinode *i = inode_resolve(tx->fs, nodeid);
+	struct zinode *i;
+	int err = inode_resolve_locked(tx, nodeid, LOCK_EXCL, &i);
 
-	if (!i)
-		return -ESTALE;
+	if (err)
+		return err;
 	if (flags & ~INODE_FLAGS)
 		return -EOPNOTSUPP;
-	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
 	inode_save(tx, i);
 	i->flags = flags | (i->flags & ~INODE_FLAGS);
 	inode_set_time(i, INODE_CTIME, tx_now(tx));

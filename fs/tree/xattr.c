@@ -30,21 +30,9 @@ static int check_name(const char *name)
 	return acl_is_name(name) ? 0 : -EOPNOTSUPP;
 }
 
-static int lock(struct tx *tx, uint64_t nodeid, enum lock_mode mode,
-		struct zinode **out)
-{
-	struct zinode *i = inode_resolve(tx->fs, nodeid);
-
-	if (!i)
-		return -ESTALE;
-	tx_lock(tx, &(struct lock_want){i, mode}, 1);
-	*out = i;
-	return 0;
-}
-
 static int lock_to_set(struct tx *tx, uint64_t nodeid, struct zinode **out)
 {
-	int err = lock(tx, nodeid, LOCK_EXCL, out);
+	int err = inode_resolve_locked(tx, nodeid, LOCK_EXCL, out);
 
 	return err ? err : inode_may_set(*out);
 }
@@ -83,7 +71,7 @@ int zsfs_getxattr(struct tx *tx, uint64_t nodeid, const char *name, void *buf,
 	int err = check_name(name);
 
 	if (!err)
-		err = lock(tx, nodeid, LOCK_SHARED, &i);
+		err = inode_resolve_locked(tx, nodeid, LOCK_SHARED, &i);
 	if (err)
 		return err;
 	if (!xattr_find(i, name, &x))
@@ -136,7 +124,7 @@ int zsfs_listxattr(struct tx *tx, uint64_t nodeid, bool (*trusted)(void),
 {
 	struct list l = {.trusted = trusted, .buf = buf, .size = size};
 	struct zinode *i;
-	int err = lock(tx, nodeid, LOCK_SHARED, &i);
+	int err = inode_resolve_locked(tx, nodeid, LOCK_SHARED, &i);
 
 	if (!err)
 		err = xattr_for_each(i, list_name, &l);
