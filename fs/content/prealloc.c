@@ -11,8 +11,7 @@
 
 /* Leaves that one transaction makes. */
 #define STEP_LEAVES 256u
-/* Undo entries and frees that one slot or one new leaf may take with its nodes.
- */
+/* What one slot or one new leaf, with its nodes, may take of the logs. */
 #define LEAF_UNDO  40u
 #define LEAF_FREES 14u
 
@@ -75,8 +74,7 @@ static int give_leaf(struct step *s, uint64_t *block, uint64_t end)
 	uint64_t n = TABLE_WIDTH - *block % TABLE_WIDTH, *slot;
 	int err;
 
-	/* Where there is no level above the leaves one may hold some already.
-	 */
+	/* With no level above the leaves, one may hold some already. */
 	if (t->level <= 1)
 		n = 1;
 	else if (n > end - *block)

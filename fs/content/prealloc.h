@@ -11,9 +11,9 @@ struct zinode;
 /*
  * Both are one step of a regular file's blocks from *@block up to @end, which
  * is not included, with as many as @tx has room for; the inode is locked
- * exclusive and saved (inode_save()); inode_note_stored() is the caller's. 0:
- * that was all. 1: there is more to do,
- * from *@block on. What @owner asked for is told from what others did.
+ * exclusively and saved (inode_save()); inode_note_stored() is the caller's. 0:
+ * that was all. 1: there is more to do, from *@block on. What @owner asked for
+ * is told from what others did.
  *
  * Room for holes, which then count as blocks, and for zeros that take no
  * memory. -ENOSPC, -ENOMEM: the transaction must be aborted.

@@ -22,8 +22,7 @@ static unsigned part_at(uint64_t at, uint64_t end)
 	return end - at < n ? (unsigned)(end - at) : n;
 }
 
-/* Fill @len bytes at @at, which are not a whole block. Works when it is full.
- */
+/* Fill @len bytes at @at, not a whole block. Works when the mount is full. */
 static int fill_part(struct tx *tx, struct zinode *i, uint64_t at, unsigned len)
 {
 	struct table_cursor c = table_cursor(&i->file.blocks);

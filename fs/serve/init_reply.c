@@ -79,8 +79,7 @@ void init_reply_complete(const void *req, void *reply, size_t len,
 	if (len < sizeof(struct fuse_out_header) + sizeof(*out))
 		return;
 	out->flags |= in->flags & WANTED_FLAGS;
-	/* The kernel wants default_permissions for it, which are always used.
-	 */
+	/* It wants default_permissions, which are always used. */
 	if (has_flag2(req, ALLOW_IDMAP_FLAG2))
 		add_flag2(out, ALLOW_IDMAP_FLAG2);
 	if (timeout && has_flag2(req, REQUEST_TIMEOUT_FLAG2)) {

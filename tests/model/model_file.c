@@ -206,8 +206,7 @@ int model_allocate(struct model *m, unsigned id, uint64_t off, uint64_t size,
 	return 0;
 }
 
-/* What lies between @off and @end of the block at position @at reads as zeros.
- */
+/* Zeros between @off and @end, in the block at position @at. */
 static void clear_part(struct minode *i, size_t at, uint64_t off, uint64_t end)
 {
 	struct mblock *b = &i->blocks[at];

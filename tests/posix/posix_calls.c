@@ -41,8 +41,7 @@ static mode_t oct(const char *s)
 	return s ? (mode_t)strtoul(s, NULL, 8) : 0;
 }
 
-/* The descriptor that was opened as the N-th, from 0; others are closed ones.
- */
+/* What was opened as the N-th, from 0; others are closed descriptors. */
 static int fd_of(const char *s)
 {
 	long n = num(s);

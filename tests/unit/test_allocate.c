@@ -544,8 +544,7 @@ static void test_deleted_is_room(void)
 
 /* ---- holes ---- */
 
-/* Each step leaves all in order; those done are found done by who starts anew.
- */
+/* Each step leaves all in order, and is found done by who starts anew. */
 static void test_punch_in_steps(void)
 {
 	struct zinode *i;
