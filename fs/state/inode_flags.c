@@ -4,42 +4,42 @@
 
 #include <errno.h>
 
-static int unless(const struct zinode *i, uint32_t flags)
+static int unless(bool forbidden)
 {
-	return i->flags & flags ? -EPERM : 0;
+	return forbidden ? -EPERM : 0;
 }
 
 int inode_may_gain(const struct zinode *dir)
 {
-	return unless(dir, INODE_IMMUTABLE);
+	return unless(dir->flags & INODE_IMMUTABLE);
 }
 
 int inode_may_lose(const struct zinode *dir, const struct zinode *i)
 {
-	return inode_is_kept(dir) || inode_is_kept(i) ? -EPERM : 0;
+	return unless(inode_is_kept(dir) || inode_is_kept(i));
 }
 
 int inode_may_link(const struct zinode *i)
 {
-	return unless(i, INODE_IMMUTABLE | INODE_APPEND);
+	return unless(inode_is_kept(i));
 }
 
 int inode_may_overwrite(const struct zinode *i)
 {
-	return unless(i, INODE_IMMUTABLE | INODE_APPEND);
+	return unless(inode_is_kept(i));
 }
 
 int inode_may_grow(const struct zinode *i)
 {
-	return unless(i, INODE_IMMUTABLE);
+	return unless(i->flags & INODE_IMMUTABLE);
 }
 
 int inode_may_set(const struct zinode *i)
 {
-	return unless(i, INODE_IMMUTABLE | INODE_APPEND);
+	return unless(inode_is_kept(i));
 }
 
 int inode_may_touch(const struct zinode *i)
 {
-	return unless(i, INODE_IMMUTABLE);
+	return unless(i->flags & INODE_IMMUTABLE);
 }
