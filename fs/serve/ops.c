@@ -37,7 +37,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want |= conn->capable & FUSE_CAP_WRITEBACK_CACHE;
 }
 
-const struct fuse_lowlevel_ops zsfs_ops = {
+static const struct fuse_lowlevel_ops all_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
 	.getattr = op_getattr,
@@ -75,7 +75,7 @@ const struct fuse_lowlevel_ops zsfs_ops = {
 
 struct fuse_lowlevel_ops ops_of(const struct zsfs *fs)
 {
-	struct fuse_lowlevel_ops ops = zsfs_ops;
+	struct fuse_lowlevel_ops ops = all_ops;
 
 	if (!fs->super->xattr) {
 		ops.setxattr = NULL;

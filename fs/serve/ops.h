@@ -19,8 +19,6 @@
 #define CACHE_FOREVER  (10.0 * 365 * 24 * 3600)
 #define SHORTEST_CACHE 0.001
 
-extern const struct fuse_lowlevel_ops zsfs_ops;
-
 /*
  * What a mount answers to: all, or all but extended attributes. The kernel does
  * not ask again for what is not answered, and no longer asks by itself before

@@ -52,21 +52,28 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_entry(req, tx, i);
 }
 
-/* Make a file of any kind with the caller as its owner. */
+/* A new inode, with the caller as its owner. */
+static struct new_inode spec_of(fuse_req_t req, mode_t mode)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	return (struct new_inode){
+		.mode = mode,
+		.uid = ctx->uid,
+		.gid = ctx->gid,
+		.umask = ctx->umask,
+	};
+}
+
+/* Make a file of any kind. */
 static int make(fuse_req_t req, struct tx *tx, fuse_ino_t parent,
 		const char *name, mode_t mode, dev_t rdev, const char *target,
 		struct zinode **out)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	struct new_inode spec = {
-		.mode = mode,
-		.uid = ctx->uid,
-		.gid = ctx->gid,
-		.rdev = (uint32_t)rdev,
-		.umask = ctx->umask,
-		.target = target,
-	};
+	struct new_inode spec = spec_of(req, mode);
 
+	spec.rdev = (uint32_t)rdev;
+	spec.target = target;
 	if (vfile_is(parent))
 		return -EPERM;
 	if (vfile_reserved(parent, name))
@@ -125,13 +132,7 @@ static void reply_create(fuse_req_t req, struct tx *tx, const struct zinode *i,
 static void tmpfile_and_reply(fuse_req_t req, fuse_ino_t dir, mode_t mode,
 			      struct fuse_file_info *fi)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	struct new_inode spec = {
-		.mode = mode,
-		.uid = ctx->uid,
-		.gid = ctx->gid,
-		.umask = ctx->umask,
-	};
+	struct new_inode spec = spec_of(req, mode);
 	struct room room = {0};
 	struct zinode *i;
 	struct tx *tx;
@@ -232,9 +233,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	       fuse_ino_t newparent, const char *newname, unsigned flags)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	const struct new_inode whiteout = {
-		.mode = S_IFCHR, .uid = ctx->uid, .gid = ctx->gid};
+	const struct new_inode whiteout = spec_of(req, S_IFCHR);
 	struct zsfs_thread *th = request_thread();
 	struct room room = {0};
 	struct tx *tx;

@@ -278,8 +278,7 @@ static void drop_priv(fuse_ino_t ino)
 	request_invalidate_attr(ino);
 }
 
-/* What tmpfs does, and FALLOC_FL_ZERO_RANGE. The kernel lets no more through.
- */
+/* As tmpfs, and FALLOC_FL_ZERO_RANGE. The kernel lets no more through. */
 static bool mode_is_known(int mode)
 {
 	mode &= ~FALLOC_FL_KEEP_SIZE;
@@ -346,8 +345,7 @@ void op_copy(fuse_req_t req, fuse_ino_t from, off_t from_off,
 		reply_error(req, flags ? -EINVAL : -EOPNOTSUPP);
 		return;
 	}
-	if (request_header()->uid)
-		drop_priv(to);
+	drop_priv(to);
 	err = copy(th, &tx, &c, &done);
 	if (err) {
 		reply_abort(req, tx, err);

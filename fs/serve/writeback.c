@@ -161,40 +161,44 @@ static void answer_seek(struct writeback *w, const struct job *j)
 	fuse_reply_lseek(j->req, (off_t)(hole ? s.size : j->off));
 }
 
+/* All of the file of @j. It is locked shared then; NULL: it was answered. */
+static struct zinode *write_back_all(struct writeback *w, const struct job *j)
+{
+	struct zinode *i = inode_resolve(w->fs, j->nodeid);
+
+	if (!i) {
+		reply_error(j->req, -ESTALE);
+		return NULL;
+	}
+	write_back_end(w, i, j->nodeid);
+	write_back(w, j->nodeid, 0, size_of(w->fs, i));
+	inode_lock_shared(w->fs, i);
+	return i;
+}
+
 static void answer_getattr(struct writeback *w, const struct job *j)
 {
-	struct zsfs *fs = w->fs;
-	struct zinode *i = inode_resolve(fs, j->nodeid);
+	struct zinode *i = write_back_all(w, j);
 	struct ztime btime;
 	double timeout;
 	struct stat st;
 
-	if (!i) {
-		reply_error(j->req, -ESTALE);
+	if (!i)
 		return;
-	}
-	write_back_end(w, i, j->nodeid);
-	write_back(w, j->nodeid, 0, size_of(fs, i));
-	inode_lock_shared(fs, i);
 	inode_stat(i, &st);
 	btime = inode_time(i, INODE_BTIME);
-	timeout = attr_timeout(fs, i);
-	inode_unlock(fs, i);
+	timeout = attr_timeout(w->fs, i);
+	inode_unlock(w->fs, i);
 	statx_reply(j->req, j->statx, &st, &btime, timeout);
 }
 
 static void answer_getflags(struct writeback *w, const struct job *j)
 {
-	struct zinode *i = inode_resolve(w->fs, j->nodeid);
+	struct zinode *i = write_back_all(w, j);
 	uint32_t flags;
 
-	if (!i) {
-		reply_error(j->req, -ESTALE);
+	if (!i)
 		return;
-	}
-	write_back_end(w, i, j->nodeid);
-	write_back(w, j->nodeid, 0, size_of(w->fs, i));
-	inode_lock_shared(w->fs, i);
 	flags = i->flags;
 	inode_unlock(w->fs, i);
 	reply_flags(j->req, j->cmd, flags, j->len);

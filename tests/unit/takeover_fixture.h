@@ -54,11 +54,12 @@ static inline struct fuse_session *new_session(void)
 		.writev = request_capture,
 		.read = request_read,
 	};
+	struct fuse_lowlevel_ops ops = ops_of(fs);
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se;
 
 	fuse_opt_add_arg(&args, "test");
-	se = fuse_session_new(&args, &zsfs_ops, sizeof(zsfs_ops), fs);
+	se = fuse_session_new(&args, &ops, sizeof(ops), fs);
 	fuse_opt_free_args(&args);
 	if (!se || fuse_session_custom_io(se, &io, dup(dev)))
 		exit(2);
