@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/min.h"
 #include "block.h"
 #include "block_table.h"
 #include "file.h"
@@ -31,11 +32,6 @@ struct job {
 	unsigned parts;	       /* done so far */
 };
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t slot_at(const struct job *j, uint64_t off)
 {
 	return table_get(&j->from->file.blocks, off >> ZSFS_BLOCK_SHIFT);
@@ -55,7 +51,7 @@ static int copy_hole(struct job *j, uint64_t data)
 {
 	uint64_t out = j->out;
 	int err = file_punch(j->tx, j->to, &out,
-			     j->out + (least(data, j->end) - j->at));
+			     j->out + (min_u64(data, j->end) - j->at));
 
 	table_drop(&j->c);
 	if (err >= 0)
@@ -114,7 +110,7 @@ static int gather(const struct job *j, uint8_t *piece, unsigned n)
 
 	while (done < n) {
 		unsigned at = (unsigned)((j->at + done) % ZSFS_BLOCK_SIZE);
-		unsigned k = (unsigned)least(n - done, ZSFS_BLOCK_SIZE - at);
+		unsigned k = (unsigned)min_u64(n - done, ZSFS_BLOCK_SIZE - at);
 		int err = slot_read(th->fs, th->at, th->zc,
 				    slot_at(j, j->at + done), th->buf.block);
 
@@ -131,7 +127,7 @@ static int copy_part(struct job *j)
 {
 	uint8_t piece[ZSFS_BLOCK_SIZE];
 	unsigned at = (unsigned)(j->out % ZSFS_BLOCK_SIZE);
-	unsigned n = (unsigned)least(j->end - j->at, ZSFS_BLOCK_SIZE - at);
+	unsigned n = (unsigned)min_u64(j->end - j->at, ZSFS_BLOCK_SIZE - at);
 	int err = gather(j, piece, n);
 
 	if (!err)
@@ -194,7 +190,7 @@ static int begin(struct tx *tx, const struct copy *c, struct job *j)
 		.end = c->from_off,
 	};
 	if (c->from_off < from->size)
-		j->end += least(c->len, from->size - c->from_off);
+		j->end += min_u64(c->len, from->size - c->from_off);
 	return check(c, from, to);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/machine.h"
+#include "base/min.h"
 #include "state/counters.h"
 #include "state/settings.h"
 #include "state/zsfs.h"
@@ -22,11 +23,6 @@
  * pages that slabs begin. BLOCK_COST pays for the steps after that.
  */
 #define PROMISE_SLACK (ARENA_SEG_SIZE + 64 * (uint64_t)ARENA_PAGE_SIZE)
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Without mem_limit: what the machine says it has, no promise possible. */
 static uint64_t unlimited_memory(struct zsfs *fs)

@@ -6,6 +6,7 @@
 #include <linux/fuse.h>
 #include <string.h>
 
+#include "base/min.h"
 #include "control/vfile.h"
 #include "init_reply.h"
 #include "request.h"
@@ -74,20 +75,16 @@ static void reply_bytes(fuse_req_t req, struct tx *tx, int err, size_t size,
 	tx_commit(tx);
 }
 
-static size_t at_most(size_t size)
-{
-	return size < ZSFS_MAX_WRITE ? size : ZSFS_MAX_WRITE;
-}
-
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct zsfs_thread *th = request_thread();
 	struct tx *tx = tx_begin(th);
 	size_t len = 0;
-	int err = vfile_is(ino) ? -ENODATA
-				: zsfs_getxattr(tx, ino, name,
-						th->buf.read + READ_BUF_HEAD,
-						at_most(size), &len);
+	int err = vfile_is(ino)
+			  ? -ENODATA
+			  : zsfs_getxattr(tx, ino, name,
+					  th->buf.read + READ_BUF_HEAD,
+					  min_u64(size, ZSFS_MAX_WRITE), &len);
 
 	reply_bytes(req, tx, err, size, len);
 }
@@ -106,7 +103,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 			  ? 0
 			  : zsfs_listxattr(tx, ino, is_root,
 					   (char *)th->buf.read + READ_BUF_HEAD,
-					   at_most(size), &len);
+					   min_u64(size, ZSFS_MAX_WRITE), &len);
 
 	reply_bytes(req, tx, err, size, len);
 }
