@@ -423,31 +423,6 @@ bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val)
 	return next_below(root_node(t), t->level, width, 0, idx, val);
 }
 
-bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val)
-{
-	unsigned width = t->level == 1 ? 1u << t->order : TABLE_WIDTH;
-	const uint64_t *node = root_node(t);
-	uint64_t at = 0, word = t->root;
-
-	if (!t->root)
-		return false;
-	for (unsigned l = t->level; l >= 1; l--) {
-		unsigned i = width;
-
-		while (i > 0 && !node[i - 1])
-			i--;
-		assert(i > 0);
-		at |= (uint64_t)(i - 1) << ((l - 1) * TABLE_ORDER);
-		word = node[i - 1];
-		if (l > 1)
-			node = link_node(word);
-		width = TABLE_WIDTH;
-	}
-	*idx = at;
-	*val = word;
-	return true;
-}
-
 /*
  * First slot that is 0 at or after *@idx below @node, of level @level, whose
  * indices start at @base. Goes into no subtree that is full.

@@ -121,11 +121,10 @@ void table_settle(struct tx *tx);
 uint64_t table_count(const struct ztable *t, uint64_t first);
 
 /*
- * Find the first slot that is not 0 at or after *@idx (table_next) or the last
- * one (table_last); set *@idx and *@val. False when there is none.
+ * Find the first slot that is not 0 at or after *@idx; set *@idx and *@val.
+ * False when there is none.
  */
 bool table_next(const struct ztable *t, uint64_t *idx, uint64_t *val);
-bool table_last(const struct ztable *t, uint64_t *idx, uint64_t *val);
 
 /*
  * First index at or after @idx whose slot is 0 (SEEK_HOLE). Passes over what is
