@@ -57,6 +57,27 @@ static struct entry *entry_at(const struct node *n, size_t off)
 	return (struct entry *)(uintptr_t)((const char *)n->entries + off);
 }
 
+/* The first entry at or after @off that was not removed, or NULL. */
+static struct entry *live_from(const struct node *n, size_t off)
+{
+	for (; off < n->used; off += entry_at(n, off)->room)
+		if (!entry_at(n, off)->removed)
+			return entry_at(n, off);
+	return NULL;
+}
+
+static struct entry *first_live(const struct node *n)
+{
+	return live_from(n, 0);
+}
+
+static struct entry *next_live(const struct node *n, const struct entry *e)
+{
+	return live_from(n,
+			 (size_t)((const char *)e - (const char *)n->entries) +
+				 e->room);
+}
+
 static bool is_apart(uint64_t size)
 {
 	return size > XATTR_INLINE_MAX;
@@ -96,15 +117,11 @@ static size_t entry_room(size_t name_len, size_t size)
 
 static struct entry *find_in(const struct node *n, const char *name, size_t len)
 {
-	for (size_t off = 0; off < n->used;) {
-		struct entry *e = entry_at(n, off);
+	struct entry *e = first_live(n);
 
-		if (!e->removed && e->name_len == len &&
-		    !memcmp(e->name, name, len))
-			return e;
-		off += e->room;
-	}
-	return NULL;
+	while (e && (e->name_len != len || memcmp(e->name, name, len)))
+		e = next_live(n, e);
+	return e;
 }
 
 static bool find(const struct zinode *i, const char *name, struct place *at)
@@ -148,13 +165,11 @@ int xattr_for_each(const struct zinode *i,
 
 	for (struct node *n = node_of(i->xattrs); !err && n;
 	     n = node_of(n->next))
-		for (size_t off = 0; !err && off < n->used;) {
-			struct entry *e = entry_at(n, off);
+		for (struct entry *e = first_live(n); !err && e;
+		     e = next_live(n, e)) {
 			struct xattr x = shown(e);
 
-			if (!e->removed)
-				err = fn(&x, arg);
-			off += e->room;
+			err = fn(&x, arg);
 		}
 	return err;
 }
@@ -251,23 +266,14 @@ static size_t live_bytes(const struct node *n)
 {
 	size_t bytes = 0;
 
-	for (size_t off = 0; off < n->used;) {
-		const struct entry *e = entry_at(n, off);
-
-		bytes += e->removed ? 0 : e->room;
-		off += e->room;
-	}
+	for (struct entry *e = first_live(n); e; e = next_live(n, e))
+		bytes += e->room;
 	return bytes;
 }
 
 static void copy_live(struct node *to, const struct node *from)
 {
-	for (size_t off = 0; off < from->used;) {
-		const struct entry *e = entry_at(from, off);
-
-		off += e->room;
-		if (e->removed)
-			continue;
+	for (struct entry *e = first_live(from); e; e = next_live(from, e)) {
 		memcpy(entry_at(to, to->used), e, e->room);
 		to->used += e->room;
 	}
@@ -373,13 +379,9 @@ static void free_node(struct tx *tx, uint64_t *link)
 {
 	struct node *n = node_of(*link);
 
-	for (size_t off = 0; off < n->used;) {
-		struct entry *e = entry_at(n, off);
-
-		if (!e->removed && is_apart(e->size))
+	for (struct entry *e = first_live(n); e; e = next_live(n, e))
+		if (is_apart(e->size))
 			tx_free(tx, *ref_of(e));
-		off += e->room;
-	}
 	tx_free(tx, *link);
 	tx_set(tx, link, n->next);
 }
@@ -443,12 +445,7 @@ static size_t list_entries(const struct zinode *i, const struct entry **list)
 	size_t nr = 0;
 
 	for (struct node *n = node_of(i->xattrs); n; n = node_of(n->next))
-		for (size_t off = 0; off < n->used;) {
-			const struct entry *e = entry_at(n, off);
-
-			off += e->room;
-			if (e->removed)
-				continue;
+		for (struct entry *e = first_live(n); e; e = next_live(n, e)) {
 			list[nr++] = e;
 			if (nr > MAX_ATTRIBUTES)
 				return nr;
