@@ -63,20 +63,15 @@ static void show_chain_size(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%u", zs_chain_size(fs->pool));
 }
 
-static void show_follow_cpu(struct zsfs *fs, struct textbuf *t)
-{
-	textbuf_add(t, "%s", fs->super->follow_cpu ? "true" : "false");
-}
+#define SHOW_FLAG(name)                                                        \
+	static void show_##name(struct zsfs *fs, struct textbuf *t)            \
+	{                                                                      \
+		textbuf_add(t, "%s", fs->super->name ? "true" : "false");      \
+	}
 
-static void show_writeback(struct zsfs *fs, struct textbuf *t)
-{
-	textbuf_add(t, "%s", fs->super->writeback ? "true" : "false");
-}
-
-static void show_xattr(struct zsfs *fs, struct textbuf *t)
-{
-	textbuf_add(t, "%s", fs->super->xattr ? "true" : "false");
-}
+SHOW_FLAG(follow_cpu)
+SHOW_FLAG(writeback)
+SHOW_FLAG(xattr)
 
 static void show_verify(struct zsfs *fs, struct textbuf *t)
 {
