@@ -227,7 +227,7 @@ kill_workers() {
 		poll 5 quiet touch "$T/part/f$i"
 	done
 	[ -e "$M/d/f2" ]
-	poll 5 quiet umount "$T/part"
+	zsfs_umount "$T/part"
 	verify_clean
 }
 

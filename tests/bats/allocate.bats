@@ -327,27 +327,18 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 	wait $pid
 }
 
+allocate_once() {
+	fallocate -l 1G "$M/f"
+	same "$(stat -c '%s %b' "$M/f")" "1073741824 2097152"
+	fallocate -p -o 1 -l 1G "$M/f"
+	same "$(stat -c '%s %b' "$M/f")" "1073741824 8"
+	rm "$M/f"
+}
+
 @test "allocate: worker after worker dies of a kill meanwhile" {
 	zsfs_only
 	zsfs_mount
-	local i pid
-
-	(
-		until [ -e "$T/stop" ]; do
-			fallocate -l 1G "$M/f"
-			same "$(stat -c '%s %b' "$M/f")" "1073741824 2097152"
-			fallocate -p -o 1 -l 1G "$M/f"
-			same "$(stat -c '%s %b' "$M/f")" "1073741824 8"
-			rm "$M/f"
-		done
-	) &
-	pid=$!
-	for i in $(seq 20); do
-		sleep 0.1
-		kill -9 "$(worker)" 2>/dev/null || true
-	done
-	touch "$T/stop"
-	wait $pid
+	under_kills allocate_once
 	poll 10 same "$(json .content.reserved_blocks)" 0
 }
 

@@ -141,22 +141,15 @@ py() { timeout 100 "$PYTHON" - "$M" "$@"; }
 	END
 }
 
+copy_once() {
+	cp "$M/a" "$M/b"
+	cmp "$M/a" "$M/b"
+	rm "$M/b"
+}
+
 @test "copy: worker after worker dies of a kill meanwhile" {
 	zsfs_only
 	zsfs_mount
 	head -c 32M /dev/urandom >"$M/a"
-	(
-		until [ -e "$T/stop" ]; do
-			cp "$M/a" "$M/b"
-			cmp "$M/a" "$M/b"
-			rm "$M/b"
-		done
-	) &
-	pid=$!
-	for i in $(seq 20); do
-		sleep 0.1
-		kill -9 "$(worker)" 2>/dev/null || true
-	done
-	touch "$T/stop"
-	wait $pid
+	under_kills copy_once
 }

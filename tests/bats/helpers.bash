@@ -243,6 +243,41 @@ need() {
 	done
 }
 
+# by_user_root: what stdin says, by root of a user namespace, who may mount
+# "$T/daemon" on "$T/mine". It ends with "echo done".
+by_user_root() {
+	need unshare setpriv
+	mkdir "$T/mine"
+	cp "$ZSFS" "$T/daemon"
+	chown $NOBODY "$T/mine"
+	cp -a /dev/fuse "$T/fuse"
+	chmod 666 "$T/fuse"
+	cat >"$T/script"
+	run -0 timeout 60 unshare -m bash -c "
+		mount --bind $T/fuse /dev/fuse
+		exec setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups \
+			unshare -rm bash $T/script" 3>&-
+	same "${lines[-1]}" "done"
+}
+
+# under_kills COMMAND: again and again, while twenty workers die.
+under_kills() {
+	local i pid
+
+	(
+		until [ -e "$T/stop" ]; do
+			"$@"
+		done
+	) &
+	pid=$!
+	for i in $(seq 20); do
+		sleep 0.1
+		kill -9 "$(worker)" 2>/dev/null || true
+	done
+	touch "$T/stop"
+	wait $pid
+}
+
 # A line "not unmounted" and status 1 when it stayed busy.
 zsfs_umount() {
 	local mnt=${1:-$M} umount=umount
