@@ -42,6 +42,15 @@ static inline struct zsfs *fixture_fs(void)
 	return fixture_fs_of(1);
 }
 
+/* The end of @tx by what its operation returned, which is returned. */
+static inline int fixture_end(struct tx *tx, int err)
+{
+	if (err)
+		return tx_abort(tx, err);
+	tx_commit(tx);
+	return 0;
+}
+
 /* An empty file in the root; its nodeid. */
 static inline uint64_t fixture_file(struct zsfs_thread *th, const char *name)
 {

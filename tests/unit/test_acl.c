@@ -57,19 +57,11 @@ static void stop(void)
 	zsfs_close(fs);
 }
 
-static int ended(struct tx *tx, int err)
-{
-	if (err)
-		return tx_abort(tx, err);
-	tx_commit(tx);
-	return 0;
-}
-
 static int set(uint64_t nodeid, const char *name, size_t size)
 {
 	struct tx *tx = tx_begin(th);
 
-	return ended(tx, zsfs_setxattr(tx, nodeid, name, list, size, 0));
+	return fixture_end(tx, zsfs_setxattr(tx, nodeid, name, list, size, 0));
 }
 
 /* Into list[]; its size. */
@@ -151,7 +143,7 @@ static int make(const char *name, uint32_t mode, uint64_t *nodeid)
 
 	if (!err)
 		*nodeid = inode_nodeid(fs, i);
-	return ended(tx, err);
+	return fixture_end(tx, err);
 }
 
 static const struct line inherited[] = {

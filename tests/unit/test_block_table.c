@@ -117,10 +117,7 @@ static int set(uint64_t idx, uint64_t val)
 	struct tx *tx = tx_begin(fs->threads);
 	int err = set_in(tx, idx, val);
 
-	if (err)
-		return tx_abort(tx, err);
-	tx_commit(tx);
-	return 0;
+	return fixture_end(tx, err);
 }
 
 static void clear(uint64_t idx)
@@ -513,10 +510,7 @@ static int split(uint64_t first, struct ztable *to)
 
 	memset(to, 0, sizeof(*to));
 	err = table_split(tx, &table, first, to);
-	if (err)
-		return tx_abort(tx, err);
-	tx_commit(tx);
-	return 0;
+	return fixture_end(tx, err);
 }
 
 /* What was cut off is checked in the place of the table, then dropped. */

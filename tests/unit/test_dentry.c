@@ -28,10 +28,7 @@ static int add(const char *name, uint64_t ino)
 	struct tx *tx = tx_begin(fs->threads);
 	int err = dentry_add(tx, dir, name, strlen(name), ino, S_IFREG);
 
-	if (err)
-		return tx_abort(tx, err);
-	tx_commit(tx);
-	return 0;
+	return fixture_end(tx, err);
 }
 
 static struct dentry *find(const char *name)

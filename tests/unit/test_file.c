@@ -47,10 +47,7 @@ static int put(size_t off, size_t size, size_t *done)
 	int err = zsfs_write(tx, inode_nodeid(fs, file), data + off, size, off,
 			     0, done);
 
-	if (err)
-		return tx_abort(tx, err);
-	tx_commit(tx);
-	return 0;
+	return fixture_end(tx, err);
 }
 
 /* The file has @size bytes of the data, and everything agrees with that. */

@@ -59,10 +59,7 @@ static int look_up(uint64_t nodeid, const char *name)
 	struct zinode *i;
 	int err = zsfs_lookup(tx, nodeid, name, &i);
 
-	if (err)
-		return tx_abort(tx, err);
-	tx_commit(tx);
-	return 0;
+	return fixture_end(tx, err);
 }
 
 static void test_not_found_half_made(void)

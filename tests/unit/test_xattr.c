@@ -42,26 +42,19 @@ static void stop(void)
 	zsfs_close(fs);
 }
 
-static int ended(struct tx *tx, int err)
-{
-	if (err)
-		return tx_abort(tx, err);
-	tx_commit(tx);
-	return 0;
-}
-
 static int set(const char *name, size_t size, int flags)
 {
 	struct tx *tx = tx_begin(th);
 
-	return ended(tx, zsfs_setxattr(tx, file, name, value, size, flags));
+	return fixture_end(tx,
+			   zsfs_setxattr(tx, file, name, value, size, flags));
 }
 
 static int unset(const char *name)
 {
 	struct tx *tx = tx_begin(th);
 
-	return ended(tx, zsfs_removexattr(tx, file, name));
+	return fixture_end(tx, zsfs_removexattr(tx, file, name));
 }
 
 /* The length, or -errno. */
@@ -69,7 +62,8 @@ static long get(const char *name, void *buf, size_t size)
 {
 	struct tx *tx = tx_begin(th);
 	size_t len = 0;
-	int err = ended(tx, zsfs_getxattr(tx, file, name, buf, size, &len));
+	int err =
+		fixture_end(tx, zsfs_getxattr(tx, file, name, buf, size, &len));
 
 	return err ? err : (long)len;
 }
@@ -92,8 +86,8 @@ static long list(bool trusted, char *buf, size_t size)
 {
 	struct tx *tx = tx_begin(th);
 	size_t len = 0;
-	int err = ended(tx, zsfs_listxattr(tx, file, trusted ? yes : no, buf,
-					   size, &len));
+	int err = fixture_end(tx, zsfs_listxattr(tx, file, trusted ? yes : no,
+						 buf, size, &len));
 
 	return err ? err : (long)len;
 }
@@ -118,7 +112,7 @@ static void end_file(void)
 {
 	struct tx *tx = tx_begin(th);
 
-	REQUIRE(!ended(tx, zsfs_unlink(tx, ROOT_NODEID, "f")));
+	REQUIRE(!fixture_end(tx, zsfs_unlink(tx, ROOT_NODEID, "f")));
 	zsfs_forget(th, file, 1, NULL);
 	check_sound();
 	reap_all(th);
@@ -372,7 +366,8 @@ static void write_file(unsigned flags)
 	struct tx *tx = tx_begin(th);
 	size_t done;
 
-	REQUIRE(!ended(tx, zsfs_write(tx, file, "x", 1, 0, flags, &done)));
+	REQUIRE(!fixture_end(tx,
+			     zsfs_write(tx, file, "x", 1, 0, flags, &done)));
 }
 
 static void change(unsigned set_what)
@@ -381,7 +376,7 @@ static void change(unsigned set_what)
 	struct tx *tx = tx_begin(th);
 	struct zinode *i;
 
-	REQUIRE(!ended(tx, zsfs_setattr(tx, file, &st, set_what, &i)));
+	REQUIRE(!fixture_end(tx, zsfs_setattr(tx, file, &st, set_what, &i)));
 }
 
 /* What may change a program takes its capabilities, and no other attribute. */
