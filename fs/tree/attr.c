@@ -5,9 +5,8 @@
 
 #include "acl.h"
 #include "attr.h"
-#include "content/block_table.h"
 #include "content/file.h"
-#include "content/slot.h"
+#include "content/punch.h"
 #include "content/xattr_set.h"
 #include "reap.h"
 #include "state/inode.h"
@@ -39,19 +38,9 @@ int zsfs_readlink(struct tx *tx, uint64_t nodeid, const char **target,
 /* The bytes behind the end of a file must read as zeros when it grows again. */
 static int zero_tail(struct tx *tx, struct zinode *i, uint64_t size)
 {
-	struct table_cursor c = table_cursor(&i->file.blocks);
-	uint64_t block = size >> ZSFS_BLOCK_SHIFT;
-	unsigned at = (unsigned)(size % ZSFS_BLOCK_SIZE);
-	enum alloc_policy was;
-	int err;
+	uint64_t part = size % ZSFS_BLOCK_SIZE, at = size;
 
-	if (at == 0 || slot_is_zero(table_get(&i->file.blocks, block)))
-		return 0;
-	was = tx_raise_policy(tx, ALLOC_SHRINK);
-	err = file_patch_block(tx, i, &c, block, at, NULL,
-			       ZSFS_BLOCK_SIZE - at);
-	tx->policy = was;
-	return err;
+	return part ? file_punch(tx, i, &at, size - part + ZSFS_BLOCK_SIZE) : 0;
 }
 
 static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
