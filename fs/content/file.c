@@ -487,7 +487,9 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	if (err)
 		return err;
 	inode_save(tx, i);
-	xattr_drop(tx, i, XATTR_CAPS);
+	/* Of a late one the kernel has seen to that, or nothing goes. */
+	if (!(flags & WRITE_CACHE))
+		xattr_drop(tx, i, XATTR_CAPS);
 	was = tx_raise_policy(tx, flags & WRITE_CACHE ? ALLOC_LATE : ALLOC_NEW);
 	err = write_extent(tx, i, &e, buf, done);
 	tx->policy = was;

@@ -404,6 +404,10 @@ static void test_capabilities_go(void)
 	write_file(0);
 	CHECK_EQ(get(XATTR_CAPS, NULL, 0), -ENODATA);
 	CHECK(holds("security.selinux", 20));
+	/* What comes late from a mapping takes nothing. */
+	CHECK_EQ(set(XATTR_CAPS, 20, 0), 0);
+	write_file(WRITE_CACHE);
+	CHECK(holds(XATTR_CAPS, 20));
 	stop();
 }
 
