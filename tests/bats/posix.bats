@@ -3,27 +3,44 @@
 # The table of system calls, on zsfs and on the kernel's tmpfs.
 load helpers
 
-TABLE=$TOP/tests/posix/calls.table
+TABLES=$TOP/tests/posix
 POSIX=$(dirname "$(dirname "$ZSFS")")/tests/posix/posix_table
 
 setup() {
 	root_only
 	zsfs_setup
-	zsfs_mount -o mode=755
+	mkdir "$T/tmpfs"
 }
 
 teardown() {
 	zsfs_teardown
 }
 
-@test "posix: every row of the table, on tmpfs and here" {
-	mkdir "$T/tmpfs"
-	mount -t tmpfs -o mode=755 tmpfs "$T/tmpfs"
-	"$POSIX" "$TABLE" "$T/tmpfs"
+# A table on tmpfs and on zsfs, mounted with the same OPTIONS.
+table() {
+	mount -t tmpfs -o "$2" tmpfs "$T/tmpfs"
+	on_teardown "umount '$T/tmpfs'"
+	"$POSIX" "$TABLES/$1.table" "$T/tmpfs"
+	zsfs_mount -o "$2"
 	if all_have writeback; then
-		"$POSIX" -w "$TABLE" "$M"
+		"$POSIX" -w "$TABLES/$1.table" "$M"
 	else
-		"$POSIX" -z "$TABLE" "$M"
+		"$POSIX" -z "$TABLES/$1.table" "$M"
 	fi
-	umount "$T/tmpfs"
+}
+
+@test "posix: the content of files, on tmpfs and here" {
+	table content mode=755
+}
+
+@test "posix: names and directories, on tmpfs and here" {
+	table names mode=755
+}
+
+@test "posix: attributes and flags, on tmpfs and here" {
+	table attrs mode=755
+}
+
+@test "posix: extended attributes and access lists, on tmpfs and here" {
+	table xattr mode=755
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "posix_calls.h"
 
@@ -71,9 +72,7 @@ long call_push(int fd)
 }
 
 static const struct posix_call *const groups[] = {
-	calls_content,
-	calls_names,
-	calls_attrs,
+	calls_content, calls_names, calls_attrs, calls_xattr, calls_places,
 };
 
 long posix_call(char **arg)
@@ -83,5 +82,5 @@ long posix_call(char **arg)
 			if (!strcmp(c->name, arg[0]))
 				return c->fn(arg);
 	fprintf(stderr, "no call is named %s\n", arg[0]);
-	exit(2);
+	_exit(2);
 }

@@ -16,6 +16,8 @@ struct posix_call {
 extern const struct posix_call calls_content[];
 extern const struct posix_call calls_names[];
 extern const struct posix_call calls_attrs[];
+extern const struct posix_call calls_xattr[];
+extern const struct posix_call calls_places[];
 
 /* For what is read and written. */
 extern char call_buf[CALL_BUF_SIZE];

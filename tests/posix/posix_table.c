@@ -1,24 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Run a table of system calls and their results (see calls.table).
+ * Run tables of system calls and their results.
  *
  *   posix_table [-z | -w] TABLE DIRECTORY
  *
- * Each row is run by a process of its own in a new directory below DIRECTORY.
- * What does not end as the row says is printed, and then the exit code is 1.
- * With -z it is zsfs, for which some rows say another result, and why; with -w
- * zsfs with the option writeback, for which some of these do not count.
- * Needs root, who does the set-up of all rows.
+ * Rows are
+ *
+ *   WHO SET-UP | CALL | RESULT [| RESULT OF ZSFS: WHY]
+ *
+ * WHO makes the call: R root, U an ordinary user; the set-up is root's. The
+ * words of a call are in calls_*.c. A result is an errno or a number. In the
+ * fourth column is another one of zsfs and its reason, which stands in the
+ * manual's "Differences from tmpfs"; "unless writeback": not where writes are
+ * cached.
+ *
+ * Each row is run by a process of its own in a new directory below DIRECTORY,
+ * where everybody may write. What does not end as the row says is printed, and
+ * then the exit code is 1. With -z it is zsfs, with -w zsfs with the option
+ * writeback. What rows with the words "fill" and "readonly" in their set-up did
+ * is undone. Needs root, who does the set-up of all rows.
  */
 #include "posix_table.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <grp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +40,8 @@
 #define USER	  65534
 #define ROW_SECS  20
 #define NOT_KNOWN (-99999)
+
+const char *posix_top;
 
 struct row {
 	unsigned line;
@@ -69,6 +83,8 @@ static const struct {
 	{"EOPNOTSUPP", EOPNOTSUPP},
 	{"ESTALE", ESTALE},
 	{"ENODATA", ENODATA},
+	{"E2BIG", E2BIG},
+	{"ERANGE", ERANGE},
 	{"EADDRINUSE", EADDRINUSE},
 	{"ENOEXEC", ENOEXEC},
 	{"EAGAIN", EAGAIN},
@@ -88,27 +104,37 @@ static void print_result(long res, char *buf, size_t size)
 	snprintf(buf, size, "%ld", res);
 }
 
+/* @n bytes that lead to the file x */
+static void fill_path(char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		s[i] = i % 2 ? '/' : '.';
+	s[n - 1] = 'x';
+	if (n % 2 == 0)
+		s[n - 2] = '/';
+}
+
 /*
- * ~N: N letters; ^N: a path of N bytes that leads to the file x; the rest is
- * as it is. Never freed: the process is short.
+ * What ends in ~N: N letters; ^N: a path of N bytes that leads to the file x;
+ * the rest is as it is. Never freed: the process is short.
  */
 static char *expand(char *word)
 {
-	size_t n = strtoul(word + 1, NULL, 10);
-	char *s;
+	char *mark = strpbrk(word, "~^"), *s;
+	size_t begin, n;
 
-	if ((*word != '~' && *word != '^') || !n)
+	if (!mark)
 		return word;
-	s = malloc(n + 2);
-	if (!s)
+	begin = (size_t)(mark - word);
+	n = strtoul(mark + 1, NULL, 10);
+	s = calloc(begin + n + 1, 1);
+	if (!s || !n)
 		abort();
-	for (size_t i = 0; i < n; i++)
-		s[i] = *word == '~' ? 'n' : i % 2 ? '/' : '.';
-	s[n] = '\0';
-	if (*word == '^')
-		s[n - 1] = 'x';
-	if (*word == '^' && n % 2 == 0)
-		s[n - 2] = '/';
+	memcpy(s, word, begin);
+	if (*mark == '~')
+		memset(s + begin, 'n', n);
+	else
+		fill_path(s + begin, n);
 	return s;
 }
 
@@ -140,7 +166,7 @@ static long run_all(char *text, bool must)
 		if (must && res < 0) {
 			fprintf(stderr, "set-up:%s: %s\n", copy,
 				strerror((int)-res));
-			exit(3);
+			_exit(3);
 		}
 	}
 	return res;
@@ -154,17 +180,17 @@ static void become_user(void)
 
 	if (setgroups(1, &group) || setresgid(USER, USER, USER) ||
 	    setresuid(USER, USER, USER))
-		exit(4);
+		_exit(4);
 }
 
-static void child(const struct row *r, const char *dir, long *res)
+static void child(const struct row *r, long *res)
 {
 	char path[4096];
 
 	umask(022);
-	snprintf(path, sizeof(path), "%s/%u", dir, r->line);
+	snprintf(path, sizeof(path), "%s/%u", posix_top, r->line);
 	if (mkdir(path, 0777) || chmod(path, 0777) || chdir(path))
-		exit(5);
+		_exit(5);
 	alarm(ROW_SECS);
 	run_all(r->setup, true);
 	if (r->user)
@@ -187,8 +213,27 @@ static const char *result_of(const struct row *r, char mode)
 	return result;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	return remove(path);
+}
+
+/* What would be in the way of the next row. */
+static void clean_up(const struct row *r)
+{
+	char path[4096];
+
+	if (strstr(r->setup, "readonly"))
+		mount(NULL, posix_top, NULL, MS_REMOUNT, NULL);
+	if (!strstr(r->setup, "fill"))
+		return;
+	snprintf(path, sizeof(path), "%s/%u", posix_top, r->line);
+	nftw(path, remove_one, 20, FTW_DEPTH | FTW_PHYS);
+}
+
 /* True when it ended as it should. */
-static bool run_row(struct row *r, const char *dir, char mode, long *res)
+static bool run_row(struct row *r, char mode, long *res)
 {
 	char call[MAX_ROW], setup[MAX_ROW], got[32];
 	const char *want = result_of(r, mode);
@@ -201,9 +246,10 @@ static bool run_row(struct row *r, const char *dir, char mode, long *res)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		child(r, dir, res);
+		child(r, res);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		abort();
+	clean_up(r);
 	print_result(*res, got, sizeof(got));
 	if (status)
 		snprintf(got, sizeof(got), "exit status %x", (unsigned)status);
@@ -260,12 +306,13 @@ int main(int argc, char **argv)
 			"usage: posix_table [-z | -w] TABLE DIRECTORY\n");
 		return 2;
 	}
+	posix_top = argv[argc - 1];
 	while (fgets(line, sizeof(line), f)) {
 		r.line++;
 		if (!parse(line, &r))
 			continue;
 		rows++;
-		wrong += !run_row(&r, argv[argc - 1], mode, res);
+		wrong += !run_row(&r, mode, res);
 	}
 	printf("%u rows, %u wrong\n", rows, wrong);
 	return wrong ? 1 : 0;

@@ -10,4 +10,7 @@
  */
 long posix_call(char **arg);
 
+/* The directory of the rows' directories: absolute, where a mount is. */
+extern const char *posix_top;
+
 #endif
