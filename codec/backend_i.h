@@ -9,6 +9,7 @@
 #ifndef CODEC_BACKEND_I_H
 #define CODEC_BACKEND_I_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "zcomp.h"
 
@@ -33,6 +34,34 @@ struct zcomp_backend {
 			size_t dst_size);
 	int (*decompress)(void *state, const void *src, size_t len, void *dst);
 };
+
+struct zstd_packer;
+struct zstd_unpacker;
+
+/* States are made when first used; NULL until then. */
+struct zcomp_ctx {
+	void *compress_state[ZCOMP_NR_ALGS];
+	void *decompress_state[ZCOMP_NR_ALGS];
+	/* Of clusters. */
+	struct zstd_packer *packer;
+	struct zstd_unpacker *unpacker;
+	struct zcomp_kept *kept;
+};
+
+/* Those of clusters, for zcomp_ctx_destroy(). */
+void zcomp_free_cluster_states(struct zcomp_ctx *ctx);
+
+#if ZS_DEBUG_LEVEL >= 1
+static inline bool zcomp_should_fail(void)
+{
+	return zcomp_fail_hook && zcomp_fail_hook();
+}
+#else
+static inline bool zcomp_should_fail(void)
+{
+	return false;
+}
+#endif
 
 extern const struct zcomp_backend zcomp_backend_raw;
 extern const struct zcomp_backend zcomp_backend_lz4;

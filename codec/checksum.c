@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The checksum of a plain block. */
+/* The checksums of plain content. */
 
 /*
  * Compiled in, XXH3 knows the length and takes 0.16 us where the library
@@ -14,4 +14,9 @@
 uint32_t zcomp_checksum(const void *block)
 {
 	return (uint32_t)XXH3_64bits(block, ZCOMP_BLOCK_SIZE);
+}
+
+uint64_t zcomp_cluster_sum(const void *plain, size_t size, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(plain, size, seed);
 }

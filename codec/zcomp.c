@@ -24,24 +24,8 @@ static const enum zcomp_alg listed[] = {ZCOMP_LZ4, ZCOMP_ZSTD, ZCOMP_RAW};
 #define NAME_SIZE 32
 #define LIST_SIZE (NR_LISTED * NAME_SIZE)
 
-/* States are made when first used; NULL until then. */
-struct zcomp_ctx {
-	void *compress_state[ZCOMP_NR_ALGS];
-	void *decompress_state[ZCOMP_NR_ALGS];
-};
-
 #if ZS_DEBUG_LEVEL >= 1
 bool (*zcomp_fail_hook)(void);
-
-static bool should_fail(void)
-{
-	return zcomp_fail_hook && zcomp_fail_hook();
-}
-#else
-static bool should_fail(void)
-{
-	return false;
-}
 #endif
 
 /*
@@ -149,6 +133,7 @@ void zcomp_ctx_destroy(struct zcomp_ctx *ctx)
 			be->decompress_state.destroy(
 				ctx->decompress_state[alg]);
 	}
+	zcomp_free_cluster_states(ctx);
 	free(ctx);
 }
 
@@ -166,7 +151,7 @@ int zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_params *params,
 	const struct zcomp_backend *be = backends[params->alg];
 	void **state = &ctx->compress_state[params->alg];
 
-	if (params->alg != ZCOMP_RAW && should_fail())
+	if (params->alg != ZCOMP_RAW && zcomp_should_fail())
 		return -EIO;
 	if (!dst_size)
 		return -ENOSPC;

@@ -86,6 +86,57 @@ int zcomp_compress(struct zcomp_ctx *ctx, const struct zcomp_params *params,
 int zcomp_decompress(struct zcomp_ctx *ctx, unsigned alg, const void *src,
 		     size_t len, void *dst);
 
+/*
+ * Clusters: up to ZCOMP_CLUSTER_BLOCKS whole blocks in one frame of zstd, which
+ * takes little more than half of what they take one by one, and has to be
+ * decompressed as a whole. Their states are apart from those of blocks.
+ */
+#define ZCOMP_CLUSTER_BLOCKS 16u
+#define ZCOMP_CLUSTER_SIZE   (ZCOMP_CLUSTER_BLOCKS * ZCOMP_BLOCK_SIZE)
+
+/*
+ * Compress the @size bytes at @src, whole blocks, into @dst at @level of zstd.
+ * Returns the bytes written (> 0), at most @dst_size, or
+ *   -ENOSPC  it does not fit
+ *   -EINVAL  it is no number of blocks that a cluster can have
+ *   -EIO     the library failed
+ *   -ENOMEM  the state could not be made
+ */
+int zcomp_compress_cluster(struct zcomp_ctx *ctx, int level, const void *src,
+			   size_t size, void *dst, size_t dst_size);
+
+/*
+ * The context's room of ZCOMP_CLUSTER_SIZE bytes, for the compressed bytes of
+ * zcomp_decompress_cluster(), so that pieces need no other place to be put
+ * together. NULL when there is no memory. Good until @ctx is destroyed.
+ */
+uint8_t *zcomp_cluster_room(struct zcomp_ctx *ctx);
+
+/*
+ * Decompress the @len bytes in zcomp_cluster_room() into exactly @size bytes at
+ * @dst, whole blocks. Any input is safe, as of zcomp_decompress(). 0, -EIO,
+ * -ENOMEM; -EINVAL when @size is no cluster's, or there is no room yet.
+ */
+int zcomp_decompress_cluster(struct zcomp_ctx *ctx, size_t len, void *dst,
+			     size_t size);
+
+/* What a thread keeps of the cluster that it has read last. */
+struct zcomp_kept {
+	uint64_t key;	 /* its owner's, with size: which one it is */
+	uint32_t size;	 /* bytes in plain; 0: there is none */
+	uint32_t misses; /* how often another one was wanted */
+	uint8_t plain[ZCOMP_CLUSTER_SIZE];
+};
+
+/* The context's, all its owner's; NULL when there is no memory. */
+struct zcomp_kept *zcomp_kept(struct zcomp_ctx *ctx);
+
+/*
+ * A cluster's checksum: XXH3_64bits of its @size plain bytes with @seed, which
+ * keeps others from making clusters that have the same one.
+ */
+uint64_t zcomp_cluster_sum(const void *plain, size_t size, uint64_t seed);
+
 /* The block's checksum: lower 32 bits of XXH3_64bits of its 4096 bytes. */
 uint32_t zcomp_checksum(const void *block);
 

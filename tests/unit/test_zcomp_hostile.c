@@ -342,6 +342,37 @@ static void test_no_memory(void)
 	check_no_memory(&zstd_params, 5); /* ctx, 2 states, CCtx, DCtx */
 }
 
+/* The same with a cluster. */
+static int use_cluster(struct zcomp_ctx *ctx)
+{
+	static unsigned char packed[ZCOMP_CLUSTER_SIZE];
+	int len = zcomp_compress_cluster(ctx, 1, samples[SAMPLE_TEXT],
+					 BLOCK_SIZE, packed, sizeof(packed));
+	uint8_t *room;
+
+	if (len < 0)
+		return len;
+	room = zcomp_cluster_room(ctx);
+	if (!room || !zcomp_kept(ctx))
+		return -ENOMEM;
+	memcpy(room, packed, (size_t)len);
+	return zcomp_decompress_cluster(ctx, (size_t)len, dst_page, BLOCK_SIZE);
+}
+
+static void test_no_memory_for_clusters(void)
+{
+	/* Two states, CCtx, DCtx, what is kept. */
+	for (int n = 0; n <= 5; n++) {
+		struct zcomp_ctx *ctx = zcomp_ctx_create();
+
+		fail_after = n;
+		CHECK_EQ(use_cluster(ctx), n < 5 ? -ENOMEM : 0);
+		fail_after = -1;
+		CHECK_EQ(use_cluster(ctx), 0);
+		zcomp_ctx_destroy(ctx);
+	}
+}
+
 static void test_library_errors(void)
 {
 	static const struct {
@@ -420,9 +451,13 @@ static void test_fail_hook(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_wrong_length),	 CHECK_CASE(test_two_frames),
-	CHECK_CASE(test_bit_flips),	 CHECK_CASE(test_garbage),
-	CHECK_CASE(test_bad_arguments),	 CHECK_CASE(test_no_memory),
+	CHECK_CASE(test_wrong_length),
+	CHECK_CASE(test_two_frames),
+	CHECK_CASE(test_bit_flips),
+	CHECK_CASE(test_garbage),
+	CHECK_CASE(test_bad_arguments),
+	CHECK_CASE(test_no_memory),
+	CHECK_CASE(test_no_memory_for_clusters),
 	CHECK_CASE(test_library_errors),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_fail_hook),
