@@ -234,6 +234,22 @@ CAPS='b"\x01\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0"'
 	same "$(setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups ./cap /proc/self/status | awk '/^CapEff/ { print $2 }')" 0000000000000000
 }
 
+@test "xattr: what was stored through a mapping before capabilities were set keeps them" {
+	root_only
+	"$PYTHON" - <<-EOF
+	import mmap, os
+	fd = os.open("f", os.O_RDWR)
+	os.ftruncate(fd, 4096)
+	m = mmap.mmap(fd, 4096)
+	m[:5] = b"hello"
+	os.setxattr("f", "security.capability", $CAPS)
+	m.flush()
+	os.fsync(fd)
+	EOF
+	same "$(xattr listxattr f)" security.capability
+	same "$(head -c 5 f)" hello
+}
+
 @test "xattr: cp -a, rsync -X, tar --xattrs and mv keep them" {
 	need setfattr getfattr
 	mkdir src
