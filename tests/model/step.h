@@ -102,7 +102,10 @@ struct draw {
 	bool far;	/* offsets up to 2^63 */
 	bool whole;	/* the whole file system: virtual files and settings */
 	bool one_codec; /* as it was mounted */
+	bool bursts;	/* now and then many of one kind in a row */
 	bool shrinking; /* state */
+	unsigned left;	/* of a burst */
+	enum step_op burst;
 };
 
 /* Draw the next step. Depends on nothing but @d and @m. */

@@ -494,7 +494,25 @@ static void draw_xattr(struct draw *d, const struct model *m, struct step *s)
 
 /* ---- which ---- */
 
-static enum step_op draw_op(struct draw *d, const struct model *m)
+/* Renames above all, of few names over each other. */
+static bool draw_burst(struct draw *d)
+{
+	static const enum step_op ops[] = {
+		STEP_RENAME, STEP_RENAME,   STEP_RENAME, STEP_MAKE,
+		STEP_UNLINK, STEP_TRUNCATE, STEP_XSET,
+	};
+
+	if (!d->left && rng_below(&d->rng, 3000) == 0) {
+		d->left = 50 + (unsigned)rng_below(&d->rng, 200);
+		d->burst = ops[rng_below(&d->rng, ARRAY_SIZE(ops))];
+	}
+	if (!d->left)
+		return false;
+	d->left--;
+	return true;
+}
+
+static enum step_op draw_weighted(struct draw *d)
 {
 	unsigned total = 0, op, n;
 
@@ -508,9 +526,16 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 			d->shrinking ? weights[op].shrink : weights[op].grow;
 
 		if (n < w)
-			break;
+			return op;
 		n -= w;
 	}
+}
+
+static enum step_op draw_op(struct draw *d, const struct model *m)
+{
+	enum step_op op =
+		d->bursts && draw_burst(d) ? d->burst : draw_weighted(d);
+
 	if (d->hoard && !d->shrinking &&
 	    (op == STEP_TRUNCATE || op == STEP_PUNCH || op == STEP_COPY))
 		op = STEP_WRITE;

@@ -372,7 +372,10 @@ static void put_list(const struct step *s, uint8_t *buf)
 
 		line[0] = (uint8_t)tag_of(k, n);
 		line[2] = (uint8_t)rng_below(&r, 8);
-		line[4] = (uint8_t)k;
+		/* Only users and groups have a number, as the kernel has it. */
+		memset(line + 4, 0xff, 4);
+		if (line[0] == 2 || line[0] == 8)
+			memset(line + 4, (int)(k % 128), 4);
 	}
 	if (s->noise) /* as garbage */
 		buf[rng_below(&r, s->size)] = (uint8_t)rng_next(&r);
@@ -384,6 +387,9 @@ void step_value(const struct step *s, uint8_t *buf)
 		put_list(s, buf);
 	else
 		step_content(s, buf);
+	/* The kernel takes no others: those of revision 2, effective. */
+	if (!strcmp(s->name, "security.capability") && s->size == 20)
+		memcpy(buf, "\1\0\0\2", 4);
 }
 
 static void run_setxattr(struct run *r)
