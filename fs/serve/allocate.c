@@ -68,9 +68,8 @@ static void give_back(struct zsfs_thread *th, const struct allocation *a)
 	}
 }
 
-int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
+static int check_room(struct zsfs *fs, const struct allocation *a)
 {
-	struct zsfs *fs = th->fs;
 	struct zinode *i;
 	struct statvfs st;
 	uint64_t holes;
@@ -81,10 +80,19 @@ int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
 	holes = holes_in(i, a);
 	inode_unlock(fs, i);
 	zsfs_statfs(fs, &st);
-	if (!a->room || holes <= st.f_bavail)
-		return 0;
-	give_back(th, a);
-	return -ENOSPC;
+	return !a->room || holes <= st.f_bavail ? 0 : -ENOSPC;
+}
+
+int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
+{
+	int err;
+
+	do
+		err = check_room(th->fs, a);
+	while (err == -ENOSPC && room_await_forget(th));
+	if (err == -ENOSPC)
+		give_back(th, a);
+	return err;
 }
 
 /* All blocks were seen to. 1: somebody has cut the file meanwhile. */

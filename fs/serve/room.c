@@ -16,6 +16,8 @@
 
 #define WAIT_MSECS 1000
 #define LOOK_USECS 500
+/* For how long a FORGET may be on its way. */
+#define FORGET_MSECS 100
 /* Steps of freeing between two attempts. */
 #define STEPS 8u
 /* Pages for what a request needs beside its content. */
@@ -59,20 +61,43 @@ static bool pack_some(struct zsfs_thread *th, uint64_t pages, unsigned steps,
 	return freed != 0;
 }
 
+/* Others go on meanwhile. */
+static void look_away(struct zsfs_thread *th)
+{
+	zsfs_leave(th);
+	usleep(LOOK_USECS);
+	zsfs_enter(th);
+}
+
+bool room_await_forget(struct zsfs_thread *th)
+{
+	struct zsfs *fs = th->fs;
+	uint64_t since = __atomic_load_n(&fs->let_go, __ATOMIC_RELAXED);
+	unsigned servers = fs->nr_threads - 1; /* one is in the background */
+	bool wait;
+
+	if (!since || clock_ms() >= since + FORGET_MSECS)
+		return false;
+	wait = __atomic_add_fetch(&fs->forget_waiters, 1, __ATOMIC_RELAXED) <
+	       servers;
+	if (wait)
+		look_away(th);
+	__atomic_sub_fetch(&fs->forget_waiters, 1, __ATOMIC_RELAXED);
+	return wait;
+}
+
 /* Make some room, or let others go on with that. False: none will come. */
 static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 {
 	struct zsfs *fs = th->fs;
 
-	if (reap_some(th))
+	if (reap_some(th) || room_await_forget(th))
 		return true;
 	if (pack && pack_some(th, r->pages + META_PAGES, UINT_MAX, r->until))
 		return true;
 	if (!is_being_freed(fs) && !(pack && zs_is_compacting(fs->pool)))
 		return false;
-	zsfs_leave(th);
-	usleep(LOOK_USECS);
-	zsfs_enter(th);
+	look_away(th);
 	return true;
 }
 

@@ -9,6 +9,11 @@
  * the same file and directory meanwhile, and a live check goes first. Several
  * may do so at once; what another thread frees or packs is waited for.
  *
+ * A deleted file is freed when the kernel forgets it. It says so after the
+ * request that deleted the file was answered, and what is asked next may
+ * overtake that FORGET. So a request that finds no room also waits where a file
+ * has just lost its last name, but not for long: somebody may have it open.
+ *
  * Overwriting with what takes no more than before does not wait for that: it
  * uses the arena's reserve, and packs some of the pool afterwards if that was
  * necessary, so that the reserve is there for the next.
@@ -38,6 +43,12 @@ struct room {
  * of @tx.
  */
 bool room_again(struct room *r, struct tx *tx, int err);
+
+/*
+ * With no transaction open: look away for a moment if a FORGET may be on its
+ * way and there is another thread to read it. False: there is no point in that.
+ */
+bool room_await_forget(struct zsfs_thread *th);
 
 /*
  * zsfs_write() in a transaction of its own, *@tx, tried again as above, also

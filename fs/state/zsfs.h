@@ -99,6 +99,12 @@ struct zsfs {
 	struct late late;
 	/* Directories that names were looked up in lately; atomic; a hint. */
 	uint64_t looked_in[NR_LOOKED_IN];
+	/*
+	 * clock_ms() when a file that the kernel knew last lost its last name;
+	 * 0: none has. And requests that wait for a FORGET (room.h). Atomic.
+	 */
+	uint64_t let_go;
+	unsigned forget_waiters;
 	int stamp_fd; /* stamp.h */
 	/* Shared with the keeper and other workers; NULL: there are none. */
 	struct shared_page *shared;

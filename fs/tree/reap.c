@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "content/block_table.h"
 #include "content/table_range.h"
 #include "content/xattr_set.h"
@@ -89,8 +90,12 @@ void reap_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
 	if (nlink == 0)
 		tx_count_lock(tx, i);
 	inode_set_nlink(tx, i, nlink);
-	if (nlink == 0 && i->nlookup == 0)
+	if (nlink)
+		return;
+	if (i->nlookup == 0)
 		reap_inode(tx, i);
+	else
+		__atomic_store_n(&tx->fs->let_go, clock_ms(), __ATOMIC_RELAXED);
 }
 
 /* ---- cutting ---- */

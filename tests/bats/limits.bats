@@ -216,6 +216,41 @@ fill_up() {
 	poll 5 all_back
 }
 
+# Forgotten files come back behind the request that removed them, and the next
+# one may be faster.
+@test "limits: what was deleted makes room for the very next call" {
+	zsfs_mount -o nr_inodes=21,size=1M
+	"$PYTHON" - "$M" <<-'E'
+		import errno, os, sys
+		os.chdir(sys.argv[1])
+		def make(name):
+		    os.close(os.open(name, os.O_CREAT | os.O_WRONLY | os.O_EXCL))
+		try:
+		    for k in range(100):
+		        make("f%d" % k)
+		except OSError as e:
+		    assert e.errno == errno.ENOSPC and k == 20, (e, k)
+		for k in range(300):
+		    os.unlink("f0")
+		    os.mkdir("d")
+		    os.rmdir("d")
+		    make("f0")
+		    os.rename("f1", "f0")
+		    os.symlink("f0", "f1")
+		    os.unlink("f1")
+		    make("f1")
+		for k in range(300):
+		    with open("f0", "wb", buffering=0) as f:
+		        if k % 2:
+		            os.posix_fallocate(f.fileno(), 0, 1 << 20)
+		        else:
+		            assert f.write(bytes(1 << 20)) == 1 << 20
+		            os.fsync(f.fileno())
+		    os.rename("f1", "f0")
+		    make("f1")
+	E
+}
+
 @test "limits: small files fill the memory and give it back" {
 	zsfs_only
 	zsfs_mount -o mem_limit=96M

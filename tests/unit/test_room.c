@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
@@ -300,7 +301,88 @@ static void test_check_in_compaction(void)
 	end();
 }
 
+/* ---- what the kernel has not forgotten yet ---- */
+
+static uint64_t doomed; /* a deleted file */
+
+/* As what comes after the answer that deleted it. */
+static void *forget_soon(void *arg)
+{
+	struct zsfs_thread *th = &fs->threads[1];
+
+	usleep(5000);
+	zsfs_enter(th);
+	zsfs_forget(th, doomed, 1, NULL);
+	reap_help(th);
+	zsfs_leave(th);
+	return NULL;
+}
+
+static int make_dir(struct zsfs_thread *th)
+{
+	struct new_inode spec = {.mode = S_IFDIR | 0755};
+	struct room room = {0};
+	struct zinode *i;
+	struct tx *tx;
+	int err;
+
+	zsfs_enter(th);
+	do {
+		tx = tx_begin(th);
+		err = zsfs_make(tx, ROOT_NODEID, "d", &spec, &i);
+	} while (room_again(&room, tx, err));
+	err = fixture_end(tx, err);
+	zsfs_leave(th);
+	return err;
+}
+
+/* No inode is left but that of a file that has just been deleted. */
+static void start_full_of(unsigned nr_threads)
+{
+	struct tx *tx;
+
+	fs = fixture_fs_of(nr_threads);
+	doomed = fixture_file(&fs->threads[0], "f");
+	REQUIRE(!zsfs_set_nr_inodes(fs, 2));
+	tx = tx_begin(&fs->threads[0]);
+	REQUIRE(!zsfs_unlink(tx, ROOT_NODEID, "f"));
+	tx_commit(tx);
+}
+
+static void test_forget_is_awaited(void)
+{
+	pthread_t other;
+
+	start_full_of(2);
+	REQUIRE(!pthread_create(&other, NULL, forget_soon, NULL));
+	CHECK_EQ(make_dir(&fs->threads[0]), 0);
+	pthread_join(other, NULL);
+	end();
+}
+
+/* It may be open; and somebody must be there to read the FORGET. */
+static void test_forget_does_not_come(void)
+{
+	uint64_t began;
+
+	start_full_of(2);
+	began = clock_ms();
+	CHECK_EQ(make_dir(&fs->threads[0]), -ENOSPC);
+	CHECK(clock_ms() - began < 900);
+	began = clock_ms();
+	CHECK_EQ(make_dir(&fs->threads[0]), -ENOSPC);
+	CHECK(clock_ms() - began < 50);
+	end();
+	start_full_of(1);
+	began = clock_ms();
+	CHECK_EQ(make_dir(&fs->threads[0]), -ENOSPC);
+	CHECK(clock_ms() - began < 50);
+	end();
+}
+
 static const struct check_case cases[] = {
+	CHECK_CASE(test_forget_is_awaited),
+	CHECK_CASE(test_forget_does_not_come),
 	CHECK_CASE(test_check_in_compaction),
 	CHECK_CASE(test_reserve_is_refilled),
 	CHECK_CASE(test_holes_are_room),
