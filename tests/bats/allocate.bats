@@ -273,6 +273,38 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 	END
 }
 
+@test "allocate: at mem_limit there is none, but for what was given back" {
+	not_cached "what finds no room is stored first"
+	zsfs_mount -o mem_limit=20M,size=16M
+	fails dd if=/dev/urandom of="$M/f" bs=1M count=100 status=none
+	# What is left in pieces.
+	fails dd if=/dev/urandom of="$M/g" bs=4K count=10000 status=none
+	py <<-'END'
+		import ctypes, errno, os, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+		def said(fd, mode, off, n):
+		    if libc.fallocate(fd, mode, off, n) == 0:
+		        return None
+		    return errno.errorcode[ctypes.get_errno()]
+		f = os.open(sys.argv[1] + "/f", os.O_RDWR)
+		h = os.open(sys.argv[1] + "/h", os.O_RDWR | os.O_CREAT)
+		size = os.fstat(f).st_size
+		for mode in 0, 1:
+		    for n in 1 << 20, 1 << 32, 1 << 44, (1 << 63) - 1:
+		        assert said(h, mode, 0, n) == "ENOSPC", (mode, n)
+		    assert said(f, mode, 0, size) is None
+		    assert said(f, mode, 1 << 40, 1 << 20) == "ENOSPC"
+		assert os.fstat(h).st_blocks == 0 and os.fstat(h).st_size == 0
+		assert said(f, 3, 100, 5 << 20) is None
+		assert said(h, 0, 0, 2 << 20) is None
+		for off in range(0, 2 << 20, 1 << 16):
+		    assert os.pwrite(h, os.urandom(1 << 16), off) == 1 << 16
+		assert said(f, 3, 0, (1 << 63) - 1) is None
+		assert os.fstat(f).st_blocks == 0
+	END
+}
+
 @test "allocate: ENOSPC takes back what it gave to holes within the file" {
 	zsfs_mount -o size=64M
 	py <<-'END'

@@ -44,3 +44,16 @@ table() {
 @test "posix: extended attributes and access lists, on tmpfs and here" {
 	table xattr mode=755
 }
+
+@test "posix: a read-only mount, on tmpfs and here" {
+	table readonly mode=755
+}
+
+@test "posix: a mount without a block left, on tmpfs and here" {
+	not_cached "what finds no room is stored first"
+	table full mode=755,size=1M
+}
+
+@test "posix: a mount without an inode left, on tmpfs and here" {
+	table nodes mode=755,size=1M,nr_inodes=30
+}

@@ -42,6 +42,17 @@ def write(name, data=b"x" * 5000):
     with_fd(os.O_CREAT | os.O_WRONLY, lambda fd: os.write(fd, data), name)
 
 
+ACL = "system.posix_acl_"
+
+
+def acl(owner, user, group, other):
+    """What they may; with a user more, and a mask, if there is one."""
+    lines = [(1, owner), (2, user), (4, group), (16, 7), (32, other)]
+    return struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", tag, perm, 5 if tag == 2 else 0xFFFFFFFF)
+        for tag, perm in lines if user is not None or tag not in (2, 16))
+
+
 def prepare():
     """f, g and its link h, the folders d and d/e, the symlink s."""
     write("f")
@@ -51,6 +62,10 @@ def prepare():
     os.link("g", "h")
     os.makedirs("d/e")
     os.symlink("f", "s")
+    os.setxattr("empty", "user.old", b"x")
+    os.setxattr("empty", ACL + "access", acl(6, 7, 5, 0))
+    if os.getuid() == 0:
+        os.setxattr("g", "security.capability", b"\x01\0\0\2\0\x20" + bytes(14))
 
 
 def mapped_write(flush):
@@ -140,8 +155,31 @@ CASES = {
     "create": lambda: write("d/x"),
     "allocate": lambda: allocate(0, 0, 100),
     "allocate more": lambda: allocate(0, 0, 9000),
+    "allocate keeping": lambda: allocate(1, 0, 100),
+    "allocate more keeping": lambda: allocate(1, 0, 9000),
+    "allocate far keeping": lambda: allocate(1, 1 << 30, 9000),
+    "allocate nothing": lambda: allocate(0, 0, 0),
+    "allocate too far": lambda: allocate(0, (1 << 63) - 1, 1),
+    "allocate too much": lambda: allocate(0, 0, 1 << 60),
+    "allocate unknown": lambda: allocate(4, 0, 4096),
     "punch": lambda: allocate(3, 0, 4096),
     "punch nothing": lambda: allocate(3, 8192, 4096),
+    "punch a part": lambda: allocate(3, 100, 10),
+    "punch a hole": lambda: (allocate(3, 0, 4096), allocate(3, 0, 4096))[0],
+    "set attribute": lambda: os.setxattr("f", "user.a", b"x"),
+    "set attribute that is not there": lambda: os.setxattr("f", "user.a", b"x", 2),
+    "set attribute of a folder": lambda: os.setxattr("d", "user.a", b"x"),
+    "set attribute of a link": lambda: os.setxattr("s", "trusted.a", b"x", 0, follow_symlinks=False),
+    "remove attribute": lambda: os.removexattr("empty", "user.old"),
+    "remove attribute that is not there": lambda: os.removexattr("f", "user.a"),
+    "read attributes": lambda: (os.listxattr("empty"), os.getxattr("empty", "user.old")),
+    "set list": lambda: os.setxattr("f", ACL + "access", acl(6, 7, 5, 0)),
+    "set list that is only a mode": lambda: os.setxattr("f", ACL + "access", acl(6, None, 4, 4)),
+    "set default list": lambda: os.setxattr("d", ACL + "default", acl(7, 7, 5, 0)),
+    "remove list": lambda: os.removexattr("empty", ACL + "access"),
+    "remove list that is not there": lambda: os.removexattr("f", ACL + "access"),
+    "set list that is none": lambda: os.setxattr("f", ACL + "access", b"x"),
+    "write where capabilities are": lambda: with_fd(WO, lambda fd: os.write(fd, b"y"), "g"),
     "flags": lambda: set_flags(0x40),
     "flags same": lambda: set_flags(0),
     "flags of a folder": lambda: set_flags(0x40, "d"),
