@@ -14,11 +14,12 @@ usage() {
 	usage: scripts/soak-storm.sh [--short] [-n OPERATIONS] [-s SEED] [PART...]
 
 	  tmpfs      on a tmpfs: the model itself, 1,000,000 operations
-	  default    4,000,000
+	  default    3,000,000
 	  writeback  mounted with -o writeback, 2,000,000
 	  options    with -o nofollow_cpu,comp=zstd,chain_size=16, 1,000,000
 	  clients    four at once, each with a folder and a seed of its own, on a
 	             mount that is compacted all the time, 2,000,000
+	  readers    others list and stat everything meanwhile, 1,000,000
 	  kills      workers are killed all the time, 1,000,000
 	  debug      a build that checks all that each transaction touches (address
 	             sanitizer, -Ddebug_level=3), 100,000
@@ -47,7 +48,7 @@ while [ $# -gt 0 ]; do
 		[ "$1" = -n ] && number=$2 || seed=$2
 		shift
 		;;
-	tmpfs | default | writeback | options | clients | kills | debug)
+	tmpfs | default | writeback | options | clients | readers | kills | debug)
 		parts+=("$1")
 		;;
 	*)
@@ -57,7 +58,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#parts[@]} -gt 0 ] || parts=(tmpfs default writeback options clients kills debug)
+[ ${#parts[@]} -gt 0 ] || parts=(tmpfs default writeback options clients readers kills debug)
 [ "$(id -u)" = 0 ] || die "only root can do all that is compared"
 
 install_packages "${BUILD_PACKAGES[@]}" jq libasan8 libubsan1
@@ -135,10 +136,11 @@ for part in "${parts[@]}"; do
 	echo "$part"
 	case $part in
 	tmpfs) on_tmpfs "$(share_of 1000000)" ;;
-	default) storm "$RELEASE" "" -n "$(share_of 4000000)" ;;
+	default) storm "$RELEASE" "" -n "$(share_of 3000000)" ;;
 	writeback) storm "$RELEASE" writeback -n "$(share_of 2000000)" -w ;;
 	options) storm "$RELEASE" nofollow_cpu,comp=zstd,chain_size=16 -n "$(share_of 1000000)" ;;
 	clients) clients "$(share_of 2000000)" ;;
+	readers) storm "$RELEASE" "" -n "$(share_of 1000000)" -r 2 ;;
 	kills) kills "$(share_of 1000000)" ;;
 	debug) debug "$(share_of 100000)" ;;
 	esac

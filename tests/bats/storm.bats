@@ -30,15 +30,21 @@ cached() {
 	umount "$T/tmpfs"
 }
 
-@test "storm: 60,000 operations" {
+@test "storm: 50,000 operations" {
 	zsfs_mount
-	storm "$M" -s 1 -n 60000 $(cached)
+	storm "$M" -s 1 -n 50000 $(cached)
+}
+
+@test "storm: while others look at everything" {
+	zsfs_only
+	zsfs_mount
+	storm "$M" -s 4 -n 20000 -r 1 $(cached)
 }
 
 @test "storm: with a cache of writes" {
 	zsfs_only
 	zsfs_mount -o writeback
-	storm "$M" -s 2 -n 30000 -w
+	storm "$M" -s 2 -n 25000 -w
 }
 
 @test "storm: three clients, other options, and workers that die" {
@@ -46,7 +52,7 @@ cached() {
 	zsfs_mount -o nofollow_cpu,comp=zstd
 	poll 10 has_standby
 	mkdir "$M/storm"
-	timeout 200 "$STORM" -s 3 -n 12000 -j 3 $(cached) "$M/storm" &
+	timeout 200 "$STORM" -s 3 -n 10000 -j 3 $(cached) "$M/storm" &
 	while kill -0 $! 2>/dev/null; do
 		kill -9 "$(worker)" 2>/dev/null || true
 		sleep 0.1

@@ -96,6 +96,8 @@ struct draw {
 	size_t max_write;    /* bytes, at most ZSFS_MAX_WRITE */
 	uint64_t max_blocks; /* rather delete than write above this */
 	uint64_t max_inodes; /* and rather than create */
+	uint64_t min_inodes; /* rather create or look up than delete or forget
+				below this */
 	unsigned noise;	     /* percent of writes that do not compress */
 	unsigned phase; /* steps for which it grows or shrinks, on average */
 	bool hoard;	/* cut and delete nothing while growing */

@@ -531,10 +531,32 @@ static enum step_op draw_weighted(struct draw *d)
 	}
 }
 
-static enum step_op draw_op(struct draw *d, const struct model *m)
+static bool few_are_known(const struct draw *d, const struct model *m)
+{
+	uint64_t n = 0;
+
+	for (unsigned id = 0; d->min_inodes && id < m->nr_ids; id++)
+		n += m->inodes[id] && is_known(m->inodes[id]);
+	return n < d->min_inodes;
+}
+
+/* What goes on with too few is something else. */
+static enum step_op draw_kind(struct draw *d, const struct model *m)
 {
 	enum step_op op =
 		d->bursts && draw_burst(d) ? d->burst : draw_weighted(d);
+
+	if (op == STEP_FORGET && few_are_known(d, m))
+		return STEP_LOOKUP;
+	if ((op == STEP_UNLINK || op == STEP_RMDIR) &&
+	    m->used_inodes < d->min_inodes)
+		return STEP_MAKE;
+	return op;
+}
+
+static enum step_op draw_op(struct draw *d, const struct model *m)
+{
+	enum step_op op = draw_kind(d, m);
 
 	if (d->hoard && !d->shrinking &&
 	    (op == STEP_TRUNCATE || op == STEP_PUNCH || op == STEP_COPY))

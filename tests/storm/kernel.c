@@ -153,6 +153,13 @@ static void adapt_xattr(const struct storm *st, struct step *s)
 		s->op = STEP_XREMOVE;
 }
 
+/* A folder with names stays open, or nothing would find them again. */
+static void adapt_forget(const struct storm *st, struct step *s)
+{
+	if (inode_of(st, s->id)->nr_entries)
+		s->op = STEP_READDIR;
+}
+
 /* There are no virtual files here. */
 static void adapt_none(const struct storm *st, struct step *s)
 {
@@ -175,6 +182,7 @@ void kernel_adapt(const struct storm *st, struct step *s)
 		[STEP_XSET] = adapt_xattr,     [STEP_XGET] = adapt_xattr,
 		[STEP_XLIST] = adapt_xattr,    [STEP_XREMOVE] = adapt_xattr,
 		[STEP_VLOOKUP] = adapt_none,   [STEP_VFORGET] = adapt_none,
+		[STEP_FORGET] = adapt_forget,
 	};
 
 	if (adapters[s->op])

@@ -108,11 +108,31 @@ static ssize_t write_to(int fd, const struct step *s, uint8_t *buf)
 	return pwrite(fd, buf, s->size, (off_t)s->off);
 }
 
+/*
+ * Behind the end of the file, which must not come to light when it grows after
+ * that was written back; before, it does.
+ */
+static void store_behind(uint8_t *map, uint64_t size)
+{
+	memset(map + size, 0xa5, MODEL_BLOCK - size % MODEL_BLOCK);
+}
+
+/* Does the step write to the last page, of which there is more than the file?
+ */
+static bool is_at_end(const struct step *s, uint64_t size)
+{
+	return size % MODEL_BLOCK &&
+	       (s->off + s->size - 1) / MODEL_BLOCK == size / MODEL_BLOCK;
+}
+
 static void write_map(struct storm *st, const struct step *s)
 {
 	struct hold *h = storm_hold(st, s->id);
+	uint64_t size = model_get(st->m, s->id)->size;
 
 	memcpy(h->map + s->off, st->out.buf, s->size);
+	if (!st->tmpfs && way_of(s) == MAP && is_at_end(s, size))
+		store_behind(h->map, size);
 	h->dirty = true;
 	result_of(st, (int64_t)s->size);
 	if (way_of(s) == MAP && msync(h->map, STORM_MAP, MS_SYNC))

@@ -11,6 +11,7 @@
  *   -j N   as many clients, each in a folder of its own with a seed of its own
  *   -c N   compare everything after so many operations (20000; 0: at the end)
  *   -m N   most inodes (150)
+ *   -r N   processes that look at everything meanwhile
  *   -w     the mount caches writes
  *   -v     say how often each operation was tried and worked
  */
@@ -37,7 +38,7 @@
 
 struct args {
 	uint64_t seed, ops, seconds, every, inodes;
-	unsigned jobs;
+	unsigned jobs, readers;
 	bool cached, verbose;
 	const char *dir;
 };
@@ -66,13 +67,22 @@ int storm_wrong(struct storm *st, const char *fmt, ...)
 struct hold *storm_hold(struct storm *st, unsigned id)
 {
 	while (st->nr_holds <= id) {
-		st->holds = realloc(st->holds,
-				    (st->nr_holds + 1) * sizeof(st->holds[0]));
-		if (!st->holds)
+		size_t n = st->nr_holds + 1;
+
+		st->holds = realloc(st->holds, n * sizeof(st->holds[0]));
+		st->since = realloc(st->since, n * sizeof(st->since[0]));
+		if (!st->holds || !st->since)
 			die("memory");
+		st->since[st->nr_holds] = (struct timespec){0};
 		st->holds[st->nr_holds++] = (struct hold){.fd = -1};
 	}
 	return &st->holds[id];
+}
+
+struct timespec *storm_since(struct storm *st, unsigned id)
+{
+	storm_hold(st, id);
+	return &st->since[id];
 }
 
 void storm_release(struct hold *h)
@@ -133,8 +143,12 @@ static void forget_times(struct storm *st, const struct step *s)
 	if (!i)
 		return;
 	if (s->op == STEP_READ || s->op == STEP_READLINK ||
-	    s->op == STEP_READDIR || s->op == STEP_COPY || s->op == STEP_WRITE)
+	    s->op == STEP_READDIR || s->op == STEP_COPY ||
+	    s->op == STEP_WRITE || st->readers)
 		i->atime = MODEL_ANY_TIME;
+	/* A store into a page that is mapped and dirty changes none there. */
+	if (st->tmpfs && s->op == STEP_WRITE && storm_hold(st, s->id)->map)
+		i->mtime = MODEL_ANY_TIME;
 	if ((st->tmpfs || st->cached) &&
 	    (s->op == STEP_TRUNCATE || s->op == STEP_ALLOCATE ||
 	     s->op == STEP_PUNCH))
@@ -170,9 +184,37 @@ static int follow(struct storm *st, const struct step *s)
 		return must_be(st, err);
 	if (s->op == STEP_PUNCH && s->flags & STORM_ZERO)
 		return must_be(st, follow_zero(st, s));
-	err = step_follow(st->m, s, &st->out, 0, st->msg, STORM_MSG);
+	err = step_follow(st->m, s, &st->out, st->allow, st->msg, STORM_MSG);
 	if (!err)
 		adopt(st);
+	return err;
+}
+
+/*
+ * Which of these inodes did the step change, and so not before @start? The
+ * model says so by the time at which it was done, where there was none.
+ */
+static int follow_times(struct storm *st, const struct step *s,
+			const struct timespec *start)
+{
+	const unsigned ids[2] = {s->id, s->id2};
+	unsigned nr = s->id == s->id2 ? 1 : 2;
+	int64_t old[2];
+	int err;
+
+	for (unsigned k = 0; k < nr; k++) {
+		old[k] = model_get(st->m, ids[k])->mtime;
+		model_get(st->m, ids[k])->mtime = MODEL_ANY_TIME;
+	}
+	err = follow(st, s);
+	for (unsigned k = 0; k < nr; k++) {
+		struct minode *i = model_get(st->m, ids[k]);
+
+		if (i && i->mtime == MODEL_ANY_TIME)
+			i->mtime = old[k];
+		else if (i && i->mtime == MODEL_CLOCK)
+			*storm_since(st, ids[k]) = *start;
+	}
 	return err;
 }
 
@@ -181,13 +223,15 @@ static int follow(struct storm *st, const struct step *s)
 static int do_step(struct storm *st, struct step *s)
 {
 	struct past *past = &st->past[st->nr++ % STORM_STEPS];
+	struct timespec start;
 
+	clock_gettime(CLOCK_REALTIME_COARSE, &start);
 	ran[s->op]++;
 	storm_run(st, s);
 	past->step = *s;
 	past->res = st->res;
 	worked[s->op] += !st->res.err;
-	if (*st->msg || follow(st, s))
+	if (*st->msg || follow_times(st, s, &start))
 		return -1;
 	forget_times(st, s);
 	return 0;
@@ -273,6 +317,7 @@ static void begin(struct storm *st, const struct args *a)
 	st->dir = a->dir;
 	st->tmpfs = sf.f_type == TMPFS_MAGIC;
 	st->cached = a->cached;
+	st->readers = a->readers;
 	st->m = model_new(sb.st_mode & 07777, sb.st_uid, sb.st_gid);
 	i = model_get(st->m, MODEL_ROOT);
 	i->nodeid = i->number = st->m->last_number = sb.st_ino;
@@ -284,8 +329,9 @@ static void begin(struct storm *st, const struct args *a)
 		.max_write = 65536,
 		.max_blocks = 4096,
 		.max_inodes = a->inodes,
+		.min_inodes = a->inodes / 4,
 		.noise = 30,
-		.phase = 2000,
+		.phase = 1000,
 		.far = true,
 		.whole = true,
 		.bursts = true,
@@ -301,7 +347,9 @@ static int client(const struct args *a)
 	int err;
 
 	begin(&st, a);
+	readers_start(a->dir, a->readers);
 	err = do_steps(&st, a);
+	readers_stop(a->readers);
 	if (err) {
 		report(&st, a->seed);
 		return 1;
@@ -358,7 +406,7 @@ static bool read_args(int argc, char **argv, struct args *a)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:t:j:c:m:wv")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:t:j:c:m:r:wv")) != -1) {
 		uint64_t n = optarg ? strtoull(optarg, NULL, 0) : 1;
 
 		switch (c) {
@@ -380,6 +428,9 @@ static bool read_args(int argc, char **argv, struct args *a)
 		case 'm':
 			a->inodes = n;
 			break;
+		case 'r':
+			a->readers = (unsigned)n;
+			break;
 		case 'w':
 			a->cached = true;
 			break;
@@ -392,7 +443,7 @@ static bool read_args(int argc, char **argv, struct args *a)
 	}
 	a->dir = argv[optind];
 	return optind + 1 == argc && a->jobs <= MAX_JOBS &&
-	       (a->ops || a->seconds);
+	       a->readers <= STORM_READERS && (a->ops || a->seconds);
 }
 
 int main(int argc, char **argv)
@@ -403,7 +454,7 @@ int main(int argc, char **argv)
 	if (!read_args(argc, argv, &a)) {
 		fprintf(stderr, "usage: storm [-s SEED] [-n OPERATIONS] "
 				"[-t SECONDS] [-j CLIENTS] [-c OPERATIONS] "
-				"[-m INODES] [-w] [-v] DIR\n");
+				"[-m INODES] [-r READERS] [-w] [-v] DIR\n");
 		return 2;
 	}
 	printf("storm -s %" PRIu64 " -n %" PRIu64 " -c %" PRIu64 " -m %" PRIu64

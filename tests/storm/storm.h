@@ -14,14 +14,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "step.h"
 
-#define STORM_MSG   512u
-#define STORM_MAP   (64u * 4096u) /* bytes of a file that can be mapped */
-#define STORM_ZERO  2u		  /* step.flags of a punch: zeros with room */
-#define STORM_KEPT  (INODE_IMMUTABLE | INODE_APPEND)
-#define STORM_STEPS 100u /* that a report shows */
+#define STORM_MSG     512u
+#define STORM_MAP     (64u * 4096u) /* bytes of a file that can be mapped */
+#define STORM_ZERO    2u	    /* step.flags of a punch: zeros with room */
+#define STORM_READERS 16u
+#define STORM_KEPT    (INODE_IMMUTABLE | INODE_APPEND)
+#define STORM_STEPS   100u /* that a report shows */
 
 /* What is open of one inode of the model, by its id. */
 struct hold {
@@ -41,9 +43,12 @@ struct storm {
 	struct draw draw;
 	const char *dir;
 	struct hold *holds;
+	struct timespec *since; /* by id */
 	unsigned nr_holds;
-	bool tmpfs;  /* with what is known to differ there */
-	bool cached; /* the kernel holds what is written for a while */
+	unsigned readers;
+	unsigned allow; /* FOLLOW_* */
+	bool tmpfs;	/* with what is known to differ there */
+	bool cached;	/* the kernel holds what is written for a while */
 	struct step_result res;
 	struct step_out out;
 	struct hold found; /* what the step has opened; fd -1: nothing */
@@ -58,6 +63,8 @@ int storm_wrong(struct storm *st, const char *fmt, ...)
 
 /* Hold of an inode of the model, whose fd is -1 when it is not open. */
 struct hold *storm_hold(struct storm *st, unsigned id);
+/* When its content or names were changed last, or a little before. */
+struct timespec *storm_since(struct storm *st, unsigned id);
 void storm_release(struct hold *h);
 /* Have everything written that the kernel still holds. */
 void storm_clean(struct hold *h);
@@ -101,6 +108,12 @@ storm_fn run_write, run_read, run_truncate, run_allocate, run_copy, run_seek,
 	run_flush, run_unmap;
 /* The result of a call: its errno where @ret is -1. */
 void result_of(struct storm *st, int64_t ret);
+
+/* ---- readers.c ---- */
+
+/* @nr of them, at most STORM_READERS, below @dir. */
+void readers_start(const char *dir, unsigned nr);
+void readers_stop(unsigned nr);
 
 /* ---- check.c ---- */
 
