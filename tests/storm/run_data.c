@@ -219,10 +219,17 @@ static int cut_path(const struct hold *h, off_t size, bool file)
  * Room behind the end goes with a cut, but not when the file grows; and where
  * writes are cached the file system may not know yet which of both that is.
  */
-static bool has_room_behind(const struct minode *i)
+static bool has_room_behind(const struct minode *i, uint64_t size)
 {
-	return i->nr_blocks &&
-	       i->blocks[i->nr_blocks - 1].index >= i->size / MODEL_BLOCK;
+	for (size_t k = i->nr_blocks; k > 0; k--) {
+		const struct mblock *b = &i->blocks[k - 1];
+
+		if (b->index < size / MODEL_BLOCK)
+			break;
+		if (b->room)
+			return true;
+	}
+	return false;
 }
 
 void run_truncate(struct storm *st, const struct step *s)
@@ -230,7 +237,7 @@ void run_truncate(struct storm *st, const struct step *s)
 	struct hold *h = storm_hold(st, s->id);
 	off_t size = (off_t)s->attr.size;
 
-	if (has_room_behind(model_get(st->m, s->id)))
+	if (h->roomy || has_room_behind(model_get(st->m, s->id), s->attr.size))
 		storm_clean(h);
 	if (h->writable && !is_kept(st, s->id) && s->seed & 1)
 		result_of(st, ftruncate(h->fd, size));
@@ -255,6 +262,7 @@ void run_allocate(struct storm *st, const struct step *s)
 	bool append = model_get(st->m, s->id)->flags & INODE_APPEND, own;
 	int fd = writer(st, s->id, append ? O_APPEND : 0, &own);
 
+	storm_hold(st, s->id)->roomy = true;
 	result_of(st, fd < 0 ? -1
 			     : fallocate(fd, mode_of(s), (off_t)s->off,
 					 (off_t)s->size));

@@ -30,6 +30,7 @@ struct hold {
 	int fd;	       /* -1: nothing */
 	bool writable; /* by this descriptor */
 	bool dirty;    /* the kernel may not have written everything yet */
+	bool roomy;    /* was given room, or may have been, by fallocate(2) */
 	uint8_t *map;  /* of its first STORM_MAP bytes, or NULL */
 };
 
