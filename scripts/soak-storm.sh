@@ -19,6 +19,7 @@ usage() {
 	  options    with -o nofollow_cpu,comp=zstd,chain_size=16, 1,000,000
 	  clients    four at once, each with a folder and a seed of its own, on a
 	             mount that is compacted all the time, 2,000,000
+	  full       on a mount of 2.4 MiB and 100 inodes, 500,000
 	  readers    others list and stat everything meanwhile, 1,000,000
 	  kills      workers are killed all the time, 1,000,000
 	  debug      a build that checks all that each transaction touches (address
@@ -48,7 +49,7 @@ while [ $# -gt 0 ]; do
 		[ "$1" = -n ] && number=$2 || seed=$2
 		shift
 		;;
-	tmpfs | default | writeback | options | clients | readers | kills | debug)
+	tmpfs | default | writeback | options | clients | full | readers | kills | debug)
 		parts+=("$1")
 		;;
 	*)
@@ -58,7 +59,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#parts[@]} -gt 0 ] || parts=(tmpfs default writeback options clients readers kills debug)
+[ ${#parts[@]} -gt 0 ] || parts=(tmpfs default writeback options clients full readers kills debug)
 [ "$(id -u)" = 0 ] || die "only root can do all that is compared"
 
 install_packages "${BUILD_PACKAGES[@]}" jq libasan8 libubsan1
@@ -140,6 +141,7 @@ for part in "${parts[@]}"; do
 	writeback) storm "$RELEASE" writeback -n "$(share_of 2000000)" -w ;;
 	options) storm "$RELEASE" nofollow_cpu,comp=zstd,chain_size=16 -n "$(share_of 1000000)" ;;
 	clients) clients "$(share_of 2000000)" ;;
+	full) storm "$RELEASE" nr_blocks=600,nr_inodes=100 -n "$(share_of 500000)" -b 600 -i 100 ;;
 	readers) storm "$RELEASE" "" -n "$(share_of 1000000)" -r 2 ;;
 	kills) kills "$(share_of 1000000)" ;;
 	debug) debug "$(share_of 100000)" ;;

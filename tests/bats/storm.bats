@@ -35,6 +35,13 @@ cached() {
 	storm "$M" -s 1 -n 50000 $(cached)
 }
 
+@test "storm: on a mount that is full" {
+	zsfs_only
+	not_cached "ENOSPC comes late"
+	zsfs_mount -o nr_blocks=600,nr_inodes=100
+	storm "$M" -s 5 -n 20000 -b 600 -i 100
+}
+
 @test "storm: while others look at everything" {
 	zsfs_only
 	zsfs_mount

@@ -62,8 +62,10 @@ static bool can_map(struct storm *st, const struct step *s)
 	struct hold *h = storm_hold(st, s->id);
 	void *p;
 
-	if (!h->writable || i->flags & STORM_KEPT || s->off >= i->size ||
-	    s->size > i->size - s->off || s->off + s->size > STORM_MAP)
+	/* At a limit it is told late whether there was room. */
+	if (st->m->max_blocks || !h->writable || i->flags & STORM_KEPT ||
+	    s->off >= i->size || s->size > i->size - s->off ||
+	    s->off + s->size > STORM_MAP)
 		return false;
 	if (h->map)
 		return true;

@@ -11,6 +11,8 @@
  *   -j N   as many clients, each in a folder of its own with a seed of its own
  *   -c N   compare everything after so many operations (20000; 0: at the end)
  *   -m N   most inodes (150)
+ *   -b N   blocks, and
+ *   -i N   inodes that the mount has, as options, for DIR and its root alone
  *   -r N   processes that look at everything meanwhile
  *   -w     the mount caches writes
  *   -v     say how often each operation was tried and worked
@@ -37,7 +39,7 @@
 #define MAX_JOBS    16u
 
 struct args {
-	uint64_t seed, ops, seconds, every, inodes;
+	uint64_t seed, ops, seconds, every, inodes, max_blocks, max_inodes;
 	unsigned jobs, readers;
 	bool cached, verbose;
 	const char *dir;
@@ -321,6 +323,10 @@ static void begin(struct storm *st, const struct args *a)
 	st->m = model_new(sb.st_mode & 07777, sb.st_uid, sb.st_gid);
 	i = model_get(st->m, MODEL_ROOT);
 	i->nodeid = i->number = st->m->last_number = sb.st_ino;
+	/* What was let go may take a moment to be free. */
+	st->allow = a->max_blocks || a->max_inodes ? FOLLOW_FULL : 0;
+	st->m->max_blocks = a->max_blocks;
+	st->m->max_inodes = a->max_inodes ? a->max_inodes - 1 : 0;
 	st->out.res = &st->res;
 	st->out.buf = aligned_alloc(4096, STEP_MAX_OUT);
 	st->draw = (struct draw){
@@ -406,7 +412,7 @@ static bool read_args(int argc, char **argv, struct args *a)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:t:j:c:m:r:wv")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:t:j:c:m:b:i:r:wv")) != -1) {
 		uint64_t n = optarg ? strtoull(optarg, NULL, 0) : 1;
 
 		switch (c) {
@@ -427,6 +433,12 @@ static bool read_args(int argc, char **argv, struct args *a)
 			break;
 		case 'm':
 			a->inodes = n;
+			break;
+		case 'b':
+			a->max_blocks = n;
+			break;
+		case 'i':
+			a->max_inodes = n;
 			break;
 		case 'r':
 			a->readers = (unsigned)n;
@@ -454,7 +466,8 @@ int main(int argc, char **argv)
 	if (!read_args(argc, argv, &a)) {
 		fprintf(stderr, "usage: storm [-s SEED] [-n OPERATIONS] "
 				"[-t SECONDS] [-j CLIENTS] [-c OPERATIONS] "
-				"[-m INODES] [-r READERS] [-w] [-v] DIR\n");
+				"[-m INODES] [-b BLOCKS] [-i INODES] [-r "
+				"READERS] [-w] [-v] DIR\n");
 		return 2;
 	}
 	printf("storm -s %" PRIu64 " -n %" PRIu64 " -c %" PRIu64 " -m %" PRIu64
