@@ -348,9 +348,10 @@ int slab_for_each_record(struct arena *a, int (*fn)(void *obj, void *arg),
 			 void *arg);
 
 /*
- * Give RAM back to the kernel: all whole free segments when @all, else those
- * above the level that is kept (max(32 MiB, 3 % of use)); and, when
- * @punch, free runs of 16 KiB and more inside segments in use.
+ * Give RAM back to the kernel: all whole free segments, and descriptors that
+ * none needs, when @all, else the segments above the level that is kept
+ * (max(32 MiB, 3 % of use)); and, when @punch, free runs of 16 KiB and more
+ * inside segments in use.
  * Returns the pages given back. Locks: takes run and growth locks.
  */
 uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,

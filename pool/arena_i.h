@@ -172,13 +172,15 @@ struct slab_head {
 /* What the kernel is being asked for; see arena_header.intent. */
 enum arena_intent {
 	INTENT_NONE,
-	INTENT_GROW,	     /* back an absent segment */
-	INTENT_DROP,	     /* give a whole segment back */
-	INTENT_FILL,	     /* back the hole at a page */
-	INTENT_PUNCH,	     /* make a hole at a page */
-	INTENT_WINDOW_LOW,   /* one more step of descriptors */
-	INTENT_WINDOW_HIGH,  /* one more step of handle cells */
-	INTENT_WINDOW_RESET, /* drop all handle cells but the first step */
+	INTENT_GROW,	    /* back an absent segment */
+	INTENT_DROP,	    /* give a whole segment back */
+	INTENT_FILL,	    /* back the hole at a page */
+	INTENT_PUNCH,	    /* make a hole at a page */
+	INTENT_WINDOW_LOW,  /* one more step of descriptors */
+	INTENT_WINDOW_HIGH, /* one more step of handle cells */
+	/* Steps: the number is where others have the segment. */
+	INTENT_TRIM_HANDLES, /* drop all steps but the first and so many */
+	INTENT_TRIM_DESCS,   /* drop so many that the books have left */
 };
 
 #define INTENT_MAKE(op, seg, page, nr)                                         \
@@ -392,12 +394,16 @@ static inline uint64_t arena_handles_backed(const struct arena *a)
 int arena_grow_handles(struct arena *a, struct arena_thread *t);
 
 /*
- * Give back all of the handle window but its first step. For a pool in which
- * no handle is in use and whose own books (free list, threads' spare handles)
- * already say so: a kill in here may leave some of the cells zeroed and still
- * backed. Takes growth and run locks.
+ * Give back the steps of the handle window, but the first, that have none of
+ * the cells 0 .. @cells - 1. For a pool in which the handles of the others are
+ * not in use and whose own books (free list, threads' spare handles) already
+ * say so: a kill in here may leave some of their cells zeroed and still backed.
+ * Takes growth and run locks.
  */
-void arena_reset_handles(struct arena *a, struct arena_thread *t);
+void arena_trim_handles(struct arena *a, struct arena_thread *t,
+			uint64_t cells);
+/* Would that give something back? Takes no lock. */
+bool arena_can_trim_handles(struct arena *a, uint64_t cells);
 
 /* Files of the arena among each other. */
 
@@ -471,8 +477,22 @@ int arena_grow_window(struct arena *a, struct arena_thread *t,
 /* Bytes of the descriptor window's steps that @segs more segments need. */
 uint64_t arena_window_need(const struct arena *a, uint64_t segs);
 
-/* Unback the handle window but its first step, and clear the intent. */
-void arena_drop_handles(struct arena *a, struct arena_thread *t);
+/*
+ * Unback the handle window but its first step and @steps more, and clear the
+ * intent.
+ */
+void arena_drop_handles(struct arena *a, struct arena_thread *t,
+			uint64_t steps);
+/* How many steps, beside the first, the cells 0 .. @cells - 1 take. */
+uint64_t arena_handle_steps(const struct arena *a, uint64_t cells);
+/*
+ * Forget the last segments, as far as nothing of them is present, and give back
+ * the steps of descriptors that no segment needs then. Returns the pages given
+ * back. Takes growth and run locks.
+ */
+uint64_t arena_trim_descriptors(struct arena *a, struct arena_thread *t);
+/* Unback @steps steps of descriptors that the books have left. */
+void arena_drop_descriptors(struct arena *a, uint64_t steps);
 
 /* arena_recover.c */
 /* Bring the arena of a dead process into a consistent state; sound header. */

@@ -56,8 +56,11 @@ static int finish_intent(struct arena *a)
 		arena_unback(a->fd, h->window_high, h->step);
 		arena_set_intent(a, 0);
 		return 0;
-	case INTENT_WINDOW_RESET:
-		arena_drop_handles(a, &a->threads[0]);
+	case INTENT_TRIM_HANDLES:
+		arena_drop_handles(a, &a->threads[0], INTENT_SEG(intent));
+		return 0;
+	case INTENT_TRIM_DESCS:
+		arena_drop_descriptors(a, INTENT_SEG(intent));
 		return 0;
 	default:
 		return -EPROTO;

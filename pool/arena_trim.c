@@ -52,10 +52,15 @@ static uint64_t punch_segments(struct arena *a, struct arena_thread *t)
 	for (uint64_t seg = 0; seg < arena_nr_segs(a); seg++) {
 		unsigned pos = 0, n;
 
-		/* Others may grow between two segments. */
+		/*
+		 * Others may grow between two segments, or forget the last
+		 * ones.
+		 */
 		ranked_lock(&a->grow_lock, RANK_GROW, 0);
 		do {
-			n = punch_next(a, t, (uint32_t)seg, &pos);
+			n = seg < arena_nr_segs(a)
+				    ? punch_next(a, t, (uint32_t)seg, &pos)
+				    : 0;
 			pages += n;
 		} while (n);
 		ranked_unlock(&a->grow_lock, RANK_GROW, 0);
@@ -73,5 +78,7 @@ uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
 	pages = arena_shrink(a, t, all);
 	if (punch)
 		pages += punch_segments(a, t);
+	if (all)
+		pages += arena_trim_descriptors(a, t);
 	return pages;
 }

@@ -195,7 +195,7 @@ int64_t zs_compact_pausing(struct zs_pool *pool, struct arena_thread *t,
 		pages += compact_class(pool, t, &pool->class[i], pause, arg);
 	if (pages)
 		zs_count_compaction(pool, t, pages);
-	zs_handles_reset(pool, t);
+	zs_trim_handles(pool, t);
 	__atomic_store_n(&pool->compacting, false, __ATOMIC_RELEASE);
 	return (int64_t)pages;
 }

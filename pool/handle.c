@@ -6,6 +6,9 @@
  * in the list that begins at handle_free, linked through the cells, or in a
  * thread's magazine. Only moves between list and magazine take the handle
  * lock, one in ZS_MAGAZINE_BATCH operations.
+ *
+ * When the last handles are free their cells can go. Then the list is made anew
+ * of those that stay, in ascending order, so that the lowest are used first.
  */
 #include "zsmalloc_i.h"
 
@@ -93,19 +96,19 @@ int zs_handles_refill(struct zs_pool *pool, struct arena_thread *t)
 }
 
 /*
- * Move the last @n handles of @from's magazine to the list, as @t. Their cells
+ * Move the last @n handles of the thread's magazine to the list. Their cells
  * name no object, so they are linked before the critical section.
  */
 static void drain_locked(struct zs_pool *pool, struct arena_thread *t,
-			 struct arena_thread *from, uint64_t n)
+			 uint64_t n)
 {
 	struct zs_pool_root *root = pool->root;
-	uint64_t left = magazine_count(from) - n;
+	uint64_t left = magazine_count(t) - n;
 	uint32_t first = root->handle_free;
 	struct undo_log *u;
 
 	for (uint64_t i = 0; i < n; i++) {
-		uint32_t handle = from->shared->handles[left + i];
+		uint32_t handle = t->shared->handles[left + i];
 
 		cell_set_free(handle, first);
 		first = handle;
@@ -113,67 +116,120 @@ static void drain_locked(struct zs_pool *pool, struct arena_thread *t,
 	}
 	u = undo_begin(t);
 	set_free_list(u, root, first, root->handles_free + (uint32_t)n);
-	magazine_set_count(u, from, left);
+	magazine_set_count(u, t, left);
 	undo_commit(u);
 }
 
 void zs_handles_flush(struct zs_pool *pool, struct arena_thread *t)
 {
-	assert(magazine_count(t) == ZS_MAGAZINE);
 	zs_lock(&pool->handle_lock);
-	drain_locked(pool, t, t, ZS_MAGAZINE_BATCH);
+	/* Somebody may have emptied it meanwhile. */
+	if (magazine_count(t) == ZS_MAGAZINE)
+		drain_locked(pool, t, ZS_MAGAZINE_BATCH);
 	zs_unlock(&pool->handle_lock);
 }
 
-static bool no_handle_in_use_locked(const struct zs_pool *pool)
+/* ---- giving back ---- */
+
+/* The last handle below @end that is in use, 0 = none. */
+static uint64_t last_in_use(uint64_t end)
 {
-	for (unsigned i = 0; i < pool->nr_classes; i++) {
-		if (pool->class[i].root->objs_used)
-			return false;
-	}
-	return true;
+	while (end > 1 && !cell_live(cell_load((uint32_t)(end - 1))))
+		end--;
+	return end - 1;
 }
 
-/* The same one class at a time, to see whether to try. */
-static bool perhaps_no_handle_in_use(struct zs_pool *pool)
+/*
+ * Shall the handles behind @last, which are free, be forgotten? That takes a
+ * look at each of the others.
+ */
+static bool worth_trimming_locked(const struct zs_pool *pool, uint64_t last)
 {
-	bool used = false;
+	uint64_t behind = pool->root->handle_next - 1 - last;
 
-	for (unsigned i = 0; i < pool->nr_classes && !used; i++) {
-		zs_lock(&pool->class[i].lock);
-		used = pool->class[i].root->objs_used != 0;
-		zs_unlock(&pool->class[i].lock);
-	}
-	return !used;
+	if (!last)
+		return behind != 0;
+	return behind >= last / 8 &&
+	       arena_can_trim_handles(pool->arena, last + 1);
 }
 
-/* Under all class locks and the handle lock, so no magazine is in use. */
-static void forget_handles_locked(struct zs_pool *pool, struct arena_thread *t)
+/* The same before all locks are held, to see whether to try. */
+static bool may_be_worth_trimming(struct zs_pool *pool)
 {
+	bool worth;
+
+	zs_lock(&pool->handle_lock);
+	worth = worth_trimming_locked(pool,
+				      last_in_use(pool->root->handle_next));
+	zs_unlock(&pool->handle_lock);
+	return worth;
+}
+
+static void empty_magazines_locked(struct zs_pool *pool, struct arena_thread *t)
+{
+	for (unsigned i = 0; i < pool->nr_readers; i++) {
+		struct undo_log *u = undo_begin(t);
+
+		magazine_set_count(u, arena_thread(pool->arena, i), 0);
+		undo_commit(u);
+	}
+}
+
+/* Finish what root.relinking says has begun. */
+static void relink_locked(struct zs_pool *pool, struct arena_thread *t)
+{
+	uint64_t handle = pool->root->handle_next;
+	uint32_t first = 0, n = 0;
 	struct undo_log *u;
 
-	for (unsigned i = 0; i < pool->nr_readers; i++) {
-		struct arena_thread *from = arena_thread(pool->arena, i);
-
-		drain_locked(pool, t, from, magazine_count(from));
+	arena_trim_handles(pool->arena, t, handle);
+	empty_magazines_locked(pool, t);
+	while (--handle) {
+		if (cell_live(cell_load((uint32_t)handle)))
+			continue;
+		cell_set_free((uint32_t)handle, first);
+		first = (uint32_t)handle;
+		n++;
 	}
+	zs_crash_point();
 	u = undo_begin(t);
-	set_free_list(u, pool->root, 0, 0);
-	set_handle_next(u, pool->root, 1);
+	set_free_list(u, pool->root, first, n);
+	undo_set(u, &pool->root->relinking, false);
 	undo_commit(u);
-	arena_reset_handles(pool->arena, t);
 }
 
-void zs_handles_reset(struct zs_pool *pool, struct arena_thread *t)
+/* Under all class locks and the handle lock, as no magazine is in use then. */
+static void forget_handles_locked(struct zs_pool *pool, struct arena_thread *t,
+				  uint64_t last)
 {
-	if (!handle_valid(pool, 1) || !perhaps_no_handle_in_use(pool))
+	struct undo_log *u = undo_begin(t);
+
+	set_free_list(u, pool->root, 0, 0);
+	set_handle_next(u, pool->root, last + 1);
+	undo_set(u, &pool->root->relinking, true);
+	undo_commit(u);
+	relink_locked(pool, t);
+}
+
+void zs_trim_handles(struct zs_pool *pool, struct arena_thread *t)
+{
+	uint64_t last;
+
+	if (!may_be_worth_trimming(pool))
 		return;
 	for (unsigned i = 0; i < pool->nr_classes; i++)
 		zs_lock(&pool->class[i].lock);
 	zs_lock(&pool->handle_lock);
-	if (no_handle_in_use_locked(pool))
-		forget_handles_locked(pool, t);
+	last = last_in_use(pool->root->handle_next);
+	if (worth_trimming_locked(pool, last))
+		forget_handles_locked(pool, t, last);
 	zs_unlock(&pool->handle_lock);
 	for (unsigned i = pool->nr_classes; i-- > 0;)
 		zs_unlock(&pool->class[i].lock);
+}
+
+void zs_recover_pool(struct zs_pool *pool, struct arena_thread *t)
+{
+	if (pool->root->relinking)
+		relink_locked(pool, t);
 }

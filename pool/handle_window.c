@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The handle window, as the pool asks for more of it and resets it. */
+/* The handle window, as the pool asks for more of it and gives it back. */
 #include "arena_i.h"
 
 #include <errno.h>
@@ -30,10 +30,21 @@ int arena_grow_handles(struct arena *a, struct arena_thread *t)
 	return err;
 }
 
-void arena_reset_handles(struct arena *a, struct arena_thread *t)
+void arena_trim_handles(struct arena *a, struct arena_thread *t, uint64_t cells)
 {
+	uint64_t steps = arena_handle_steps(a, cells);
+
 	ranked_lock(&a->grow_lock, RANK_GROW, 0);
-	arena_set_intent(a, INTENT_MAKE(INTENT_WINDOW_RESET, 0, 0, 0));
-	arena_drop_handles(a, t);
+	if (steps < arena_handle_steps(a, arena_handles_backed(a))) {
+		arena_set_intent(a,
+				 INTENT_MAKE(INTENT_TRIM_HANDLES, steps, 0, 0));
+		arena_drop_handles(a, t, steps);
+	}
 	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
+}
+
+bool arena_can_trim_handles(struct arena *a, uint64_t cells)
+{
+	return arena_handle_steps(a, cells) <
+	       arena_handle_steps(a, arena_handles_backed(a));
 }

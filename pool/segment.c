@@ -189,3 +189,12 @@ void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg)
 	}
 	seg_settle_locked(a, u, seg, (struct seg_counts){0});
 }
+
+void seg_forget_locked(struct arena *a, struct undo_log *u, uint32_t seg)
+{
+	struct segment *s = segment_of(seg);
+
+	assert(s->bin == BIN_ABSENT);
+	unlink_seg(u, &a->hdr->bin[BIN_ABSENT], seg, false);
+	UNDO_SET(u, &s->bin, BIN_NONE);
+}

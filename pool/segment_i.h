@@ -97,5 +97,7 @@ void seg_remove_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 			     unsigned first, unsigned nr);
 /* Make the whole of @seg, in which nothing is in use, absent. */
 void seg_remove_all_locked(struct arena *a, struct undo_log *u, uint32_t seg);
+/* Make @seg, which is absent, as if it had never been. */
+void seg_forget_locked(struct arena *a, struct undo_log *u, uint32_t seg);
 
 #endif

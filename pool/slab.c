@@ -366,12 +366,12 @@ bool slab_record_valid(struct arena *a, const void *p)
 	unsigned idx = index_of(p, SLAB_RECORD);
 	bool valid;
 
-	if (off >= ARENA_SIZE || !pfn_valid(a, pfn) ||
-	    idx >= sizes[SLAB_RECORD].objs ||
+	if (off >= ARENA_SIZE || idx >= sizes[SLAB_RECORD].objs ||
 	    object_at(pfn, SLAB_RECORD, idx) != p)
 		return false;
 	ranked_lock(&a->slab_lock[SLAB_RECORD], RANK_SLAB, SLAB_RECORD);
-	valid = is_record_slab(pfn) && record_in_use(p);
+	/* Descriptors only go while nobody is in here. */
+	valid = pfn_valid(a, pfn) && is_record_slab(pfn) && record_in_use(p);
 	ranked_unlock(&a->slab_lock[SLAB_RECORD], RANK_SLAB, SLAB_RECORD);
 	return valid;
 }

@@ -404,6 +404,8 @@ static int verify_root(const struct zs_pool *pool, char *msg, size_t size)
 
 	if (root->magic != ZS_POOL_MAGIC)
 		return arena_broken(msg, size, "no pool at %p", (void *)root);
+	if (root->relinking)
+		return arena_broken(msg, size, "free handles are in no list");
 	if (!root->handle_next ||
 	    root->handle_next > arena_handles_backed(pool->arena))
 		return arena_broken(msg, size,

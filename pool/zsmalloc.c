@@ -112,7 +112,7 @@ void zs_destroy_pool(struct zs_pool *pool, struct arena_thread *t)
 			zs_free(pool, t, &root->doomed_ref);
 		}
 	}
-	zs_handles_reset(pool, t);
+	zs_trim_handles(pool, t);
 	root->magic = 0;
 	zs_close_pool(pool);
 }
@@ -120,7 +120,7 @@ void zs_destroy_pool(struct zs_pool *pool, struct arena_thread *t)
 /* Allocation. */
 
 /*
- * Lock the class with a handle in the thread's magazine. A reset of the
+ * Lock the class with a handle in the thread's magazine. Trimming of
  * handles may empty the magazine until the lock is held.
  */
 static int lock_with_handle(struct zs_pool *pool, struct arena_thread *t,

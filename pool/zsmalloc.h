@@ -12,7 +12,7 @@
  *
  * The pool lives in an arena (arena.h) and can be taken up again by another
  * process: whatever a thread was doing when its process died is either done or
- * undone by zs_open_pool().
+ * undone by arena_recover() and zs_recover_pool().
  *
  * Terms
  *   size class    objects of one chunk size; chunk = payload + 8-byte head
@@ -114,10 +114,17 @@ int zs_create_pool(struct arena *a, void *root, unsigned chain_size,
 		   struct zs_pool **out);
 
 /*
- * Take up the pool at @root of an arena just opened with arena_open().
+ * Take up the pool at @root of an attached arena, and change nothing. After
+ * arena_recover(), and before anything else, comes zs_recover_pool().
  * Returns 0, -EPROTO when @root holds no pool of this layout, -ENOMEM.
  */
 int zs_open_pool(struct arena *a, void *root, struct zs_pool **out);
+
+/*
+ * Finish what a process died in. Nobody else uses the pool. Safe to be killed
+ * in and to be called again.
+ */
+void zs_recover_pool(struct zs_pool *pool, struct arena_thread *t);
 
 /* Release the process's half of the pool. The objects stay in the arena. */
 void zs_close_pool(struct zs_pool *pool);
@@ -201,6 +208,13 @@ bool zs_obj_info(struct zs_pool *pool, uint32_t handle,
  * lock. While it is, pages may come that nobody sees yet.
  */
 bool zs_is_compacting(const struct zs_pool *pool);
+
+/*
+ * Give back the memory of the handles behind the last one in use, where that is
+ * worth it; compaction ends with it, too. Takes all locks of the pool but those
+ * of the readers.
+ */
+void zs_trim_handles(struct zs_pool *pool, struct arena_thread *t);
 
 /*
  * Pages that compaction could free now, summed over the classes.

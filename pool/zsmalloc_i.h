@@ -42,10 +42,10 @@
  * Locks, outermost first
  *   compacting        single flight of zs_compact(); never waited for
  *   reader[].lock     by number; more than one only in compaction
- *   size_class.lock   more than one (by slot) only to reset the handles
+ *   size_class.lock   more than one (by slot) only to trim the handles
  *   handle_lock       list of free handles
  *   arena             its own, leaves
- * A magazine belongs to its thread; only the reset of the handles, which holds
+ * A magazine belongs to its thread; only the trimming of handles, which holds
  * all class locks and the handle lock, touches the magazines of others.
  */
 #ifndef POOL_ZSMALLOC_I_H
@@ -119,6 +119,11 @@ struct zs_pool_root {
 
 	/* Only for zs_destroy_pool(). */
 	uint64_t doomed_ref;
+	/*
+	 * Free handles are in no list, and those in magazines are not meant:
+	 * zs_trim_handles() was killed. All class locks and handle_lock.
+	 */
+	uint64_t relinking;
 
 	/* Indexed by the slot of the class. */
 	struct zs_class_root class[ZS_SIZE_CLASSES]
@@ -444,11 +449,6 @@ void obj_put(struct undo_log *u, const struct size_class *class,
 int zs_handles_refill(struct zs_pool *pool, struct arena_thread *t);
 /* Make room in the thread's full magazine. As above, but never fails. */
 void zs_handles_flush(struct zs_pool *pool, struct arena_thread *t);
-/*
- * Forget all handles if none is in use, and give their memory back. Takes all
- * class locks. For whoever holds `compacting`.
- */
-void zs_handles_reset(struct zs_pool *pool, struct arena_thread *t);
 
 /* How many handles @t has ready. Its owner may look without a lock. */
 static inline uint64_t magazine_count(const struct arena_thread *t)

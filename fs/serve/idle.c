@@ -37,6 +37,7 @@ static void give_back(struct zsfs *fs)
 	struct zsfs_thread *th = zsfs_background(fs);
 
 	zsfs_enter(th);
+	zs_trim_handles(fs->pool, th->at);
 	arena_trim(fs->arena, th->at, true, false);
 	if (is_worth_punching(fs))
 		arena_trim(fs->arena, th->at, false, true);

@@ -349,6 +349,7 @@ int zsfs_recover(struct zsfs *fs)
 		err = check_super(fs, 0);
 	if (err)
 		return err;
+	zs_recover_pool(fs->pool, fs->threads[0].at);
 	for (unsigned i = 0; i < fs->nr_threads; i++)
 		tx_recover(fs, &fs->threads[i]);
 	for (unsigned i = 0; i < fs->nr_threads; i++)

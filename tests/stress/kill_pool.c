@@ -156,6 +156,7 @@ static void open_in_child(int fd)
 		_exit(3);
 	fixture_attach(&fx, NR_REFS);
 	attach_journal();
+	zs_recover_pool(fx.pool, fx.t);
 }
 
 static void work_until_killed(int fd, uint64_t kill_seed)
@@ -339,6 +340,7 @@ static int check_one(int fd)
 	}
 	fixture_attach(&fx, NR_REFS);
 	attach_journal();
+	zs_recover_pool(fx.pool, fx.t);
 	bad = check_pool();
 	settle();
 	fixture_close(&fx);

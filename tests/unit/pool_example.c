@@ -147,6 +147,7 @@ int main(int argc, char **argv)
 	err = zs_open_pool(a, arena_root(a), &pool);
 	if (err)
 		fail("zs_open_pool", err);
+	zs_recover_pool(pool, arena_thread(a, 0));
 	rewind(in);
 	ret = print_all(a, pool, in);
 	zs_destroy_pool(pool, arena_thread(a, 0));

@@ -26,6 +26,7 @@ struct fixture_params {
 	unsigned nr_threads;
 	unsigned chain_size;
 	size_t nr_refs;
+	bool no_huge;
 };
 
 static inline size_t fixture_refs_off(void)
@@ -48,6 +49,7 @@ static inline int fixture_create(struct fixture *f,
 		.limit = p->limit,
 		.nr_threads = p->nr_threads ? p->nr_threads : 1,
 		.root_size = fixture_refs_off() + p->nr_refs * 8,
+		.no_huge = p->no_huge,
 	};
 	int err = arena_create(&ap, &f->arena);
 
@@ -86,8 +88,10 @@ static inline int fixture_reopen(struct fixture *f)
 	if (err)
 		return err;
 	err = zs_open_pool(f->arena, arena_root(f->arena), &f->pool);
-	if (!err)
+	if (!err) {
 		fixture_attach(f, f->nr_refs);
+		zs_recover_pool(f->pool, f->t);
+	}
 	return err;
 }
 

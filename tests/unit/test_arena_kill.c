@@ -149,7 +149,8 @@ static void other_things(struct worker *w)
 		arena_grow_handles(w->a, t);
 		break;
 	case 2:
-		arena_reset_handles(w->a, t);
+		arena_trim_handles(w->a, t,
+				   1 + rnd / 8 % arena_handles_backed(w->a));
 		break;
 	default:
 		t->claim = rnd / 8 % 3;

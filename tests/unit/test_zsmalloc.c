@@ -454,7 +454,7 @@ static void test_handles_grow_and_reset(void)
 	for (size_t i = 1; i < NR_REFS; i++)
 		zs_free(fx.pool, fx.t, &fx.ref[i]);
 	CHECK_EQ(zs_compact(fx.pool, fx.t), 0);
-	CHECK_EQ(pool_stats().handle_bytes, peak);
+	CHECK(pool_stats().handle_bytes <= peak);
 	zs_free(fx.pool, fx.t, &fx.ref[0]);
 	CHECK_EQ(zs_compact(fx.pool, fx.t), 0);
 	CHECK_EQ(pool_stats().handle_bytes, before);
