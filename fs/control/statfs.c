@@ -12,10 +12,11 @@
 #include "state/zsfs.h"
 
 /*
- * What a block that does not compress takes beside its page: its slot in the
- * block table with the nodes above it, its handle, and some more to be safe.
+ * What a block that does not compress takes where each is a file of its own:
+ * its page with the page's descriptor, its handle, an inode, and an entry with
+ * a name that is not long. In a large file it is 200 bytes less.
  */
-#define BLOCK_COST (ZSFS_BLOCK_SIZE + 24u)
+#define BLOCK_COST (ZSFS_BLOCK_SIZE + 224u)
 /* An inode with its entry: both slabs, and a slot in both tables. */
 #define INODE_COST 512u
 /*

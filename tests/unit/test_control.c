@@ -299,11 +299,11 @@ static void test_statfs_memory(void)
 	fake_reset();
 	fake_fs.used_blocks = 1000;
 	fake_fs.used_inodes = 10;
-	fake.available = SLACK + 4120 * 500 + 4119;
+	fake.available = SLACK + 4320 * 500 + 4319;
 	st = statfs_now();
 	CHECK_EQ(st.f_bfree, 500);
 	CHECK_EQ(st.f_blocks, 1500);
-	CHECK_EQ(st.f_ffree, (4120 * 500 + 4119) / 512);
+	CHECK_EQ(st.f_ffree, (4320 * 500 + 4319) / 512);
 	CHECK_EQ(st.f_files, 10 + st.f_ffree);
 	/* A promise that cannot be kept is not made. */
 	fake.available = SLACK;
@@ -353,7 +353,7 @@ static void test_statfs_unlimited(void)
 	st = statfs_now();
 	CHECK(st.f_bfree > 0 && st.f_bfree * 4096 <= ram);
 	/* The arena cannot grow beyond its addresses. */
-	fake.mem.used = ARENA_SIZE - SLACK - 4120 * 7;
+	fake.mem.used = ARENA_SIZE - SLACK - 4320 * 7;
 	CHECK_EQ(statfs_now().f_bfree, 7);
 }
 
