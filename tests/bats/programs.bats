@@ -273,3 +273,69 @@ stress() {
 		assert seen & 0x100 and seen & 2 and seen & 0x40 and seen & 0x80 and seen & 0x200
 	END
 }
+
+# watch INIT-FLAGS MARK-FLAGS MASK: the masks of what fanotify reports of this
+# folder, or of its whole mount, while a file is made, written, renamed, deleted.
+watch() {
+	"$PYTHON" - "$@" <<-'END'
+		import ctypes, os, struct, sys
+		init, flags, mask = (int(word, 0) for word in sys.argv[1:])
+		libc = ctypes.CDLL(None, use_errno=True)
+		fd = libc.fanotify_init(init | 2, os.O_RDONLY)
+		assert fd >= 0, os.strerror(ctypes.get_errno())
+		err = libc.fanotify_mark(fd, 1 | flags, ctypes.c_uint64(mask), -100, b".")
+		assert err == 0, os.strerror(ctypes.get_errno())
+		with open("watched", "w") as f:
+		    f.write("x")
+		os.rename("watched", "renamed")
+		os.unlink("renamed")
+		data, at, seen = os.read(fd, 65536), 0, 0
+		while at < len(data):
+		    size, _, _, _, bits, event_fd, _ = struct.unpack_from("IBBHQii", data, at)
+		    seen |= bits
+		    if event_fd >= 0:
+		        os.close(event_fd)
+		    at += size
+		names = [n for n in ("watched", "renamed") if n.encode() in data]
+		print(hex(seen), *names)
+	END
+}
+
+@test "programs: fanotify reports of a mount by descriptor, of a folder by name" {
+	root_only
+	same "$(watch 0 0x10 0x2a)" 0x2a
+	same "$(watch 0 0x100 0x2a)" 0x2a
+	same "$(watch 0xe00 0 0x080003ca)" "0x3ca watched renamed"
+}
+
+# With a commit in each; what fails ends under_kills.
+work_on_both() {
+	local mode
+
+	for mode in wal delete; do
+		sqlite3 -bail db/$mode <"$T/round" >"$T/said"
+	done
+	seq $RANDOM >>repo/src/1/f1
+	git -C repo commit -q -a -m more
+	git -C repo repack -q -a -d
+}
+
+@test "programs: sqlite3 and git while workers die" {
+	zsfs_only
+	need sqlite3 git
+	mkdir db
+	cat >"$T/round" <<-'END'
+		PRAGMA busy_timeout=30000;
+		CREATE TABLE IF NOT EXISTS t(a, b);
+		BEGIN; INSERT INTO t SELECT value, randomblob(500) FROM generate_series(1, 300);
+		DELETE FROM t WHERE rowid % 3 = 1; COMMIT;
+		BEGIN; UPDATE t SET b = randomblob(900); ROLLBACK;
+	END
+	sqlite3 db/wal 'PRAGMA journal_mode=WAL;'
+	make_repo repo
+	under_kills work_on_both
+	for mode in wal delete; do
+		same "$(sqlite3 db/$mode 'PRAGMA integrity_check;')" ok
+	done
+	git -C repo fsck --full --strict
+}
