@@ -4,7 +4,7 @@
  *
  * Both are done in steps, each a transaction of its own (content/prealloc.h,
  * content/punch.h). A step that was done is found done by a successor that
- * starts anew, since the request that is sent again has the same unique, which
+ * starts anew, since the request that is sent again has the same number, which
  * says whose room it is; so it gives all of that back when it fails, whoever
  * took it.
  *

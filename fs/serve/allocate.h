@@ -14,7 +14,7 @@ struct allocation {
 	uint64_t nodeid;
 	uint64_t start; /* bytes, @end not included */
 	uint64_t end;	/* above @start, at most INT64_MAX */
-	uint64_t owner; /* whose room it is (slot.h): the request's unique */
+	uint64_t owner; /* whose room it is (slot.h): request_number() */
 	bool punch;	/* it becomes a hole */
 	bool room;	/* it is given room, after that */
 	bool keep_size; /* the file does not grow with it */

@@ -88,6 +88,12 @@ uint32_t request_uid(void)
 	return uid_of(in->pid);
 }
 
+/* 2^35 requests, in steps of 2, of each of 256 connections. */
+uint64_t request_number(void)
+{
+	return request_header()->unique ^ (uint64_t)cur.env->connection << 36;
+}
+
 bool request_is_tmpfile(void)
 {
 	return cur.th->slot->opcode == FUSE_TMPFILE;

@@ -55,6 +55,13 @@ const struct fuse_in_header *request_header(void);
  */
 uint32_t request_uid(void);
 
+/*
+ * A number that tells the request from all others of the mount by its lower 44
+ * bits, and is the same when the request is sent again. The kernel's own begins
+ * anew with each connection.
+ */
+uint64_t request_number(void);
+
 /* Is it a STATX? To libfuse it is a GETATTR (statx.h). */
 bool request_is_statx(void);
 
@@ -82,7 +89,8 @@ void request_invalidate_attr(uint64_t nodeid);
 /* What a request thread works with. */
 struct request_env {
 	struct fuse_session *se;
-	int fd; /* the connection */
+	int fd;		     /* the connection */
+	unsigned connection; /* its number, from 1 on */
 	struct readers *readers;
 	/* Called once the answer to FUSE_INIT was sent. */
 	void (*on_init)(void *arg);

@@ -206,6 +206,7 @@ int server_new(struct zsfs *fs, const struct server_params *p,
 	s->env = (struct request_env){
 		.se = s->se,
 		.fd = p->fd,
+		.connection = p->connection,
 		.readers = s->readers,
 		.on_init = on_init,
 		.leaving = leaving,

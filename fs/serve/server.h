@@ -15,8 +15,9 @@ struct server;
 struct zsfs;
 
 struct server_params {
-	int fd;	    /* the connection; stays the caller's */
-	bool debug; /* print every request to stderr */
+	int fd;		     /* the connection; stays the caller's */
+	unsigned connection; /* its number, from 1 on */
+	bool debug;	     /* print every request to stderr */
 	/* Called by a request thread once INIT was answered; may be NULL. */
 	void (*on_ready)(void *arg);
 	/*

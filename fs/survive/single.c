@@ -28,6 +28,7 @@ struct alone {
 	pthread_mutex_t lock;  /* also of .place, once there are signals */
 	bool ending;	       /* lock: the end was asked for */
 	struct server *server; /* lock; NULL between two connections */
+	unsigned connection;   /* the number of the last one, from 1 on */
 	struct reconnect reconnect;
 };
 
@@ -105,7 +106,11 @@ static int go_live(struct alone *a, struct daemon *d)
 
 static int begin_serving(struct alone *a, int fd)
 {
-	struct server_params p = {.fd = fd, .debug = a->debug};
+	struct server_params p = {
+		.fd = fd,
+		.connection = ++a->connection,
+		.debug = a->debug,
+	};
 	struct server *s;
 	int err = server_new(a->fs, &p, &s);
 

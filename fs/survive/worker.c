@@ -292,6 +292,7 @@ static void prepare(struct worker *w, bool first)
 	struct shared_page *k = w->k;
 	struct server_params sp = {
 		.fd = k->fd.fuse,
+		.connection = w->connection,
 		.debug = k->config.debug,
 		.on_ready = on_ready,
 		.on_lost = on_lost,

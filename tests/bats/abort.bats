@@ -89,6 +89,37 @@ verify_clean() {
 	verify_clean
 }
 
+# Its owner is told by the number of its request, and these begin anew.
+@test "abort: what was reserved before is not taken back for what fails later" {
+	root_only
+	for how in survive nosurvive; do
+		zsfs_mount -o size=64M,$how
+		"$PYTHON" - "$M/f" <<-'E'
+			import os, sys
+			fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+			for k in range(256):
+			    os.posix_fallocate(fd, k * 4096, 4096)
+		E
+		exec 7<"$M/f"
+		umount -f "$M" || true
+		poll 5 quiet cat "$M/f"
+		exec 7<&-
+		"$PYTHON" - "$M/f" <<-'E'
+			import errno, os, sys
+			fd = os.open(sys.argv[1], os.O_RDWR)
+			for k in range(1000):
+			    try:
+			        os.posix_fallocate(fd, 0, 1 << 40)
+			        raise SystemExit("succeeded")
+			    except OSError as e:
+			        assert e.errno == errno.ENOSPC, e
+			assert os.fstat(fd).st_blocks == 2048, os.fstat(fd)
+		E
+		zsfs_umount
+		wait_daemon
+	done
+}
+
 @test "abort: what only open files or the kernel held is given back" {
 	can_abort
 	zsfs_mount
