@@ -382,12 +382,12 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 	return 0;
 }
 
-bool inode_kill_priv(struct zinode *i)
+bool inode_kill_priv(struct zinode *i, bool stranger)
 {
 	uint32_t old = i->mode;
 
 	i->mode &= ~(uint32_t)S_ISUID;
-	if (i->mode & S_IXGRP)
+	if (stranger || i->mode & S_IXGRP)
 		i->mode &= ~(uint32_t)S_ISGID;
 	return i->mode != old;
 }
@@ -409,7 +409,7 @@ static void note_written(struct tx *tx, struct zinode *i, uint64_t off,
 		tx->attr_changed = flags & WRITE_CACHE;
 	}
 	if (flags & WRITE_KILL_PRIV)
-		tx->attr_changed |= inode_kill_priv(i);
+		tx->attr_changed |= inode_kill_priv(i, flags & WRITE_STRANGER);
 	tx_stat(tx, ST_WRITTEN_BLOCKS, done ? (int64_t)blocks : 0);
 }
 

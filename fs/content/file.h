@@ -33,9 +33,10 @@ int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 
 /*
  * Take from the mode what a write or chown by an ordinary user takes; true if
- * that changed it. The inode is saved.
+ * that changed it. @stranger: by one who is not in the file's group, who takes
+ * set-group-ID also where the group may not execute. The inode is saved.
  */
-bool inode_kill_priv(struct zinode *i);
+bool inode_kill_priv(struct zinode *i, bool stranger);
 
 /*
  * Read up to @size bytes at @off into @buf; *@done = bytes read, less at the
@@ -48,6 +49,7 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 #define WRITE_CACHE	 (1u << 1) /* late, from the page cache */
 #define WRITE_KEEP_TIMES (1u << 2) /* the kernel says them itself */
 #define WRITE_APPEND	 (1u << 3) /* opened for appending */
+#define WRITE_STRANGER	 (1u << 4) /* by one who is not in the group */
 
 /*
  * Write @size bytes (at most ZSFS_MAX_WRITE, starting anywhere); *@done > 0 on

@@ -6,6 +6,7 @@
 #include <linux/fuse.h>
 #include <string.h>
 
+#include "caller.h"
 #include "control/statfs.h"
 #include "control/vfile.h"
 #include "request.h"
@@ -110,6 +111,21 @@ static bool kills_priv(unsigned set)
 	return in->valid & FATTR_KILL_SUIDGID || !(set & ~SET_CTIME);
 }
 
+/*
+ * Does what clears suid and sgid come from a stranger? Of chown(2) the kernel
+ * does not tell whether the caller may keep them as root may.
+ */
+static bool is_stranger(struct zsfs *fs, fuse_ino_t ino, unsigned set)
+{
+	const struct fuse_setattr_in *in = (const void *)(request_header() + 1);
+
+	if (!(set & (SET_KILL_PRIV | SET_UID | SET_GID)))
+		return false;
+	if (!(in->valid & FATTR_KILL_SUIDGID) && request_uid() == 0)
+		return false;
+	return caller_is_stranger(fs, ino);
+}
+
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {
@@ -129,6 +145,8 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	}
 	if (kills_priv(set))
 		set |= SET_KILL_PRIV;
+	if (is_stranger(th->fs, ino, set))
+		set |= SET_STRANGER;
 	do {
 		tx = tx_begin(th);
 		err = zsfs_setattr(tx, ino, attr, set, &i);

@@ -11,6 +11,7 @@
 
 #include "allocate.h"
 #include "background.h"
+#include "caller.h"
 #include "content/copy.h"
 #include "content/file.h"
 #include "control/vfile.h"
@@ -149,13 +150,16 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 }
 
 /* libfuse shows only one of the flags of a WRITE. */
-static unsigned write_flags(const struct zsfs *fs)
+static unsigned write_flags(struct zsfs *fs, fuse_ino_t ino)
 {
 	const struct fuse_write_in *in = (const void *)(request_header() + 1);
 	unsigned flags = 0;
 
-	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
+	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID) {
 		flags |= WRITE_KILL_PRIV;
+		if (caller_is_stranger(fs, ino))
+			flags |= WRITE_STRANGER;
+	}
 	if (in->write_flags & FUSE_WRITE_CACHE)
 		flags |= WRITE_CACHE;
 	if (in->flags & O_APPEND)
@@ -189,8 +193,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	      off_t off, struct fuse_file_info *fi)
 {
 	struct zsfs_thread *th = request_thread();
-	unsigned flags = write_flags(th->fs);
 	struct tx *tx;
+	unsigned flags;
 	size_t done;
 	int err;
 
@@ -198,6 +202,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 		write_virtual(req, ino, buf, size, off);
 		return;
 	}
+	flags = write_flags(th->fs, ino);
 	err = room_write(th, &tx, ino, buf, size, (uint64_t)off, flags, &done);
 	if (err) {
 		if (err == -EPERM && flags & WRITE_CACHE)
@@ -260,16 +265,18 @@ static void drop_priv(fuse_ino_t ino)
 {
 	struct zsfs_thread *th = request_thread();
 	struct zinode *i;
+	bool stranger;
 	struct tx *tx;
 	int err;
 
 	if (!has_priv(th->fs, ino) || request_uid() == 0)
 		return;
+	stranger = caller_is_stranger(th->fs, ino);
 	tx = tx_begin(th);
 	err = file_lock(tx, ino, LOCK_EXCL, &i);
 	if (!err)
 		inode_save(tx, i);
-	if (err || inode_is_kept(i) || !inode_kill_priv(i)) {
+	if (err || inode_is_kept(i) || !inode_kill_priv(i, stranger)) {
 		tx_abort(tx, err);
 		return;
 	}

@@ -95,7 +95,7 @@ static void set_owner(struct zinode *i, const struct stat *st, unsigned set)
 	if (set & SET_GID)
 		i->gid = st->st_gid;
 	if ((set & (SET_UID | SET_GID)) && !S_ISDIR(i->mode))
-		inode_kill_priv(i);
+		inode_kill_priv(i, set & SET_STRANGER);
 }
 
 /*
@@ -149,7 +149,7 @@ int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,
 		acl_chmod(tx, i);
 	}
 	if ((set & SET_KILL_PRIV) && !S_ISDIR(i->mode))
-		inode_kill_priv(i);
+		inode_kill_priv(i, set & SET_STRANGER);
 	kill_caps(tx, i, set);
 	set_times(tx, i, st, set);
 	*out = i;

@@ -20,6 +20,7 @@ struct zinode;
 #define SET_MTIME_NOW (1u << 8)
 #define SET_CTIME     (1u << 10) /* from a cache of writes */
 #define SET_KILL_PRIV (1u << 11) /* clear suid and sgid */
+#define SET_STRANGER  (1u << 12) /* by one who is not in the group */
 
 int zsfs_getattr(struct tx *tx, uint64_t nodeid, struct zinode **out);
 int zsfs_setattr(struct tx *tx, uint64_t nodeid, const struct stat *st,

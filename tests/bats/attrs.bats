@@ -201,6 +201,34 @@ owner() { stat -c %u:%g "$1"; }
 	same "$(mode f)" 2666
 }
 
+# sgid_after HOW: what is left of mode 2666 when user 1000 does it: as a member of
+# the file's group by its own group, by a further one, and as a stranger to it.
+sgid_after() {
+	local ids
+
+	for ids in 2000:--clear-groups 1000:--groups=7,2000 1000:--groups=7; do
+		rm -f f
+		head -c 100000 /dev/zero >f
+		chown 1000:2000 f
+		chmod 2666 f
+		setpriv --reuid=1000 --regid="${ids%:*}" "${ids#*:}" bash -ec "$1"
+		mode f
+	done
+}
+
+@test "attrs: sgid without group execution goes when a stranger to the group writes" {
+	root_only
+	need setpriv fallocate python3
+	echo text >from
+	for how in "echo a >>f" "dd if=from of=f conv=notrunc,fsync status=none" \
+		"truncate -s 5 f" ": >f" "chown 1000 f" "fallocate -l 4096 f" \
+		"fallocate -p -l 4096 f" "fallocate -z -l 4096 f" "python3 -c '
+import os
+os.copy_file_range(os.open(\"from\", 0), os.open(\"f\", 2), 5)'"; do
+		same "$(sgid_after "$how" | xargs)" "2666 2666 666" || { echo "$how"; return 1; }
+	done
+}
+
 @test "attrs: a stranger to the group cannot keep sgid in chmod" {
 	root_only
 	touch f

@@ -110,10 +110,10 @@ void model_free(struct model *m)
 	free(m);
 }
 
-void model_kill_priv(struct minode *i)
+void model_kill_priv(struct minode *i, bool stranger)
 {
 	i->mode &= ~(uint32_t)S_ISUID;
-	if (i->mode & S_IXGRP)
+	if (stranger || i->mode & S_IXGRP)
 		i->mode &= ~(uint32_t)S_ISGID;
 }
 
@@ -136,7 +136,8 @@ static bool may_setattr(const struct minode *i, unsigned set)
 
 	if ((set & now) == now && !(set & (MSET_MODE | MSET_UID | MSET_GID)))
 		forbidden = INODE_IMMUTABLE;
-	return set == MSET_KILL_PRIV || !(i->flags & forbidden);
+	return !(set & ~(MSET_KILL_PRIV | MSET_STRANGER)) ||
+	       !(i->flags & forbidden);
 }
 
 int model_setflags(struct model *m, unsigned id, uint32_t flags)
@@ -166,13 +167,13 @@ int model_setattr(struct model *m, unsigned id, const struct mattr *a)
 	if (a->set & MSET_GID)
 		i->gid = a->gid;
 	if ((a->set & (MSET_UID | MSET_GID)) && !dir)
-		model_kill_priv(i);
+		model_kill_priv(i, a->set & MSET_STRANGER);
 	if (a->set & MSET_MODE) {
 		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
 		model_chmod_acl(i);
 	}
 	if ((a->set & MSET_KILL_PRIV) && !dir)
-		model_kill_priv(i);
+		model_kill_priv(i, a->set & MSET_STRANGER);
 	if ((a->set & (MSET_UID | MSET_GID | MSET_SIZE | MSET_KILL_PRIV)) &&
 	    !dir)
 		model_kill_caps(i);

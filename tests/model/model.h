@@ -100,6 +100,7 @@ struct mspec {
 #define MSET_ATIME_NOW (1u << 7)
 #define MSET_MTIME_NOW (1u << 8)
 #define MSET_KILL_PRIV (1u << 11)
+#define MSET_STRANGER  (1u << 12)
 
 struct mattr {
 	unsigned set; /* MSET_* */
@@ -117,7 +118,7 @@ unsigned model_new_inode(struct model *m, const struct mspec *spec);
 /* Free it when nothing holds it any more. */
 void model_put(struct model *m, unsigned id);
 /* What a write or chown takes from the mode. */
-void model_kill_priv(struct minode *i);
+void model_kill_priv(struct minode *i, bool stranger);
 
 /* ---- model_name.c; a name that is not there is -ENOENT ---- */
 
@@ -147,6 +148,7 @@ int model_read(const struct model *m, unsigned id, void *buf, size_t size,
 	       uint64_t off, size_t *done);
 #define MWRITE_KILL_PRIV 1u
 #define MWRITE_APPEND	 2u
+#define MWRITE_STRANGER	 4u
 /* Stops where max_blocks is reached; -ENOSPC when nothing was written. */
 int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 		uint64_t off, unsigned flags, size_t *done);

@@ -145,7 +145,7 @@ int model_write(struct model *m, unsigned id, const void *buf, size_t size,
 		i->size = off + *done;
 	i->mtime = MODEL_CLOCK;
 	if (flags & MWRITE_KILL_PRIV)
-		model_kill_priv(i);
+		model_kill_priv(i, flags & MWRITE_STRANGER);
 	return 0;
 }
 

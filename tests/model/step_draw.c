@@ -274,6 +274,8 @@ static void draw_write(struct draw *d, const struct model *m, struct step *s)
 	s->size = draw_size(d, d->max_write);
 	s->seed = rng_next(&d->rng);
 	s->flags = rng_chance(&d->rng, 20) ? MWRITE_KILL_PRIV : 0;
+	if (s->seed & 1)
+		s->flags |= MWRITE_STRANGER;
 	if (rng_chance(&d->rng, 30))
 		s->flags |= MWRITE_APPEND;
 	s->noise = rng_chance(&d->rng, d->noise);
@@ -353,6 +355,8 @@ static void draw_change(struct draw *d, const struct model *m, struct step *s)
 		MSET_ATIME,
 		MSET_MTIME,
 		MSET_KILL_PRIV,
+		MSET_KILL_PRIV | MSET_STRANGER,
+		MSET_GID | MSET_STRANGER,
 		MSET_ATIME | MSET_MTIME,
 		MSET_ATIME_NOW | MSET_MTIME_NOW,
 		MSET_MTIME_NOW,

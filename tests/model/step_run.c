@@ -216,7 +216,8 @@ static void run_readdir(struct run *r)
 static unsigned write_flags(unsigned flags)
 {
 	return (flags & MWRITE_KILL_PRIV ? WRITE_KILL_PRIV : 0) |
-	       (flags & MWRITE_APPEND ? WRITE_APPEND : 0);
+	       (flags & MWRITE_APPEND ? WRITE_APPEND : 0) |
+	       (flags & MWRITE_STRANGER ? WRITE_STRANGER : 0);
 }
 
 static void run_write(struct run *r)

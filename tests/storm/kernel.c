@@ -79,7 +79,7 @@ static void adapt_write(const struct storm *st, struct step *s)
 {
 	const struct minode *i = inode_of(st, s->id);
 
-	s->flags &= ~MWRITE_KILL_PRIV;
+	s->flags &= ~(MWRITE_KILL_PRIV | MWRITE_STRANGER);
 	if (s->flags & MWRITE_APPEND)
 		s->off = i->size;
 	if (!fits(st, s))
@@ -110,6 +110,7 @@ static void adapt_change(const struct storm *st, struct step *s)
 	bool kept = inode_of(st, s->id)->flags & STORM_KEPT;
 	const unsigned others = MSET_MODE | MSET_UID | MSET_GID;
 
+	s->attr.set &= ~MSET_STRANGER;
 	if (s->attr.set & MSET_KILL_PRIV ||
 	    (st->cached && kept && !(s->attr.set & others)))
 		s->attr.set = MSET_MODE;

@@ -172,7 +172,7 @@ static void follow_privileges(struct storm *st, const struct step *s)
 		return;
 	if (!st->tmpfs && !st->res.err &&
 	    model_find_xattr(i, "security.capability"))
-		model_kill_priv(i);
+		model_kill_priv(i, false);
 }
 
 static int follow(struct storm *st, const struct step *s)
