@@ -203,7 +203,8 @@ static void note_copied(struct job *j, const struct copy *c)
 		i->size = j->out;
 	if (!j->tx->fs->super->writeback)
 		inode_set_changed(i, tx_now(j->tx));
-	inode_touch_atime(j->tx, j->from);
+	/* The kernel takes the source's attributes for unchanged. */
+	j->tx->attr_changed = inode_touch_atime(j->tx, j->from);
 }
 
 int zsfs_copy(struct tx *tx, const struct copy *c, size_t *done)

@@ -25,7 +25,7 @@ struct copy {
  * 0; -ESTALE, -EISDIR, -EINVAL (also for ranges of one file that overlap),
  * -EFBIG; -EPERM when the inode's flags forbid it; -ENOSPC, -ENOMEM, -EIO when
  * nothing was copied. What ended a copy early is in tx.cut_short, as with
- * zsfs_write().
+ * zsfs_write(); tx.attr_changed: the source has a new access time.
  */
 int zsfs_copy(struct tx *tx, const struct copy *c, size_t *done);
 

@@ -360,6 +360,8 @@ void op_copy(fuse_req_t req, fuse_ino_t from, off_t from_off,
 	}
 	fuse_reply_write(req, done);
 	tx_commit(tx);
+	if (tx->attr_changed)
+		request_invalidate_attr(from);
 	room_refill(th);
 }
 

@@ -121,14 +121,15 @@ static bool atime_is_due(const struct zinode *i)
 	       stamp_coarse().sec - was.sec >= 24 * 60 * 60;
 }
 
-void inode_touch_atime(struct tx *tx, struct zinode *i)
+bool inode_touch_atime(struct tx *tx, struct zinode *i)
 {
 	if (i->flags & INODE_NOATIME ||
 	    !atime_wanted(tx->fs, S_ISDIR(i->mode), atime_is_due(i)))
-		return;
+		return false;
 	/* Two words that no invariant ties together: no undo needed. */
 	tx_count_lock(tx, i);
 	inode_set_time(i, INODE_ATIME, tx_now(tx));
+	return true;
 }
 
 void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)

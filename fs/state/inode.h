@@ -75,9 +75,9 @@ void inode_touch_ctime(struct tx *tx, struct zinode *i);
 /*
  * Something was read from @i, which is locked shared: a new atime, with
  * relatime when the old one is not later than the last change, or a day old;
- * none with INODE_NOATIME. Takes the counter lock.
+ * none with INODE_NOATIME. True: it is new. Takes the counter lock.
  */
-void inode_touch_atime(struct tx *tx, struct zinode *i);
+bool inode_touch_atime(struct tx *tx, struct zinode *i);
 /* Not to 0: that is for reap_set_nlink(). */
 void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
 

@@ -120,6 +120,21 @@ py() { timeout 100 "$PYTHON" - "$M" "$@"; }
 	END
 }
 
+@test "copy: the source was read, as its access time says at once" {
+	zsfs_mount
+	py <<-'END'
+		import os, sys
+		top = sys.argv[1]
+		a = os.open(top + "/a", os.O_RDWR | os.O_CREAT)
+		b = os.open(top + "/b", os.O_RDWR | os.O_CREAT)
+		os.pwrite(a, b"x" * 10000, 0)
+		os.utime(a, (1, 1))
+		assert os.fstat(a).st_atime == 1
+		assert os.copy_file_range(a, b, 10000) == 10000
+		assert os.fstat(a).st_atime > 1
+	END
+}
+
 @test "copy: of what a program stored through a mapping, or over it" {
 	zsfs_mount
 	py <<-'END'
