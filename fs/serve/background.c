@@ -15,6 +15,7 @@
 #include "control/vfile.h"
 #include "idle.h"
 #include "job_loop.h"
+#include "notify.h"
 #include "ops.h"
 #include "poison.h"
 #include "pressure.h"
@@ -40,6 +41,7 @@
 /* What is left of a request for room. */
 struct unfinished {
 	struct unfinished *next;
+	int fd; /* the connection */
 	struct fuse_req *req;
 	struct allocation a;
 };
@@ -131,6 +133,8 @@ static unsigned allocate_some(void *arg, bool busy)
 	zsfs_leave(th);
 	if (err == 1)
 		return JOB_MORE;
+	/* As notify_touched() for who is answered at once. */
+	notify_attr(u->fd, u->a.nodeid);
 	/* Not on record: what is done is found done if asked again. */
 	reply_error(u->req, err);
 	drop_first_allocation(b);
@@ -280,14 +284,14 @@ void background_go(struct background *b, bool after_takeover)
 	pthread_mutex_unlock(&b->wake->lock);
 }
 
-bool background_allocate(struct background *b, struct fuse_req *req,
+bool background_allocate(struct background *b, int fd, struct fuse_req *req,
 			 const struct allocation *a)
 {
 	struct unfinished *u = malloc(sizeof(*u)), **last;
 
 	if (!u)
 		return false;
-	*u = (struct unfinished){.req = req, .a = *a};
+	*u = (struct unfinished){.fd = fd, .req = req, .a = *a};
 	pthread_mutex_lock(&b->wake->lock);
 	for (last = &b->allocations; *last; last = &(*last)->next)
 		;

@@ -30,10 +30,11 @@ int background_start(struct zsfs *fs, struct background **out);
 void background_go(struct background *b, bool after_takeover);
 
 /*
- * Go on with an allocation (allocate.h) in steps, and answer. False
- * when there is no memory for it: then the caller does.
+ * Go on with an allocation (allocate.h) that came by the connection @fd, in
+ * steps, and answer. False when there is no memory for it: then the caller
+ * does.
  */
-bool background_allocate(struct background *b, struct fuse_req *req,
+bool background_allocate(struct background *b, int fd, struct fuse_req *req,
 			 const struct allocation *a);
 
 /* NULL does nothing. May wait for a step to end. */

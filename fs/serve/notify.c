@@ -3,6 +3,7 @@
 #include "notify.h"
 
 #include <errno.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/fuse.h>
 #include <stdbool.h>
@@ -63,6 +64,11 @@ void notify_note(struct zsfs_slot *slot)
 	case FUSE_WRITE:
 		if (((const struct fuse_write_in *)body)->write_flags &
 		    (FUSE_WRITE_KILL_SUIDGID | FUSE_WRITE_CACHE))
+			slot->touched[0] = in->nodeid;
+		break;
+	case FUSE_FALLOCATE:
+		if (((const struct fuse_fallocate_in *)body)->mode &
+		    FALLOC_FL_KEEP_SIZE)
 			slot->touched[0] = in->nodeid;
 		break;
 	case FUSE_IOCTL:

@@ -21,8 +21,9 @@ int notify_attr(int fd, uint64_t nodeid);
 
 /*
  * Before the request in @slot is executed: note the directories whose names it
- * changes, and files that may lose set-uid, that are written late, or whose
- * flags or extended attributes are set. What is renamed is noted by rename
+ * changes, and files that may lose set-uid, that are written late, that get
+ * room or a hole and keep their size, or whose flags or extended attributes are
+ * set. What is renamed is noted by rename
  * itself (namei.c). Where the kernel caches writes, a SETATTR of nothing but
  * the times, of a file that is not open for writing, comes from one that has
  * just lost or got a link: the kernel has counted that by itself, perhaps on

@@ -233,7 +233,8 @@ static void allocate(fuse_req_t req, struct allocation *a)
 
 	if (!err)
 		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
-	if (err == 1 && background_allocate(th->fs->background, req, a)) {
+	if (err == 1 &&
+	    background_allocate(th->fs->background, request_fd(), req, a)) {
 		request_deferred();
 		return;
 	}

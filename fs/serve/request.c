@@ -114,6 +114,11 @@ void request_deferred(void)
 	cur.deferred = true;
 }
 
+int request_fd(void)
+{
+	return cur.env->fd;
+}
+
 void request_invalidate_attr(uint64_t nodeid)
 {
 	notify_attr(cur.env->fd, nodeid);

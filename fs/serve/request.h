@@ -80,6 +80,9 @@ void request_deferred(void);
 /* The calling thread is such another one: its answers are sent at once. */
 void request_answer_deferred(void);
 
+/* The connection that requests of this thread come from. */
+int request_fd(void);
+
 /*
  * Make the kernel forget the cached attributes of @nodeid. Takes no lock there,
  * so a request may do it while it is being executed.

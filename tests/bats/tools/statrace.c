@@ -55,6 +55,8 @@ enum op {
 	OP_WRITE,
 	OP_MAP,
 	OP_READ,
+	OP_ALLOCATE,
+	OP_PUNCH,
 };
 
 /* One round; everything is where it was at its end. */
@@ -80,6 +82,7 @@ static const struct step {
 	{OP_RENAME, "a/x", "b/x"},   {OP_RMDIR, "b/x", NULL},
 	{OP_MAP, "m", NULL},	     {OP_READ, "m", NULL},
 	{OP_WRITE, "m", NULL},	     {OP_READ, "m", NULL},
+	{OP_ALLOCATE, "h", NULL},    {OP_PUNCH, "h", NULL},
 };
 #define NR_STEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -175,6 +178,18 @@ static int write_map(void)
 	return msync(map, MAP_SIZE, MS_SYNC);
 }
 
+/* Behind the end, so that the file does not grow. */
+static int allocate(const char *name, int flags)
+{
+	int fd = open(name, O_WRONLY), err;
+
+	if (fd < 0)
+		return -1;
+	err = fallocate(fd, FALLOC_FL_KEEP_SIZE | flags, 2 * MAP_SIZE, 65536);
+	close(fd);
+	return err;
+}
+
 static int execute(const struct step *s)
 {
 	switch (s->op) {
@@ -209,6 +224,10 @@ static int execute(const struct step *s)
 		return write_map();
 	case OP_READ:
 		return read_some(s->a);
+	case OP_ALLOCATE:
+		return allocate(s->a, 0);
+	case OP_PUNCH:
+		return allocate(s->a, FALLOC_FL_PUNCH_HOLE);
 	}
 	return -1;
 }
