@@ -149,7 +149,8 @@ static void forget_times(struct storm *st, const struct step *s)
 	    s->op == STEP_WRITE || st->readers)
 		i->atime = MODEL_ANY_TIME;
 	/* A store into a page that is mapped and dirty changes none there. */
-	if (st->tmpfs && s->op == STEP_WRITE && storm_hold(st, s->id)->map)
+	if ((st->tmpfs || st->cached) && s->op == STEP_WRITE &&
+	    storm_hold(st, s->id)->map)
 		i->mtime = MODEL_ANY_TIME;
 	if ((st->tmpfs || st->cached) &&
 	    (s->op == STEP_TRUNCATE || s->op == STEP_ALLOCATE ||
