@@ -333,6 +333,12 @@ enum slab_cache slab_cache_for(size_t size);
 size_t slab_object_size(enum slab_cache cache);
 
 /*
+ * Is @p the address of an object of some SLAB_BUF_* of @size bytes or more? For
+ * any value of @p; at rest, or of an object that is the caller's.
+ */
+bool arena_holds_slab(const struct arena *a, const void *p, size_t size);
+
+/*
  * Is @p the address of a SLAB_RECORD object in use? For any value of @p; takes
  * the cache's lock. The answer holds as long as the caller keeps the object
  * from being freed.
@@ -346,6 +352,14 @@ bool slab_record_valid(struct arena *a, const void *p);
  */
 int slab_for_each_record(struct arena *a, int (*fn)(void *obj, void *arg),
 			 void *arg);
+
+/*
+ * The SLAB_RECORD object in use with the lowest address behind @after, NULL:
+ * the first of all. NULL when there is none. Others may change the cache
+ * meanwhile: what it returns may be freed at any time, and what comes later at
+ * a lower address is not seen. Takes the cache's lock.
+ */
+void *slab_next_record(struct arena *a, const void *after);
 
 /*
  * Give RAM back to the kernel: all whole free segments, and descriptors that

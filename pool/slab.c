@@ -345,6 +345,20 @@ void slab_drop_spares(struct arena *a, struct arena_thread *t)
 	}
 }
 
+bool arena_holds_slab(const struct arena *a, const void *p, size_t size)
+{
+	uint64_t pfn = addr_to_pfn(p);
+	const struct page_desc *d;
+
+	if ((uint64_t)(uintptr_t)p - ARENA_BASE >= ARENA_SIZE ||
+	    !pfn_valid(a, pfn))
+		return false;
+	d = page_desc_of(pfn);
+	return d->type == ARENA_PAGE_SLAB && d->class != SLAB_RECORD &&
+	       d->class < SLAB_NR_CACHES && sizes[d->class].size >= size &&
+	       object_at(pfn, d->class, index_of(p, d->class)) == p;
+}
+
 /* Records. */
 
 static bool is_record_slab(uint64_t pfn)
@@ -374,6 +388,53 @@ bool slab_record_valid(struct arena *a, const void *p)
 	valid = pfn_valid(a, pfn) && is_record_slab(pfn) && record_in_use(p);
 	ranked_unlock(&a->slab_lock[SLAB_RECORD], RANK_SLAB, SLAB_RECORD);
 	return valid;
+}
+
+/* The first object in use of slab @pfn from number @idx on, or NULL. */
+static void *next_in_slab(uint64_t pfn, unsigned idx)
+{
+	for (; idx < sizes[SLAB_RECORD].objs; idx++) {
+		uint64_t *obj = object_at(pfn, SLAB_RECORD, idx);
+
+		if (record_in_use(obj))
+			return obj;
+	}
+	return NULL;
+}
+
+/* In the slabs from page number @pfn on. */
+static void *next_record_locked(struct arena *a, uint64_t pfn)
+{
+	uint64_t seg = pfn_seg(pfn);
+	unsigned i = pfn % ARENA_SEG_PAGES;
+
+	for (; seg < arena_nr_segs(a); seg++, i = 0) {
+		const uint64_t *map = segment_of((uint32_t)seg)->record;
+
+		for (i = map_next(map, i, true); i < ARENA_SEG_PAGES;
+		     i = map_next(map, i + 1, true)) {
+			void *obj = next_in_slab(seg_pfn((uint32_t)seg) + i, 0);
+
+			if (obj)
+				return obj;
+		}
+	}
+	return NULL;
+}
+
+void *slab_next_record(struct arena *a, const void *after)
+{
+	uint64_t pfn = after ? addr_to_pfn(after) : seg_pfn(0);
+	void *obj = NULL;
+
+	ranked_lock(&a->slab_lock[SLAB_RECORD], RANK_SLAB, SLAB_RECORD);
+	/* Descriptors only go while nobody is in here. */
+	if (after && pfn_valid(a, pfn) && is_record_slab(pfn))
+		obj = next_in_slab(pfn, index_of(after, SLAB_RECORD) + 1);
+	if (!obj)
+		obj = next_record_locked(a, pfn + (after ? 1 : 0));
+	ranked_unlock(&a->slab_lock[SLAB_RECORD], RANK_SLAB, SLAB_RECORD);
+	return obj;
 }
 
 static int for_each_in_slab(uint64_t pfn, int (*fn)(void *obj, void *arg),

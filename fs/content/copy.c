@@ -12,15 +12,17 @@
 #include "file.h"
 #include "punch.h"
 #include "slot.h"
+#include "tidy.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
+#include "state/settings.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 #include "xattr_set.h"
 
 /* What one part of a copy may take of the logs, with the nodes above it. */
-#define PART_UNDO  60u
-#define PART_FREES 20u
+#define PART_UNDO  61u
+#define PART_FREES (20u + CLUSTER_FREES)
 
 /* A copy under way. */
 struct job {
@@ -59,6 +61,20 @@ static int copy_hole(struct job *j, uint64_t data)
 	return err < 0 ? err : 0;
 }
 
+/* A block of a cluster is compressed anew, as if it were written. */
+static int stage_dense(const struct job *j, uint64_t slot,
+		       struct staged_block *b)
+{
+	struct zsfs_thread *th = j->tx->th;
+	struct zcomp_params comp = zsfs_get_comp(th->fs);
+	int err = slot_read(th->fs, th->at, th->zc, slot, th->buf.block);
+
+	if (!err)
+		block_stage(th->fs, th->zc, &comp, th->buf.block, th->buf.stage,
+			    b, 1);
+	return err;
+}
+
 /* Bring a block into stored form, as it is stored in the source. */
 static int stage_slot(const struct job *j, uint64_t slot,
 		      struct staged_block *b)
@@ -70,6 +86,8 @@ static int stage_slot(const struct job *j, uint64_t slot,
 	*b = (struct staged_block){.kind = BLOCK_SAME};
 	if (slot_kind(slot) == SLOT_UNKNOWN)
 		return -EIO;
+	if (slot_kind(slot) == SLOT_DENSE)
+		return stage_dense(j, slot, b);
 	if (slot_kind(slot) == SLOT_SAME)
 		b->word = slot;
 	if (slot_kind(slot) != SLOT_OBJECT)
@@ -225,5 +243,7 @@ int zsfs_copy(struct tx *tx, const struct copy *c, size_t *done)
 	if (*done == 0)
 		return err;
 	note_copied(&j, c);
+	tidy_note(tx, j.to, c->to_off >> ZSFS_BLOCK_SHIFT,
+		  (j.out - 1) >> ZSFS_BLOCK_SHIFT);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "crew.h"
 #include "file.h"
 #include "slot.h"
+#include "tidy.h"
 #include "xattr_set.h"
 #include "state/counters.h"
 #include "state/inode.h"
@@ -20,8 +21,11 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-/* Blocks that make one piece of work for the crew. */
-#define PIECE_BLOCKS 16u
+/*
+ * Blocks that make one piece of work for the crew. Of a read they are a group,
+ * so that each cluster is decompressed by one thread.
+ */
+#define PIECE_BLOCKS CLUSTER_BLOCKS
 
 static unsigned pieces_of(unsigned blocks)
 {
@@ -88,8 +92,11 @@ static void read_piece(void *arg, unsigned piece, struct arena_thread *at,
 		       struct zcomp_ctx *zc)
 {
 	struct read_job *j = arg;
-	unsigned i = piece * PIECE_BLOCKS;
-	unsigned end = i + PIECE_BLOCKS < j->n ? i + PIECE_BLOCKS : j->n;
+	/* The first piece is what is left of a group. */
+	unsigned into = (unsigned)(j->first % PIECE_BLOCKS);
+	unsigned i = piece ? piece * PIECE_BLOCKS - into : 0;
+	unsigned stop = (piece + 1) * PIECE_BLOCKS - into;
+	unsigned end = stop < j->n ? stop : j->n;
 	struct table_cursor c = table_cursor(&j->inode->file.blocks);
 
 	for (; i < end; i++) {
@@ -123,7 +130,8 @@ static int read_blocks(struct tx *tx, const struct zinode *i, uint64_t first,
 		.bad = UINT64_MAX,
 	};
 
-	crew_run(tx->fs->crew, read_piece, &j, pieces_of(n), tx->th->at,
+	crew_run(tx->fs->crew, read_piece, &j,
+		 pieces_of((unsigned)(first % PIECE_BLOCKS) + n), tx->th->at,
 		 tx->th->zc);
 	tx_stat(tx, ST_READ_BLOCKS, n);
 	if (j.bad == UINT64_MAX)
@@ -497,6 +505,9 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	if (*done == 0 && size > 0)
 		return err;
 	note_written(tx, i, off, *done, flags);
+	if (*done)
+		tidy_note(tx, i, off >> ZSFS_BLOCK_SHIFT,
+			  (off + *done - 1) >> ZSFS_BLOCK_SHIFT);
 	return 0;
 }
 

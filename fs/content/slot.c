@@ -29,6 +29,9 @@ int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 	switch (slot_kind(slot)) {
 	case SLOT_OBJECT:
 		return read_object(fs, at, zc, slot_handle(slot), dst);
+	case SLOT_DENSE:
+		return cluster_read(fs, at, zc, slot_cluster(slot),
+				    slot_place(slot), dst);
 	case SLOT_SAME:
 		zcomp_fill(dst, slot);
 		return 0;

@@ -5,12 +5,17 @@
  *
  *   slot == 0                     a hole
  *   upper 16 bits == SLOT_MAGIC   kind in bits 44..47: an object, its handle in
- *                                 bits 0..30; zeros; room, see below
+ *                                 bits 0..30; zeros; room, see below; a block
+ *                                 of a cluster, its place in bits 40..43 and
+ *                                 the cluster's in bits 0..36
  *   anything else                 same-filled: the block is this word repeated
  *
  * So every repeated word but those that begin with SLOT_MAGIC (and zero, which
  * has its own kind) is kept in the slot itself; one in 65536 words is not, and
  * such a block is compressed like any other.
+ *
+ * An object may be marked as tried: that its block settles (settle.h) would
+ * save nothing, as far as its neighbours had been written then.
  *
  * Room: fallocate(2) was there, so memory for the block is promised (tx.h) and
  * its first write cannot fail for want of it. It has no content: it is a hole,
@@ -23,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cluster.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -34,6 +40,7 @@ enum slot_kind {
 	SLOT_SAME,	 /* one word, repeated */
 	SLOT_ZEROS,	 /* the same with 0, which would look like a hole */
 	SLOT_OBJECT,	 /* an object of the pool */
+	SLOT_DENSE,	 /* in a cluster (cluster.h) */
 	SLOT_ROOM,	 /* a hole with room */
 	SLOT_ROOM_ZEROS, /* zeros with room */
 	SLOT_UNKNOWN,	 /* nothing that was ever written there */
@@ -47,11 +54,21 @@ enum slot_kind {
 #define SLOT_TAG_ZEROS	    SLOT_TAGGED(2)
 #define SLOT_TAG_ROOM	    SLOT_TAGGED(3)
 #define SLOT_TAG_ROOM_ZEROS SLOT_TAGGED(4)
+#define SLOT_TAG_DENSE	    SLOT_TAGGED(5)
 #define SLOT_OWNER_MASK	    ((UINT64_C(1) << SLOT_KIND_SHIFT) - 1)
+/* Of an object: tried. */
+#define SLOT_TRIED (UINT64_C(1) << 32)
+/* Of a block in a cluster. */
+#define SLOT_PLACE_SHIFT   40
+#define SLOT_PLACE_MASK	   (UINT64_C(15) << SLOT_PLACE_SHIFT)
+#define SLOT_CLUSTER_SHIFT 3
+#define SLOT_CLUSTER_MASK  (ARENA_SIZE / 8 - 1)
+
+_Static_assert(!(SLOT_CLUSTER_MASK & SLOT_PLACE_MASK), "apart");
 
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
-	if ((slot & ~SLOT_HANDLE_MASK) == SLOT_TAG_OBJECT)
+	if ((slot & ~(SLOT_HANDLE_MASK | SLOT_TRIED)) == SLOT_TAG_OBJECT)
 		return SLOT_OBJECT;
 	if (slot == 0)
 		return SLOT_HOLE;
@@ -63,6 +80,8 @@ static inline enum slot_kind slot_kind(uint64_t slot)
 		return SLOT_ROOM;
 	if ((slot & ~SLOT_OWNER_MASK) == SLOT_TAG_ROOM_ZEROS)
 		return SLOT_ROOM_ZEROS;
+	if ((slot & ~(SLOT_PLACE_MASK | SLOT_CLUSTER_MASK)) == SLOT_TAG_DENSE)
+		return SLOT_DENSE;
 	return SLOT_UNKNOWN;
 }
 
@@ -115,6 +134,30 @@ static inline bool slot_is_zero(uint64_t slot)
 static inline uint32_t slot_handle(uint64_t slot)
 {
 	return (uint32_t)(slot & SLOT_HANDLE_MASK);
+}
+
+static inline bool slot_is_tried(uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_OBJECT && slot & SLOT_TRIED;
+}
+
+static inline uint64_t slot_dense(const struct cluster *cl, unsigned place)
+{
+	return SLOT_TAG_DENSE | (uint64_t)place << SLOT_PLACE_SHIFT |
+	       ((uint64_t)(uintptr_t)cl - ARENA_BASE) >> SLOT_CLUSTER_SHIFT;
+}
+
+/* The cluster of a SLOT_DENSE, and the block's place in it. */
+static inline struct cluster *slot_cluster(uint64_t slot)
+{
+	return (struct cluster *)(uintptr_t)(ARENA_BASE +
+					     ((slot & SLOT_CLUSTER_MASK)
+					      << SLOT_CLUSTER_SHIFT));
+}
+
+static inline unsigned slot_place(uint64_t slot)
+{
+	return (unsigned)((slot & SLOT_PLACE_MASK) >> SLOT_PLACE_SHIFT);
 }
 
 /*
@@ -171,7 +214,10 @@ static inline void slot_free(struct tx *tx, uint64_t slot)
 	tx_stat(tx, ST_FREED, 1);
 	if (slot_kind(slot) == SLOT_OBJECT) {
 		tx->stored -= slot_size(tx->fs, slot);
+		tx_stat(tx, ST_TRIED, -(int64_t)slot_is_tried(slot));
 		tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
+	} else if (slot_kind(slot) == SLOT_DENSE) {
+		cluster_leave(tx, slot_cluster(slot), slot_place(slot));
 	} else {
 		tx_stat(tx, ST_SAME, -1);
 	}

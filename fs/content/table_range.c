@@ -10,8 +10,8 @@
 #include "state/tx.h"
 
 /* Undo entries and frees that freeing one block may take with its nodes. */
-#define BLOCK_UNDO  20u
-#define BLOCK_FREES 14u
+#define BLOCK_UNDO  21u
+#define BLOCK_FREES (14u + CLUSTER_FREES)
 
 /* ---- splitting ---- */
 

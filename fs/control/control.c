@@ -16,6 +16,7 @@
 #include "base/size_arg.h"
 #include "base/textbuf.h"
 #include "compact.h"
+#include "content/settle.h"
 #include "state/mem_limit.h"
 #include "state/ranks.h"
 #include "state/reserve.h"
@@ -28,8 +29,8 @@
 #define MAX_VALUE 63u
 
 /*
- * Compaction and verification take long: one of them at a time, so that they
- * hold no more than one request thread.
+ * Compaction, settling and verification take long: one of them at a time, so
+ * that they hold no more than one request thread.
  */
 static struct {
 	pthread_mutex_t lock;	   /* held while long work is done */
@@ -99,6 +100,24 @@ static void add_word(struct textbuf *t, const uint64_t *w)
 static void show_compact(struct zsfs *fs, struct textbuf *t)
 {
 	add_word(t, &fs->super->last_compact);
+}
+
+static void show_dense(struct zsfs *fs, struct textbuf *t)
+{
+	struct zcomp_params p = {ZCOMP_ZSTD, zsfs_get_dense(fs)};
+	char name[32];
+
+	zcomp_format(&p, name, sizeof(name));
+	textbuf_add(t, "%s", name);
+}
+
+static void show_settle(struct zsfs *fs, struct textbuf *t)
+{
+	struct settle_progress p;
+
+	settle_get_progress(fs, &p);
+	textbuf_add(t, "%" PRIu64 " / %" PRIu64 ", %" PRIu64, p.done, p.to_do,
+		    p.saved);
 }
 
 static void show_size(struct zsfs *fs, struct textbuf *t)
@@ -243,6 +262,17 @@ static int write_comp(struct zsfs *fs, struct zsfs_thread *th,
 	return 0;
 }
 
+static int write_dense(struct zsfs *fs, struct zsfs_thread *th,
+		       const struct knob *k, const char *val)
+{
+	struct zcomp_params p;
+
+	if (zcomp_parse(val, &p) || p.alg != ZCOMP_ZSTD)
+		return refused(fs, k, val, "zstd, zstd:1 to zstd:19 (level)");
+	zsfs_set_dense(fs, p.level);
+	return 0;
+}
+
 static int write_mem_used_max(struct zsfs *fs, struct zsfs_thread *th,
 			      const struct knob *k, const char *val)
 {
@@ -270,6 +300,16 @@ static int write_compact(struct zsfs *fs, struct zsfs_thread *th,
 		return 0;
 	set_status(fs, "compact: another is under way");
 	return (int)freed;
+}
+
+static int write_settle(struct zsfs *fs, struct zsfs_thread *th,
+			const struct knob *k, const char *val)
+{
+	int err = zsfs_settle(th);
+
+	if (err)
+		set_status(fs, "settle: no memory");
+	return err;
 }
 
 static int verify(struct zsfs *fs, bool gently)
@@ -351,8 +391,8 @@ static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id)
 	int err;
 
 	if (ranked_trylock(&work.lock, RANK_WORK, 0)) {
-		control_refuse(fs, "compact and verify: one of them is under "
-				   "way already");
+		control_refuse(fs, "compact, settle and verify: one of them "
+				   "is under way already");
 		return -EBUSY;
 	}
 	err = meaning[id].write(fs, th, &knobs[id], "");

@@ -39,6 +39,7 @@ enum knob_kind {
 	KIND_COUNT = SIZE_COUNT,   /* uint64_t */
 	KIND_NUMBER,		   /* unsigned */
 	KIND_ALGORITHM,		   /* struct zcomp_params */
+	KIND_DENSE,		   /* the same, always zstd */
 	KIND_WORD,		   /* as its functions have it */
 	KIND_FLAG,		   /* bool: NAME or noNAME, without a value */
 	KIND_MARK,		   /* bool: NAME, without a value */
@@ -69,6 +70,9 @@ enum knob_kind {
 	     "1..19) or none. Text takes 38 % of its size with lz4, 51 % "     \
 	     "with lz4:8, 62 % with lz4:16, 85 % with lz4:64 and 27 % with "   \
 	     "zstd: a large N saves nothing", comp_algorithm)                  \
+	LIVE(DENSE, dense, DENSE, set_dense, fs.dense, "zstd", "ALG",          \
+	     "zstd or zstd:N (level 1..19): how what settles is compressed",   \
+	     dense)                                                            \
 	FIXED(CHAIN_SIZE, chain_size, NUMBER, set_chain_size, fs.chain_size,   \
 	      "8", "N", "most pages put together for objects of one size, "    \
 	      "4..16; more saves memory, less frees it in smaller pieces")     \
@@ -108,6 +112,9 @@ enum knob_kind {
 	CONTROL(VERIFY, verify, TRIGGER, 0600,                                 \
 		"write anything: check every structure; read: clean, or what " \
 		"was wrong")                                                   \
+	CONTROL(SETTLE, settle, TRIGGER, 0600,                                 \
+		"write anything: compress what is stored more densely; read: " \
+		"blocks done / to do, bytes saved")                            \
 	CONTROL(LAST_CMD_STATUS, last_cmd_status, WORD, 0400,                  \
 		"why the last write to one of these failed, or ok")
 /* clang-format on */

@@ -113,23 +113,38 @@ static void render_fullness(struct zsfs *fs, struct textbuf *t)
 
 /* ---- zram's files ---- */
 
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+uint64_t stats_stored(struct zsfs *fs, const struct zs_pool_stats *pool)
+{
+	/* zram, too, counts same-filled pages as stored. */
+	return less(pool->objs_used, zsfs_stat_get(fs, ST_PIECES)) +
+	       zsfs_stat_get(fs, ST_DENSE) + zsfs_stat_get(fs, ST_SAME);
+}
+
+uint64_t stats_huge(struct zsfs *fs, const struct zs_pool_stats *pool)
+{
+	return less(pool->huge_objs, zsfs_stat_get(fs, ST_HUGE_PIECES));
+}
+
 static void render_mm_stat(struct zsfs *fs, struct textbuf *t)
 {
 	struct zs_pool_stats pool;
 	struct arena_stats mem;
-	uint64_t stored;
 
 	zs_pool_get_stats(fs->pool, &pool);
-	/* zram, too, counts same-filled pages as stored. */
-	stored = pool.objs_used + zsfs_stat_get(fs, ST_SAME);
 	arena_get_stats(fs->arena, &mem);
-	textbuf_add(
-		t,
-		"%8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64
-		" %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
-		stored << ZSFS_BLOCK_SHIFT, pool.payload, mem.used, mem.limit,
-		mem.used_max, zsfs_stat_get(fs, ST_SAME), pool.pages_compacted,
-		pool.huge_objs, zsfs_stat_get(fs, ST_HUGE_SINCE));
+	textbuf_add(t,
+		    "%8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64
+		    " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64
+		    " %8" PRIu64 "\n",
+		    stats_stored(fs, &pool) << ZSFS_BLOCK_SHIFT, pool.payload,
+		    mem.used, mem.limit, mem.used_max,
+		    zsfs_stat_get(fs, ST_SAME), pool.pages_compacted,
+		    stats_huge(fs, &pool), zsfs_stat_get(fs, ST_HUGE_SINCE));
 }
 
 static void render_io_stat(struct zsfs *fs, struct textbuf *t)

@@ -5,7 +5,14 @@
 
 #include "base/textbuf.h"
 
+#include "zsmalloc.h"
+
 struct zsfs;
+
+/* Blocks with content, as zram counts pages that are stored. */
+uint64_t stats_stored(struct zsfs *fs, const struct zs_pool_stats *pool);
+/* Blocks that are stored as they are. */
+uint64_t stats_huge(struct zsfs *fs, const struct zs_pool_stats *pool);
 
 /*
  * stats.json into an empty @t. Always a complete object: what there is no room

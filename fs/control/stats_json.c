@@ -83,8 +83,10 @@ static bool survives(const struct zsfs *fs)
 static void add_setting(struct zsfs *fs, struct textbuf *t, enum knob_id id)
 {
 	enum knob_kind kind = knobs[id].kind;
-	const char *quote =
-		kind == KIND_ALGORITHM || kind == KIND_WORD ? "\"" : "";
+	const char *quote = kind == KIND_ALGORITHM || kind == KIND_DENSE ||
+					    kind == KIND_WORD
+				    ? "\""
+				    : "";
 
 	comma(t);
 	textbuf_add(t, "\"%s\":%s", knobs[id].option, quote);
@@ -223,11 +225,10 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 	zs_pool_get_stats(fs->pool, &pool);
 	open_object(t, "content");
 	number(t, "orig_data_size",
-	       (pool.objs_used + zsfs_stat_get(fs, ST_SAME))
-		       << ZSFS_BLOCK_SHIFT);
+	       stats_stored(fs, &pool) << ZSFS_BLOCK_SHIFT);
 	number(t, "compr_data_size", pool.payload);
 	number(t, "objects", pool.objs_used);
-	number(t, "huge_blocks", pool.huge_objs);
+	number(t, "huge_blocks", stats_huge(fs, &pool));
 	for (unsigned i = 0; i < ST_NR; i++)
 		number(t, names[i], zsfs_stat_get(fs, (enum zsfs_stat)i));
 	textbuf_add(t, "}");

@@ -19,6 +19,7 @@
 #include "content/file.h"
 #include "content/prealloc.h"
 #include "content/punch.h"
+#include "content/tidy.h"
 #include "content/xattr_set.h"
 #include "control/statfs.h"
 #include "room.h"
@@ -144,8 +145,10 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	inode_save(tx, i);
 	xattr_drop(tx, i, XATTR_CAPS);
 	err = a->punch ? punch_step(tx, i, a) : room_step(tx, i, a);
-	if (err >= 0)
+	if (err >= 0) {
 		inode_note_stored(tx, i);
+		tidy_note(tx, i, first_block(a), end_block(a) - 1);
+	}
 	if (!err)
 		inode_set_changed(i, tx_now(tx));
 	return err;
@@ -169,6 +172,7 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 		if (err <= 0)
 			return err;
 		tx_commit(*last);
+		tidy_clusters(th);
 	}
 	return 1;
 }

@@ -12,6 +12,7 @@
 #include "allocate.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "content/tidy.h"
 #include "control/vfile.h"
 #include "idle.h"
 #include "job_loop.h"
@@ -128,8 +129,10 @@ static unsigned allocate_some(void *arg, bool busy)
 
 	zsfs_enter(th);
 	err = zsfs_allocate_steps(th, &u->a, ALLOCATE_STEPS, &tx);
-	if (!err)
+	if (!err) {
 		tx_commit(tx);
+		tidy_clusters(th);
+	}
 	zsfs_leave(th);
 	if (err == 1)
 		return JOB_MORE;

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "content/file.h"
+#include "content/tidy.h"
 #include "forget.h"
 #include "init_reply.h"
 #include "notify.h"
@@ -336,6 +337,8 @@ static void process(void *buf)
 {
 	rename_opcode(&request_in(cur.th->slot)->opcode);
 	fuse_session_process_buf(cur.env->se, buf);
+	if (cur.th->slot->state == TX_IDLE)
+		tidy_clusters(cur.th);
 }
 
 static bool has_answer(uint32_t opcode)

@@ -227,6 +227,16 @@ int set_comp(struct parser *p, const struct option_def *d, const char *val)
 	return 0;
 }
 
+int set_dense(struct parser *p, const struct option_def *d, const char *val)
+{
+	struct zcomp_params zstd;
+
+	if (zcomp_parse(val, &zstd) || zstd.alg != ZCOMP_ZSTD)
+		return bad_value(p, d, val, "zstd, zstd:1 to zstd:19 (level)");
+	p->o->fs.dense = zstd;
+	return 0;
+}
+
 int set_uid(struct parser *p, const struct option_def *d, const char *val)
 {
 	struct passwd *pw;
@@ -296,6 +306,7 @@ void options_value(const struct zsfs_options *o, enum knob_id id,
 		snprintf(text, OPTION_VALUE_SIZE, "%u", *(const unsigned *)at);
 		break;
 	case KIND_ALGORITHM:
+	case KIND_DENSE:
 		zcomp_format(at, text, OPTION_VALUE_SIZE);
 		break;
 	case KIND_FLAG:

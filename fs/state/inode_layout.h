@@ -39,6 +39,8 @@ struct ztable {
 #define INODE_NAMELESS (UINT32_C(1) << 31)
 /* Nor this: blocks of the file may have room (content/slot.h). */
 #define INODE_HAS_ROOM (UINT32_C(1) << 30)
+/* Nor this: they may be in clusters (content/cluster.h). */
+#define INODE_HAS_DENSE (UINT32_C(1) << 29)
 
 /* The times of an inode. */
 enum inode_time {

@@ -20,7 +20,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 8u
+#define ZSFS_LAYOUT 9u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -65,11 +65,22 @@ enum zsfs_atime {
 	X(SAME, "same_blocks")                                                 \
 	/* of BLOCKS, those that only have room (content/slot.h) */            \
 	X(ROOM, "reserved_blocks")                                             \
+	/* blocks in clusters (content/cluster.h), and what clusters consist   \
+	 */                                                                    \
+	/* of: pieces, and those of them that take a page */                   \
+	X(DENSE, "dense_blocks")                                               \
+	X(CLUSTERS, "clusters")                                                \
+	X(PIECES, "cluster_pieces")                                            \
+	X(HUGE_PIECES, "huge_cluster_pieces")                                  \
+	/* blocks that are settled as they are (content/slot.h) */             \
+	X(TRIED, "settled_blocks")                                             \
 	/* inodes whose blocks are being freed (reap.h) */                     \
 	X(REAPING, "inodes_being_freed")                                       \
 	/* payload bytes that they hold, about */                              \
 	X(REAP_BYTES, "bytes_being_freed")                                     \
 	/* The rest only grows. */                                             \
+	/* bytes of RAM that settling has saved */                             \
+	X(SAVED, "settle_saved_bytes")                                         \
 	X(HUGE_SINCE, "huge_blocks_since")                                     \
 	X(FAILED_READS, "failed_reads")                                        \
 	X(FAILED_WRITES, "failed_writes")                                      \
@@ -116,6 +127,7 @@ struct zsfs_super {
 	uint64_t size_limit;  /* bytes of file content, 0 = none */
 	uint64_t inode_limit; /* inodes, 0 = none */
 	uint64_t comp;	      /* enum zcomp_alg | level << 8 */
+	uint64_t dense;	      /* level of zstd for what settles */
 	/*
 	 * What the arena held when the system was found short of memory
 	 * (pressure.h), which new content must not exceed; 0 = it is not.

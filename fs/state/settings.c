@@ -48,3 +48,13 @@ void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p)
 			 (uint64_t)p->alg | (uint64_t)p->level << 8,
 			 __ATOMIC_RELAXED);
 }
+
+int zsfs_get_dense(const struct zsfs *fs)
+{
+	return (int)__atomic_load_n(&fs->super->dense, __ATOMIC_RELAXED);
+}
+
+void zsfs_set_dense(struct zsfs *fs, int level)
+{
+	__atomic_store_n(&fs->super->dense, (uint64_t)level, __ATOMIC_RELAXED);
+}

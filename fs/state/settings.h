@@ -23,6 +23,10 @@ int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n);
 struct zcomp_params zsfs_get_comp(const struct zsfs *fs);
 void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
 
+/* The level of zstd for what settles (content/settle.h). */
+int zsfs_get_dense(const struct zsfs *fs);
+void zsfs_set_dense(struct zsfs *fs, int level);
+
 /* zsfs.used_blocks or used_inodes, never below 0. */
 uint64_t zsfs_in_use(const int64_t *counter);
 

@@ -41,6 +41,8 @@ struct tx *tx_begin(struct zsfs_thread *th)
 	tx->cut_short = 0;
 	tx->no_pages = false;
 	tx->used_reserve = false;
+	tx->thinned = false;
+	tx->thin.nodeid = 0;
 	tx->replied = false;
 	tx->uncounted.table = NULL;
 	tx->stamped = false;
@@ -99,10 +101,12 @@ static void lock_stripe(struct tx *tx, unsigned stripe, enum lock_mode mode)
 	pthread_rwlock_t *l = &tx->fs->locks[stripe].lock;
 
 	lock_rank_take(RANK_INODE, stripe);
-	if (mode == LOCK_EXCL)
-		pthread_rwlock_wrlock(l);
-	else
+	if (mode != LOCK_EXCL) {
 		pthread_rwlock_rdlock(l);
+		return;
+	}
+	pthread_rwlock_wrlock(l);
+	tx->fs->locks[stripe].turn++;
 }
 
 void tx_lock(struct tx *tx, const struct lock_want *want, unsigned n)
@@ -140,6 +144,8 @@ static bool try_stripe(struct tx *tx, unsigned stripe, enum lock_mode mode)
 
 	if (got)
 		lock_rank_tried(RANK_INODE, stripe);
+	if (got && mode == LOCK_EXCL)
+		tx->fs->locks[stripe].turn++;
 	return got;
 }
 
@@ -164,6 +170,12 @@ bool tx_lock_more(struct tx *tx, const struct zinode *i, enum lock_mode mode)
 	tx->locks[n].mode = mode;
 	tx->nr_locks++;
 	return true;
+}
+
+uint64_t tx_turn(const struct tx *tx, const struct zinode *i)
+{
+	assert(tx_locks(tx, i));
+	return tx->fs->locks[inode_stripe(i)].turn;
 }
 
 bool tx_locks(const struct tx *tx, const struct zinode *i)

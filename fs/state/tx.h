@@ -94,6 +94,15 @@ struct tx {
 	bool no_pages;
 	/* The arena's reserve was used: compaction refills it (room.h). */
 	bool used_reserve;
+	/*
+	 * A cluster (content/cluster.h) has less than half of its blocks left;
+	 * where that may be, for content/tidy.h: blocks of an inode.
+	 */
+	bool thinned;
+	struct {
+		uint64_t nodeid; /* 0: nowhere */
+		uint64_t first, last;
+	} thin;
 	/* The reply was recorded: it is valid from the commit on. */
 	bool replied;
 	/*
@@ -169,6 +178,11 @@ void tx_unlock_more(struct tx *tx, unsigned nr_locks);
 /* One inode, shared, without a transaction; nothing else is locked. */
 void inode_lock_shared(struct zsfs *fs, const struct zinode *i);
 void inode_unlock(struct zsfs *fs, const struct zinode *i);
+/*
+ * How often whatever is locked as @i is was locked exclusively; @i is now. One
+ * more than at the last time means that nothing of it has changed since.
+ */
+uint64_t tx_turn(const struct tx *tx, const struct zinode *i);
 /* Is @i locked exclusively? */
 bool tx_locks(const struct tx *tx, const struct zinode *i);
 /* Drop all inode locks; only before anything was changed. */

@@ -33,6 +33,7 @@ struct staged_block;
 
 struct inode_lock {
 	pthread_rwlock_t lock;
+	uint64_t turn; /* lock: tx_turn() */
 } __attribute__((aligned(64)));
 
 /* Space in front of the content in thread_buffers.read for its header. */

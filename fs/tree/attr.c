@@ -7,6 +7,7 @@
 #include "attr.h"
 #include "content/file.h"
 #include "content/punch.h"
+#include "content/tidy.h"
 #include "content/xattr_set.h"
 #include "reap.h"
 #include "state/inode.h"
@@ -62,6 +63,8 @@ static int set_size(struct tx *tx, struct zinode *i, uint64_t size)
 	if (err)
 		return err;
 	i->size = size;
+	if (first)
+		tidy_note(tx, i, first - 1, first - 1);
 	if (!tx->fs->super->writeback)
 		inode_set_time(i, INODE_MTIME, tx_now(tx));
 	return 0;

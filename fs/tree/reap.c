@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "content/block_table.h"
+#include "content/cluster.h"
 #include "content/table_range.h"
 #include "content/xattr_set.h"
 #include "state/inode.h"
@@ -17,6 +18,9 @@
 
 /* Blocks freed by one transaction. */
 #define STEP_BLOCKS 128u
+/* What freeing a file of at most one leaf may take of the logs. */
+#define SMALL_UNDO  (192u + TABLE_WIDTH)
+#define SMALL_FREES (112u + TABLE_WIDTH / CLUSTER_BLOCKS * CLUSTER_FREES)
 /* Steps that a request makes with what it queued itself. */
 #define HELP_STEPS 8u
 
@@ -72,7 +76,8 @@ static void reap_inode(struct tx *tx, struct zinode *i)
 	tx_stat(tx, ST_INODES, -1);
 	if (S_ISREG(i->mode))
 		tx_stat(tx, ST_BLOCKS, -(int64_t)i->blocks);
-	if (!is_small(i) || !tx_has_room(tx, 192, 112) || !xattr_free(tx, i)) {
+	if (!is_small(i) || !tx_has_room(tx, SMALL_UNDO, SMALL_FREES) ||
+	    !xattr_free(tx, i)) {
 		queue(tx, i);
 		return;
 	}
@@ -153,24 +158,57 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first, uint64_t n)
 			return err;
 	}
 	divide_stored(tx, i, ghost, n);
-	ghost->flags = i->flags & INODE_HAS_ROOM;
+	ghost->flags = i->flags & (INODE_HAS_ROOM | INODE_HAS_DENSE);
 	inode_complete(tx, ghost);
 	queue(tx, ghost);
 	return 0;
 }
 
-/* May @n blocks be freed by this transaction? */
-static bool can_cut_here(const struct tx *tx, const struct ztable *t,
+/* Clusters that may go with @n blocks of @i. */
+static unsigned clusters_in(const struct zinode *i, unsigned n)
+{
+	unsigned most = TABLE_WIDTH / CLUSTER_BLOCKS;
+
+	if (!(i->flags & INODE_HAS_DENSE))
+		return 0;
+	/* Where blocks lie far apart each may be the last of a cluster. */
+	return i->file.blocks.level > 1 || n < most ? n : most;
+}
+
+/* May @n blocks of @i be freed by this transaction? */
+static bool can_cut_here(const struct tx *tx, const struct zinode *i,
 			 uint64_t n)
 {
 	/*
 	 * Where blocks lie far apart each may take a node of each level along.
 	 */
-	unsigned nodes = t->level + 1;
+	unsigned nodes = i->file.blocks.level + 1;
+	unsigned clusters = n <= STEP_BLOCKS ? clusters_in(i, (unsigned)n) : 0;
 
 	return n <= STEP_BLOCKS &&
-	       tx_has_room(tx, (unsigned)n * (nodes + 1 + TX_SETTLE_UNDO) + 64,
-			   (unsigned)n * nodes + 32);
+	       tx_has_room(tx, (unsigned)n * (nodes + 2 + TX_SETTLE_UNDO) + 64,
+			   (unsigned)n * nodes + clusters * CLUSTER_FREES + 32 +
+				   CLUSTER_FREES);
+}
+
+/*
+ * Free what is left of the group of blocks that @first lies in, so that no
+ * cluster is divided. Returns the first block of the next group.
+ */
+static uint64_t cut_group(struct tx *tx, struct zinode *i, uint64_t first,
+			  uint64_t *n)
+{
+	uint64_t end =
+		(first + CLUSTER_BLOCKS - 1) / CLUSTER_BLOCKS * CLUSTER_BLOCKS;
+	unsigned max = CLUSTER_BLOCKS, freed;
+
+	if (!table_free_range(tx, &i->file.blocks, &first, end, &max))
+		tx_too_large(tx, "logs");
+	freed = CLUSTER_BLOCKS - max;
+	tx_stat(tx, ST_BLOCKS, -(int64_t)freed);
+	i->blocks -= freed; /* saved by the caller */
+	*n -= freed;
+	return end;
 }
 
 int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
@@ -181,10 +219,12 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 
 	table_settle(tx);
 	n = table_count(&i->file.blocks, first);
-	if (can_cut_here(tx, &i->file.blocks, n)) {
+	if (can_cut_here(tx, i, n)) {
 		free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
 		inode_note_stored(tx, i);
 	} else {
+		if (i->flags & INODE_HAS_DENSE)
+			first = cut_group(tx, i, first, &n);
 		inode_note_stored(tx, i);
 		/* Deleting works when the arena is full, too. */
 		was = tx_raise_policy(tx, ALLOC_SHRINK);

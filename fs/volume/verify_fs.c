@@ -153,7 +153,7 @@ static int check_data_pages(struct check *c)
 	return 0;
 }
 
-/* Only blocks are kept as objects. */
+/* Only blocks and pieces of clusters are kept as objects. */
 static int check_objects(struct check *c)
 {
 	struct zs_pool_stats st;
@@ -192,6 +192,11 @@ static int check_totals(struct check *c)
 		[ST_INODES] = "inodes",
 		[ST_SAME] = "same-filled blocks",
 		[ST_ROOM] = "blocks with room",
+		[ST_DENSE] = "blocks in clusters",
+		[ST_CLUSTERS] = "clusters",
+		[ST_PIECES] = "pieces of clusters",
+		[ST_HUGE_PIECES] = "pieces that take a page",
+		[ST_TRIED] = "settled blocks",
 		[ST_REAPING] = "inodes being freed",
 		[ST_REAP_BYTES] = "bytes being freed",
 	};

@@ -14,6 +14,9 @@
 
 #include "numbers.h"
 #include "state/zsfs.h"
+#include "zsmalloc.h"
+
+struct zinode;
 
 struct check {
 	struct zsfs *fs;
@@ -28,7 +31,7 @@ struct check {
 	uint64_t slabs[SLAB_NR_CACHES]; /* objects found, by cache */
 	uint64_t data_pages;		/* of plain data */
 	int64_t stat[ST_NR];
-	uint64_t objects, payload, raw; /* of the blocks */
+	uint64_t objects, payload, raw; /* of blocks and pieces */
 	bool gently;			/* give up when a request waits */
 	/*
 	 * What a transaction changed: addresses of words and new objects,
@@ -43,6 +46,31 @@ int verify_fail(struct check *c, const char *fmt, ...)
 
 /* -EAGAIN when a gentle check has to give up, else 0. */
 int verify_stop(const struct check *c);
+
+/*
+ * Check the object of @handle, which holds block @block of @i or a part of its
+ * cluster; *@info is about it. 0, -EUCLEAN, -ENOMEM.
+ */
+int verify_object(struct check *c, const struct zinode *i, uint64_t block,
+		  uint32_t handle, struct zs_obj_info *info);
+
+/*
+ * Check a slot that names a cluster: that it is one, and of this block. 0,
+ * -EUCLEAN.
+ */
+int verify_dense(struct check *c, const struct zinode *i, uint64_t block,
+		 uint64_t slot);
+
+/*
+ * Check the cluster of the group whose @n @slots from @first on are these, if
+ * it has one: that its blocks are those whose slots name it, and its pieces.
+ * Each slot has passed verify_dense(). 0, -EUCLEAN, -ENOMEM.
+ */
+int verify_cluster(struct check *c, const struct zinode *i, uint64_t first,
+		   const uint64_t *slots, unsigned n);
+
+/* Count an object of @size bytes from a slab. */
+void verify_count_slab(struct check *c, size_t size);
 
 /*
  * Check the inode at @obj and what belongs to it alone, and count that in the

@@ -32,7 +32,7 @@ int verify_fail(struct check *c, const char *fmt, ...)
 	return -EUCLEAN;
 }
 
-static void count_slab(struct check *c, size_t size)
+void verify_count_slab(struct check *c, size_t size)
 {
 	c->slabs[slab_cache_for(size)]++;
 }
@@ -55,7 +55,7 @@ static int count_node(const struct table_node *node, void *arg)
 	size_t size = sizeof(uint64_t) << node->order;
 
 	if (node->level)
-		count_slab(arg, size);
+		verify_count_slab(arg, size);
 	if (node->level == 1 && !is_wanted(arg, node->slots, size) &&
 	    !is_wanted(arg, node->link, sizeof(*node->link)))
 		return TABLE_SKIP;
@@ -104,6 +104,26 @@ static int count_room(struct check *c, const struct zinode *i, uint64_t block)
 			   inode_number(i), block);
 }
 
+int verify_object(struct check *c, const struct zinode *i, uint64_t block,
+		  uint32_t handle, struct zs_obj_info *info)
+{
+	if (!zs_obj_info(c->fs->pool, handle, info))
+		return verify_fail(c,
+				   "inode %" PRIu64 " block %" PRIu64
+				   ": handle %u is not live",
+				   inode_number(i), block, handle);
+	c->objects++;
+	c->payload += info->size;
+	c->raw += info->size >= c->fs->huge_size;
+	/* Nothing shares objects. */
+	if (info->refs != 1)
+		return verify_fail(c,
+				   "inode %" PRIu64 " block %" PRIu64
+				   ": handle %u is owned %u times",
+				   inode_number(i), block, handle, info->refs);
+	return c->touched ? 0 : name_handle(c, handle);
+}
+
 static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 		      uint64_t slot)
 {
@@ -115,26 +135,14 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 			inode_number(i), block, slot);
 	if (slot_has_room(slot))
 		return count_room(c, i, block);
-	if (slot_kind(slot) != SLOT_OBJECT) {
-		c->stat[ST_SAME]++;
-		return 0;
+	if (slot_kind(slot) == SLOT_DENSE)
+		return verify_dense(c, i, block, slot);
+	if (slot_kind(slot) == SLOT_OBJECT) {
+		c->stat[ST_TRIED] += slot_is_tried(slot);
+		return verify_object(c, i, block, slot_handle(slot), &info);
 	}
-	if (!zs_obj_info(c->fs->pool, slot_handle(slot), &info))
-		return verify_fail(c,
-				   "inode %" PRIu64 " block %" PRIu64
-				   ": handle %u is not live",
-				   inode_number(i), block, slot_handle(slot));
-	c->objects++;
-	c->payload += info.size;
-	c->raw += info.tag == ZCOMP_RAW;
-	/* Nothing shares objects. */
-	if (info.refs != 1)
-		return verify_fail(c,
-				   "inode %" PRIu64 " block %" PRIu64
-				   ": handle %u is owned %u times",
-				   inode_number(i), block, slot_handle(slot),
-				   info.refs);
-	return c->touched ? 0 : name_handle(c, slot_handle(slot));
+	c->stat[ST_SAME]++;
+	return 0;
 }
 
 /* @bytes: what its objects are found to hold, and blocks have room for. */
@@ -177,6 +185,19 @@ static int check_block(const struct look *l, uint64_t idx, uint64_t slot)
 		inode_number(i), idx);
 }
 
+/* The clusters that slots of a leaf name. */
+static int check_clusters(const struct table_node *node, const struct look *l)
+{
+	unsigned width = 1u << node->order;
+	int err = 0;
+
+	for (unsigned k = 0; !err && k < width; k += CLUSTER_BLOCKS)
+		err = verify_cluster(
+			l->c, l->inode, node->first + k, node->slots + k,
+			width < CLUSTER_BLOCKS ? width : CLUSTER_BLOCKS);
+	return err;
+}
+
 static int check_blocks(const struct table_node *node, void *look)
 {
 	const struct look *l = look;
@@ -186,7 +207,7 @@ static int check_blocks(const struct table_node *node, void *look)
 	     k++)
 		if (node->slots[k])
 			err = check_block(l, node->first + k, node->slots[k]);
-	return err;
+	return err || node->level > 1 ? err : check_clusters(node, l);
 }
 
 static int check_file(struct check *c, const struct zinode *i, bool reaping)
@@ -217,7 +238,7 @@ static int check_entry(struct check *c, const struct zinode *dir,
 	const struct zinode *i = inode_at(d->ino);
 	int err;
 
-	count_slab(c, sizeof(*d) + d->name_len);
+	verify_count_slab(c, sizeof(*d) + d->name_len);
 	if (!inode_valid(c->fs, i))
 		return verify_fail(
 			c, "directory %" PRIu64 ": entry %.*s leads nowhere",
@@ -284,7 +305,8 @@ static int check_identity(struct check *c, const struct zinode *i)
 	if (inode_time(i, INODE_BTIME).nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
-	if (i->flags & ~(INODE_FLAGS | INODE_NAMELESS | INODE_HAS_ROOM))
+	if (i->flags &
+	    ~(INODE_FLAGS | INODE_NAMELESS | INODE_HAS_ROOM | INODE_HAS_DENSE))
 		return verify_fail(c, "inode %" PRIu64 ": flags %x", i->gen,
 				   i->flags);
 	return c->touched ? 0 : numbers_add(&c->gens, i->gen);
@@ -295,7 +317,7 @@ static void count_xattr(uint64_t ref, size_t size, void *arg)
 	struct check *c = arg;
 
 	if (REF_KIND(ref) == REF_SLAB)
-		count_slab(c, size);
+		verify_count_slab(c, size);
 	else
 		c->data_pages += (size + ARENA_PAGE_SIZE - 1) / ARENA_PAGE_SIZE;
 }
@@ -338,6 +360,6 @@ int verify_inode(void *obj, void *arg)
 	if (S_ISDIR(i->mode))
 		return check_directory(c, i);
 	if (S_ISLNK(i->mode))
-		count_slab(c, i->size + 1);
+		verify_count_slab(c, i->size + 1);
 	return 0;
 }

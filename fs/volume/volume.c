@@ -137,8 +137,10 @@ static int init_locks(struct zsfs *fs)
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(
 		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	for (unsigned i = 0; i < NR_LOCK_STRIPES; i++)
+	for (unsigned i = 0; i < NR_LOCK_STRIPES; i++) {
 		pthread_rwlock_init(&fs->locks[i].lock, &attr);
+		fs->locks[i].turn = 0;
+	}
 	pthread_rwlockattr_destroy(&attr);
 	for (unsigned i = 0; i < NR_COUNT_STRIPES; i++)
 		pthread_mutex_init(&fs->count_locks[i], NULL);
@@ -266,6 +268,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	for (unsigned i = 0; i < s->nr_slots; i++)
 		slots[i].undo.max = TX_MAX_UNDO;
 	zsfs_set_comp(fs, &p->comp);
+	zsfs_set_dense(fs, p->dense.level ? p->dense.level : 1);
 	s->magic = ZSFS_MAGIC;
 }
 

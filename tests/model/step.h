@@ -46,6 +46,7 @@ enum step_op {
 	STEP_TRIM,
 	STEP_CODEC, /* another algorithm for what is written from now on */
 	STEP_REAP,  /* as the background thread does */
+	STEP_SETTLE,
 	STEP_NR,
 };
 

@@ -34,6 +34,7 @@ static const struct {
 	[STEP_FLAGS] = {2, 3},	   [STEP_XSET] = {9, 4},
 	[STEP_XREMOVE] = {3, 6},   [STEP_XGET] = {2, 2},
 	[STEP_XLIST] = {1, 1},	   [STEP_COPY] = {3, 2},
+	[STEP_SETTLE] = {3, 2},
 };
 
 /* ---- whom ---- */
@@ -577,9 +578,9 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 	    m->used_inodes > d->max_inodes)
 		op = rng_chance(&d->rng, 50) ? STEP_UNLINK : STEP_FORGET;
 	if (!d->whole && op >= STEP_VLOOKUP && op != STEP_COMPACT &&
-	    op != STEP_TRIM && op != STEP_REAP)
+	    op != STEP_TRIM && op != STEP_REAP && op != STEP_SETTLE)
 		op = STEP_GETATTR;
-	if (op == STEP_CODEC && d->one_codec)
+	if ((op == STEP_CODEC || op == STEP_SETTLE) && d->one_codec)
 		op = STEP_GETATTR;
 	if (op == STEP_VLOOKUP && m->nr_snaps >= 8)
 		op = STEP_VFORGET;

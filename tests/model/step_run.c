@@ -19,6 +19,8 @@
 #include "tree/xattr.h"
 #include "content/copy.h"
 #include "content/file.h"
+#include "content/settle.h"
+#include "content/tidy.h"
 #include "serve/allocate.h"
 #include "control/compact.h"
 
@@ -514,6 +516,13 @@ static void run_reap(struct run *r)
 		;
 }
 
+/* For want of memory it only does less. */
+static void run_settle(struct run *r)
+{
+	r->out->res->err = 0;
+	zsfs_settle(r->th);
+}
+
 typedef void run_fn(struct run *r);
 
 static run_fn *const runners[STEP_NR] = {
@@ -532,6 +541,7 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_FLAGS] = run_setflags,	  [STEP_XSET] = run_setxattr,
 	[STEP_XREMOVE] = run_removexattr, [STEP_XGET] = run_getxattr,
 	[STEP_XLIST] = run_getxattr,	  [STEP_COPY] = run_copy,
+	[STEP_SETTLE] = run_settle,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)
@@ -558,4 +568,5 @@ void step_run(const struct model *m, struct zsfs_thread *th,
 	out->res->value = 0;
 	out->len = 0;
 	runners[s->op](&r);
+	tidy_clusters(th);
 }

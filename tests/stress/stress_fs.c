@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Threads on shared files and directories of a file system without a mount,
- * beside compaction, statistics and live checks.
+ * beside compaction, settling, statistics and live checks.
  *
  *   stress_fs [-n OPS] [-s SEED] [-l] (-l: at the smallest memory limit)
  *
@@ -40,6 +40,8 @@
 #include "tree/rename.h"
 #include "tree/attr.h"
 #include "content/file.h"
+#include "content/settle.h"
+#include "content/tidy.h"
 #include "volume/volume.h"
 #include "volume/verify_fs.h"
 #include "control/statfs.h"
@@ -97,6 +99,7 @@ static int finish(struct worker *w, struct tx *tx, int err)
 		tx_abort(tx, err);
 	} else {
 		tx_commit(tx);
+		tidy_clusters(w->th);
 		if (rng_chance(&w->rng, 75))
 			reap_help(w->th);
 		else
@@ -469,7 +472,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* What the background thread of a mount does, and .zsctl/compact. */
+/* What the background thread of a mount does, .zsctl/compact and settle. */
 static void *compact(void *arg)
 {
 	struct zsfs_thread *th = &fs->threads[NR_WORKERS];
@@ -479,7 +482,9 @@ static void *compact(void *arg)
 		zsfs_enter(th);
 		for (unsigned n = 0; n < 64 && reap_step(th); n++)
 			;
-		if (runs++ % 3)
+		if (runs++ % 3 == 2 && zsfs_settle(th))
+			complain("settle", runs);
+		else if (runs % 3)
 			zsfs_compact(fs, th);
 		else
 			arena_trim(fs->arena, th->at, runs % 2, true);

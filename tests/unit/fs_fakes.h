@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "state/shared_page.h"
+#include "content/settle.h"
 #include "control/vfile.h"
 #include "state/zsfs.h"
 #include "state/counters.h"
@@ -32,7 +33,8 @@ static struct {
 	int64_t stat[ST_NR];
 	uint64_t can_compact;
 	int64_t compact_result;
-	unsigned compactions, trims, resets;
+	unsigned compactions, trims, resets, settles;
+	int settle_result;
 	uint64_t reserve_for;
 	int verify_result;
 	const char *verify_msg;
@@ -58,6 +60,7 @@ static inline void fake_reset(void)
 		       sizeof(fake_slots[i].requests));
 	}
 	fake_super.comp = ZCOMP_LZ4 | 1 << 8;
+	fake_super.dense = 1;
 	fake_fs.used_blocks = fake_fs.used_inodes = 0;
 	fake_fs.read_ahead_kb = 0;
 	fake_fs.max_ratio = 0;
@@ -184,6 +187,19 @@ uint64_t zsfs_apply_reserve(struct zsfs *fs, uint64_t mem_limit)
 {
 	fake.reserve_for = mem_limit;
 	return 0;
+}
+
+int zsfs_settle(struct zsfs_thread *th)
+{
+	fake.settles++;
+	if (fake.in_work)
+		fake.in_work();
+	return fake.settle_result;
+}
+
+void settle_get_progress(struct zsfs *fs, struct settle_progress *out)
+{
+	*out = (struct settle_progress){.done = 3, .to_do = 5, .saved = 7000};
 }
 
 int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)

@@ -212,6 +212,22 @@ static void test_compact(void)
 	check_text(KNOB_COMPACT, "42\n");
 }
 
+static void test_settle(void)
+{
+	fake_reset();
+	check_text(KNOB_SETTLE, "3 / 5, 7000\n");
+	CHECK_EQ(put(KNOB_SETTLE, "1\n"), 0);
+	CHECK_EQ(fake.settles, 1);
+	fake.settle_result = -ENOMEM;
+	CHECK_EQ(put(KNOB_SETTLE, "1"), -ENOMEM);
+	check_text(KNOB_LAST_CMD_STATUS, "settle: no memory\n");
+	check_text(KNOB_DENSE, "zstd\n");
+	CHECK_EQ(put(KNOB_DENSE, "zstd:7\n"), 0);
+	check_text(KNOB_DENSE, "zstd:7\n");
+	CHECK_EQ(put(KNOB_DENSE, "lz4"), -EINVAL);
+	check_text(KNOB_DENSE, "zstd:7\n");
+}
+
 static int inner_compact, inner_verify;
 
 static void try_again(void)
@@ -358,13 +374,14 @@ static void test_statfs_unlimited(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_never_verified), CHECK_CASE(test_size),
-	CHECK_CASE(test_size_percent),	 CHECK_CASE(test_nr_inodes),
-	CHECK_CASE(test_mem_limit),	 CHECK_CASE(test_comp),
-	CHECK_CASE(test_mem_used_max),	 CHECK_CASE(test_compact),
-	CHECK_CASE(test_single_flight),	 CHECK_CASE(test_verify),
-	CHECK_CASE(test_other_files),	 CHECK_CASE(test_statfs_memory),
-	CHECK_CASE(test_statfs_size),	 CHECK_CASE(test_statfs_unlimited),
+	CHECK_CASE(test_never_verified),   CHECK_CASE(test_size),
+	CHECK_CASE(test_size_percent),	   CHECK_CASE(test_nr_inodes),
+	CHECK_CASE(test_mem_limit),	   CHECK_CASE(test_comp),
+	CHECK_CASE(test_mem_used_max),	   CHECK_CASE(test_compact),
+	CHECK_CASE(test_settle),	   CHECK_CASE(test_single_flight),
+	CHECK_CASE(test_verify),	   CHECK_CASE(test_other_files),
+	CHECK_CASE(test_statfs_memory),	   CHECK_CASE(test_statfs_size),
+	CHECK_CASE(test_statfs_unlimited),
 };
 
 int main(int argc, char **argv)

@@ -211,7 +211,9 @@ static void check_setting(struct zsfs *fs, enum knob_id id)
 	if (strcmp(value, want))
 		CHECK_FAILED("%s is %s, not %s", k->option, value, want);
 	snprintf(member, sizeof(member),
-		 k->kind == KIND_ALGORITHM ? "\"%s\":\"%s\"" : "\"%s\":%s",
+		 k->kind == KIND_ALGORITHM || k->kind == KIND_DENSE
+			 ? "\"%s\":\"%s\""
+			 : "\"%s\":%s",
 		 k->option, want);
 	CHECK(stats_render(fs, VF_STATS_JSON, text, sizeof(text)) > 0);
 	if (!strstr(text, member))

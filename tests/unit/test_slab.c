@@ -233,6 +233,63 @@ static int visit(void *obj, void *arg)
 	return 0;
 }
 
+/* One after another, while others come and go. */
+static void test_next_record(void)
+{
+	struct arena *a = new_arena(0, true);
+	struct arena_thread *t = arena_thread(a, 0);
+	unsigned seen = 0, left = 0;
+	void *at = NULL;
+
+	CHECK(!slab_next_record(a, NULL));
+	for (unsigned i = 0; i < 15000; i++)
+		CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &refs[i]), 0);
+	for (unsigned i = 0; i < 15000; i++) {
+		if (i % 7)
+			slab_free(a, t, &refs[i]);
+		else
+			left++;
+	}
+	while ((at = slab_next_record(a, at))) {
+		CHECK(slab_record_valid(a, at));
+		seen++;
+	}
+	CHECK_EQ(seen, left);
+	/* What it goes on from may be gone, with its page. */
+	at = slab_addr(refs[7 * 900]);
+	for (unsigned i = 0; i < 15000; i += 7) {
+		if (slab_addr(refs[i]) > at)
+			continue;
+		slab_free(a, t, &refs[i]);
+		left--;
+	}
+	for (seen = 0; (at = slab_next_record(a, at)); seen++)
+		;
+	CHECK_EQ(seen, left);
+	check_verify(a);
+	arena_close(a);
+}
+
+/* Only objects of buffers that are large enough. */
+static void test_holds(void)
+{
+	struct arena *a = new_arena(0, true);
+	struct arena_thread *t = arena_thread(a, 0);
+	char *p;
+
+	CHECK_EQ(slab_alloc(a, t, SLAB_BUF_40, &refs[0]), 0);
+	CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &refs[1]), 0);
+	p = slab_addr(refs[0]);
+	CHECK(arena_holds_slab(a, p, 40));
+	CHECK(!arena_holds_slab(a, p, 41));
+	CHECK(!arena_holds_slab(a, p + 8, 8));
+	CHECK(!arena_holds_slab(a, slab_addr(refs[1]), 8));
+	CHECK(!arena_holds_slab(a, NULL, 8));
+	CHECK(!arena_holds_slab(a, (void *)(uintptr_t)UINT64_MAX, 8));
+	CHECK(!arena_holds_slab(a, (void *)(uintptr_t)ARENA_BASE, 8));
+	arena_close(a);
+}
+
 static void test_for_each(void)
 {
 	struct arena *a = new_arena(0, true);
@@ -266,7 +323,8 @@ static void test_for_each(void)
 static const struct check_case cases[] = {
 	CHECK_CASE(test_sizes),	       CHECK_CASE(test_every_cache),
 	CHECK_CASE(test_reuse),	       CHECK_CASE(test_limit),
-	CHECK_CASE(test_record_valid), CHECK_CASE(test_for_each),
+	CHECK_CASE(test_record_valid), CHECK_CASE(test_next_record),
+	CHECK_CASE(test_holds),	       CHECK_CASE(test_for_each),
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Clusters of blocks (see cluster.h). */
+#include "cluster.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "state/tx.h"
+#include "state/zsfs.h"
+
+/* ---- what it takes ---- */
+
+unsigned cluster_huge_pieces(const struct zsfs *fs, uint32_t len)
+{
+	unsigned n = cluster_pieces(len);
+
+	return cluster_piece_size(len, n - 1) < fs->huge_size ? n - 1 : n;
+}
+
+uint32_t object_cost(const struct zsfs *fs, uint32_t size)
+{
+	return ZS_MIN_ALLOC_SIZE +
+	       zs_lookup_class_index(fs->pool, size) * ZS_SIZE_CLASS_DELTA;
+}
+
+uint32_t cluster_cost(const struct zsfs *fs, uint32_t len)
+{
+	unsigned last = cluster_pieces(len) - 1;
+
+	return (uint32_t)slab_object_size(slab_cache_for(cluster_size(len))) +
+	       last * CLUSTER_PIECE_SIZE +
+	       object_cost(fs, cluster_piece_size(len, last));
+}
+
+/* ---- reading ---- */
+
+static int read_piece(struct zsfs *fs, struct arena_thread *at,
+		      const struct cluster *cl, unsigned k, uint8_t *dst)
+{
+	uint32_t want = cluster_piece_size(cl->len, k);
+	struct zs_obj_info info;
+	const void *src = zs_obj_read_begin(fs->pool, at, cl->piece[k], &info);
+	int err = 0;
+
+	if (!src)
+		return -EIO;
+	if (info.size == want && info.tag == CLUSTER_TAG)
+		memcpy(dst, src, want);
+	else
+		err = -EIO;
+	zs_obj_read_end(fs->pool, at);
+	return err;
+}
+
+/* Put the frame together. */
+static int read_frame(struct zsfs *fs, struct arena_thread *at,
+		      const struct cluster *cl, uint8_t *room)
+{
+	unsigned n = cluster_pieces(cl->len);
+	int err = cl->len && n <= CLUSTER_MAX_PIECES ? 0 : -EIO;
+
+	for (unsigned k = 0; !err && k < n; k++)
+		err = read_piece(fs, at, cl, k,
+				 room + (size_t)k * CLUSTER_PIECE_SIZE);
+	return err;
+}
+
+/* Decompress @cl into what @zc keeps. */
+static int load(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
+		const struct cluster *cl, struct zcomp_kept *kept)
+{
+	uint8_t *room = zcomp_cluster_room(zc);
+	uint32_t size = cluster_plain(cl);
+	int err = room ? read_frame(fs, at, cl, room) : -ENOMEM;
+
+	kept->size = 0;
+	kept->misses++;
+	if (!err)
+		err = zcomp_decompress_cluster(zc, cl->len, kept->plain, size);
+	if (err)
+		return err == -ENOMEM ? err : -EIO;
+	if (zcomp_cluster_sum(kept->plain, size, fs->super->seed) != cl->sum)
+		return -EIO;
+	kept->key = cl->sum;
+	kept->size = size;
+	return 0;
+}
+
+int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
+		 const struct cluster *cl, unsigned place, void *dst)
+{
+	struct zcomp_kept *kept = zcomp_kept(zc);
+	unsigned before = cl->made & ((1u << place) - 1);
+	int err = 0;
+
+	if (!kept)
+		return -ENOMEM;
+	if (!(cl->made & 1u << place))
+		return -EIO;
+	/* What has the same sum and size is the same, whichever it is. */
+	if (kept->size != cluster_plain(cl) || kept->key != cl->sum)
+		err = load(fs, at, zc, cl, kept);
+	if (!err)
+		memcpy(dst,
+		       kept->plain + (size_t)__builtin_popcount(before) *
+					     ZSFS_BLOCK_SIZE,
+		       ZSFS_BLOCK_SIZE);
+	return err;
+}
+
+/* ---- making ---- */
+
+static int store_piece(struct tx *tx, const struct cluster *cl, unsigned k,
+		       const uint8_t *frame, uint64_t *ref)
+{
+	int err;
+
+	tx_claim(tx);
+	err = zs_store(tx->fs->pool, tx->th->at,
+		       frame + (size_t)k * CLUSTER_PIECE_SIZE,
+		       cluster_piece_size(cl->len, k), CLUSTER_TAG,
+		       cluster_piece_word(cl->sum, k), ref);
+	tx_unclaim(tx);
+	tx->no_pages |= err == -ENOSPC;
+	return err;
+}
+
+/* One more cluster (@sign 1), or one less (-1). */
+static void count(struct tx *tx, const struct cluster *cl, int64_t sign)
+{
+	tx_stat(tx, ST_CLUSTERS, sign);
+	tx_stat(tx, ST_PIECES, sign * cluster_pieces(cl->len));
+	tx_stat(tx, ST_HUGE_PIECES,
+		sign * cluster_huge_pieces(tx->fs, cl->len));
+	tx->stored += sign * cl->len;
+}
+
+int cluster_store(struct tx *tx, uint16_t made, uint64_t sum,
+		  const uint8_t *frame, uint32_t len, struct cluster **out)
+{
+	struct cluster *cl;
+	void *p;
+	int err = tx_slab_alloc(tx, slab_cache_for(cluster_size(len)), &p);
+
+	if (err)
+		return err;
+	cl = p;
+	cl->sum = sum;
+	cl->made = cl->live = made;
+	cl->len = len;
+	for (unsigned k = 0; k < cluster_pieces(len); k++) {
+		uint64_t *ref = tx_alloc_ref(tx);
+
+		err = store_piece(tx, cl, k, frame, ref);
+		if (err)
+			return err;
+		cl->piece[k] = (uint32_t)REF_VALUE(*ref);
+	}
+	count(tx, cl, 1);
+	tx_stat(tx, ST_DENSE, __builtin_popcount(made));
+	*out = cl;
+	return 0;
+}
+
+/* ---- leaving ---- */
+
+static void free_cluster(struct tx *tx, struct cluster *cl)
+{
+	count(tx, cl, -1);
+	for (unsigned k = 0; k < cluster_pieces(cl->len); k++)
+		tx_free(tx, REF_MAKE(REF_OBJ, cl->piece[k]));
+	tx_free(tx, slab_ref(cl));
+}
+
+void cluster_leave(struct tx *tx, struct cluster *cl, unsigned place)
+{
+	unsigned left;
+
+	assert(cl->live & 1u << place);
+	tx_save(tx, &cl->live);
+	cl->live &= (uint16_t) ~(1u << place);
+	tx_stat(tx, ST_DENSE, -1);
+	left = (unsigned)__builtin_popcount(cl->live);
+	if (!left)
+		free_cluster(tx, cl);
+	else if (left * 2 < (unsigned)__builtin_popcount(cl->made))
+		tx->thinned = true;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Moving out of clusters (see tidy.h). */
+#include "tidy.h"
+
+#include <stdlib.h>
+
+#include "block.h"
+#include "block_table.h"
+#include "group.h"
+#include "slot.h"
+#include "state/inode.h"
+#include "state/settings.h"
+#include "state/tx.h"
+#include "state/zsfs.h"
+
+void tidy_note(struct tx *tx, const struct zinode *i, uint64_t first,
+	       uint64_t last)
+{
+	if (!tx->thinned)
+		return;
+	tx->thin.nodeid = inode_nodeid(tx->fs, i);
+	tx->thin.first = first;
+	tx->thin.last = last;
+}
+
+/* What is left of a cluster of which too little lives. */
+static uint16_t thin_places(const struct group *g)
+{
+	const struct cluster *cl;
+
+	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
+		if (slot_kind(g->slot[k]) != SLOT_DENSE)
+			continue;
+		cl = slot_cluster(g->slot[k]);
+		return __builtin_popcount(cl->live) * 2 <
+				       __builtin_popcount(cl->made)
+			       ? cl->live
+			       : 0;
+	}
+	return 0;
+}
+
+static int read_thin(struct zsfs_thread *th, struct group *g)
+{
+	struct tx *tx = tx_begin(th);
+	int err = 0;
+
+	g->n = 0;
+	if (group_lock(tx, g)) {
+		group_look(g);
+		err = group_read(tx, g, thin_places(g));
+	}
+	return tx_abort(tx, err);
+}
+
+static void put_back(struct zsfs_thread *th, struct group *g,
+		     const struct staged_block *b)
+{
+	struct tx *tx = tx_begin(th);
+	struct table_cursor c;
+	unsigned put;
+	int err = 0;
+
+	if (!group_lock_again(tx, g)) {
+		tx_abort(tx, 0);
+		return;
+	}
+	inode_save(tx, g->inode);
+	c = table_cursor(&g->inode->file.blocks);
+	for (unsigned k = 0; !err && k < CLUSTER_BLOCKS; k++)
+		if (g->places & 1u << k)
+			err = block_put(tx, g->inode, &c, g->first + k, b++, 1,
+					&put);
+	if (err) {
+		tx_abort(tx, err);
+		return;
+	}
+	inode_note_stored(tx, g->inode);
+	/* They go elsewhere: nobody sees a block less. */
+	tx_stat(tx, ST_FREED, -(int64_t)g->n);
+	tx_commit(tx);
+}
+
+static void tidy_group(struct zsfs_thread *th, struct zinode *i, uint64_t first,
+		       uint8_t *plain)
+{
+	struct zcomp_params comp = zsfs_get_comp(th->fs);
+	struct staged_block staged[CLUSTER_BLOCKS];
+	struct group g = {.inode = i, .first = first, .plain = plain};
+
+	if (read_thin(th, &g) || !g.n)
+		return;
+	block_stage(th->fs, th->zc, &comp, plain, plain + ZCOMP_CLUSTER_SIZE,
+		    staged, g.n);
+	put_back(th, &g, staged);
+}
+
+void tidy_clusters(struct zsfs_thread *th)
+{
+	uint64_t first = th->tx.thin.first - th->tx.thin.first % CLUSTER_BLOCKS;
+	uint64_t last = th->tx.thin.last - th->tx.thin.last % CLUSTER_BLOCKS;
+	uint64_t nodeid = th->tx.thin.nodeid;
+	struct zinode *i;
+	uint8_t *plain;
+
+	if (!nodeid)
+		return;
+	th->tx.thin.nodeid = 0;
+	i = inode_resolve(th->fs, nodeid);
+	plain = i ? malloc(2 * ZCOMP_CLUSTER_SIZE) : NULL;
+	if (!plain)
+		return;
+	tidy_group(th, i, first, plain);
+	if (last != first)
+		tidy_group(th, i, last, plain);
+	free(plain);
+}

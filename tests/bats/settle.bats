@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Settling: what stays is compressed more densely.
+load helpers
+
+setup() { zsfs_setup; zsfs_only; }
+teardown() { zsfs_teardown; }
+
+# Source text: everybody has the headers of C.
+text() { tar -C /usr/include -c . 2>/dev/null | head -c "$1"; }
+
+settle() { echo 1 >"$M/.zsctl/settle"; }
+verify() {
+	echo 1 >"$M/.zsctl/verify"
+	same "$(control verify)" clean
+}
+
+@test "settle: text takes two thirds or less, reads back, and the numbers add up" {
+	zsfs_mount
+	text 12000000 >"$T/text"
+	cp "$T/text" "$M/text"
+	cp -r "$TOP/fs" "$M/tree"
+	blocks=$(json .content.blocks)
+	plain=$(mm_stat 1)
+	before=$(mm_stat 2)
+	same "$(control settle | cut -d' ' -f1,2)" "0 /"
+	settle
+	[[ $(control settle) =~ ^[0-9]+" / 0, "[0-9]+$ ]]
+	after=$(mm_stat 2)
+	echo "$before, then $after bytes compressed"
+	[ "$after" -lt $((before * 2 / 3)) ]
+	same "$(mm_stat 1)" "$plain"
+	same "$(json .content.blocks)" "$blocks"
+	same "$(mm_stat 8)" 0
+	same "$(class_total obj_used)" "$(json .content.objects)"
+	[ "$(json .content.dense_blocks)" -gt 2000 ]
+	verify
+	drop_cache
+	cmp "$T/text" "$M/text"
+	diff -r "$TOP/fs" "$M/tree"
+	rm -r "$M/text" "$M/tree"
+	poll 5 same "$(json .content.blocks)" 0
+	verify
+}
+
+@test "settle: single blocks, parts and ends of what has settled" {
+	zsfs_mount
+	text 3000000 >"$T/f"
+	cp "$T/f" "$M/f"
+	settle
+	for block in 0 700 31 16 15 47 555 1; do
+		cmp <(dd if="$M/f" bs=4096 skip=$block count=1 status=none iflag=direct) \
+			<(dd if="$T/f" bs=4096 skip=$block count=1 status=none)
+	done
+	# Both change in the same way, and settle again in between.
+	for f in "$T/f" "$M/f"; do
+		printf 'a few bytes' | dd of="$f" bs=1 seek=70001 conv=notrunc status=none
+		dd if=/dev/zero of="$f" bs=4096 seek=33 count=9 conv=notrunc status=none
+		fallocate -p -o 400000 -l 300000 "$f"
+		truncate -s 2900001 "$f"
+	done
+	drop_cache
+	cmp "$T/f" "$M/f"
+	settle
+	verify
+	for f in "$T/f" "$M/f"; do
+		truncate -s 1000000 "$f"
+		truncate -s 1300000 "$f"
+		printf 'at the end' >>"$f"
+	done
+	mv "$M/f" "$M/g"
+	cp --reflink=never "$M/g" "$M/h"
+	drop_cache
+	cmp "$T/f" "$M/g"
+	cmp "$T/f" "$M/h"
+	verify
+}
+
+@test "settle: what does not compress is tried once" {
+	zsfs_mount
+	random_file "$M/noise" 4000000
+	used=$(mm_stat 2)
+	settle
+	same "$(mm_stat 2)" "$used"
+	same "$(control settle)" "977 / 0, 0"
+	same "$(json .content.dense_blocks)" 0
+	echo x | dd of="$M/noise" bs=4096 seek=5 conv=notrunc status=none
+	same "$(control settle)" "976 / 1, 0"
+	settle
+	same "$(control settle)" "977 / 0, 0"
+	verify
+}
+
+@test "settle: while others write, cut and delete" {
+	zsfs_mount
+	text 4000000 >"$T/f"
+	for i in 1 2 3; do cp "$T/f" "$M/f$i"; done
+	while [ ! -e "$T/stop" ]; do settle; done &
+	loop=$!
+	for i in $(seq 30); do
+		cp "$T/f" "$M/f$((i % 3 + 1))"
+		truncate -s $((i * 77777)) "$M/f$(((i + 1) % 3 + 1))"
+		rm "$M/f$(((i + 2) % 3 + 1))"
+		cp "$T/f" "$M/keep$((i % 4))"
+	done
+	touch "$T/stop"
+	wait "$loop"
+	drop_cache
+	for i in 0 1 2 3; do cmp "$T/f" "$M/keep$i"; done
+	verify
+}
+
+@test "settle: workers killed while it settles lose nothing" {
+	root_only
+	zsfs_mount
+	text 20000000 >"$T/f"
+	cp "$T/f" "$M/f"
+	for i in 1 2 3 4 5 6; do
+		settle &
+		sleep 0.0"$i"
+		kill -9 "$(json .survival.worker)" || true
+		wait $!
+		cp "$M/f" "$M/g"
+		rm "$M/g"
+	done
+	settle
+	verify
+	drop_cache
+	cmp "$T/f" "$M/f"
+	expect_log "killed|died|takes over|took over"
+}
+
+@test "settle: dense= by option, file and remount; bad values" {
+	zsfs_mount -o dense=zstd:3
+	same "$(control dense)" "zstd:3"
+	same "$(json .dense)" "zstd:3"
+	text 2000000 >"$T/f"
+	cp "$T/f" "$M/f"
+	echo zstd:12 >"$M/.zsctl/dense"
+	same "$(control dense)" "zstd:12"
+	for bad in lz4 none zstd:0 zstd:20 '' 3; do
+		fails sh -c "echo '$bad' >'$M/.zsctl/dense'"
+	done
+	same "$(control dense)" "zstd:12"
+	settle
+	drop_cache
+	cmp "$T/f" "$M/f"
+}
+
+@test "settle: a flipped bit is EIO for the blocks of its cluster, and no others" {
+	root_only
+	zsfs_mount
+	# Of each block zstd keeps a piece as it is, and the rest is as the others'.
+	"$PYTHON" - "$T/f" <<-'END'
+		import os, sys
+		text = open("/usr/include/stdio.h", "rb").read()[:3072].ljust(3072)
+		with open(sys.argv[1], "wb") as f:
+		    for _ in range(48):
+		        f.write(os.urandom(1024) + text)
+	END
+	cp "$T/f" "$M/f"
+	settle
+	same "$(json .content.clusters)" 3
+	# What is left of the blocks as they were must not be found.
+	echo 1 >"$M/.zsctl/compact"
+	bytes=$(dd if="$T/f" bs=4096 skip=20 count=1 status=none |
+		tail -c +301 | head -c 48 | xxd -p | tr -d '\n')
+	head -c 2097152 /dev/zero >"$M/other"
+	drop_cache
+	"$PYTHON" "$BATS_TEST_DIRNAME/flip_bit.py" "$DAEMON" "$bytes"
+	expect_log "content does not verify"
+	for block in $(seq 16 31); do
+		fails dd if="$M/f" of=/dev/null bs=4096 skip="$block" count=1 iflag=direct
+	done
+	for block in $(seq 0 15) $(seq 32 47); do
+		cmp <(dd if="$M/f" bs=4096 skip="$block" count=1 status=none iflag=direct) \
+			<(dd if="$T/f" bs=4096 skip="$block" count=1 status=none)
+	done
+	[ "$(json .content.corrupt_blocks)" -ge 16 ]
+	# Written as a whole it is well again.
+	dd if="$T/f" of="$M/f" bs=4096 skip=16 seek=16 count=16 conv=notrunc status=none
+	drop_cache
+	cmp "$T/f" "$M/f"
+	settle
+	verify
+}
