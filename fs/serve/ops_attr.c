@@ -112,16 +112,15 @@ static bool kills_priv(unsigned set)
 }
 
 /*
- * Does what clears suid and sgid come from a stranger? Of chown(2) the kernel
- * does not tell whether the caller may keep them as root may.
+ * Does what clears suid and sgid come from a stranger? Of a truncation the
+ * kernel tells whether the caller may keep them, as root may; of chown(2) it
+ * always says that they go.
  */
 static bool is_stranger(struct zsfs *fs, fuse_ino_t ino, unsigned set)
 {
-	const struct fuse_setattr_in *in = (const void *)(request_header() + 1);
-
 	if (!(set & (SET_KILL_PRIV | SET_UID | SET_GID)))
 		return false;
-	if (!(in->valid & FATTR_KILL_SUIDGID) && request_uid() == 0)
+	if (!(set & SET_SIZE) && request_uid() == 0)
 		return false;
 	return caller_is_stranger(fs, ino);
 }

@@ -229,6 +229,22 @@ os.copy_file_range(os.open(\"from\", 0), os.open(\"f\", 2), 5)'"; do
 	done
 }
 
+@test "attrs: root keeps sgid without group execution, whatever the group" {
+	root_only
+	need fallocate
+	mkdir d # in a sticky folder not even root opens another's file with >>
+	cd d
+	echo text >f
+	chown 1000:2000 f
+	chmod 2700 f
+	chown 1001 f
+	echo more >>f
+	expect ok truncate f 3
+	fallocate -l 4096 f
+	chgrp 2001 f
+	same "$(mode f)" 2700
+}
+
 @test "attrs: a stranger to the group cannot keep sgid in chmod" {
 	root_only
 	touch f
