@@ -482,7 +482,8 @@ static void *compact(void *arg)
 		zsfs_enter(th);
 		for (unsigned n = 0; n < 64 && reap_step(th); n++)
 			;
-		if (runs++ % 3 == 2 && zsfs_settle(th))
+		/* What it saves keeps the limit away. */
+		if (runs++ % (limited ? 100 : 3) == 2 && zsfs_settle(th))
 			complain("settle", runs);
 		else if (runs % 3)
 			zsfs_compact(fs, th);
