@@ -161,7 +161,7 @@ static void adapt_forget(const struct storm *st, struct step *s)
 		s->op = STEP_READDIR;
 }
 
-/* There are no virtual files here. */
+/* Here are no virtual files, and nothing settles because it is told to. */
 static void adapt_none(const struct storm *st, struct step *s)
 {
 	(void)st;
@@ -183,7 +183,7 @@ void kernel_adapt(const struct storm *st, struct step *s)
 		[STEP_XSET] = adapt_xattr,     [STEP_XGET] = adapt_xattr,
 		[STEP_XLIST] = adapt_xattr,    [STEP_XREMOVE] = adapt_xattr,
 		[STEP_VLOOKUP] = adapt_none,   [STEP_VFORGET] = adapt_none,
-		[STEP_FORGET] = adapt_forget,
+		[STEP_SETTLE] = adapt_none,    [STEP_FORGET] = adapt_forget,
 	};
 
 	if (adapters[s->op])
