@@ -34,6 +34,7 @@ usage() {
 
 share=1
 cached=()
+direct=()
 parts=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -45,7 +46,7 @@ while [ $# -gt 0 ]; do
 	-o)
 		[ $# -gt 1 ] || die "-o needs options"
 		options=(-o "$2")
-		[[ ,$2, != *,writeback,* ]] || cached=(-c)
+		[[ ,$2, != *,writeback,* ]] || cached=(-c) direct=(-d)
 		shift
 		;;
 	external | injected | interrupted | killed | takeover | replace | aborted)
@@ -164,7 +165,7 @@ aborted() {
 	CONNECTIONS=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-soak.XXXXXX")
 	mount -t fusectl none "$CONNECTIONS"
 	make_mount "$RELEASE"
-	python3 "$TOP/tests/kill/abort_client.py" "$M" &
+	python3 "$TOP/tests/kill/abort_client.py" "${direct[@]}" "$M" &
 	CLIENT=$!
 	until [ "$(survival reconnects 2>/dev/null || echo 0)" -ge "$1" ]; do
 		sleep "0.0$((RANDOM % 9 + 1))"

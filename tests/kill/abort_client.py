@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""abort_client.py DIR [WORKERS] [SEED]: a client of a mount whose connection is
-aborted again and again (umount -f).
+"""abort_client.py [-d] DIR [WORKERS] [SEED]: a client of a mount whose connection
+is aborted again and again (umount -f).
 
 Each worker has a directory of its own in DIR and a model of what is in it. It
 does one system call after another and compares every result with the model. A
 call that an abort has cut off was carried out or not, but nothing else: the
 worker looks, and goes on with what it found. SIGTERM: verify and remove all.
+
+-d: write past the kernel's cache. With the option writeback an abort takes what
+is in the cache, and close(2), even fsync(2), may not tell.
 
 The last line says "abort_client: ok" and counts, or "FAILED" and why; exit code
 0 or 1.
@@ -55,8 +58,9 @@ def first_difference(a, b):
 
 
 class Worker:
-    def __init__(self, top, seed):
+    def __init__(self, top, seed, direct):
         self.dir = top
+        self.flags = os.O_WRONLY | (os.O_DIRECT if direct else 0)
         self.rng = random.Random(seed)
         self.files = {}
         self.ops = self.cut_off = 0
@@ -158,7 +162,7 @@ class Worker:
                 raise OSError(errno.ENOTCONN, "short write")
 
         try:
-            self.with_file(name, os.O_WRONLY, call)()
+            self.with_file(name, self.flags, call)()
         except OSError as e:
             if e.errno not in CUT_OFF:
                 raise
@@ -209,8 +213,8 @@ class Worker:
         os.rmdir(self.dir)
 
 
-def work(top, nr, seed):
-    w = Worker(os.path.join(top, f"a{nr}"), seed + nr)
+def work(top, nr, seed, direct):
+    w = Worker(os.path.join(top, f"a{nr}"), seed + nr, direct)
     try:
         w.run()
     except (Wrong, OSError) as e:
@@ -238,15 +242,16 @@ def await_all(pids):
 
 
 def main():
-    top = sys.argv[1]
-    workers = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 30)
+    direct = sys.argv[1] == "-d"
+    top, *numbers = sys.argv[2 if direct else 1:]
+    workers = int(numbers[0]) if numbers else 3
+    seed = int(numbers[1]) if len(numbers) > 1 else random.randrange(1 << 30)
     signal.signal(signal.SIGTERM, end)
     pids = []
     for nr in range(workers):
         pid = os.fork()
         if pid == 0:
-            work(top, nr, seed)
+            work(top, nr, seed, direct)
         pids.append(pid)
     bad = await_all(pids)
     if not bad:
