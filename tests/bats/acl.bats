@@ -249,6 +249,7 @@ raw() {
 
 	cd d
 	echo >g
+	sync g # with a cache of writes stat(2) asks for blocks until then
 	as 5 cat g
 	before=$(json .requests.getxattr)
 	for k in 1 2 3 4 5 6 7 8 9; do
