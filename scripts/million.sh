@@ -6,6 +6,10 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$TOP/scripts/soak-lib.sh"
+
+options=(-o mem_limit=0)
 
 usage() {
 	cat <<-EOF
@@ -41,16 +45,13 @@ while [ $# -gt 0 ]; do
 done
 [ ${#sizes[@]} -gt 0 ] || sizes=(0 10 4096)
 
-install_packages "${BUILD_PACKAGES[@]}" python3
+install_packages "${BUILD_PACKAGES[@]}" python3 jq
 choose_build
 build_release
-M=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-million.XXXXXX")
-trap 'umount "$M" 2>/dev/null || umount -l "$M"; rmdir "$M"' EXIT
 for size in "${sizes[@]}"; do
-	"$BUILD/fs/zsfs" -o mem_limit=0 "$M"
+	make_mount "$BUILD"
 	python3 "$TOP/tests/bats/many.py" "$M" "$files" "$size"
-	echo 1 >"$M/.zsctl/verify"
-	[ "$(cat "$M/.zsctl/verify")" = clean ] || die "verify: $(cat "$M/.zsctl/verify")"
-	umount "$M"
+	verify_mount
+	end_mount
 done
 echo "all of it is back"
