@@ -148,6 +148,11 @@ replace() {
 	check_end
 }
 
+end_connections() {
+	umount "$CONNECTIONS" && rmdir "$CONNECTIONS"
+	trap end_mount EXIT
+}
+
 # umount -f of a mount in use, or what the kernel offers beside it.
 abort_connection() {
 	local device
@@ -164,6 +169,7 @@ aborted() {
 	[ "$(id -u)" = 0 ] || { echo "  only root can"; return 0; }
 	CONNECTIONS=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-soak.XXXXXX")
 	mount -t fusectl none "$CONNECTIONS"
+	trap 'end_mount; end_connections' EXIT
 	make_mount "$RELEASE"
 	python3 "$TOP/tests/kill/abort_client.py" "${direct[@]}" "$M" &
 	CLIENT=$!
@@ -175,8 +181,7 @@ aborted() {
 	done
 	sleep 1
 	stop_client
-	umount "$CONNECTIONS"
-	rmdir "$CONNECTIONS"
+	end_connections
 	echo "  $(survival reconnects) reconnects"
 	check_end
 }
