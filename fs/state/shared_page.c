@@ -234,3 +234,12 @@ void shared_page_wake_keeper(const struct shared_page *k)
 	if (write(k->fd.wake, &one, sizeof(one)) < 0)
 		return; /* full: it is being woken as it is */
 }
+
+void shared_page_become_active(struct shared_page *k, unsigned bank, bool first)
+{
+	k->state.active_bank = bank;
+	shared_set(&k->state.active_pid, (uint32_t)getpid());
+	if (!first)
+		shared_page_release(k, !bank);
+	shared_page_wake_keeper(k);
+}

@@ -197,6 +197,16 @@ void shared_page_release(struct shared_page *k, unsigned bank);
 /* Have the keeper look at the page. Async-signal-safe. */
 void shared_page_wake_keeper(const struct shared_page *k);
 
+/*
+ * The calling process, which lives in @bank, is the active one from here on;
+ * the lives of the other bank, which it held unless it is the @first, are
+ * released, and the keeper is told. To be called before it serves anybody: of a
+ * process that dies with a thread in the kernel that waits for an answer the
+ * keeper gets no word, and without the next standby nobody gives that answer.
+ */
+void shared_page_become_active(struct shared_page *k, unsigned bank,
+			       bool first);
+
 static inline uint32_t shared_get(const uint32_t *w)
 {
 	return __atomic_load_n(w, __ATOMIC_ACQUIRE);

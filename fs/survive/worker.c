@@ -183,18 +183,6 @@ static void end_takeover(struct worker *w, int err)
 	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
 }
 
-/* From here on it is the active one; the dead one's lives are free again. */
-static void become_active(struct worker *w, bool first)
-{
-	struct shared_page *k = w->k;
-
-	name_process(w, "worker");
-	k->state.active_bank = w->bank;
-	shared_set(&k->state.active_pid, (uint32_t)getpid());
-	if (!first)
-		shared_page_release(k, !w->bank);
-}
-
 static void count_takeover(struct shared_page *k, uint64_t us,
 			   const struct takeover *t)
 {
@@ -228,7 +216,6 @@ static void report(struct worker *w, uint64_t us, const struct takeover *t)
 	if (w->anew)
 		return; /* the keeper does, once it works */
 	count_takeover(k, us, t);
-	shared_page_wake_keeper(k);
 	zsfs_log(LOG_NOTICE,
 		 "took over in %u us: %u transactions undone, %u finished, %u "
 		 "forgets, %u requests again, %u answered from the record",
@@ -257,7 +244,8 @@ static void take_over(struct worker *w)
 		end_takeover(w, err);
 	pressure_look(w->fs, oom_kills);
 	check_after(w);
-	become_active(w, false);
+	name_process(w, "worker");
+	shared_page_become_active(k, w->bank, false);
 	server_go(w->server, true);
 	report(w, clock_us() - start, &t);
 }
@@ -374,7 +362,7 @@ void worker_main(struct shared_page *k, unsigned bank, bool first,
 		if (err)
 			end_takeover(&w, err);
 		k->stats.oom_kills = machine_read_oom(w.oom_fd);
-		become_active(&w, true);
+		shared_page_become_active(k, w.bank, true);
 		server_go(w.server, false);
 	} else {
 		shared_set(&k->state.primed_pid, (uint32_t)getpid());

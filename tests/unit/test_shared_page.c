@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -191,6 +192,23 @@ static struct zsfs *new_fs(void)
 	return zsfs_create(&p, &fs) ? NULL : fs;
 }
 
+/* It may die in such a way that no signal tells of it. */
+static void test_the_keeper_knows_who_is_active(void)
+{
+	struct shared_page *k;
+	uint64_t n = 0;
+
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	k->fd.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	REQUIRE(k->fd.wake >= 0);
+	shared_page_become_active(k, 1, true);
+	CHECK_EQ(k->state.active_bank, 1);
+	CHECK_EQ(shared_get(&k->state.active_pid), (uint32_t)getpid());
+	CHECK_EQ(read(k->fd.wake, &n, sizeof(n)), (ssize_t)sizeof(n));
+	CHECK_EQ(n, 1);
+	close(k->fd.wake);
+}
+
 /* One life in which request @unique was executed, and its end. */
 static void die(struct zsfs *fs, uint64_t unique, bool crashed, bool oom,
 		bool progress)
@@ -250,6 +268,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_buffers_are_shared),
 	CHECK_CASE(test_spare),
 	CHECK_CASE(test_deaths),
+	CHECK_CASE(test_the_keeper_knows_who_is_active),
 	CHECK_CASE(test_crashes_are_counted),
 	CHECK_CASE(test_kills_are_nobodys_fault),
 };
