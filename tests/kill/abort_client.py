@@ -98,6 +98,12 @@ class Worker:
                     raise Wrong(f"no answer for {OUTAGE_SECONDS} s: {e}") from e
                 time.sleep(0.0005)
 
+    def was_cut_off(self):
+        """Until the new mount is there the dead one answers from the kernel's
+        cache, as if nothing had been carried out. statfs(2) is never cached."""
+        self.cut_off += 1
+        self.until_it_answers(os.statvfs, self.dir)
+
     def check(self, name, *allowed):
         found = self.until_it_answers(self.content, name)
         if found not in allowed:
@@ -127,7 +133,7 @@ class Worker:
         except OSError as e:
             if e.errno not in CUT_OFF:
                 raise
-            self.cut_off += 1
+            self.was_cut_off()
             found = {n: self.check(n, before[n], after[n]) for n in after}
             if found not in (before, after):
                 raise Wrong(f"half of a change: {list(after)}") from e
@@ -166,7 +172,7 @@ class Worker:
         except OSError as e:
             if e.errno not in CUT_OFF:
                 raise
-            self.cut_off += 1
+            self.was_cut_off()
             ends = range(BLOCK - off % BLOCK, len(data), BLOCK)
             self.files[name] = self.check(name, old, written(len(data)),
                                           *map(written, ends))
