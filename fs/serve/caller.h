@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The caller: the process whose request is being executed. No request names its
- * groups, so its /proc/PID/status is read: it waits for the answer, unless it
- * is not visible from here.
+ * The caller: the process whose request is being executed. What the request
+ * does not say of it stands in its /proc/PID/status: it waits for the answer,
+ * unless it is not visible from here.
  */
 #ifndef FS_CALLER_H
 #define FS_CALLER_H
@@ -11,6 +11,12 @@
 #include <stdint.h>
 
 struct zsfs;
+
+/*
+ * Its uid for file systems, as it is at the moment. Where mounts may be
+ * idmapped only requests that create name it. Who is not visible is UINT32_MAX.
+ */
+uint32_t caller_uid(void);
 
 /*
  * Is the file @nodeid one with set-group-ID and without execute permission for

@@ -120,7 +120,7 @@ static bool is_stranger(struct zsfs *fs, fuse_ino_t ino, unsigned set)
 {
 	if (!(set & (SET_KILL_PRIV | SET_UID | SET_GID)))
 		return false;
-	if (!(set & SET_SIZE) && request_uid() == 0)
+	if (!(set & SET_SIZE) && caller_uid() == 0)
 		return false;
 	return caller_is_stranger(fs, ino);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "caller.h"
 #include "control/vfile.h"
 #include "crash_test.h"
 #include "request.h"
@@ -35,7 +36,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	crash_test_lookup(name);
 	if (vfile_reserved(parent, name)) {
-		err = vfile_lookup(th, parent, name, request_uid(), reply_vfile,
+		err = vfile_lookup(th, parent, name, caller_uid(), reply_vfile,
 				   req);
 		if (err)
 			reply_error(req, err);

@@ -270,7 +270,7 @@ static void drop_priv(fuse_ino_t ino)
 	struct tx *tx;
 	int err;
 
-	if (!has_priv(th->fs, ino) || request_uid() == 0)
+	if (!has_priv(th->fs, ino) || caller_uid() == 0)
 		return;
 	stranger = caller_is_stranger(th->fs, ino);
 	tx = tx_begin(th);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/min.h"
+#include "caller.h"
 #include "control/vfile.h"
 #include "init_reply.h"
 #include "request.h"
@@ -91,7 +92,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 
 static bool is_root(void)
 {
-	return request_uid() == 0;
+	return caller_uid() == 0;
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)

@@ -7,7 +7,6 @@
 #include <fuse_lowlevel.h>
 #include <inttypes.h>
 #include <linux/fuse.h>
-#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -60,33 +59,6 @@ struct zsfs_thread *request_thread(void)
 const struct fuse_in_header *request_header(void)
 {
 	return request_in(cur.th->slot);
-}
-
-/* Its uid for file systems, as it is at the moment. */
-static uint32_t uid_of(uint32_t pid)
-{
-	char path[40], line[128];
-	unsigned uid = UINT32_MAX;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/status", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return UINT32_MAX;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Uid: %*u %*u %*u %u", &uid) == 1)
-			break;
-	fclose(f);
-	return uid;
-}
-
-uint32_t request_uid(void)
-{
-	const struct fuse_in_header *in = request_header();
-
-	if (in->uid != UINT32_MAX || !in->pid)
-		return in->uid;
-	return uid_of(in->pid);
 }
 
 /* 2^35 requests, in steps of 2, of each of 256 connections. */

@@ -49,13 +49,6 @@ struct zsfs_thread *request_thread(void);
 const struct fuse_in_header *request_header(void);
 
 /*
- * Who asks. Where mounts may be idmapped only requests that create say so; the
- * process that waits for the answer does, unless it is not visible from here:
- * UINT32_MAX.
- */
-uint32_t request_uid(void);
-
-/*
  * A number that tells the request from all others of the mount by its lower 44
  * bits, and is the same when the request is sent again. The kernel's own begins
  * anew with each connection.
