@@ -72,13 +72,7 @@ static bool no_larger(struct zsfs *fs, const struct staged_block *b,
 static int alloc_object(struct tx *tx, const struct staged_block *b,
 			uint64_t *ref)
 {
-	int err;
-
-	tx_claim(tx);
-	err = zs_store(tx->fs->pool, tx->th->at, b->payload, b->len, b->alg,
-		       b->sum, ref);
-	tx_unclaim(tx);
-	return err;
+	return object_store(tx, b->payload, b->len, b->alg, b->sum, ref);
 }
 
 /* At the limit what takes no more than before may use the reserve. */

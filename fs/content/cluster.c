@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "slot.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -111,21 +112,6 @@ int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 
 /* ---- making ---- */
 
-static int store_piece(struct tx *tx, const struct cluster *cl, unsigned k,
-		       const uint8_t *frame, uint64_t *ref)
-{
-	int err;
-
-	tx_claim(tx);
-	err = zs_store(tx->fs->pool, tx->th->at,
-		       frame + (size_t)k * CLUSTER_PIECE_SIZE,
-		       cluster_piece_size(cl->len, k), CLUSTER_TAG,
-		       cluster_piece_word(cl->sum, k), ref);
-	tx_unclaim(tx);
-	tx->no_pages |= err == -ENOSPC;
-	return err;
-}
-
 /* One more cluster (@sign 1), or one less (-1). */
 static void count(struct tx *tx, const struct cluster *cl, int64_t sign)
 {
@@ -152,7 +138,9 @@ int cluster_store(struct tx *tx, uint16_t made, uint64_t sum,
 	for (unsigned k = 0; k < cluster_pieces(len); k++) {
 		uint64_t *ref = tx_alloc_ref(tx);
 
-		err = store_piece(tx, cl, k, frame, ref);
+		err = object_store(tx, frame + (size_t)k * CLUSTER_PIECE_SIZE,
+				   cluster_piece_size(len, k), CLUSTER_TAG,
+				   cluster_piece_word(sum, k), ref);
 		if (err)
 			return err;
 		cl->piece[k] = (uint32_t)REF_VALUE(*ref);
@@ -175,15 +163,12 @@ static void free_cluster(struct tx *tx, struct cluster *cl)
 
 void cluster_leave(struct tx *tx, struct cluster *cl, unsigned place)
 {
-	unsigned left;
-
 	assert(cl->live & 1u << place);
 	tx_save(tx, &cl->live);
 	cl->live &= (uint16_t) ~(1u << place);
 	tx_stat(tx, ST_DENSE, -1);
-	left = (unsigned)__builtin_popcount(cl->live);
-	if (!left)
+	if (!cl->live)
 		free_cluster(tx, cl);
-	else if (left * 2 < (unsigned)__builtin_popcount(cl->made))
+	else if (cluster_is_thin(cl))
 		tx->thinned = true;
 }

@@ -16,6 +16,7 @@
 #ifndef FS_CLUSTER_H
 #define FS_CLUSTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +77,12 @@ static inline size_t cluster_size(uint32_t len)
 static inline uint32_t cluster_plain(const struct cluster *cl)
 {
 	return (uint32_t)__builtin_popcount(cl->made) * ZCOMP_BLOCK_SIZE;
+}
+
+/* Does less than half of it live? */
+static inline bool cluster_is_thin(const struct cluster *cl)
+{
+	return __builtin_popcount(cl->live) * 2 < __builtin_popcount(cl->made);
 }
 
 /* Number of the pieces that take a page each, as raw blocks do. */

@@ -160,10 +160,8 @@ static int store_alone(struct tx *tx, const struct pass *p,
 	uint64_t *ref = tx_alloc_ref(tx);
 	int err;
 
-	tx_claim(tx);
-	err = zs_store(tx->fs->pool, tx->th->at, p->frame, len, ZCOMP_ZSTD,
-		       zcomp_checksum(g->plain), ref);
-	tx_unclaim(tx);
+	err = object_store(tx, p->frame, len, ZCOMP_ZSTD,
+			   zcomp_checksum(g->plain), ref);
 	if (err)
 		return err;
 	*slot = slot_store_object(tx, (uint32_t)REF_VALUE(*ref), len) |

@@ -32,10 +32,7 @@ static uint16_t thin_places(const struct group *g)
 		if (slot_kind(g->slot[k]) != SLOT_DENSE)
 			continue;
 		cl = slot_cluster(g->slot[k]);
-		return __builtin_popcount(cl->live) * 2 <
-				       __builtin_popcount(cl->made)
-			       ? cl->live
-			       : 0;
+		return cluster_is_thin(cl) ? cl->live : 0;
 	}
 	return 0;
 }
