@@ -267,8 +267,8 @@ static int write_dense(struct zsfs *fs, struct zsfs_thread *th,
 {
 	struct zcomp_params p;
 
-	if (zcomp_parse(val, &p) || p.alg != ZCOMP_ZSTD)
-		return refused(fs, k, val, "zstd, zstd:1 to zstd:19 (level)");
+	if (zsfs_parse_dense(val, &p))
+		return refused(fs, k, val, DENSE_USAGE);
 	zsfs_set_dense(fs, p.level);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/mount_table.h"
 #include "base/size_arg.h"
 #include "options_i.h"
+#include "state/settings.h"
 #include "zsmalloc.h"
 
 /* ---- messages ---- */
@@ -229,11 +230,8 @@ int set_comp(struct parser *p, const struct option_def *d, const char *val)
 
 int set_dense(struct parser *p, const struct option_def *d, const char *val)
 {
-	struct zcomp_params zstd;
-
-	if (zcomp_parse(val, &zstd) || zstd.alg != ZCOMP_ZSTD)
-		return bad_value(p, d, val, "zstd, zstd:1 to zstd:19 (level)");
-	p->o->fs.dense = zstd;
+	if (zsfs_parse_dense(val, &p->o->fs.dense))
+		return bad_value(p, d, val, DENSE_USAGE);
 	return 0;
 }
 

@@ -49,6 +49,16 @@ void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p)
 			 __ATOMIC_RELAXED);
 }
 
+int zsfs_parse_dense(const char *val, struct zcomp_params *p)
+{
+	struct zcomp_params parsed;
+
+	if (zcomp_parse(val, &parsed) || parsed.alg != ZCOMP_ZSTD)
+		return -EINVAL;
+	*p = parsed;
+	return 0;
+}
+
 int zsfs_get_dense(const struct zsfs *fs)
 {
 	return (int)__atomic_load_n(&fs->super->dense, __ATOMIC_RELAXED);

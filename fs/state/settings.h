@@ -23,6 +23,13 @@ int zsfs_set_nr_inodes(struct zsfs *fs, uint64_t n);
 struct zcomp_params zsfs_get_comp(const struct zsfs *fs);
 void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
 
+/*
+ * What the option and the control file for what settles may say. 0: *@p is
+ * that; -EINVAL: @val is nothing of DENSE_USAGE.
+ */
+#define DENSE_USAGE "zstd, zstd:1 to zstd:19 (level)"
+int zsfs_parse_dense(const char *val, struct zcomp_params *p);
+
 /* The level of zstd for what settles (content/settle.h). */
 int zsfs_get_dense(const struct zsfs *fs);
 void zsfs_set_dense(struct zsfs *fs, int level);
