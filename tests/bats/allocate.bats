@@ -9,8 +9,19 @@ setup() {
 }
 teardown() { zsfs_teardown; }
 
-# A Python program with the mountpoint as its argument.
-py() { timeout 100 "$PYTHON" - "$M"; }
+# A Python program with the mountpoint as its argument, libc, and said(fd, mode,
+# off, len): the name of fallocate(2)'s errno or None.
+py() {
+	{ cat <<-'END'; cat; } | timeout 100 "$PYTHON" - "$M"
+		import ctypes, errno
+		libc = ctypes.CDLL(None, use_errno=True)
+		libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+		def said(fd, mode, off, n):
+		    if libc.fallocate(fd, mode, off, n) == 0:
+		        return None
+		    return errno.errorcode[ctypes.get_errno()]
+	END
+}
 
 @test "allocate: more than there is fails and takes nothing" {
 	zsfs_mount -o mem_limit=48M,size=40M
@@ -127,9 +138,7 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 @test "allocate: with the size kept, and what lies behind the end" {
 	zsfs_mount
 	py <<-'END'
-		import ctypes, os, sys
-		libc = ctypes.CDLL(None, use_errno=True)
-		libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+		import os, sys
 		fd = os.open(sys.argv[1] + "/f", os.O_RDWR | os.O_CREAT)
 		def keep(off, n):
 		    assert libc.fallocate(fd, 1, off, n) == 0
@@ -214,9 +223,7 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 	zsfs_only
 	zsfs_mount
 	py <<-'END'
-		import ctypes, os, sys
-		libc = ctypes.CDLL(None, use_errno=True)
-		libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
+		import os, sys
 		fd = os.open(sys.argv[1] + "/f", os.O_RDWR | os.O_CREAT)
 		want = bytearray(os.urandom(100000))
 		os.pwrite(fd, want, 0)
@@ -239,13 +246,7 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 @test "allocate: what is refused, and how" {
 	zsfs_mount -o size=64M
 	py <<-'END'
-		import ctypes, errno, os, sys, time
-		libc = ctypes.CDLL(None, use_errno=True)
-		libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
-		def said(fd, mode, off, n):
-		    if libc.fallocate(fd, mode, off, n) == 0:
-		        return None
-		    return errno.errorcode[ctypes.get_errno()]
+		import os, sys, time
 		top = sys.argv[1]
 		fd = os.open(top + "/f", os.O_RDWR | os.O_CREAT)
 		os.pwrite(fd, b"data", 0)
@@ -281,13 +282,7 @@ py() { timeout 100 "$PYTHON" - "$M"; }
 	# What is left in pieces.
 	fails dd if=/dev/urandom of="$M/g" bs=4K count=10000 status=none
 	py <<-'END'
-		import ctypes, errno, os, sys
-		libc = ctypes.CDLL(None, use_errno=True)
-		libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
-		def said(fd, mode, off, n):
-		    if libc.fallocate(fd, mode, off, n) == 0:
-		        return None
-		    return errno.errorcode[ctypes.get_errno()]
+		import os, sys
 		f = os.open(sys.argv[1] + "/f", os.O_RDWR)
 		h = os.open(sys.argv[1] + "/h", os.O_RDWR | os.O_CREAT)
 		size = os.fstat(f).st_size

@@ -122,20 +122,7 @@ fill_with_everything() {
 	expect ENOSPC -n 1000000 create "$M/e%d" 644
 }
 
-fill_with_late_writes() {
-	"$PYTHON" - "$M/fill" <<-'END'
-		import mmap, os, sys
-		fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
-		os.ftruncate(fd, 128 << 20)
-		m = mmap.mmap(fd, 128 << 20)
-		for off in range(0, 128 << 20, 1 << 20):
-		    m[off:off + (1 << 20)] = os.urandom(1 << 20)
-		try:
-		    m.flush()
-		except OSError:
-		    pass
-	END
-}
+fill_with_late_writes() { fill_by_map "$M/fill" 128; }
 
 @test "full: at mem_limit what makes nothing more works" {
 	not_cached "what is overwritten is written later"

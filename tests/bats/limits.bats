@@ -357,24 +357,6 @@ fill_up() {
 	rm "$M/map"
 }
 
-# fill_by_map FILE MIB: a shared mapping of a sparse file written with random
-# bytes; whatever msync(2) says.
-fill_by_map() {
-	"$PYTHON" - "$1" "$2" <<-'END'
-		import mmap, os, sys
-		size = int(sys.argv[2]) << 20
-		fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
-		os.ftruncate(fd, size)
-		m = mmap.mmap(fd, size)
-		for off in range(0, size, 1 << 20):
-		    m[off:off + (1 << 20)] = os.urandom(1 << 20)
-		try:
-		    m.flush()
-		except OSError:
-		    pass
-	END
-}
-
 @test "limits: late writes stay inside of mem_limit, and have a part of it" {
 	not_cached "all of them may have the part of late ones"
 	zsfs_only

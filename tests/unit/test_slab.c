@@ -233,15 +233,11 @@ static int visit(void *obj, void *arg)
 	return 0;
 }
 
-/* One after another, while others come and go. */
-static void test_next_record(void)
+/* 15,000 records, of which each seventh stays: how many those are. */
+static unsigned make_every_seventh(struct arena *a, struct arena_thread *t)
 {
-	struct arena *a = new_arena(0, true);
-	struct arena_thread *t = arena_thread(a, 0);
-	unsigned seen = 0, left = 0;
-	void *at = NULL;
+	unsigned left = 0;
 
-	CHECK(!slab_next_record(a, NULL));
 	for (unsigned i = 0; i < 15000; i++)
 		CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &refs[i]), 0);
 	for (unsigned i = 0; i < 15000; i++) {
@@ -250,6 +246,19 @@ static void test_next_record(void)
 		else
 			left++;
 	}
+	return left;
+}
+
+/* One after another, while others come and go. */
+static void test_next_record(void)
+{
+	struct arena *a = new_arena(0, true);
+	struct arena_thread *t = arena_thread(a, 0);
+	unsigned seen = 0, left;
+	void *at = NULL;
+
+	CHECK(!slab_next_record(a, NULL));
+	left = make_every_seventh(a, t);
 	while ((at = slab_next_record(a, at))) {
 		CHECK(slab_record_valid(a, at));
 		seen++;
@@ -295,18 +304,11 @@ static void test_for_each(void)
 	struct arena *a = new_arena(0, true);
 	struct arena_thread *t = arena_thread(a, 0);
 	struct walk w = {.a = a};
-	unsigned left = 0;
+	unsigned left;
 
 	CHECK_EQ(slab_for_each_record(a, visit, &w), 0);
 	CHECK_EQ(w.seen, 0);
-	for (unsigned i = 0; i < 15000; i++)
-		CHECK_EQ(slab_alloc(a, t, SLAB_RECORD, &refs[i]), 0);
-	for (unsigned i = 0; i < 15000; i++) {
-		if (i % 7)
-			slab_free(a, t, &refs[i]);
-		else
-			left++;
-	}
+	left = make_every_seventh(a, t);
 	CHECK_EQ(slab_for_each_record(a, visit, &w), 0);
 	CHECK_EQ(w.seen, left);
 	w = (struct walk){.a = a, .stop_at = 1000};
