@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "block_table.h"
+#include "object.h"
 #include "slot.h"
 #include "state/inode_layout.h"
 #include "state/tx.h"

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "slot.h"
+#include "object.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -17,12 +17,6 @@ unsigned cluster_huge_pieces(const struct zsfs *fs, uint32_t len)
 	unsigned n = cluster_pieces(len);
 
 	return cluster_piece_size(len, n - 1) < fs->huge_size ? n - 1 : n;
-}
-
-uint32_t object_cost(const struct zsfs *fs, uint32_t size)
-{
-	return ZS_MIN_ALLOC_SIZE +
-	       zs_lookup_class_index(fs->pool, size) * ZS_SIZE_CLASS_DELTA;
 }
 
 uint32_t cluster_cost(const struct zsfs *fs, uint32_t len)

@@ -7,6 +7,7 @@
 
 #include "block_table.h"
 #include "group.h"
+#include "object.h"
 #include "slot.h"
 #include "state/counters.h"
 #include "state/inode.h"

@@ -180,23 +180,6 @@ int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 	      uint64_t slot, void *dst);
 
 /*
- * A new object of @size payload bytes, as zs_store() has it, within what @tx
- * may take; its handle goes into *@ref, which is tx_alloc_ref(). 0, -ENOSPC,
- * -ENOMEM.
- */
-static inline int object_store(struct tx *tx, const void *payload,
-			       uint32_t size, unsigned tag, uint32_t word,
-			       uint64_t *ref)
-{
-	int err;
-
-	tx_claim(tx);
-	err = zs_store(tx->fs->pool, tx->th->at, payload, size, tag, word, ref);
-	tx_unclaim(tx);
-	return err;
-}
-
-/*
  * The slot for a block that is being stored, which is counted: one word,
  * repeated; an object of @size payload bytes.
  */
