@@ -57,6 +57,7 @@
 #define STRIPES	   24u	 /* of each thread in a striped file */
 #define MAX_BYTES  200000u
 #define RAGGED_MAX (MAX_BYTES * 40)
+#define ROOM_BYTES (4 * MAX_BYTES) /* that the ballast leaves at first */
 
 struct worker {
 	pthread_t thread;
@@ -587,6 +588,33 @@ static void set_up(void)
 	}
 }
 
+/*
+ * Fill memory with what does not compress, but for ROOM_BYTES. So the threads
+ * meet the limit whatever their turns are, and whatever settles.
+ */
+static void load_ballast(struct worker *w)
+{
+	uint64_t nodeid = make_in_root("ballast", S_IFREG | 0644);
+	struct stat st = {.st_size = 0};
+	struct zinode *i;
+	struct tx *tx;
+	size_t done;
+
+	do {
+		for (size_t k = 0; k < MAX_BYTES; k++)
+			w->buf[k] = (uint8_t)(rng_next(&w->rng) >> 32);
+		if (do_write(w, nodeid, w->buf, MAX_BYTES, (uint64_t)st.st_size,
+			     &done))
+			done = 0;
+		st.st_size += (off_t)done;
+	} while (done == MAX_BYTES);
+	st.st_size -= ROOM_BYTES;
+	tx = tx_begin(w->th);
+	if (finish(w, tx, zsfs_setattr(tx, nodeid, &st, SET_SIZE, &i)))
+		complain("truncate the ballast", st.st_size);
+	w->full = 0;
+}
+
 static void run_threads(void)
 {
 	pthread_t extra[NR_EXTRA];
@@ -678,6 +706,11 @@ int main(int argc, char **argv)
 	signal(SIGALRM, on_alarm);
 	alarm(280);
 	set_up();
+	if (limited) {
+		zsfs_enter(workers[0].th);
+		load_ballast(&workers[0]);
+		zsfs_leave(workers[0].th);
+	}
 #if ZS_DEBUG_LEVEL >= 1
 	zs_crash_hook = yield_now_and_then;
 #endif
