@@ -2,8 +2,10 @@
 /* The keeper after the end of a connection: the end, or the next one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -12,6 +14,8 @@
 #include "keeper_i.h"
 
 #define EAGER_TRIES 5u
+/* For a worker to leave by itself after an unmount. */
+#define LEAVE_MSECS 2500
 
 static bool is_lost(const struct keeper *kp)
 {
@@ -66,6 +70,23 @@ static void start_on_it(struct keeper *kp)
 		retry_later(kp);
 }
 
+/*
+ * The worker has seen the unmount, too, and may have things to say: what its
+ * log has left out (zsfs_log_left_out()).
+ */
+static void end_unmounted(struct keeper *kp)
+{
+	struct pollfd worker = {.fd = -1, .events = POLLIN};
+
+	keeper_end(kp, 0);
+	if (kp->active)
+		worker.fd = pidfd_open(kp->active, 0);
+	if (worker.fd < 0)
+		return;
+	poll(&worker, 1, LEAVE_MSECS);
+	close(worker.fd);
+}
+
 static void attempt(struct keeper *kp)
 {
 	int fd;
@@ -79,7 +100,7 @@ static void attempt(struct keeper *kp)
 	fd = reconnect_mount(&kp->reconnect, &kp->place, kp->k->fd.fuse,
 			     kp->k->config.mount_opts);
 	if (fd == -ENOENT) {
-		keeper_end(kp, 0); /* unmounted */
+		end_unmounted(kp);
 		return;
 	}
 	if (fd < 0) {
