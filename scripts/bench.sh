@@ -27,8 +27,8 @@ the targets. Everything also goes into a JSON file.
   --today BUILD  another build of zsfs, as one more system: its program, or
                  its build directory
   --today-opts LIST  mount options of that one (comp=lz4)
-  --what LIST    parts: stream,random,meta,sqlite,tree,git,make,ram,slope,
-                 compact,requests,micro (all)
+  --what LIST    parts: stream,random,append,meta,sqlite,tree,git,make,settled,
+                 ram,slope,compact,requests,micro (all)
   --profile      also profile the daemon with perf while it streams
   --opts LIST    mount options of zsfs (comp=lz4)
   --build DIR    build directory (build-bench, made as a release build)
@@ -43,6 +43,7 @@ The work
   random    4 KiB O_DIRECT reads by 1 and 4 threads, writes by 1 thread, for a
             fixed time, anywhere in the data file; the same writes through
             the page cache
+  append    a log that grows by 100 bytes at a time; cp of the data file
   meta      in a directory of files of 4 KiB: create + write + close, stat of
             what was written last, stat of what was looked up before, statx
             that may not be answered from the cache, open + read + close of
@@ -57,6 +58,12 @@ The work
   git       git add, commit and fsck of that tree's small files; files per
             second
   make      make -j2 of zsfs's own sources, unoptimised; files per second
+  settled   text, programs (each as one file), the source tree and libraries:
+            RAM for the stored bytes, zsfs also settled, with btrfs
+            (compress-force=zstd:1, on a loop device in RAM; what its df says
+            is in use); .zsctl/settle of the text, and how long a statx takes
+            meanwhile; cold streaming read and random direct reads of the
+            settled text
   ram       the data file, and the source tree, on a fresh mount: RAM used for
             the compressed bytes and for the stored bytes, from mm_stat
   slope     RAM per block between 1 and 3 GiB stored in one file, without the
@@ -117,8 +124,8 @@ QUICK=false
 ROUNDS=5
 DATA=512M
 ONLY=tmpfs,zram,zsfs
-ALL_PARTS=stream,random,meta,sqlite,tree,git,make
-ALL_PARTS+=,ram,slope,compact,requests,micro
+ALL_PARTS=stream,random,append,meta,sqlite,tree,git,make
+ALL_PARTS+=,settled,ram,slope,compact,requests,micro
 WHAT=$ALL_PARTS
 ZSFS_OPTS=comp=lz4
 TODAY=
@@ -128,6 +135,7 @@ MAKE=true
 JSON=
 # Sizes of the workloads; parse_options makes them small for --quick.
 RANDOM_MSECS=2000
+APPENDS=100000
 FILES=10000
 PASSES=10
 ROWS=100000
@@ -155,6 +163,7 @@ make_small()
 	ROUNDS=1
 	DATA=64M
 	RANDOM_MSECS=200
+	APPENDS=1000
 	FILES=1000
 	PASSES=2
 	ROWS=5000
@@ -324,6 +333,8 @@ check_memory
 . "$BENCH/programs.sh"
 # shellcheck source=tests/bench/counts.sh
 . "$BENCH/counts.sh"
+# shellcheck source=tests/bench/settled.sh
+. "$BENCH/settled.sh"
 
 trap cleanup EXIT
 trap 'exit 130' INT

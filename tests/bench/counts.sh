@@ -25,19 +25,20 @@ mm_stat()
 	esac
 }
 
-# RAM of what is on system $1 now, as set $2 of $3 plain bytes.
+# RAM of what is on system $1 now, as set $2 of $3 plain bytes; $4: the system
+# that the facts name.
 take_ram()
 {
-	local orig compr used
+	local orig compr used as=${4:-$1}
 
 	sync -f "$WORK/$1"
 	read -r orig compr used _ < <(mm_stat "$1")
-	fact "$1" "ram_$2_orig" "$orig"
-	fact "$1" "ram_$2_compr" "$compr"
-	fact "$1" "ram_$2_used" "$used"
-	fact "$1" "ram_$2_stored" "$3"
-	fact "$1" "ram_$2_aside" "$(ram_aside "$1")"
-	if [[ $1 == zsfs ]]; then
+	fact "$as" "ram_$2_orig" "$orig"
+	fact "$as" "ram_$2_compr" "$compr"
+	fact "$as" "ram_$2_used" "$used"
+	fact "$as" "ram_$2_stored" "$3"
+	fact "$as" "ram_$2_aside" "$(ram_aside "$1")"
+	if [[ $as == zsfs ]]; then
 		cat "$WORK/zsfs/.zsstats/stats.json" >"$OUT/ram-$2.json"
 	fi
 }
@@ -317,7 +318,7 @@ run_counts()
 {
 	local part
 
-	for part in ram micro; do
+	for part in settled ram micro; do
 		if wants $part; then
 			count $part
 		fi

@@ -7,6 +7,7 @@
 #   $DATA_DIR/tree.tar  a source tree
 #   $DATA_DIR/small.tar files of that tree below 10 kB
 #   $DATA_DIR/make.tar  the sources of zsfs, with a makefile
+# and what settled.sh says.
 # Used by bench.sh only.
 
 # Names on stdin, ended by NUL, sorted: their content, $1 bytes at most. head
@@ -118,4 +119,5 @@ prepare_data()
 	prepare_tree
 	prepare_small
 	prepare_sources
+	! wants settled || prepare_sets
 }

@@ -45,6 +45,7 @@ struct result {
 	uint64_t ops;
 	uint64_t bytes;
 	uint64_t nsec;
+	uint64_t p999; /* latency alone: nsec that 99.9 % do not exceed */
 };
 
 /* The data to write, mapped and faulted in. */
@@ -342,6 +343,56 @@ static struct result do_randwrite(const struct params *p)
 	return random_io(p, &src);
 }
 
+/* A log that grows by small writes. */
+static struct result do_append(const struct params *p)
+{
+	struct source src = source_open(p);
+	struct result r = {0};
+	uint64_t start = now();
+	int fd = open_file(p->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+
+	for (; r.ops < p->count; r.ops++) {
+		write_all(fd, src.data + r.bytes % (src.size - p->size),
+			  p->size, r.bytes);
+		r.bytes += p->size;
+	}
+	close(fd);
+	r.nsec = now() - start;
+	return r;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How long a statx takes that the file system has to answer, each ms one. */
+static struct result do_latency(const struct params *p)
+{
+	uint64_t *took = calloc(p->msecs, sizeof(*took));
+	struct result r = {0};
+	uint64_t start = now(), begin;
+	struct statx st;
+
+	if (!took)
+		die("%llu samples", (unsigned long long)p->msecs);
+	while (r.ops < p->msecs && now() - start < p->msecs * 1000000) {
+		begin = now();
+		if (statx(AT_FDCWD, p->path, AT_STATX_FORCE_SYNC,
+			  STATX_BASIC_STATS, &st) < 0)
+			die("statx of %s", p->path);
+		took[r.ops++] = now() - begin;
+		usleep(1000);
+	}
+	qsort(took, r.ops, sizeof(*took), by_value);
+	r.p999 = r.ops ? took[(r.ops - 1) * 999 / 1000] : 0;
+	r.nsec = now() - start;
+	free(took);
+	return r;
+}
+
 /* What one metadata command does to file number @n of the directory. */
 typedef void (*file_op)(const struct params *p, uint64_t n, char *buf);
 
@@ -465,6 +516,8 @@ static const struct command {
 	{"randread", do_randread, NULL, NULL},
 	{"randwrite", do_randwrite, NULL, NULL},
 	{"touch", do_touch, NULL, NULL},
+	{"append", do_append, NULL, NULL},
+	{"latency", do_latency, NULL, NULL},
 	{"create", NULL, op_create, NULL},
 	{"stat", NULL, op_stat, op_stat},
 	{"statnew", NULL, op_stat, op_rewrite},
@@ -476,23 +529,25 @@ static const struct command {
 
 static const char usage[] =
 	"usage: fsbench COMMAND [options] PATH\n"
-	"commands on a file:       seqwrite seqread randread randwrite\n"
+	"commands on a file:       seqwrite seqread randread randwrite append "
+	"latency\n"
 	"commands in a directory:  create stat statnew getattr openread "
 	"rename\n"
 	"                          unlink\n"
 	"command on RAM:           touch (PATH is any word)\n"
-	"  --src FILE    data to write (seqwrite, randwrite)\n"
-	"  --size N      bytes to write or touch, or of each file\n"
+	"  --src FILE    data to write (seqwrite, randwrite, append)\n"
+	"  --size N      bytes to write or touch, or of each file or append\n"
 	"  --offset N    where seqwrite begins\n"
 	"  --bs N        bytes per sequential read or write (1048576)\n"
 	"  --cold        seqread: drop caches first; else read once before\n"
 	"  --buffered    random I/O through the page cache\n"
-	"  --count N     files in the directory (1000)\n"
+	"  --count N     files in the directory, or appends (1000)\n"
 	"  --passes N    how often stat and openread go over them (1)\n"
-	"  --msecs N     time of random I/O (1000)\n"
+	"  --msecs N     time of random I/O and latency (1000)\n"
 	"  --threads N   of random I/O (1)\n"
 	"stat, getattr and openread look at all files first, untimed, statnew\n"
-	"writes them; rename makes fNNNNNNN gNNNNNNN, unlink removes those.\n";
+	"writes them; latency asks for the attributes once a millisecond;\n"
+	"rename makes fNNNNNNN gNNNNNNN, unlink removes those.\n";
 
 static void bad_usage(void) __attribute__((noreturn));
 
@@ -575,9 +630,12 @@ int main(int argc, char **argv)
 		parse_options(argc - 1, argv + 1, &p);
 		r = c->op ? each_file(&p, c->op, c->before) : c->run(&p);
 		printf("{\"cmd\": \"%s\", \"ops\": %llu, \"bytes\": %llu, "
-		       "\"seconds\": %.6f}\n",
+		       "\"seconds\": %.6f",
 		       argv[1], (unsigned long long)r.ops,
 		       (unsigned long long)r.bytes, (double)r.nsec / 1e9);
+		if (r.p999)
+			printf(", \"p999_usec\": %.1f", (double)r.p999 / 1e3);
+		puts("}");
 		return 0;
 	}
 	bad_usage();

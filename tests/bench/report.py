@@ -23,6 +23,8 @@ FIGURES = (
     ("randread4", "random 4K read, 4 threads", "op/s"),
     ("randwrite", "random 4K write", "op/s"),
     ("pwrite", "random 4K write, buffered", "op/s"),
+    ("append", "appends of 100 bytes", "op/s"),
+    ("cp", "cp of the data file + sync", "MB/s"),
     ("create", "create+write+close", "op/s"),
     ("statnew", "stat of what was just written", "op/s"),
     ("stat", "stat, warm", "op/s"),
@@ -42,10 +44,14 @@ FIGURES = (
     ("untar_hog", "untar, a hog on every CPU", "files/s"),
     ("git", "git add+commit+fsck", "files/s"),
     ("make2", "C build, make -j2", "files/s"),
+    ("settle", "settling of text", "MB/s"),
+    ("seqread_settled", "streaming read of settled text, cold", "MB/s"),
+    ("randread_settled", "random 4K read of settled text", "op/s"),
 )
-RAM_SETS = {"file": "data file", "tree": "source tree"}
+RAM_SETS = {"file": "data file", "tree": "source tree", "text": "text",
+            "programs": "programs", "libraries": "libraries"}
 LABELS = {"tmpfs": "tmpfs", "zram": "zram + ext4", "zsfs": "zsfs",
-          "today": "today"}
+          "today": "today", "settled": "zsfs, settled", "btrfs": "btrfs"}
 OTHERS = ("tmpfs", "zram", "today")
 
 
@@ -323,6 +329,12 @@ def print_breakdown(table):
                         for what, size in parts.items()))
 
 
+def print_latency(usec):
+    if usec is not None:
+        print(f"\nWhile it settles 99.9 % of statx calls are answered within "
+              f"{usec / 1000:.1f} ms")
+
+
 def print_slope(slope):
     if slope:
         print(f"\nRAM of zsfs's books: {slope['bytes_per_block']:.1f} bytes "
@@ -391,6 +403,7 @@ def main():
         "requests": read_requests(os.path.join(directory, "requests")),
         "profile": read_profile(directory, facts),
         "micro": read_micro(directory),
+        "settle_p999_usec": facts["zsfs"].get("settle_p999_usec"),
     }
     report["targets"] = check_targets(report)
     print(f"zsfs benchmark: {settings['cpus']} CPUs, Linux "
@@ -403,6 +416,7 @@ def main():
     print_speeds(report["speed"], settings)
     print_ram(report["ram"])
     print_breakdown(report["ram_parts"])
+    print_latency(report["settle_p999_usec"])
     print_slope(report["slope"])
     print_compact(report["compact"])
     print_requests(report["requests"])

@@ -221,6 +221,7 @@ all_down()
 	down_zsfs
 	down_today
 	down_zram
+	down_btrfs
 	down_tmpfs
 }
 

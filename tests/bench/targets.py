@@ -32,6 +32,14 @@ RATIOS = (
     ("untar, a hog on every CPU", "untar_hog", "today", 0.97),
 )
 
+# RAM of a set, settled: at most so much of another system's.
+SETTLED = (
+    ("text", "zram", 0.52), ("programs", "zram", 0.66),
+    ("tree", "zram", 0.76), ("libraries", "zram", 0.66),
+    ("text", "btrfs", 0.97), ("programs", "btrfs", 0.99),
+    ("tree", "btrfs", 0.93), ("libraries", "btrfs", 0.99),
+)
+
 # Most requests of each kind per operation; other kinds are not allowed. What
 # the daemon is told without being asked (forget, release) is free.
 FREE = ("FORGET", "BATCH_FORGET", "RELEASE", "INTERRUPT")
@@ -92,6 +100,26 @@ def ram_targets(ram):
                      f"{ours / 1048576:.1f} MiB", ours <= theirs)
 
 
+def with_aside(row):
+    return row["used"] + row["aside"]
+
+
+def settled_targets(ram):
+    for name, other, most in SETTLED:
+        systems = ram.get(name, {})
+        if "settled" not in systems or other not in systems:
+            continue
+        found = with_aside(systems["settled"]) / with_aside(systems[other])
+        yield target(f"RAM settled / {other}, {name}", f"<= {most:.2f}",
+                     f"{found:.2f}", found <= most)
+
+
+def latency_targets(usec):
+    if usec is not None:
+        yield target("statx while it settles, 99.9 %", "<= 2 ms",
+                     f"{usec / 1000:.1f} ms", usec <= 2000)
+
+
 def slope_targets(slope):
     if slope:
         found = slope["bytes_per_block"]
@@ -138,6 +166,8 @@ def check_targets(report):
     return [*ratio_targets(report["speed"]),
             *request_targets(report["requests"]),
             *ram_targets(report["ram"]),
+            *settled_targets(report["ram"]),
+            *latency_targets(report["settle_p999_usec"]),
             *slope_targets(report["slope"]),
             *compact_targets(report["compact"]),
             *pool_targets(report["micro"]),

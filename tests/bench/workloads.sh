@@ -11,6 +11,7 @@
 
 STREAM="seqwrite seqread_cold seqread_warm"
 RANDOM_IO="randread1 randread4 randwrite pwrite"
+APPEND="append cp"
 META="create statnew stat getattr openread rename unlink"
 SQLITE="sqlite_batch sqlite_auto sqlite_durable"
 
@@ -51,6 +52,23 @@ do_pwrite()
 {
 	"$FSBENCH" randwrite --buffered --msecs "$RANDOM_MSECS" \
 		--src "$DATA_DIR/data" "$(big_file "$1")"
+}
+
+do_append()
+{
+	"$FSBENCH" append --src "$DATA_DIR/data" --size 100 \
+		--count "$APPENDS" "$1/log"
+}
+
+do_cp()
+{
+	local start
+
+	rm -f "$1/copy" && sync -f "$1" || return 1
+	start=$EPOCHREALTIME
+	cp "$DATA_DIR/data" "$1/copy" && sync -f "$1" &&
+		print_figure "$start" 1 "$DATA"
+	rm -f "$1/copy"
 }
 
 # For --what without stream.
@@ -130,7 +148,10 @@ record()
 leaves_out()
 {
 	case $1:$2 in
-	seqread_cold:tmpfs) ;;
+	seqread_cold:tmpfs | *_settled:tmpfs) ;;
+	settle:zsfs) false ;;
+	settle:today) [[ ! -e $WORK/today/.zsctl/settle ]] ;;
+	settle:*) ;;
 	find_cold:* | tar_cold:*) ! is_root ;;
 	*) false ;;
 	esac
@@ -155,11 +176,13 @@ figures()
 {
 	! wants stream || echo "$STREAM"
 	! wants random || echo "$RANDOM_IO"
+	! wants append || echo "$APPEND"
 	! wants meta || echo "$META"
 	! wants sqlite || echo "$SQLITE"
 	! wants tree || echo "$TREE"
 	! wants git || echo "$GIT"
 	! wants make || echo "$MAKE_BUILD"
+	! wants settled || echo "$SETTLED"
 }
 
 run_rounds()
