@@ -307,6 +307,7 @@ static int write_settle(struct zsfs *fs, struct zsfs_thread *th,
 {
 	int err = zsfs_settle(th);
 
+	arena_trim(fs->arena, th->at, true, true);
 	if (err)
 		set_status(fs, "settle: no memory");
 	return err;

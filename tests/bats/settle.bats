@@ -23,12 +23,15 @@ verify() {
 	blocks=$(json .content.blocks)
 	plain=$(mm_stat 1)
 	before=$(mm_stat 2)
+	used=$(mm_stat 3)
 	same "$(control settle | cut -d' ' -f1,2)" "0 /"
 	settle
 	[[ $(control settle) =~ ^[0-9]+" / 0, "[0-9]+$ ]]
 	after=$(mm_stat 2)
 	echo "$before, then $after bytes compressed"
 	[ "$after" -lt $((before * 2 / 3)) ]
+	# What is saved is given back at once.
+	[ "$(mm_stat 3)" -lt $((used - (before - after) * 3 / 4)) ]
 	same "$(mm_stat 1)" "$plain"
 	same "$(json .content.blocks)" "$blocks"
 	same "$(mm_stat 8)" 0
