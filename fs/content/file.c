@@ -13,6 +13,7 @@
 #include "file.h"
 #include "slot.h"
 #include "tidy.h"
+#include "warm.h"
 #include "xattr_set.h"
 #include "state/counters.h"
 #include "state/inode.h"
@@ -193,6 +194,9 @@ int zsfs_read(struct tx *tx, uint64_t nodeid, void *buf, size_t size,
 	err = read_range(tx, i, buf, size, off);
 	if (err)
 		return err;
+	if (size)
+		warm_note_read(tx, i, off >> ZSFS_BLOCK_SHIFT,
+			       (off + size - 1) >> ZSFS_BLOCK_SHIFT);
 	/* Never less: the kernel would take a short read for the end. */
 	*done = size;
 	inode_touch_atime(tx, i);
@@ -421,6 +425,14 @@ static void note_written(struct tx *tx, struct zinode *i, uint64_t off,
 	tx_stat(tx, ST_WRITTEN_BLOCKS, done ? (int64_t)blocks : 0);
 }
 
+/* Blocks @first to @last were written, perhaps into clusters. */
+static void note_places(struct tx *tx, const struct zinode *i, uint64_t first,
+			uint64_t last)
+{
+	tidy_note(tx, i, first, last);
+	warm_note_write(tx, i, first, last);
+}
+
 /*
  * The program that wrote learns of it at msync(), fsync() or close() at best,
  * so it is said here, too.
@@ -506,8 +518,8 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 		return err;
 	note_written(tx, i, off, *done, flags);
 	if (*done)
-		tidy_note(tx, i, off >> ZSFS_BLOCK_SHIFT,
-			  (off + *done - 1) >> ZSFS_BLOCK_SHIFT);
+		note_places(tx, i, off >> ZSFS_BLOCK_SHIFT,
+			    (off + *done - 1) >> ZSFS_BLOCK_SHIFT);
 	return 0;
 }
 

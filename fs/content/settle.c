@@ -211,6 +211,7 @@ static int replace(struct pass *p, struct group *g, uint32_t len,
 	g->inode->flags |= g->n > 1 ? INODE_HAS_DENSE : 0;
 	inode_note_stored(tx, g->inode);
 	tx_stat(tx, ST_SAVED, (int64_t)before - new_cost(p, g, len));
+	tx_stat(tx, ST_SETTLED, g->n);
 	tx_commit(tx);
 	p->pages += new_cost(p, g, len) / ARENA_PAGE_SIZE + 1;
 	return 0;

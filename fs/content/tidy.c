@@ -23,8 +23,8 @@ void tidy_note(struct tx *tx, const struct zinode *i, uint64_t first,
 	tx->thin.last = last;
 }
 
-/* What is left of a cluster of which too little lives. */
-static uint16_t thin_places(const struct group *g)
+/* What is left of a cluster, if it is to go. */
+static uint16_t places_of(const struct group *g, enum tidy_why why)
 {
 	const struct cluster *cl;
 
@@ -32,12 +32,13 @@ static uint16_t thin_places(const struct group *g)
 		if (slot_kind(g->slot[k]) != SLOT_DENSE)
 			continue;
 		cl = slot_cluster(g->slot[k]);
-		return cluster_is_thin(cl) ? cl->live : 0;
+		return why == TIDY_WARM || cluster_is_thin(cl) ? cl->live : 0;
 	}
 	return 0;
 }
 
-static int read_thin(struct zsfs_thread *th, struct group *g)
+static int read_blocks(struct zsfs_thread *th, struct group *g,
+		       enum tidy_why why)
 {
 	struct tx *tx = tx_begin(th);
 	int err = 0;
@@ -45,13 +46,13 @@ static int read_thin(struct zsfs_thread *th, struct group *g)
 	g->n = 0;
 	if (group_lock(tx, g)) {
 		group_look(g);
-		err = group_read(tx, g, thin_places(g));
+		err = group_read(tx, g, places_of(g, why));
 	}
 	return tx_abort(tx, err);
 }
 
 static void put_back(struct zsfs_thread *th, struct group *g,
-		     const struct staged_block *b)
+		     const struct staged_block *b, enum tidy_why why)
 {
 	struct tx *tx = tx_begin(th);
 	struct table_cursor c;
@@ -75,21 +76,22 @@ static void put_back(struct zsfs_thread *th, struct group *g,
 	inode_note_stored(tx, g->inode);
 	/* They go elsewhere: nobody sees a block less. */
 	tx_stat(tx, ST_FREED, -(int64_t)g->n);
+	tx_stat(tx, ST_WARMED, why == TIDY_WARM ? g->n : 0);
 	tx_commit(tx);
 }
 
-static void tidy_group(struct zsfs_thread *th, struct zinode *i, uint64_t first,
-		       uint8_t *plain)
+void tidy_group(struct zsfs_thread *th, struct zinode *i, uint64_t first,
+		uint8_t *room, enum tidy_why why)
 {
 	struct zcomp_params comp = zsfs_get_comp(th->fs);
 	struct staged_block staged[CLUSTER_BLOCKS];
-	struct group g = {.inode = i, .first = first, .plain = plain};
+	struct group g = {.inode = i, .first = first, .plain = room};
 
-	if (read_thin(th, &g) || !g.n)
+	if (read_blocks(th, &g, why) || !g.n)
 		return;
-	block_stage(th->fs, th->zc, &comp, plain, plain + ZCOMP_CLUSTER_SIZE,
+	block_stage(th->fs, th->zc, &comp, room, room + ZCOMP_CLUSTER_SIZE,
 		    staged, g.n);
-	put_back(th, &g, staged);
+	put_back(th, &g, staged, why);
 }
 
 void tidy_clusters(struct zsfs_thread *th)
@@ -98,17 +100,17 @@ void tidy_clusters(struct zsfs_thread *th)
 	uint64_t last = th->tx.thin.last - th->tx.thin.last % CLUSTER_BLOCKS;
 	uint64_t nodeid = th->tx.thin.nodeid;
 	struct zinode *i;
-	uint8_t *plain;
+	uint8_t *room;
 
 	if (!nodeid)
 		return;
 	th->tx.thin.nodeid = 0;
 	i = inode_resolve(th->fs, nodeid);
-	plain = i ? malloc(2 * ZCOMP_CLUSTER_SIZE) : NULL;
-	if (!plain)
+	room = i ? malloc(TIDY_ROOM) : NULL;
+	if (!room)
 		return;
-	tidy_group(th, i, first, plain);
+	tidy_group(th, i, first, room, TIDY_THIN);
 	if (last != first)
-		tidy_group(th, i, last, plain);
-	free(plain);
+		tidy_group(th, i, last, room, TIDY_THIN);
+	free(room);
 }

@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "cluster.h"
+
 struct tx;
 struct zinode;
 struct zsfs_thread;
@@ -27,5 +29,21 @@ void tidy_note(struct tx *tx, const struct zinode *i, uint64_t first,
  * it. @th has no transaction open now.
  */
 void tidy_clusters(struct zsfs_thread *th);
+
+/* Why blocks move out. */
+enum tidy_why {
+	TIDY_THIN, /* less than half lives, else they stay */
+	TIDY_WARM, /* asked for (warm.h), which is counted */
+};
+
+#define TIDY_ROOM (2 * ZCOMP_CLUSTER_SIZE)
+
+/*
+ * Have the blocks of the group from block @first of @i on leave their cluster,
+ * if it has one. They stay where others change them meanwhile, or memory is
+ * wanting. @room: TIDY_ROOM bytes. @th has no transaction open.
+ */
+void tidy_group(struct zsfs_thread *th, struct zinode *i, uint64_t first,
+		uint8_t *room, enum tidy_why why);
 
 #endif

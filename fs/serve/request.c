@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "content/file.h"
 #include "content/tidy.h"
+#include "content/warm.h"
 #include "forget.h"
 #include "init_reply.h"
 #include "notify.h"
@@ -350,6 +351,21 @@ static void execute(struct zsfs_thread *th)
 	zsfs_leave(th);
 }
 
+static void warm(void *th)
+{
+	warm_clusters(th);
+}
+
+/* What a request that was answered leaves to be done. */
+static void follow_up(struct zsfs_thread *th)
+{
+	if (!th->warm.nodeid)
+		return;
+	zsfs_enter(th);
+	tx_guarded(th, warm, th);
+	zsfs_leave(th);
+}
+
 /* A request is in the buffer: whatever happens now is about it. */
 static int accept_request(struct zsfs_slot *slot, size_t len)
 {
@@ -415,6 +431,7 @@ static int serve(struct zsfs_thread *th)
 	if (th->slot->opcode != FUSE_WRITE)
 		notify_touched(cur.env->fd, th->slot);
 	err = send_reply(th->slot);
+	follow_up(th);
 	if (!err && th->slot->opcode == FUSE_INIT)
 		cur.env->on_init(cur.env->arg);
 	return err;

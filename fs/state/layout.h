@@ -20,7 +20,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 9u
+#define ZSFS_LAYOUT 10u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -81,6 +81,9 @@ enum zsfs_atime {
 	/* The rest only grows. */                                             \
 	/* bytes of RAM that settling has saved */                             \
 	X(SAVED, "settle_saved_bytes")                                         \
+	/* blocks that went into clusters, and out of them to be warm */       \
+	X(SETTLED, "blocks_settled")                                           \
+	X(WARMED, "blocks_warmed")                                             \
 	X(HUGE_SINCE, "huge_blocks_since")                                     \
 	X(FAILED_READS, "failed_reads")                                        \
 	X(FAILED_WRITES, "failed_writes")                                      \

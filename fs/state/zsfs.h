@@ -59,6 +59,11 @@ struct zsfs_thread {
 	bool parked;	/* a request waits in the slot (takeover.h) */
 	struct thread_buffers buf;
 	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
+	/* The cluster that content/warm.h is to move out of; nodeid 0: none. */
+	struct {
+		uint64_t nodeid;
+		uint64_t first; /* block */
+	} warm;
 	/*
 	 * Held while the thread executes a request, so that a live check can
 	 * keep all others out by taking every gate (zsfs_verify_live()).
@@ -67,6 +72,7 @@ struct zsfs_thread {
 };
 
 #define NR_LOOKED_IN 64u /* a power of two */
+#define NR_VISITS    8192u
 
 struct zsfs {
 	struct arena *arena;
@@ -100,6 +106,8 @@ struct zsfs {
 	struct late late;
 	/* Directories that names were looked up in lately; atomic; a hint. */
 	uint64_t looked_in[NR_LOOKED_IN];
+	/* Of clusters, by content/warm.h, whose words they are; atomic. */
+	uint64_t visits[NR_VISITS];
 	/*
 	 * clock_ms() when a file that the kernel knew last lost its last name;
 	 * 0: none has. And requests that wait for a FORGET (room.h). Atomic.

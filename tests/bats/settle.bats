@@ -187,3 +187,100 @@ verify() {
 	settle
 	verify
 }
+
+# Direct reads of single blocks: numbers on standard input.
+read_blocks() {
+	"$PYTHON" -c '
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)
+page = mmap.mmap(-1, 4096)
+for line in sys.stdin:
+    assert os.preadv(fd, [page], int(line) * 4096) == 4096' "$1"
+}
+
+@test "warm: what single blocks are read of is dense no longer, the rest stays" {
+	zsfs_mount
+	text 4000000 >"$T/f"
+	cp "$T/f" "$M/f"
+	settle
+	dense=$(json .content.dense_blocks)
+	# In sequence, by block and as a whole, nothing moves.
+	for _ in 1 2 3 4; do
+		seq 0 900 | read_blocks "$M/f"
+		drop_cache
+		cmp "$T/f" "$M/f"
+	done
+	same "$(json .content.blocks_warmed)" 0
+	same "$(json .content.dense_blocks)" "$dense"
+	for _ in 1 2 3; do
+		printf '%s\n' 169 165 170 | read_blocks "$M/f"
+	done
+	warmed() { same "$(json .content.blocks_warmed)" "$1"; }
+	poll 5 quiet warmed 16
+	same "$(json .content.dense_blocks)" $((dense - 16))
+	drop_cache
+	cmp "$T/f" "$M/f"
+	settle
+	same "$(json .content.dense_blocks)" "$dense"
+	verify
+}
+
+@test "warm: not where memory is short" {
+	zsfs_mount -o mem_limit=24M
+	text 8000000 >"$T/f"
+	cp "$T/f" "$M/f"
+	settle
+	dense=$(json .content.dense_blocks)
+	dd if=/dev/urandom of="$M/noise" bs=64K status=none || true
+	for _ in 1 2 3; do
+		seq 1 3 1900 | shuf --random-source="$T/f" | read_blocks "$M/f"
+	done
+	[ "$(mm_stat 3)" -le $((24 << 20)) ]
+	same "$(json .content.dense_blocks)" "$dense"
+	same "$(json .content.blocks_warmed)" 0
+	rm "$M/noise"
+	warmed() {
+		seq 1 3 1900 | shuf --random-source="$T/f" | read_blocks "$M/f"
+		[ "$(json .content.dense_blocks)" -lt "$dense" ]
+	}
+	poll 10 warmed
+	drop_cache
+	cmp "$T/f" "$M/f"
+}
+
+@test "warm: files cut, punched, renamed, deleted and written while they warm, with kills" {
+	root_only
+	zsfs_mount
+	text 4000000 >"$T/f"
+	for i in 1 2 3; do cp "$T/f" "$M/f$i"; done
+	cp "$T/f" "$M/keep"
+	settle
+	while [ ! -e "$T/stop" ]; do
+		for f in "$M"/f* "$M/keep"; do
+			seq 1 3 900 | shuf | read_blocks "$f" 2>/dev/null || true
+		done
+	done &
+	loops=$!
+	while [ ! -e "$T/stop" ]; do
+		settle 2>/dev/null || true
+		sleep 0.05
+	done &
+	loops+=" $!"
+	for i in $(seq 24); do
+		f=$M/f$((i % 3 + 1))
+		truncate -s $((i * 77777)) "$f"
+		fallocate -p -o $((i * 4096)) -l 40000 "$f"
+		printf 'some bytes' | dd of="$f" bs=1 seek=$((i * 3333)) conv=notrunc status=none
+		mv "$f" "$M/moved"
+		cp "$T/f" "$f"
+		rm "$M/moved"
+		[ $((i % 3)) != 0 ] || kill -9 "$(worker)" 2>/dev/null || true
+	done
+	touch "$T/stop"
+	# shellcheck disable=SC2086
+	wait $loops
+	drop_cache
+	for f in "$M"/f* "$M/keep"; do cmp "$T/f" "$f"; done
+	verify
+	expect_log "killed|died|takes over|took over"
+}

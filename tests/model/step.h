@@ -47,6 +47,7 @@ enum step_op {
 	STEP_CODEC, /* another algorithm for what is written from now on */
 	STEP_REAP,  /* as the background thread does */
 	STEP_SETTLE,
+	STEP_WARM, /* block off of a file leaves its cluster */
 	STEP_NR,
 };
 

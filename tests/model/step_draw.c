@@ -34,7 +34,7 @@ static const struct {
 	[STEP_FLAGS] = {2, 3},	   [STEP_XSET] = {9, 4},
 	[STEP_XREMOVE] = {3, 6},   [STEP_XGET] = {2, 2},
 	[STEP_XLIST] = {1, 1},	   [STEP_COPY] = {3, 2},
-	[STEP_SETTLE] = {3, 2},
+	[STEP_SETTLE] = {3, 2},	   [STEP_WARM] = {3, 2},
 };
 
 /* ---- whom ---- */
@@ -578,7 +578,8 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 	    m->used_inodes > d->max_inodes)
 		op = rng_chance(&d->rng, 50) ? STEP_UNLINK : STEP_FORGET;
 	if (!d->whole && op >= STEP_VLOOKUP && op != STEP_COMPACT &&
-	    op != STEP_TRIM && op != STEP_REAP && op != STEP_SETTLE)
+	    op != STEP_TRIM && op != STEP_REAP && op != STEP_SETTLE &&
+	    op != STEP_WARM)
 		op = STEP_GETATTR;
 	if ((op == STEP_CODEC || op == STEP_SETTLE) && d->one_codec)
 		op = STEP_GETATTR;
@@ -619,6 +620,10 @@ static void draw_rest(struct draw *d, const struct model *m, struct step *s)
 		break;
 	case STEP_COPY:
 		draw_copy(d, m, s);
+		break;
+	case STEP_WARM:
+		s->id = draw_file(d, m);
+		s->off = draw_offset(d, model_get(m, s->id));
 		break;
 	case STEP_SEEK:
 		s->id = draw_file(d, m);

@@ -437,7 +437,7 @@ const char *step_op_name(enum step_op op)
 		[STEP_NAMELESS] = "nameless",	[STEP_XSET] = "setxattr",
 		[STEP_XGET] = "getxattr",	[STEP_XLIST] = "listxattr",
 		[STEP_XREMOVE] = "removexattr", [STEP_COPY] = "copy",
-		[STEP_SETTLE] = "settle",
+		[STEP_SETTLE] = "settle",	[STEP_WARM] = "warm",
 	};
 
 	return names[op];

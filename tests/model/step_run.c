@@ -21,6 +21,7 @@
 #include "content/file.h"
 #include "content/settle.h"
 #include "content/tidy.h"
+#include "content/warm.h"
 #include "serve/allocate.h"
 #include "control/compact.h"
 
@@ -523,6 +524,13 @@ static void run_settle(struct run *r)
 	zsfs_settle(r->th);
 }
 
+/* Done when the step is. */
+static void run_warm(struct run *r)
+{
+	r->out->res->err = 0;
+	warm_ask(r->th, r->nodeid, r->s->off / ZSFS_BLOCK_SIZE);
+}
+
 typedef void run_fn(struct run *r);
 
 static run_fn *const runners[STEP_NR] = {
@@ -541,7 +549,7 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_FLAGS] = run_setflags,	  [STEP_XSET] = run_setxattr,
 	[STEP_XREMOVE] = run_removexattr, [STEP_XGET] = run_getxattr,
 	[STEP_XLIST] = run_getxattr,	  [STEP_COPY] = run_copy,
-	[STEP_SETTLE] = run_settle,
+	[STEP_SETTLE] = run_settle,	  [STEP_WARM] = run_warm,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)
@@ -569,4 +577,5 @@ void step_run(const struct model *m, struct zsfs_thread *th,
 	out->len = 0;
 	runners[s->op](&r);
 	tidy_clusters(th);
+	warm_clusters(th);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Threads on shared files and directories of a file system without a mount,
- * beside compaction, settling, statistics and live checks.
+ * beside compaction, settling, warming, statistics and live checks.
  *
  *   stress_fs [-n OPS] [-s SEED] [-l] (-l: at the smallest memory limit)
  *
@@ -42,6 +42,7 @@
 #include "content/file.h"
 #include "content/settle.h"
 #include "content/tidy.h"
+#include "content/warm.h"
 #include "volume/volume.h"
 #include "volume/verify_fs.h"
 #include "control/statfs.h"
@@ -101,6 +102,7 @@ static int finish(struct worker *w, struct tx *tx, int err)
 	} else {
 		tx_commit(tx);
 		tidy_clusters(w->th);
+		warm_clusters(w->th);
 		if (rng_chance(&w->rng, 75))
 			reap_help(w->th);
 		else
@@ -231,6 +233,8 @@ static void read_ragged(struct worker *w)
 
 	if (err)
 		complain("read", err);
+	if (rng_chance(&w->rng, 50))
+		warm_ask(w->th, ragged[f], off / ZSFS_BLOCK_SIZE);
 	for (size_t k = 0; !err && k + 8 <= done; k += 8) {
 		uint64_t word;
 

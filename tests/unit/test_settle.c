@@ -11,6 +11,7 @@
 #include "content/settle.h"
 #include "content/slot.h"
 #include "content/tidy.h"
+#include "content/warm.h"
 #include "fs_fixture.h"
 #include "state/counters.h"
 #include "state/reserve.h"
@@ -377,6 +378,95 @@ static void test_flipped_bits(void)
 	end();
 }
 
+/* ---- warming ---- */
+
+/* As requests do: read or write, answer, see to what was noted. */
+static void visit(uint64_t nodeid, size_t block, size_t n)
+{
+	CHECK_EQ(load(nodeid, block, n), 0);
+	CHECK(!memcmp(got, want + block * BLOCK, n * BLOCK));
+	warm_clusters(th);
+}
+
+static void test_warms(void)
+{
+	begin(MANY);
+	settle();
+	visit(file, 21, 1);
+	visit(file, 18, 1);
+	CHECK_EQ(stat_of(ST_WARMED), 0);
+	visit(file, 30, 1);
+	CHECK_EQ(stat_of(ST_WARMED), CLUSTER_BLOCKS);
+	CHECK_EQ(stat_of(ST_DENSE), MANY - CLUSTER_BLOCKS);
+	CHECK_EQ(stat_of(ST_FREED), 0);
+	CHECK_EQ(stat_of(ST_BLOCKS), MANY);
+	CHECK_EQ(slot_kind(slot_of(file, 16)), SLOT_OBJECT);
+	CHECK_EQ(slot_kind(slot_of(file, 15)), SLOT_DENSE);
+	CHECK_EQ(slot_kind(slot_of(file, 32)), SLOT_DENSE);
+	check_same(file, MANY);
+	/* What is warm may settle again. */
+	settle();
+	CHECK_EQ(stat_of(ST_DENSE), MANY);
+	CHECK_EQ(stat_of(ST_SETTLED), MANY + CLUSTER_BLOCKS);
+	check_same(file, MANY);
+	end();
+}
+
+static void test_writing_warms(void)
+{
+	begin(CLUSTER_BLOCKS);
+	settle();
+	for (size_t k = 0; k < 3; k++) {
+		CHECK_EQ(stat_of(ST_WARMED), 0);
+		CHECK_EQ(store(file, 2 * k + 1, 1), 0);
+		warm_clusters(th);
+	}
+	CHECK_EQ(stat_of(ST_WARMED), CLUSTER_BLOCKS - 3);
+	CHECK_EQ(stat_of(ST_DENSE), 0);
+	check_same(file, CLUSTER_BLOCKS);
+	end();
+}
+
+/* However often: in small steps, in large ones, by several in turns. */
+static void test_sequence_stays_dense(void)
+{
+	static const size_t step[] = {1, 2, 3, 5, CLUSTER_BLOCKS, MANY};
+
+	begin(MANY);
+	settle();
+	for (size_t s = 0; s < 6; s++)
+		for (size_t round = 0; round < 4; round++)
+			for (size_t k = 0; k < MANY; k += step[s])
+				visit(file, k,
+				      k + step[s] < MANY ? step[s] : MANY - k);
+	CHECK_EQ(stat_of(ST_WARMED), 0);
+	CHECK_EQ(stat_of(ST_DENSE), MANY);
+	end();
+}
+
+/* Where the file has gone, been cut or written there is less to do, or none. */
+static void test_warming_late(void)
+{
+	struct tx *tx;
+
+	begin(2 * CLUSTER_BLOCKS);
+	settle();
+	warm_ask(th, file, 5);
+	cut(file, 4 * BLOCK);
+	warm_clusters(th);
+	CHECK_EQ(stat_of(ST_DENSE), 0);
+	warm_ask(th, file, 5);
+	warm_clusters(th);
+	check_same(file, 4);
+	tx = tx_begin(th);
+	CHECK_EQ(fixture_end(tx, zsfs_unlink(tx, ROOT_NODEID, "f")), 0);
+	zsfs_forget(th, file, UINT64_MAX, NULL);
+	reap_all(th);
+	warm_ask(th, file, 0);
+	warm_clusters(th);
+	end();
+}
+
 /* A bad cluster is let be, with what was written beside it. */
 static void test_bad_cluster_stays(void)
 {
@@ -486,7 +576,54 @@ static void test_full(void)
 	end();
 }
 
+/* Less than an eighth of memory is free: what is dense stays. */
+static void test_no_room_to_warm(void)
+{
+	begin(CLUSTER_BLOCKS);
+	settle();
+	fs->super->pressure_used = 1;
+	warm_ask(th, file, 0);
+	warm_clusters(th);
+	fs->super->pressure_used = 0;
+	CHECK_EQ(stat_of(ST_DENSE), CLUSTER_BLOCKS);
+	fs->super->mem_limit = UINT64_C(1) << 50;
+	arena_set_limit(fs->arena, UINT64_C(32) << 20);
+	warm_ask(th, file, 0);
+	warm_clusters(th);
+	CHECK_EQ(stat_of(ST_DENSE), CLUSTER_BLOCKS);
+	fs->super->mem_limit = UINT64_C(32) << 20;
+	warm_ask(th, file, 0);
+	warm_clusters(th);
+	CHECK_EQ(stat_of(ST_DENSE), 0);
+	check_same(file, CLUSTER_BLOCKS);
+	end();
+}
+
 #if ZS_DEBUG_LEVEL >= 1
+/* As of settling: each allocation fails once. */
+static void test_no_memory_to_warm(void)
+{
+	unsigned n = 0;
+
+	do {
+		begin(CLUSTER_BLOCKS);
+		settle();
+		fixture_fail_at(++n);
+		warm_ask(th, file, 0);
+		warm_clusters(th);
+		if (fixture_has_failed())
+			CHECK_EQ(stat_of(ST_DENSE), CLUSTER_BLOCKS);
+		fixture_fail_at(0);
+		check_same(file, CLUSTER_BLOCKS);
+		if (!stat_of(ST_DENSE)) {
+			end();
+			break;
+		}
+		end();
+	} while (n < 100);
+	CHECK(n > 3 && n < 100);
+}
+
 /* Each allocation fails once: all is as before, or settled. */
 static void test_no_memory(void)
 {
@@ -545,10 +682,16 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_copying),
 		CHECK_CASE(test_flipped_bits),
 		CHECK_CASE(test_bad_cluster_stays),
+		CHECK_CASE(test_warms),
+		CHECK_CASE(test_writing_warms),
+		CHECK_CASE(test_sequence_stays_dense),
+		CHECK_CASE(test_warming_late),
+		CHECK_CASE(test_no_room_to_warm),
 		CHECK_CASE(test_verify_finds),
 		CHECK_CASE(test_full),
 #if ZS_DEBUG_LEVEL >= 1
 		CHECK_CASE(test_no_memory),
+		CHECK_CASE(test_no_memory_to_warm),
 		CHECK_CASE(test_codec_fails),
 #endif
 	};
