@@ -29,6 +29,27 @@ first_cpu() {
 	$PYTHON -c 'import os; print(sorted(os.sched_getaffinity(0))[0])'
 }
 
+last_cpu() {
+	$PYTHON -c 'import os; print(sorted(os.sched_getaffinity(0))[-1])'
+}
+
+# A control group for processors in $CPUSET.
+make_cpuset() {
+	local top=/sys/fs/cgroup
+
+	if [ -f $top/cpuset/cpuset.cpus ]; then
+		CPUSET=$top/cpuset/zsfs-bats-$$
+		mkdir "$CPUSET" 2>/dev/null || skip "no control groups may be made"
+		cat $top/cpuset/cpuset.mems >"$CPUSET/cpuset.mems"
+		cat $top/cpuset/cpuset.cpus >"$CPUSET/cpuset.cpus"
+	else
+		echo +cpuset 2>/dev/null >$top/cgroup.subtree_control || skip "no cpusets"
+		CPUSET=$top/zsfs-bats-$$
+		mkdir "$CPUSET" 2>/dev/null || skip "no control groups may be made"
+	fi
+	on_teardown "for i in \$(seq 100); do rmdir $CPUSET && break; sleep 0.1; done"
+}
+
 # requests N [FILE]: N of them, one after the other
 requests() {
 	$PYTHON - "$M/${2:-asked}" "$1" <<'END'
@@ -37,6 +58,11 @@ fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o644)
 for i in range(int(sys.argv[2])):
     os.pwrite(fd, b"x" * 100, i % 64 * 4096)
 END
+}
+
+# small_files CPU: made there
+small_files() {
+	taskset -c "$1" timeout 60 bash -c "for i in {1..300}; do echo \$i >'$M'/f\$i; done"
 }
 
 is_followed() {
@@ -78,6 +104,68 @@ is_followed() {
 	zsfs_by taskset -c "$(first_cpu)"
 	requests 300
 	[ "$(reader following)" = false ]
+}
+
+# Python that has sched_setaffinity(2) refused, and becomes the daemon.
+refuse_affinity() {
+	cat >"$T/refuse.py" <<-'END'
+		import ctypes, os, platform, struct, sys
+		numbers = {"x86_64": 203, "aarch64": 122}
+		code = [(0x20, 0, 0, 0), (0x15, 0, 1, numbers[platform.machine()]),
+		        (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000)]
+		buf = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *c) for c in code))
+		class Program(ctypes.Structure):
+		    _fields_ = [("len", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+		prctl = ctypes.CDLL(None, use_errno=True).prctl
+		if prctl(22, 2, ctypes.byref(Program(len(code), ctypes.addressof(buf)))):
+		    sys.exit(os.strerror(ctypes.get_errno()))
+		try:
+		    os.sched_setaffinity(0, os.sched_getaffinity(0))
+		except PermissionError:
+		    os.execv(sys.argv[1], sys.argv[1:])
+		sys.exit("not refused")
+	END
+}
+
+@test "a daemon that may not choose its processors" {
+	zsfs_only
+	root_only
+	two_cpus
+	case $(uname -m) in x86_64 | aarch64) ;; *) skip "other numbers of calls" ;; esac
+	refuse_affinity
+	$PYTHON "$T/refuse.py" /bin/true || skip "no filters of calls"
+	zsfs_by "$PYTHON" "$T/refuse.py"
+	small_files "$(first_cpu)"
+	small_files "$(last_cpu)"
+	same "$(reader following)" true
+	same "$(reader moves)" 0
+	kill -9 "$(worker)"
+	same "$(cat "$M/f300")" 300
+}
+
+# As when processors go offline: the threads that were on them are moved.
+@test "processors that are taken away, and given back" {
+	zsfs_only
+	root_only
+	two_cpus
+	make_cpuset
+	zsfs_mount -o follow_cpu
+	poll 30 is_followed 20
+	for pid in $(json '.survival | .worker, .standby, .keeper'); do
+		echo "$pid" >"$CPUSET/cgroup.procs"
+	done
+	for round in 1 2 3; do
+		echo "$(first_cpu)" >"$CPUSET/cpuset.cpus"
+		small_files "$(last_cpu)"
+		small_files "$(first_cpu)"
+		kill -9 "$(worker)"
+		same "$(cat "$M/f300")" 300
+		poll 30 has_standby
+		echo "$(last_cpu)" >"$CPUSET/cpuset.cpus"
+		small_files "$(first_cpu)"
+		echo "$(first_cpu),$(last_cpu)" >"$CPUSET/cpuset.cpus"
+		requests 500 "r$round"
+	done
 }
 
 @test "a client that changes its processor with each call" {

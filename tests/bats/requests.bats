@@ -206,6 +206,23 @@ SLACK=6
 	only setattr getattr getxattr
 }
 
+@test "requests: room for 256 MiB, holes and copies are one request each" {
+	expect ok create "$M/f" 644
+	count fallocate -l 256M "$M/f"
+	cost fallocate 1 1
+	only fallocate getattr
+	count $PYTHON -c 'import os, sys; os.posix_fallocate(os.open(sys.argv[1], os.O_RDWR), 0, 1 << 28)' "$M/f"
+	cost fallocate 1 1
+	only fallocate getattr
+	count fallocate -p -o 4096 -l 200M "$M/f"
+	cost fallocate 1 1
+	only fallocate getattr
+	expect ok create "$M/g" 644
+	count cp "$M/f" "$M/g"
+	cost write 0 0
+	cost read 0 1
+}
+
 # Names and inodes that the kernel knows, of all file systems: root's to drop.
 drop_names() {
 	[ -w /proc/sys/vm/drop_caches ] || skip "names cannot be dropped"

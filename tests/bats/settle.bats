@@ -113,6 +113,35 @@ verify() {
 	verify
 }
 
+@test "settle: while holes are punched and reserved where it is at work" {
+	zsfs_mount
+	text 3000000 >"$T/f"
+	for i in 1 2 3; do cp "$T/f" "$T/h$i"; cp "$T/f" "$M/h$i"; done
+	while [ ! -e "$T/stop" ]; do settle; done &
+	loop=$!
+	for i in $(seq 60); do
+		for f in "$T/h$((i % 3 + 1))" "$M/h$((i % 3 + 1))"; do
+			fallocate -p -o $((i * 40009)) -l $((i % 5 * 9000 + 100)) "$f"
+			fallocate -o $((i * 30011)) -l 50000 "$f"
+			dd if="$T/f" of="$f" bs=4096 skip=$i seek=$((i * 11)) count=2 conv=notrunc status=none
+		done
+		fallocate -z -o $((i * 20011)) -l 5000 "$M/h1"
+		head -c 5000 /dev/zero | dd of="$T/h1" bs=4096 oflag=seek_bytes seek=$((i * 20011)) \
+			conv=notrunc status=none
+	done
+	touch "$T/stop"
+	wait "$loop"
+	drop_cache
+	for i in 1 2 3; do cmp "$T/h$i" "$M/h$i"; done
+	settle
+	verify
+	for i in 1 2 3; do cmp "$T/h$i" "$M/h$i"; done
+	fallocate -p -o 0 -l 4M "$M/h1"
+	rm "$M/h2" "$M/h3"
+	poll 5 same "$(json .content.blocks)" 0
+	verify
+}
+
 @test "settle: workers killed while it settles lose nothing" {
 	root_only
 	zsfs_mount

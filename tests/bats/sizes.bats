@@ -60,6 +60,29 @@ blocks() { stat -c %b "$1"; }
 	expect ok check "$M/f" 0 10000 1
 }
 
+@test "sizes: appends of many writers, each whole and in its order" {
+	"$PYTHON" - "$M/log" <<-'END'
+		import os, sys
+		def append(k):
+		    fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+		    for i in range(500):
+		        os.write(fd, (b"%d %d " % (k, i)).ljust(50 + k * 700, b".") + b"\n")
+		pids = []
+		for k in range(6):
+		    pids.append(os.fork())
+		    if not pids[-1]:
+		        append(k)
+		        os._exit(0)
+		for pid in pids:
+		    assert os.waitpid(pid, 0)[1] == 0
+		lines = open(sys.argv[1], "rb").read().splitlines()
+		assert len(lines) == 3000, len(lines)
+		for k in range(6):
+		    mine = [line for line in lines if line.startswith(b"%d " % k)]
+		    assert mine == [(b"%d %d " % (k, i)).ljust(50 + k * 700, b".") for i in range(500)]
+	END
+}
+
 @test "sizes: a hole reads as zeros and costs nothing" {
 	expect ok create "$M/f" 644
 	expect 1 write "$M/f" w 10000000 1 1

@@ -126,3 +126,55 @@ teardown() { zsfs_teardown; }
 	kill $pid
 	wait $pid || true
 }
+
+@test "unlinked: fifos, sockets, devices, symlinks and folders go on, too" {
+	mkdir "$M/d"
+	cd "$M/d"
+	"$PYTHON" - <<-'END'
+		import os, socket
+		def gone(fd):
+		    st = os.fstat(fd)
+		    assert st.st_nlink == 0, st
+		    return st
+		os.mkfifo("fifo")
+		fd = os.open("fifo", os.O_RDWR | os.O_NONBLOCK)
+		os.unlink("fifo")
+		os.write(fd, b"through")
+		os.fchmod(fd, 0o600)
+		assert os.read(fd, 99) == b"through"
+		assert gone(fd).st_mode == 0o10600
+		os.symlink("target", "soft")
+		fd = os.open("soft", os.O_PATH | os.O_NOFOLLOW)
+		os.unlink("soft")
+		assert os.readlink("", dir_fd=fd) == "target"
+		gone(fd)
+		server, client = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+		server.bind("socket")
+		server.listen()
+		client.connect("socket")
+		fd = os.open("socket", os.O_PATH)
+		os.unlink("socket")
+		server.accept()[0].send(b"hello")
+		assert client.recv(99) == b"hello"
+		gone(fd)
+		os.mkdir("folder")
+		fd = os.open("folder", os.O_RDONLY)
+		os.rmdir("folder")
+		os.fchmod(fd, 0o711)
+		os.utime(fd, (5, 6))
+		os.setxattr(fd, "user.a", b"x")
+		assert os.listdir(fd) == [] and os.getxattr(fd, "user.a") == b"x"
+		st = gone(fd)
+		assert st.st_mode == 0o40711 and (st.st_atime, st.st_mtime) == (5, 6), st
+		if os.geteuid() == 0:
+		    os.mknod("null", 0o20666, os.makedev(1, 3))
+		    fd = os.open("null", os.O_RDWR)
+		    os.unlink("null")
+		    assert os.write(fd, b"nothing") == 7 and os.read(fd, 9) == b""
+		    os.fchown(fd, 3, 4)
+		    assert gone(fd).st_rdev == os.makedev(1, 3) and os.fstat(fd).st_uid == 3
+		assert os.listdir(".") == []
+	END
+	cd /
+	rmdir "$M/d"
+}
