@@ -190,3 +190,45 @@ drop()
 same(reopen(h), "ESTALE")
 '
 }
+
+# share: nfs-ganesha exports $M, and nothing of the machine is asked; at $URL
+share() {
+	need ganesha.nfsd nfs-cat nfs-cp nfs-ls
+	local port=$((20000 + $$ % 20000))
+
+	OPEN="?version=4&nfsport=$port"
+	URL=nfs://127.0.0.1/x
+	mkdir "$T/rec"
+	cat >"$T/conf" <<-END
+		NFS_CORE_PARAM { Protocols = 4; NFS_Port = $port; Bind_addr = 127.0.0.1;
+			Enable_NLM = false; Enable_RQUOTA = false; }
+		NFSV4 { Graceless = true; Minor_Versions = 0; RecoveryRoot = $T/rec; }
+		EXPORT { Export_Id = 77; Path = $M; Pseudo = /x; Access_Type = RW;
+			Squash = No_Root_Squash; SecType = sys; Transports = TCP;
+			FSAL { Name = VFS; } }
+	END
+	timeout 200 ganesha.nfsd -F -f "$T/conf" -L "$T/ganesha" -p "$T/pid" 3>&- &
+	GANESHA=$!
+	on_teardown "kill $GANESHA 2>/dev/null; tail --pid=$GANESHA -f /dev/null"
+	poll 60 nfs-ls "$URL/$OPEN"
+}
+
+@test "handles: nfs-ganesha exports a mount, whose workers may die" {
+	zsfs_only
+	echo first >first
+	mkdir d
+	share
+	head -c 3000 /dev/urandom >"$T/data"
+	for i in 1 2 3 4 5; do
+		nfs-cp "$T/data" "$URL/d/f$i$OPEN"
+		kill -9 "$(worker)"
+		echo 2 >/proc/sys/vm/drop_caches
+		cmp "$T/data" "d/f$i"
+		nfs-cat "$URL/d/f$i$OPEN" | cmp - "$T/data"
+		poll 30 has_standby
+	done
+	same "$(nfs-cat "$URL/first$OPEN")" first
+	same "$(nfs-ls "$URL/d$OPEN" | awk '{ print $NF }' | sort | xargs)" "f1 f2 f3 f4 f5"
+	kill "$GANESHA"
+	wait "$GANESHA" || true
+}
