@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * guard: one page of memory between two that may not be touched.
+ * guard: memory between two pages that may not be touched, most often a page.
  *
  * Sanitizers do not see inside liblz4 and libzstd; an access beyond a buffer
  * that ends (or begins) with the page is a SIGSEGV whoever makes it.
@@ -15,17 +15,23 @@
 
 #define GUARD_SIZE 4096u
 
-static inline unsigned char *guard_create(void)
+/* @size bytes, whole pages. */
+static inline unsigned char *guard_create_of(size_t size)
 {
-	unsigned char *map = mmap(NULL, 3 * GUARD_SIZE, PROT_NONE,
+	unsigned char *map = mmap(NULL, size + 2 * GUARD_SIZE, PROT_NONE,
 				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (map == MAP_FAILED ||
-	    mprotect(map + GUARD_SIZE, GUARD_SIZE, PROT_READ | PROT_WRITE)) {
+	    mprotect(map + GUARD_SIZE, size, PROT_READ | PROT_WRITE)) {
 		perror("guard page");
 		exit(1);
 	}
 	return map + GUARD_SIZE;
+}
+
+static inline unsigned char *guard_create(void)
+{
+	return guard_create_of(GUARD_SIZE);
 }
 
 static inline void guard_destroy(unsigned char *guard)
