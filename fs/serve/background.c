@@ -206,7 +206,7 @@ static const struct job jobs[] = {
 	{"reap", NULL, reap_some, true, true},
 	{"verify", wants_verify, try_verify, false, false},
 	{"tell what the log left out", NULL, tell_left_out, false, false},
-	{"give back when idle", NULL, give_back_idle, false, false},
+	{"pack and give back when idle", NULL, give_back_idle, true, false},
 };
 
 static unsigned work(struct background *b)

@@ -6,8 +6,8 @@
  * those that the dead worker was at, too, and makes long allocations. Then it
  * verifies the file system after a takeover, when no requests come (giving way
  * to those that do), and lifts the limit that shortage of memory made necessary
- * (pressure.h). When the mount has become idle it gives back what was freed
- * (idle.h). It sleeps when there is nothing of that kind.
+ * (pressure.h). When the mount has become idle it packs the pool and gives back
+ * what is free (idle.h). It sleeps when there is nothing of that kind.
  * Each of these is a row of a table of jobs (job_loop.h) in background.c.
  */
 #ifndef FS_BACKGROUND_H

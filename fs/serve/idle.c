@@ -3,6 +3,7 @@
 #include "idle.h"
 
 #include "base/clock.h"
+#include "job_loop.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/threads.h"
@@ -32,6 +33,25 @@ static bool is_worth_punching(struct zsfs *fs)
 	return bytes >= WORTH_PUNCHING && bytes >= st.used / PUNCH_PART;
 }
 
+/* ---- packing ---- */
+
+/* One step. False: there was none to make, and the run is over. */
+static bool pack(struct zsfs *fs, struct idle *i)
+{
+	struct zsfs_thread *th = zsfs_background(fs);
+	unsigned pages;
+
+	zsfs_enter(th);
+	pages = zs_compact_step(fs->pool, th->at);
+	if (!pages && i->packed)
+		zs_count_compaction(fs->pool, th->at, i->packed);
+	zsfs_leave(th);
+	i->packed = pages ? i->packed + pages : 0;
+	return pages;
+}
+
+/* ---- giving back ---- */
+
 static void give_back(struct zsfs *fs)
 {
 	struct zsfs_thread *th = zsfs_background(fs);
@@ -49,16 +69,18 @@ unsigned idle_look(struct zsfs *fs, struct idle *i)
 	uint64_t now = clock_ms(), seen = changes(fs);
 
 	if (!__atomic_load_n(&fs->wake.freed, __ATOMIC_RELAXED))
-		return 0;
+		return JOB_DONE;
 	if (seen != i->seen || !i->since) {
 		i->seen = seen;
 		i->since = now;
 	}
 	if (now - i->since < IDLE_MSECS)
 		return (unsigned)(IDLE_MSECS - (now - i->since));
+	if (pack(fs, i))
+		return JOB_MORE;
 	/* First, so that what is freed meanwhile is looked for again. */
 	__atomic_store_n(&fs->wake.freed, false, __ATOMIC_SEQ_CST);
 	i->since = 0;
 	give_back(fs);
-	return 0;
+	return JOB_DONE;
 }

@@ -149,6 +149,43 @@ objs_are() { same "$(class_total obj_used)" "$1"; }
 	expect ok check "$M/f10" 0 50000 1
 }
 
+@test "compact: an idle mount packs its pool by itself, and is at rest then" {
+	not_cached "the kernel tells the times of files later"
+	many_blocks 8000
+	(cd "$M" && cksum f*[13579] >"$T/sums" && rm f*[02468])
+	poll 10 quiet objs_are 4000
+	packed() { [ "$(json .pool.can_compact)" = 0 ]; }
+	poll 10 packed
+	[ "$(mm_stat 7)" -gt 300 ]
+	same "$(json .pool.compactions)" 1
+	same "$(json .pool.last_compacted)" "$(mm_stat 7)"
+	pid=$(worker)
+	sleep 4
+	before=$(woken "$pid" | xargs)
+	sleep 4
+	same "$(woken "$pid" | xargs)" "$before"
+	same "$(mm_stat 7)" "$(json .pool.last_compacted)"
+	drop_cache
+	(cd "$M" && cksum f*) | diff "$T/sums" -
+}
+
+@test "compact: workers that die while they pack an idle mount lose nothing" {
+	root_only
+	many_blocks 12000
+	(cd "$M" && cksum f*[13579] >"$T/sums" && rm f*[02468])
+	poll 10 quiet objs_are 6000
+	sleep 1.9
+	for _ in 1 2 3 4 5 6; do
+		kill -9 "$(worker)" 2>/dev/null || true
+		sleep 0.02
+	done
+	packed() { [ "$(json .pool.can_compact)" = 0 ]; }
+	poll 20 packed
+	drop_cache
+	(cd "$M" && cksum f*) | diff "$T/sums" -
+	expect_log "killed|died|takes over|took over"
+}
+
 @test "compact: what a worker that died had not given back, its successor does" {
 	least=$(mm_stat 3)
 	random_file "$M/random" 140000000
@@ -201,10 +238,21 @@ fragmented() {
 	END
 }
 
+# Then a mount does not pack its pool by itself.
+keep_busy() {
+	touch "$T/busy"
+	(while [ -e "$T/busy" ]; do
+		echo x >"$M/busy" || true
+		sleep 0.3
+	done) 2>/dev/null 3>&- &
+	on_teardown "rm -f '$T/busy'; sleep 0.5"
+}
+
 mount_fragmented() {
 	not_cached "write(2) does not say what found room"
 	zsfs_umount
 	zsfs_mount -o "$1"
+	keep_busy
 	fragmented "$M/f"
 	holes=$(json .pool.can_compact)
 	between 8000 "$holes" 100000
