@@ -19,13 +19,18 @@ unsigned cluster_huge_pieces(const struct zsfs *fs, uint32_t len)
 	return cluster_piece_size(len, n - 1) < fs->huge_size ? n - 1 : n;
 }
 
-uint32_t cluster_cost(const struct zsfs *fs, uint32_t len)
+uint32_t cluster_pieces_cost(const struct zsfs *fs, uint32_t len)
 {
 	unsigned last = cluster_pieces(len) - 1;
 
-	return (uint32_t)slab_object_size(slab_cache_for(cluster_size(len))) +
-	       last * CLUSTER_PIECE_SIZE +
+	return last * CLUSTER_PIECE_SIZE +
 	       object_cost(fs, cluster_piece_size(len, last));
+}
+
+uint32_t cluster_cost(const struct zsfs *fs, uint32_t len)
+{
+	return (uint32_t)slab_object_size(slab_cache_for(cluster_size(len))) +
+	       cluster_pieces_cost(fs, len);
 }
 
 /* ---- reading ---- */
@@ -113,6 +118,7 @@ static void count(struct tx *tx, const struct cluster *cl, int64_t sign)
 	tx_stat(tx, ST_PIECES, sign * cluster_pieces(cl->len));
 	tx_stat(tx, ST_HUGE_PIECES,
 		sign * cluster_huge_pieces(tx->fs, cl->len));
+	tx_stat(tx, ST_DENSE_RAM, sign * cluster_pieces_cost(tx->fs, cl->len));
 	tx->stored += sign * cl->len;
 }
 

@@ -88,6 +88,9 @@ static inline bool cluster_is_thin(const struct cluster *cl)
 /* Number of the pieces that take a page each, as raw blocks do. */
 unsigned cluster_huge_pieces(const struct zsfs *fs, uint32_t len);
 
+/* RAM in bytes that they all take in the pool. */
+uint32_t cluster_pieces_cost(const struct zsfs *fs, uint32_t len);
+
 /* RAM in bytes that a cluster with a frame of @len bytes takes. */
 uint32_t cluster_cost(const struct zsfs *fs, uint32_t len);
 

@@ -213,6 +213,7 @@ static int replace(struct pass *p, struct group *g, uint32_t len,
 	tx_stat(tx, ST_SAVED, (int64_t)before - new_cost(p, g, len));
 	tx_stat(tx, ST_SETTLED, g->n);
 	tx_commit(tx);
+	rate_add(&p->fs->settling, g->n);
 	p->pages += new_cost(p, g, len) / ARENA_PAGE_SIZE + 1;
 	return 0;
 }

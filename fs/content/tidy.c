@@ -78,6 +78,8 @@ static void put_back(struct zsfs_thread *th, struct group *g,
 	tx_stat(tx, ST_FREED, -(int64_t)g->n);
 	tx_stat(tx, ST_WARMED, why == TIDY_WARM ? g->n : 0);
 	tx_commit(tx);
+	if (why == TIDY_WARM)
+		rate_add(&th->fs->warming, g->n);
 }
 
 void tidy_group(struct zsfs_thread *th, struct zinode *i, uint64_t first,

@@ -14,6 +14,7 @@
 #include "state/counters.h"
 #include "state/zsfs.h"
 #include "stats_i.h"
+#include "tiers.h"
 #include "vfile.h"
 
 /* ---- classes ---- */
@@ -178,6 +179,9 @@ int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
 		break;
 	case VF_STATS_JSON:
 		stats_json(fs, &t);
+		break;
+	case VF_TIERS:
+		tiers_render(fs, &t);
 		break;
 	default:
 		return -ENOENT;

@@ -15,6 +15,7 @@
 #include "state/shared_page.h"
 #include "state/zsfs.h"
 #include "stats_i.h"
+#include "tiers.h"
 #include "vfile.h"
 
 /* ---- building blocks ---- */
@@ -231,6 +232,26 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 	number(t, "huge_blocks", stats_huge(fs, &pool));
 	for (unsigned i = 0; i < ST_NR; i++)
 		number(t, names[i], zsfs_stat_get(fs, (enum zsfs_stat)i));
+	textbuf_add(t, "}");
+}
+
+static void add_tiers(struct zsfs *fs, struct textbuf *t)
+{
+	struct tiers now;
+
+	tiers_look(fs, &now);
+	open_object(t, "tiers");
+	for (enum tier k = 0; k < NR_TIERS; k++) {
+		open_object(t, tier_key(k));
+		number(t, "blocks", now.tier[k].blocks);
+		number(t, "bytes", now.tier[k].blocks << ZSFS_BLOCK_SHIFT);
+		number(t, "ram", now.tier[k].ram);
+		textbuf_add(t, "}");
+	}
+	number(t, "gaps", now.gaps);
+	number(t, "other", now.other);
+	number(t, "settled_per_second", rate_get(&fs->settling));
+	number(t, "warmed_per_second", rate_get(&fs->warming));
 	textbuf_add(t, "}");
 }
 
@@ -459,6 +480,7 @@ static void render(struct zsfs *fs, struct textbuf *t, bool classes)
 	add_limits(fs, t);
 	add_mount(fs, t);
 	add_content(fs, t);
+	add_tiers(fs, t);
 	add_memory(fs, t, &mem);
 	add_pool(fs, t);
 	add_requests(fs, t);

@@ -72,6 +72,8 @@ enum zsfs_atime {
 	X(CLUSTERS, "clusters")                                                \
 	X(PIECES, "cluster_pieces")                                            \
 	X(HUGE_PIECES, "huge_cluster_pieces")                                  \
+	/* RAM in bytes that the pieces take in the pool */                    \
+	X(DENSE_RAM, "dense_ram_bytes")                                        \
 	/* blocks that are settled as they are (content/slot.h) */             \
 	X(TRIED, "settled_blocks")                                             \
 	/* inodes whose blocks are being freed (reap.h) */                     \
@@ -81,7 +83,7 @@ enum zsfs_atime {
 	/* The rest only grows. */                                             \
 	/* bytes of RAM that settling has saved */                             \
 	X(SAVED, "settle_saved_bytes")                                         \
-	/* blocks that went into clusters, and out of them to be warm */       \
+	/* blocks that settled, and that left clusters to be warm */           \
 	X(SETTLED, "blocks_settled")                                           \
 	X(WARMED, "blocks_warmed")                                             \
 	X(HUGE_SINCE, "huge_blocks_since")                                     \

@@ -16,6 +16,7 @@
 #include "atime.h"
 #include "late.h"
 #include "layout.h"
+#include "rate.h"
 #include "reader_counts.h"
 #include "tx.h"
 #include "wake.h"
@@ -119,6 +120,7 @@ struct zsfs {
 	struct shared_page *shared;
 	unsigned bank;	/* this worker's, in the shared page */
 	unsigned alive; /* threads that have said so there; atomic */
+	struct rate settling, warming; /* blocks, atomic */
 	struct wake wake;
 	struct background *background;	    /* NULL: there is none */
 	struct reader_counts reader_counts; /* the server's */

@@ -87,5 +87,6 @@ int verify_cluster(struct check *c, const struct zinode *i, uint64_t first,
 	c->stat[ST_CLUSTERS]++;
 	c->stat[ST_PIECES] += cluster_pieces(cl->len);
 	c->stat[ST_HUGE_PIECES] += cluster_huge_pieces(c->fs, cl->len);
+	c->stat[ST_DENSE_RAM] += cluster_pieces_cost(c->fs, cl->len);
 	return check_pieces(c, i, first + k, cl);
 }

@@ -313,3 +313,35 @@ for line in sys.stdin:
 	verify
 	expect_log "killed|died|takes over|took over"
 }
+
+@test "tiers: the table adds up, and follows what settles and warms" {
+	zsfs_mount
+	tier() { awk -v name="$1" -v col="$2" '$1 == name { print $col }' "$M/.zsstats/tiers"; }
+	text 3997696 >"$M/f"
+	head -c 409600 /dev/zero | tr '\0' x >"$M/same"
+	random_file "$M/noise" 409600
+	same "$(tier warm 2) $(tier dense 2) $(tier incompressible 2)" "976 0 100"
+	same "$(tier incompressible 3) $(tier incompressible 4)" "409600 409600"
+	same "$(tier total 2)" "$(json .content.blocks)"
+	warm=$(tier warm 4)
+	settle
+	# The mount is idle, so it holds still.
+	dense=$(json .content.dense_blocks)
+	same "$(tier dense 2)" "$dense"
+	same "$(json .tiers.dense.blocks)" "$dense"
+	[ "$(tier dense 4)" -lt $((warm * 2 / 3)) ]
+	same "$(tier total 2)" "$(json .content.blocks)"
+	sum=$(awk 'NR > 1 && $1 != "total" { n += $4 } END { print n }' "$M/.zsstats/tiers")
+	same "$sum" "$(tier total 4)"
+	same "$(json .content.blocks_settled)" "$dense"
+	rate() { [ "$(json .tiers.settled_per_second)" -gt 0 ]; }
+	poll 5 rate
+	for _ in 1 2 3; do
+		printf '%s\n' 169 165 170 | read_blocks "$M/f"
+	done
+	warmed() { same "$(tier dense 2)" $((dense - 16)); }
+	poll 5 quiet warmed
+	# What has stopped is none a second.
+	rate() { [ "$(json .tiers.settled_per_second)" = 0 ]; }
+	poll 10 rate
+}

@@ -3,7 +3,7 @@
 # .zsstats and .zsctl: names, formats, snapshots.
 load helpers
 
-STATS="classes fullness io_stat mm_stat stats.json"
+STATS="classes fullness io_stat mm_stat stats.json tiers"
 CONTROLS="comp_algorithm compact dense last_cmd_status mem_limit mem_used_max nr_inodes settle size verify"
 
 setup() {
@@ -30,7 +30,7 @@ fill() {
 	same "$(ls "$S" | sort | xargs)" "$STATS"
 	same "$(ls "$C" | sort | xargs)" "$CONTROLS"
 	same "$(find "$M" | xargs)" "$M"
-	same "$(find "$S" "$C" -type f | wc -l)" 15
+	same "$(find "$S" "$C" -type f | wc -l)" 16
 	same "$(stat -c '%F %a' "$S")" "directory 555"
 	same "$(stat -c '%F' "$C")" "directory"
 	for f in $STATS; do
@@ -260,7 +260,7 @@ fill() {
 			assert os.pread(fd, 3, 2) == text[2:5]
 		END
 	done
-	for f in classes fullness mm_stat io_stat; do
+	for f in classes fullness mm_stat io_stat tiers; do
 		same "$(wc -c <"$S/$f")" "$(cat "$S/$f" | wc -c)"
 		same "$(stat -c %s "$S/$f")" "$(cat "$S/$f" | wc -c)"
 	done

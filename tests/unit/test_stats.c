@@ -162,6 +162,34 @@ static void test_io_stat(void)
 	check_text(VF_IO_STAT, "       1       22        0 123456789\n");
 }
 
+static void test_tiers(void)
+{
+	fake_reset();
+	two_classes();
+	fake.stat[ST_DENSE] = 1000;
+	fake.stat[ST_PIECES] = 101;
+	fake.stat[ST_HUGE_PIECES] = 100;
+	fake.stat[ST_DENSE_RAM] = 412864;
+	fake.stat[ST_SAME] = 50;
+	fake.mem.used = UINT64_C(50567900795880);
+	check_text(VF_TIERS, "                     blocks           bytes      "
+			     "       RAM   ratio\n"
+			     "warm                      1            4096      "
+			     "      3264    1.25\n"
+			     "dense                  1000         4096000      "
+			     "    412864    9.92\n"
+			     "incompressible  12345678800  50567900364800  "
+			     "50567900364800    1.00\n"
+			     "same-filled              50          204800      "
+			     "         0       -\n"
+			     "gaps                      0               0      "
+			     "     13952       -\n"
+			     "other                     0               0      "
+			     "      1000       -\n"
+			     "total           12345679851  50567904669696  "
+			     "50567900795880    1.00\n");
+}
+
 /* While others work, a sum of cells may be off for a moment. */
 static void test_never_negative(void)
 {
@@ -337,11 +365,17 @@ static void test_no_room(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_classes_seed),	 CHECK_CASE(test_classes_sums),
-	CHECK_CASE(test_fullness),	 CHECK_CASE(test_tables_fit),
-	CHECK_CASE(test_mm_stat),	 CHECK_CASE(test_io_stat),
-	CHECK_CASE(test_never_negative), CHECK_CASE(test_checker),
-	CHECK_CASE(test_json),		 CHECK_CASE(test_json_short_of_room),
+	CHECK_CASE(test_classes_seed),
+	CHECK_CASE(test_classes_sums),
+	CHECK_CASE(test_fullness),
+	CHECK_CASE(test_tables_fit),
+	CHECK_CASE(test_mm_stat),
+	CHECK_CASE(test_io_stat),
+	CHECK_CASE(test_tiers),
+	CHECK_CASE(test_never_negative),
+	CHECK_CASE(test_checker),
+	CHECK_CASE(test_json),
+	CHECK_CASE(test_json_short_of_room),
 	CHECK_CASE(test_no_room),
 };
 
