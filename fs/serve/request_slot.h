@@ -17,10 +17,10 @@ static inline struct fuse_in_header *request_in(struct zsfs_slot *slot)
 	return (struct fuse_in_header *)slot->req;
 }
 
-/* There is none any more, or none yet. */
+/* There is none any more, or none yet: the length, which comes first, is 0. */
 static inline void request_drop(struct zsfs_slot *slot)
 {
-	request_in(slot)->len = 0;
+	*(uint32_t *)slot->req = 0;
 }
 
 /* It is being executed: one more of its kind in the statistics. */
