@@ -366,5 +366,6 @@ os.copy_file_range(os.open(\"from\", 0), os.open(\"f\", 2), 5)'"; do
 # Answers that were given before a change come to the kernel after it.
 @test "attrs: what the kernel keeps is right while others stat, list, look up" {
 	mkdir "$M/race"
-	timeout 100 "$ZSFS_TOOLS/statrace" "$M/race" 15 3
+	# shellcheck disable=SC2046
+	timeout 100 "$ZSFS_TOOLS/statrace" "$M/race" 15 3 $(all_have writeback && echo stored)
 }
