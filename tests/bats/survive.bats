@@ -91,17 +91,30 @@ verify_clean() {
 	verify_clean
 }
 
+# kill_workers_beside PID: as long as that lives, and $kills of them. Only sleep(1)
+# is started for it, as a busy machine takes its time for each process.
+kill_workers_beside() {
+	local pids pid name
+
+	kills=0
+	while kill -0 "$1"; do
+		sleep 0.0$((RANDOM % 6 + 2))
+		read -r pids <"$children" || true
+		for pid in $pids; do
+			name=
+			read -r name <"/proc/$pid/comm" || true
+			[ "$name" = zsfs-worker ] && kill -9 "$pid" || continue
+			kills=$((kills + 1))
+		done
+	done 2>/dev/null
+}
+
 @test "survive: kills at random times under a client that checks everything" {
 	zsfs_mount
+	children_of_keeper
 	timeout 200 "$KILLCLIENT" -q -t 8 -v "$M" "$M" &
 	client=$!
-	kills=0
-	while kill -0 $client 2>/dev/null; do
-		sleep 0.0$((RANDOM % 6 + 2))
-		for pid in $(processes_named zsfs-worker "$M"); do
-			kill -9 "$pid" 2>/dev/null && kills=$((kills + 1))
-		done
-	done
+	kill_workers_beside $client
 	wait $client
 	[ $kills -gt 15 ]
 	[ "$(takeovers)" -gt 15 ]
@@ -115,14 +128,10 @@ verify_clean() {
 	zsfs_mount
 	local cached=()
 	! all_have writeback || cached=(-c)
+	children_of_keeper
 	timeout 200 "$KILLCLIENT" -q -t 5 -i 700 -k "${cached[@]}" "$M" &
 	client=$!
-	while kill -0 $client 2>/dev/null; do
-		sleep 0.0$((RANDOM % 6 + 2))
-		for pid in $(processes_named zsfs-worker "$M"); do
-			kill -9 "$pid" 2>/dev/null || true
-		done
-	done
+	kill_workers_beside $client
 	wait $client
 	verify_clean
 	# What clients knew is forgotten with them: nothing may be left behind.
