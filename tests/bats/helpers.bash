@@ -165,9 +165,10 @@ abort_mounts() {
 	done < <(mounts_below "$T")
 }
 
-# Wait up to SECONDS for a command to succeed.
+# Wait for a command to succeed: up to SECONDS, and four times as long because the
+# machine may have other work.
 poll() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + 4 * $1))
 
 	shift
 	until "$@"; do
