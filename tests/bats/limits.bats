@@ -269,12 +269,12 @@ fill_up() {
 
 @test "limits: empty files fill the memory and give it back" {
 	zsfs_only
-	zsfs_mount -o mem_limit=64M
+	zsfs_mount -o mem_limit=32M
 	before=$(available)
 	mkdir "$M/d"
 	expect ENOSPC -n 2000000 create "$M/d/f%d" 644
 	n=$(ls "$M/d" | wc -l)
-	[ "$n" -gt 50000 ]
+	[ "$n" -gt 25000 ]
 	same "$("$ZSFS_TOOLS/dirscan" unlink "$M/d")" "$n"
 	rmdir "$M/d"
 	back() { [ "$(available)" -ge $((before * 9 / 10)) ]; }
