@@ -47,7 +47,8 @@ make_cpuset() {
 		CPUSET=$top/zsfs-bats-$$
 		mkdir "$CPUSET" 2>/dev/null || skip "no control groups may be made"
 	fi
-	on_teardown "for i in \$(seq 100); do rmdir $CPUSET && break; sleep 0.1; done"
+	# The daemon ends later.
+	on_teardown "for p in \$(cat $CPUSET/cgroup.procs); do echo \$p >$CPUSET/../cgroup.procs; done; rmdir $CPUSET"
 }
 
 # requests N [FILE]: N of them, one after the other
