@@ -142,6 +142,7 @@ static int overwrite_all(struct world *w)
 			if (!err && done == n) {
 				tx_commit(tx);
 				i->mtime = MODEL_CLOCK;
+				model_kill_caps(i);
 				i->blocks[k].room = i->blocks[k].hole = false;
 				continue;
 			}
