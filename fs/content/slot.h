@@ -15,7 +15,8 @@
  * such a block is compressed like any other.
  *
  * An object may be marked as tried: that its block settles (settle.h) would
- * save nothing, as far as its neighbours had been written then.
+ * save nothing, as far as its neighbours had been written then. When it was
+ * stored is told by bits 34..43, a coarse time that comes round again.
  *
  * Room: fallocate(2) was there, so memory for the block is promised (tx.h) and
  * its first write cannot fail for want of it. It has no content: it is a hole,
@@ -28,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "cluster.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
@@ -57,7 +59,12 @@ enum slot_kind {
 #define SLOT_TAG_DENSE	    SLOT_TAGGED(5)
 #define SLOT_OWNER_MASK	    ((UINT64_C(1) << SLOT_KIND_SHIFT) - 1)
 /* Of an object: tried. */
-#define SLOT_TRIED (UINT64_C(1) << 32)
+#define SLOT_TRIED	 (UINT64_C(1) << 32)
+#define SLOT_STAMP_SHIFT 34
+#define SLOT_STAMPS	 1024u
+#define SLOT_STAMP_MASK	 ((uint64_t)(SLOT_STAMPS - 1) << SLOT_STAMP_SHIFT)
+/* Seconds from one stamp to the next. */
+#define SLOT_STAMP_SECS 2u
 /* Of a block in a cluster. */
 #define SLOT_PLACE_SHIFT   40
 #define SLOT_PLACE_MASK	   (UINT64_C(15) << SLOT_PLACE_SHIFT)
@@ -68,7 +75,8 @@ _Static_assert(!(SLOT_CLUSTER_MASK & SLOT_PLACE_MASK), "apart");
 
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
-	if ((slot & ~(SLOT_HANDLE_MASK | SLOT_TRIED)) == SLOT_TAG_OBJECT)
+	if ((slot & ~(SLOT_HANDLE_MASK | SLOT_TRIED | SLOT_STAMP_MASK)) ==
+	    SLOT_TAG_OBJECT)
 		return SLOT_OBJECT;
 	if (slot == 0)
 		return SLOT_HOLE;
@@ -116,9 +124,23 @@ static inline uint64_t slot_same(uint64_t word)
 	return word ? word : SLOT_TAG_ZEROS;
 }
 
-static inline uint64_t slot_object(uint32_t handle)
+/* The time, as slots have it. Stands still while the machine is suspended. */
+static inline unsigned slot_stamp_now(void)
 {
-	return SLOT_TAG_OBJECT | handle;
+	return (unsigned)(clock_seconds() / SLOT_STAMP_SECS) % SLOT_STAMPS;
+}
+
+static inline uint64_t slot_object(uint32_t handle, unsigned stamp)
+{
+	return SLOT_TAG_OBJECT | (uint64_t)stamp << SLOT_STAMP_SHIFT | handle;
+}
+
+/* Stamps since a SLOT_OBJECT was stored, as of @now. */
+static inline unsigned slot_age(uint64_t slot, unsigned now)
+{
+	unsigned then = (unsigned)(slot >> SLOT_STAMP_SHIFT) % SLOT_STAMPS;
+
+	return (now - then) % SLOT_STAMPS;
 }
 
 /* Is it a block of zeros, a hole for one, that needs no look at an object? */
@@ -193,7 +215,7 @@ static inline uint64_t slot_store_object(struct tx *tx, uint32_t handle,
 					 uint32_t size)
 {
 	tx->stored += size;
-	return slot_object(handle);
+	return slot_object(handle, slot_stamp_now());
 }
 
 /* Room for a block more, or less. */

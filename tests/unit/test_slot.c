@@ -13,14 +13,14 @@ static void test_kinds(void)
 	CHECK_EQ(slot_kind(slot_same(0)), SLOT_ZEROS);
 	CHECK_EQ(slot_kind(slot_same(1)), SLOT_SAME);
 	CHECK_EQ(slot_kind(slot_same(UINT64_MAX)), SLOT_SAME);
-	CHECK_EQ(slot_kind(slot_object(1)), SLOT_OBJECT);
-	CHECK_EQ(slot_kind(slot_object(0x7fffffff)), SLOT_OBJECT);
+	CHECK_EQ(slot_kind(slot_object(1, 0)), SLOT_OBJECT);
+	CHECK_EQ(slot_kind(slot_object(0x7fffffff, 0)), SLOT_OBJECT);
 	CHECK_EQ(slot_kind(slot_room(0, UINT64_MAX)), SLOT_ROOM);
 	CHECK_EQ(slot_kind(slot_room(slot_same(0), 0)), SLOT_ROOM_ZEROS);
 	CHECK(slot_is_room_of(slot_room(0, 77), 77));
 	CHECK(!slot_is_room_of(slot_room(0, 77), 78));
-	CHECK(!slot_is_room_of(slot_object(77), 77));
-	CHECK_EQ(slot_handle(slot_object(0x7fffffff)), 0x7fffffff);
+	CHECK(!slot_is_room_of(slot_object(77, 0), 77));
+	CHECK_EQ(slot_handle(slot_object(0x7fffffff, 0)), 0x7fffffff);
 }
 
 /* Neither an object's slot nor anything near it can be a word of content. */
@@ -28,10 +28,11 @@ static void test_words(void)
 {
 	CHECK(slot_can_hold(0));
 	CHECK(slot_can_hold(UINT64_MAX));
-	CHECK(!slot_can_hold(slot_object(5)));
+	CHECK(!slot_can_hold(slot_object(5, 0)));
 	CHECK(!slot_can_hold(slot_same(0)));
 	CHECK_EQ(slot_kind(slot_same(0) | 1), SLOT_UNKNOWN);
-	CHECK_EQ(slot_kind(slot_object(1) | UINT64_C(1) << 31), SLOT_UNKNOWN);
+	CHECK_EQ(slot_kind(slot_object(1, 0) | UINT64_C(1) << 31),
+		 SLOT_UNKNOWN);
 }
 
 /* What nobody can have written is not taken for zeros. */
@@ -50,7 +51,8 @@ static void test_reading(void)
 	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_same(0), block), 0);
 	CHECK_EQ(block[4095], 0);
 	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_same(0) | 1, block), -EIO);
-	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_object(99), block), -EIO);
+	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_object(99, 0), block),
+		 -EIO);
 	zsfs_close(fs);
 }
 

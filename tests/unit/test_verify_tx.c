@@ -128,7 +128,7 @@ static void unknown_slot(void)
 
 static void dead_handle(void)
 {
-	set_block(TABLE_WIDTH + 1, slot_object(12345));
+	set_block(TABLE_WIDTH + 1, slot_object(12345, 0));
 }
 
 static void lose_block(void)
