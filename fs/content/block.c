@@ -6,6 +6,7 @@
 
 #include "block_table.h"
 #include "object.h"
+#include "press.h"
 #include "slot.h"
 #include "state/inode_layout.h"
 #include "state/tx.h"
@@ -217,23 +218,42 @@ static inline int replace(struct tx *tx, const struct staged_block *b,
 	return 0;
 }
 
+/* Has the block been looked at since it was written, to be made denser? */
+static bool has_settled(uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_DENSE || slot_is_tried(slot);
+}
+
+/* The number of blocks that were put, 0: none, and *err says why. */
+static inline unsigned put_some(struct tx *tx, struct zinode *i,
+				struct table_cursor *c, uint64_t block,
+				const struct staged_block *b, unsigned n,
+				int *err)
+{
+	uint64_t *slot = table_at(c, block);
+
+	if (slot && *slot)
+		*err = replace(tx, b, slot);
+	else
+		*err = fill_hole(tx, i, c, block, slot, b);
+	if (__builtin_expect(*err == 0, 1))
+		return 1;
+	if (*err == -ENOSPC && slot && has_settled(*slot))
+		return press_blocks(tx, i, block, b, n);
+	return 0;
+}
+
 int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	      uint64_t block, const struct staged_block *b, unsigned n,
 	      unsigned *put)
 {
-	unsigned k;
+	unsigned k = 0, some = 1;
 	int err = 0;
 
-	for (k = 0; k < n; k++) {
-		uint64_t *slot = table_at(c, block + k);
-
-		if (slot && *slot)
-			err = replace(tx, &b[k], slot);
-		else
-			err = fill_hole(tx, i, c, block + k, slot, &b[k]);
-		if (err)
-			break;
+	while (some && k < n) {
+		some = put_some(tx, i, c, block + k, &b[k], n - k, &err);
+		k += some;
 	}
 	*put = k;
-	return err;
+	return some ? 0 : err;
 }

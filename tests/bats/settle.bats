@@ -345,3 +345,39 @@ for line in sys.stdin:
 	rate() { [ "$(json .tiers.settled_per_second)" = 0 ]; }
 	poll 10 rate
 }
+
+@test "settle: on a full mount, what compresses no worse is written over it" {
+	zsfs_mount -o mem_limit=40M
+	text 30000000 >"$T/a"
+	truncate -s $(($(stat -c %s "$T/a") / 4096 * 4096)) "$T/a"
+	cp "$T/a" "$M/a"
+	settle
+	! head -c 60M /dev/urandom >"$M/noise"
+	same "$(df --output=avail "$M" | tail -n 1 | tr -d ' ')" 0
+	# In large writes, in single blocks, and in parts of blocks.
+	cp "$T/a" "$T/b"
+	python3 - "$T/b" "$M/a" <<'END'
+import os, random, sys
+r = random.Random(1)
+data = open(sys.argv[1], "rb").read()
+ours, theirs = (os.open(p, os.O_WRONLY) for p in sys.argv[1:])
+for n in [1 << 20] * 5 + [4096] * 100 + [100] * 100:
+    at = r.randrange((len(data) - n) // 4096) * 4096 + (n == 100) * 7
+    # What stood a few blocks further is no harder to compress.
+    src = data[at + 4096 * 3:at + 4096 * 3 + n]
+    for fd in ours, theirs:
+        done = os.pwrite(fd, src, at)
+        assert done == len(src), (n, at, done)
+END
+	cmp "$T/b" "$M/a"
+	# Noise does not fit, and the old content stays.
+	! dd if=/dev/urandom of="$M/a" bs=64k count=200 conv=notrunc status=none
+	verify
+	drop_cache
+	cmp <(tail -c +13107201 "$T/b") <(tail -c +13107201 "$M/a")
+	rm "$M/noise"
+	cp "$T/a" "$M/a"
+	drop_cache
+	cmp "$T/a" "$M/a"
+	verify
+}
