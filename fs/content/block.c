@@ -10,6 +10,7 @@
 #include "slot.h"
 #include "state/inode_layout.h"
 #include "state/tx.h"
+#include "state/wake.h"
 #include "state/zsfs.h"
 
 /* ---- to stored form ---- */
@@ -250,10 +251,12 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	unsigned k = 0, some = 1;
 	int err = 0;
 
+	i->flags |= INODE_HAS_NEW; /* saved with the inode's fields */
 	while (some && k < n) {
 		some = put_some(tx, i, c, block + k, &b[k], n - k, &err);
 		k += some;
 	}
 	*put = k;
+	zsfs_note_stored(tx->fs);
 	return some ? 0 : err;
 }

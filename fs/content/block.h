@@ -5,24 +5,13 @@
 
 #include <stdint.h>
 
+#include "staged.h"
 #include "zcomp.h"
 
 struct table_cursor;
 struct tx;
 struct zinode;
 struct zsfs;
-
-enum block_kind { BLOCK_SAME, BLOCK_OBJ };
-
-/* One block of a write, prepared before any lock is taken. */
-struct staged_block {
-	uint64_t word; /* BLOCK_SAME: what it is filled with */
-	uint32_t sum;  /* BLOCK_OBJ: checksum of the plain block */
-	uint16_t len;  /* BLOCK_OBJ: payload bytes */
-	uint8_t alg;   /* BLOCK_OBJ: enum zcomp_alg */
-	uint8_t kind;  /* enum block_kind */
-	const uint8_t *payload;
-};
 
 /*
  * Bring @n plain blocks into stored form without touching shared state: finds

@@ -12,7 +12,10 @@
 
 #include <stdint.h>
 
-#include "block.h"
+#include "staged.h"
+
+struct tx;
+struct zinode;
 
 /*
  * Put as many of the @n staged blocks as stand in the group of block @block in

@@ -16,6 +16,8 @@
 
 /* How often a group is tried that others change meanwhile. */
 #define MAX_TRIES 3u
+/* For how long it is not tried again for a request when nothing was saved. */
+#define VAIN_MSECS 1000u
 
 /* One pass over all files, or as far as it is wanted. */
 struct pass {
@@ -109,6 +111,38 @@ int zsfs_settle(struct zsfs_thread *th)
 	int err = settle(&p);
 
 	return err == -ENOSPC ? 0 : err;
+}
+
+bool zsfs_can_settle(struct zsfs *fs)
+{
+	struct settle_progress now;
+
+	if (zsfs_get_settle(fs) == SETTLE_OFF ||
+	    clock_ms() < __atomic_load_n(&fs->settle_vain, __ATOMIC_RELAXED))
+		return false;
+	settle_get_progress(fs, &now);
+	return now.to_do;
+}
+
+bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t until)
+{
+	struct zsfs *fs = th->fs;
+	struct pass p = {
+		.s = {.fs = fs, .th = th, .level = zsfs_get_dense(fs)},
+		.enough = bytes,
+		.until = until,
+	};
+
+	if (!zsfs_can_settle(fs))
+		return false;
+	if (__atomic_exchange_n(&fs->settle_busy, true, __ATOMIC_ACQUIRE))
+		return true;
+	settle(&p);
+	if (!p.s.saved)
+		__atomic_store_n(&fs->settle_vain, clock_ms() + VAIN_MSECS,
+				 __ATOMIC_RELAXED);
+	__atomic_store_n(&fs->settle_busy, false, __ATOMIC_RELEASE);
+	return p.s.saved;
 }
 
 void settle_get_progress(struct zsfs *fs, struct settle_progress *out)

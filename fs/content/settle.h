@@ -17,6 +17,7 @@
 #ifndef FS_SETTLE_H
 #define FS_SETTLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct zsfs;
@@ -29,6 +30,16 @@ struct zsfs_thread;
  * beside what it replaces. 0, or -ENOMEM when the system has no memory.
  */
 int zsfs_settle(struct zsfs_thread *th);
+
+/*
+ * Where blocks settle by themselves, the same until @bytes of RAM are saved or
+ * clock_ms() is @until, for a request that found no room. True: something was
+ * saved, or another thread is at it.
+ */
+bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t until);
+
+/* Is there anything that zsfs_settle_for() might save? */
+bool zsfs_can_settle(struct zsfs *fs);
 
 struct settle_progress {
 	uint64_t done;	/* blocks in clusters, or settled as they are */

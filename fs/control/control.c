@@ -74,7 +74,7 @@ SHOW_FLAG(follow_cpu)
 SHOW_FLAG(writeback)
 SHOW_FLAG(xattr)
 
-static void show_verify(struct zsfs *fs, struct textbuf *t)
+static void read_verify(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->verify_text;
 
@@ -83,7 +83,7 @@ static void show_verify(struct zsfs *fs, struct textbuf *t)
 	pthread_mutex_unlock(&work.text_lock);
 }
 
-static void show_last_cmd_status(struct zsfs *fs, struct textbuf *t)
+static void read_last_cmd_status(struct zsfs *fs, struct textbuf *t)
 {
 	const char *text = fs->super->control_text;
 
@@ -97,7 +97,7 @@ static void add_word(struct textbuf *t, const uint64_t *w)
 	textbuf_add(t, "%" PRIu64, __atomic_load_n(w, __ATOMIC_RELAXED));
 }
 
-static void show_compact(struct zsfs *fs, struct textbuf *t)
+static void read_compact(struct zsfs *fs, struct textbuf *t)
 {
 	add_word(t, &fs->super->last_compact);
 }
@@ -112,6 +112,16 @@ static void show_dense(struct zsfs *fs, struct textbuf *t)
 }
 
 static void show_settle(struct zsfs *fs, struct textbuf *t)
+{
+	unsigned secs = zsfs_get_settle(fs);
+
+	if (secs == SETTLE_OFF)
+		textbuf_add(t, "off");
+	else
+		textbuf_add(t, "%u", secs);
+}
+
+static void read_settle(struct zsfs *fs, struct textbuf *t)
 {
 	struct settle_progress p;
 
@@ -138,7 +148,7 @@ static void show_mem_limit(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%" PRIu64, mem.limit);
 }
 
-static void show_mem_used_max(struct zsfs *fs, struct textbuf *t)
+static void read_mem_used_max(struct zsfs *fs, struct textbuf *t)
 {
 	struct arena_stats mem;
 
@@ -209,8 +219,8 @@ static int parse_size(struct zsfs *fs, const struct knob *k, const char *val,
 	return 0;
 }
 
-static int write_size(struct zsfs *fs, struct zsfs_thread *th,
-		      const struct knob *k, const char *val)
+static int change_size(struct zsfs *fs, struct zsfs_thread *th,
+		       const struct knob *k, const char *val)
 {
 	uint64_t n;
 
@@ -224,8 +234,8 @@ static int write_size(struct zsfs *fs, struct zsfs_thread *th,
 	return 0;
 }
 
-static int write_nr_inodes(struct zsfs *fs, struct zsfs_thread *th,
-			   const struct knob *k, const char *val)
+static int change_nr_inodes(struct zsfs *fs, struct zsfs_thread *th,
+			    const struct knob *k, const char *val)
 {
 	uint64_t n;
 
@@ -237,8 +247,8 @@ static int write_nr_inodes(struct zsfs *fs, struct zsfs_thread *th,
 	return 0;
 }
 
-static int write_mem_limit(struct zsfs *fs, struct zsfs_thread *th,
-			   const struct knob *k, const char *val)
+static int change_mem_limit(struct zsfs *fs, struct zsfs_thread *th,
+			    const struct knob *k, const char *val)
 {
 	uint64_t n;
 
@@ -251,8 +261,8 @@ static int write_mem_limit(struct zsfs *fs, struct zsfs_thread *th,
 	return 0;
 }
 
-static int write_comp(struct zsfs *fs, struct zsfs_thread *th,
-		      const struct knob *k, const char *val)
+static int change_comp(struct zsfs *fs, struct zsfs_thread *th,
+		       const struct knob *k, const char *val)
 {
 	struct zcomp_params p;
 
@@ -262,14 +272,25 @@ static int write_comp(struct zsfs *fs, struct zsfs_thread *th,
 	return 0;
 }
 
-static int write_dense(struct zsfs *fs, struct zsfs_thread *th,
-		       const struct knob *k, const char *val)
+static int change_dense(struct zsfs *fs, struct zsfs_thread *th,
+			const struct knob *k, const char *val)
 {
 	struct zcomp_params p;
 
 	if (zsfs_parse_dense(val, &p))
 		return refused(fs, k, val, DENSE_USAGE);
 	zsfs_set_dense(fs, p.level);
+	return 0;
+}
+
+static int change_settle(struct zsfs *fs, struct zsfs_thread *th,
+			 const struct knob *k, const char *val)
+{
+	uint32_t secs;
+
+	if (zsfs_parse_settle(val, &secs))
+		return refused(fs, k, val, SETTLE_USAGE);
+	zsfs_set_settle(fs, secs);
 	return 0;
 }
 
@@ -348,11 +369,12 @@ static int write_verify(struct zsfs *fs, struct zsfs_thread *th,
 /* ---- the knobs ---- */
 
 #define OPTION(...)
-#define FIXED(id, name, ...) [KNOB_##id] = {show_##name, NULL},
-#define LIVE(id, name, ...)  [KNOB_##id] = {show_##name, write_##name},
+#define FIXED(id, name, ...)   [KNOB_##id] = {show_##name, NULL},
+#define LIVE(id, name, ...)    [KNOB_##id] = {show_##name, change_##name},
+#define CONTROL(id, name, ...) [KNOB_##id] = {read_##name, write_##name},
 
 static const struct meaning meaning[KNOB_NR] = {
-	KNOBS(OPTION, FIXED, LIVE, LIVE)};
+	KNOBS(OPTION, FIXED, LIVE, CONTROL)};
 
 void control_show(struct zsfs *fs, enum knob_id id, struct textbuf *t)
 {

@@ -16,9 +16,9 @@
  *     mount sets it: a remount may repeat the value, but not change it.
  * LIVE(the same, file)
  *     An option that can be changed later, by @file and by a remount.
- *     write_NAME() of control.c executes what is written.
+ *     change_NAME() of control.c executes what is written.
  * CONTROL(ID, name, kind, mode, help)
- *     A file that is no option, with show_NAME() and write_NAME().
+ *     A file that is no option, with read_NAME() and write_NAME().
  *
  * Snapshots in the arena name a file by its place among the rows that have
  * one: another place is another ZSFS_LAYOUT.
@@ -73,6 +73,10 @@ enum knob_kind {
 	LIVE(DENSE, dense, DENSE, set_dense, fs.dense, "zstd", "ALG",          \
 	     "zstd or zstd:N (level 1..19): how what settles is compressed",   \
 	     dense)                                                            \
+	LIVE(SETTLE_AFTER, settle, WORD, set_settle, fs.settle, "30", "SECS",  \
+	     "how long blocks are left alone before they are compressed more " \
+	     "densely with processor time that nobody wants: 0 to 1000 "       \
+	     "seconds, or off", settle_after)                                  \
 	FIXED(CHAIN_SIZE, chain_size, NUMBER, set_chain_size, fs.chain_size,   \
 	      "8", "N", "most pages put together for objects of one size, "    \
 	      "4..16; more saves memory, less frees it in smaller pieces")     \

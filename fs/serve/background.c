@@ -12,6 +12,7 @@
 #include "allocate.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "content/settler.h"
 #include "content/tidy.h"
 #include "control/vfile.h"
 #include "idle.h"
@@ -56,6 +57,7 @@ struct background {
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
 	struct idle idle; /* of the thread */
+	struct settler *settler;
 	/* wake.lock: the first is being done */
 	struct unfinished *allocations;
 };
@@ -186,6 +188,13 @@ static unsigned try_verify(void *arg, bool busy)
 	return b->verify ? LOOK_MSECS : JOB_DONE;
 }
 
+static unsigned settle(void *arg, bool busy)
+{
+	struct background *b = arg;
+
+	return settler_step(b->settler, zsfs_background(b->fs));
+}
+
 static unsigned tell_left_out(void *arg, bool busy)
 {
 	zsfs_log_left_out(false);
@@ -205,6 +214,7 @@ static const struct job jobs[] = {
 	{"allocate", wants_allocate, allocate_some, false, false},
 	{"reap", NULL, reap_some, true, true},
 	{"verify", wants_verify, try_verify, false, false},
+	{"settle", NULL, settle, true, false},
 	{"tell what the log left out", NULL, tell_left_out, false, false},
 	{"pack and give back when idle", NULL, give_back_idle, true, false},
 };
@@ -265,10 +275,13 @@ int background_start(struct zsfs *fs, struct background **out)
 		return -ENOMEM;
 	b->fs = fs;
 	b->wake = &fs->wake;
-	err = pthread_create(&b->thread, NULL, background_main, b);
+	err = settler_start(fs, &b->settler);
+	if (!err)
+		err = -pthread_create(&b->thread, NULL, background_main, b);
 	if (err) {
+		settler_stop(b->settler);
 		free(b);
-		return -err;
+		return err;
 	}
 	fs->background = b;
 	*out = b;
@@ -315,6 +328,7 @@ void background_stop(struct background *b)
 	pthread_mutex_unlock(&b->wake->lock);
 	pthread_join(b->thread, NULL);
 	b->fs->background = NULL;
+	settler_stop(b->settler);
 	while (b->allocations) {
 		reply_error(b->allocations->req,
 			    -ENOTCONN); /* frees the request */

@@ -7,7 +7,8 @@
  * verifies the file system after a takeover, when no requests come (giving way
  * to those that do), and lifts the limit that shortage of memory made necessary
  * (pressure.h). When the mount has become idle it packs the pool and gives back
- * what is free (idle.h). It sleeps when there is nothing of that kind.
+ * what is free (idle.h). What was not written for a while settles (settler.h).
+ * It sleeps when there is nothing of that kind.
  * Each of these is a row of a table of jobs (job_loop.h) in background.c.
  */
 #ifndef FS_BACKGROUND_H

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "content/file.h"
+#include "content/settle.h"
 #include "state/counters.h"
 #include "state/threads.h"
 #include "state/tx.h"
@@ -69,6 +70,18 @@ static void look_away(struct zsfs_thread *th)
 	zsfs_enter(th);
 }
 
+/* Make denser what is stored. */
+static bool settle_some(struct zsfs_thread *th, const struct room *r)
+{
+	uint64_t bytes = (r->pages + META_PAGES) * ZSFS_BLOCK_SIZE;
+
+	if (__atomic_load_n(&th->fs->settle_busy, __ATOMIC_RELAXED)) {
+		look_away(th);
+		return true;
+	}
+	return zsfs_settle_for(th, bytes, r->until);
+}
+
 bool room_await_forget(struct zsfs_thread *th)
 {
 	struct zsfs *fs = th->fs;
@@ -94,6 +107,8 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 	if (reap_some(th) || room_await_forget(th))
 		return true;
 	if (pack && pack_some(th, r->pages + META_PAGES, UINT_MAX, r->until))
+		return true;
+	if (pack && settle_some(th, r))
 		return true;
 	if (!is_being_freed(fs) && !(pack && zs_is_compacting(fs->pool)))
 		return false;
@@ -130,7 +145,7 @@ static int want_of(const struct tx *tx, int err)
 	if (err || tx->cut_short != -ENOSPC || !tx->no_pages)
 		return err;
 	return is_being_freed(fs) || zs_is_compacting(fs->pool) ||
-			       zs_can_compact(fs->pool)
+			       zs_can_compact(fs->pool) || zsfs_can_settle(fs)
 		       ? -ENOSPC
 		       : 0;
 }

@@ -14,6 +14,8 @@
  * overtake that FORGET. So a request that finds no room also waits where a file
  * has just lost its last name, but not for long: somebody may have it open.
  *
+ * Last, what is stored is compressed more densely (content/settle.h).
+ *
  * Overwriting with what takes no more than before does not wait for that: it
  * uses the arena's reserve, and packs some of the pool afterwards if that was
  * necessary, so that the reserve is there for the next.

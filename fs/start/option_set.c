@@ -235,6 +235,13 @@ int set_dense(struct parser *p, const struct option_def *d, const char *val)
 	return 0;
 }
 
+int set_settle(struct parser *p, const struct option_def *d, const char *val)
+{
+	if (zsfs_parse_settle(val, &p->o->fs.settle))
+		return bad_value(p, d, val, SETTLE_USAGE);
+	return 0;
+}
+
 int set_uid(struct parser *p, const struct option_def *d, const char *val)
 {
 	struct passwd *pw;

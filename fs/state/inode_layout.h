@@ -41,6 +41,8 @@ struct ztable {
 #define INODE_HAS_ROOM (UINT32_C(1) << 30)
 /* Nor this: they may be in clusters (content/cluster.h). */
 #define INODE_HAS_DENSE (UINT32_C(1) << 29)
+/* Nor this: some were written since the settler looked (content/settler.h). */
+#define INODE_HAS_NEW (UINT32_C(1) << 27)
 
 /* The times of an inode. */
 enum inode_time {

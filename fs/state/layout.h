@@ -133,6 +133,7 @@ struct zsfs_super {
 	uint64_t inode_limit; /* inodes, 0 = none */
 	uint64_t comp;	      /* enum zcomp_alg | level << 8 */
 	uint64_t dense;	      /* level of zstd for what settles */
+	uint64_t settle;      /* seconds until then, or SETTLE_OFF */
 	/*
 	 * What the arena held when the system was found short of memory
 	 * (pressure.h), which new content must not exceed; 0 = it is not.

@@ -3,7 +3,10 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "base/size_arg.h"
+#include "wake.h"
 #include "zsfs.h"
 
 uint64_t zsfs_in_use(const int64_t *counter)
@@ -67,4 +70,30 @@ int zsfs_get_dense(const struct zsfs *fs)
 void zsfs_set_dense(struct zsfs *fs, int level)
 {
 	__atomic_store_n(&fs->super->dense, (uint64_t)level, __ATOMIC_RELAXED);
+}
+
+int zsfs_parse_settle(const char *val, uint32_t *secs)
+{
+	uint64_t n;
+
+	if (strcmp(val, "off") == 0) {
+		*secs = SETTLE_OFF;
+		return 0;
+	}
+	if (number_arg_parse(val, strlen(val), 10, SETTLE_MAX, &n))
+		return -EINVAL;
+	*secs = (uint32_t)n;
+	return 0;
+}
+
+unsigned zsfs_get_settle(const struct zsfs *fs)
+{
+	return (unsigned)__atomic_load_n(&fs->super->settle, __ATOMIC_RELAXED);
+}
+
+void zsfs_set_settle(struct zsfs *fs, uint32_t secs)
+{
+	__atomic_store_n(&fs->super->settle, secs, __ATOMIC_RELAXED);
+	/* What there is may be due at once. */
+	zsfs_note_stored(fs);
 }

@@ -34,6 +34,18 @@ int zsfs_parse_dense(const char *val, struct zcomp_params *p);
 int zsfs_get_dense(const struct zsfs *fs);
 void zsfs_set_dense(struct zsfs *fs, int level);
 
+/*
+ * How long in seconds blocks are left alone before they settle by themselves;
+ * SETTLE_OFF: they do not. zsfs_parse_settle(): 0: *secs is what @val says;
+ * -EINVAL: it is nothing of SETTLE_USAGE.
+ */
+#define SETTLE_OFF   UINT32_MAX
+#define SETTLE_MAX   1000u
+#define SETTLE_USAGE "off, or 0 to 1000 (seconds)"
+int zsfs_parse_settle(const char *val, uint32_t *secs);
+unsigned zsfs_get_settle(const struct zsfs *fs);
+void zsfs_set_settle(struct zsfs *fs, uint32_t secs);
+
 /* zsfs.used_blocks or used_inodes, never below 0. */
 uint64_t zsfs_in_use(const int64_t *counter);
 

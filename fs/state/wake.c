@@ -24,10 +24,20 @@ void zsfs_wake(struct zsfs *fs)
 	pthread_mutex_unlock(&fs->wake.lock);
 }
 
-void zsfs_note_freed(struct zsfs *fs)
+static void note(struct zsfs *fs, bool *what)
 {
-	if (__atomic_load_n(&fs->wake.freed, __ATOMIC_RELAXED) ||
-	    __atomic_exchange_n(&fs->wake.freed, true, __ATOMIC_RELAXED))
+	if (__atomic_load_n(what, __ATOMIC_RELAXED) ||
+	    __atomic_exchange_n(what, true, __ATOMIC_RELAXED))
 		return;
 	zsfs_wake(fs);
+}
+
+void zsfs_note_freed(struct zsfs *fs)
+{
+	note(fs, &fs->wake.freed);
+}
+
+void zsfs_note_stored(struct zsfs *fs)
+{
+	note(fs, &fs->wake.stored);
 }

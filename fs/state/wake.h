@@ -20,6 +20,8 @@ struct wake {
 	bool look;	      /* lock: something is to be looked at */
 	/* Memory was freed since it was last looked for; atomic. */
 	bool freed;
+	/* Objects were stored since the settler last began to look; atomic. */
+	bool stored;
 };
 
 void wake_init(struct wake *w);
@@ -30,5 +32,7 @@ void zsfs_wake(struct zsfs *fs);
 
 /* Memory was freed, or may have been. Any thread, often: cheap. */
 void zsfs_note_freed(struct zsfs *fs);
+/* Content was stored that may settle later. The same. */
+void zsfs_note_stored(struct zsfs *fs);
 
 #endif

@@ -114,6 +114,9 @@ struct zsfs {
 	 * 0: none has. And requests that wait for a FORGET (room.h). Atomic.
 	 */
 	uint64_t let_go;
+	/* Of settling for requests (content/settle.h); both atomic. */
+	bool settle_busy;     /* a thread is at it */
+	uint64_t settle_vain; /* nothing is to be had before that clock_ms() */
 	unsigned forget_waiters;
 	int stamp_fd; /* stamp.h */
 	/* Shared with the keeper and other workers; NULL: there are none. */

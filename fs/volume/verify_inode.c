@@ -305,8 +305,8 @@ static int check_identity(struct check *c, const struct zinode *i)
 	if (inode_time(i, INODE_BTIME).nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
-	if (i->flags &
-	    ~(INODE_FLAGS | INODE_NAMELESS | INODE_HAS_ROOM | INODE_HAS_DENSE))
+	if (i->flags & ~(INODE_FLAGS | INODE_NAMELESS | INODE_HAS_ROOM |
+			 INODE_HAS_DENSE | INODE_HAS_NEW))
 		return verify_fail(c, "inode %" PRIu64 ": flags %x", i->gen,
 				   i->flags);
 	return c->touched ? 0 : numbers_add(&c->gens, i->gen);

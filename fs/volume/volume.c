@@ -269,6 +269,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 		slots[i].undo.max = TX_MAX_UNDO;
 	zsfs_set_comp(fs, &p->comp);
 	zsfs_set_dense(fs, p->dense.level ? p->dense.level : 1);
+	s->settle = p->settle;
 	s->magic = ZSFS_MAGIC;
 }
 

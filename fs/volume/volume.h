@@ -20,6 +20,7 @@ struct zsfs_params {
 	uint64_t inode_limit; /* 0 = none */
 	struct zcomp_params comp;
 	struct zcomp_params dense; /* of what settles: zstd; level 0: 1 */
+	uint32_t settle;	   /* seconds until then; SETTLE_OFF */
 	unsigned chain_size;
 	unsigned nr_threads;	       /* request threads; one more is made */
 	unsigned nr_helpers;	       /* of the compression crew */

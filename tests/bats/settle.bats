@@ -381,3 +381,101 @@ END
 	cmp "$T/a" "$M/a"
 	verify
 }
+
+# Wake-ups of the worker so far.
+wakeups() {
+	cat "/proc/$(json .survival.worker)/task/"*/status |
+		awk '/^voluntary_ctxt/ { n += $2 } END { print n }'
+}
+
+is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
+
+@test "settle: by itself, what was not written for a while, and then the mount sleeps" {
+	zsfs_mount -o settle=1
+	text 8000000 >"$T/f"
+	cp "$T/f" "$M/f"
+	poll 10 is_settled
+	drop_cache
+	cmp "$T/f" "$M/f"
+	# What is hot keeps no other group from it.
+	cp "$T/f" "$M/g"
+	for i in $(seq 50); do
+		printf %04d "$i" | dd of="$M/g" bs=4 conv=notrunc status=none
+		sleep 0.1
+	done
+	[[ $(control settle) =~ ^([0-9]+)" / "([0-9]+), ]]
+	[ "${BASH_REMATCH[1]}" -gt 3800 ]
+	[ "${BASH_REMATCH[2]}" -gt 0 ]
+	[ "${BASH_REMATCH[2]}" -le 16 ]
+	poll 10 is_settled
+	verify
+	# Memory that is free is given back two seconds later.
+	sleep 4
+	first=$(wakeups)
+	second=$(wakeups)
+	sleep 5
+	third=$(wakeups)
+	# What it takes to read the numbers, and nothing else.
+	echo "$first, $second, $third wake-ups"
+	[ $((third - second)) -le $((second - first + 2)) ]
+}
+
+@test "settle: settle= by option, file and remount; off; bad values" {
+	zsfs_mount
+	same "$(control settle_after)" 30
+	same "$(json .settle)" 30
+	echo off >"$M/.zsctl/settle_after"
+	same "$(control settle_after)" off
+	mount -o remount,settle=0 "$M" 2>/dev/null || echo 0 >"$M/.zsctl/settle_after"
+	same "$(control settle_after)" 0
+	for bad in "" on -1 1001 1.5 30s; do
+		! echo "$bad" >"$M/.zsctl/settle_after"
+	done
+	same "$(control settle_after)" 0
+	text 2000000 >"$M/f"
+	poll 10 is_settled
+	zsfs_umount
+	! zsfs_mount -o settle=1001
+	zsfs_mount -o settle=off
+	text 2000000 >"$M/f"
+	sleep 2
+	[[ $(control settle) =~ ^"0 / "[1-9] ]]
+	expect_log "bad value"
+}
+
+@test "settle: a successor goes on with what the dead worker had begun" {
+	root_only
+	zsfs_mount -o settle=2
+	for i in 1 2 3 4 5 6; do
+		text $((i * 1000000)) >"$M/$i"
+		kill -9 "$(json .survival.worker)"
+		sleep 0.5
+	done
+	poll 15 is_settled
+	kill -9 "$(json .survival.worker)"
+	drop_cache
+	for i in 1 2 3 4 5 6; do
+		cmp <(text $((i * 1000000))) "$M/$i"
+	done
+	verify
+	expect_log "killed|died|takes over|took over"
+}
+
+@test "settle: text fits twice where memory ends, unless it is off" {
+	zsfs_mount -o mem_limit=40M,settle=1000
+	text 10000000 >"$T/f"
+	for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+		cat "$T/f" >"$M/$n" || break
+	done 2>/dev/null
+	rm "$M/$n"
+	echo "$n files"
+	zsfs_umount
+	with=$n
+	zsfs_mount -o mem_limit=40M,settle=off
+	for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+		cat "$T/f" >"$M/$n" || break
+	done 2>/dev/null
+	echo "$n files"
+	[ "$with" -gt $((n * 3 / 2)) ]
+	verify
+}

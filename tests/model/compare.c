@@ -90,8 +90,8 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 	if (!what && (zi->sec[INODE_BTIME] < 1000000000 ||
 		      zi->nsec[INODE_BTIME] > 999999999))
 		what = "birth";
-	if (!what &&
-	    (zi->flags & ~(INODE_HAS_ROOM | INODE_HAS_DENSE)) != i->flags)
+	if (!what && (zi->flags & ~(INODE_HAS_ROOM | INODE_HAS_DENSE |
+				    INODE_HAS_NEW)) != i->flags)
 		what = "flags";
 	if (!what && i->id != MODEL_ROOT && zi->nlookup != i->nlookup)
 		what = "lookups";

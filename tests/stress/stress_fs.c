@@ -41,6 +41,7 @@
 #include "tree/attr.h"
 #include "content/file.h"
 #include "content/settle.h"
+#include "content/settler.h"
 #include "content/tidy.h"
 #include "content/warm.h"
 #include "volume/volume.h"
@@ -76,8 +77,9 @@ static struct worker workers[NR_WORKERS];
 static uint64_t striped[NR_STRIPED], ragged[NR_RAGGED], dirs[NR_DIRS];
 static uint64_t nr_ops = 100000, seed = 1;
 static bool limited;
-static int stop;   /* atomic */
-static int failed; /* atomic */
+static struct settler *settler; /* of the compactor's thread */
+static int stop;		/* atomic */
+static int failed;		/* atomic */
 
 static void complain(const char *what, int64_t value)
 {
@@ -487,14 +489,16 @@ static void *compact(void *arg)
 		zsfs_enter(th);
 		for (unsigned n = 0; n < 64 && reap_step(th); n++)
 			;
-		/* What it saves keeps the limit away. */
-		if (runs++ % (limited ? 100 : 3) == 2 && zsfs_settle(th))
+		if (runs++ % 6 == 2 && zsfs_settle(th))
 			complain("settle", runs);
 		else if (runs % 3)
 			zsfs_compact(fs, th);
 		else
 			arena_trim(fs->arena, th->at, runs % 2, true);
 		zsfs_leave(th);
+		for (unsigned n = 0; n < 64 && settler_step(settler, th) == 1;
+		     n++)
+			;
 		usleep(500);
 	}
 	return arg;
@@ -708,6 +712,8 @@ int main(int argc, char **argv)
 		return 2;
 	printf("stress_fs -n %" PRIu64 " -s %" PRIu64 "%s\n", nr_ops, seed,
 	       limited ? " -l" : "");
+	if (settler_start(fs, &settler))
+		return 2;
 	signal(SIGALRM, on_alarm);
 	alarm(280);
 	set_up();
@@ -731,6 +737,7 @@ int main(int argc, char **argv)
 	if (limited && !full)
 		complain("the limit was never met", 0);
 	printf("%s, %" PRIu64 " refused\n", failed ? "FAILED" : "ok", full);
+	settler_stop(settler);
 	zsfs_close(fs);
 	return failed;
 }
