@@ -219,44 +219,50 @@ static inline int replace(struct tx *tx, const struct staged_block *b,
 	return 0;
 }
 
-/* Has the block been looked at since it was written, to be made denser? */
-static bool has_settled(uint64_t slot)
-{
-	return slot_kind(slot) == SLOT_DENSE || slot_is_tried(slot);
-}
-
-/* The number of blocks that were put, 0: none, and *err says why. */
-static inline unsigned put_some(struct tx *tx, struct zinode *i,
-				struct table_cursor *c, uint64_t block,
-				const struct staged_block *b, unsigned n,
-				int *err)
-{
-	uint64_t *slot = table_at(c, block);
-
-	if (slot && *slot)
-		*err = replace(tx, b, slot);
-	else
-		*err = fill_hole(tx, i, c, block, slot, b);
-	if (__builtin_expect(*err == 0, 1))
-		return 1;
-	if (*err == -ENOSPC && slot && has_settled(*slot))
-		return press_blocks(tx, i, block, b, n);
-	return 0;
-}
-
 int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	      uint64_t block, const struct staged_block *b, unsigned n,
 	      unsigned *put)
 {
-	unsigned k = 0, some = 1;
+	unsigned k;
 	int err = 0;
 
 	i->flags |= INODE_HAS_NEW; /* saved with the inode's fields */
-	while (some && k < n) {
-		some = put_some(tx, i, c, block + k, &b[k], n - k, &err);
-		k += some;
+	for (k = 0; k < n; k++) {
+		uint64_t *slot = table_at(c, block + k);
+
+		if (slot && *slot)
+			err = replace(tx, &b[k], slot);
+		else
+			err = fill_hole(tx, i, c, block + k, slot, &b[k]);
+		if (err)
+			break;
 	}
-	*put = k;
 	zsfs_note_stored(tx->fs);
-	return some ? 0 : err;
+	*put = k;
+	return err;
+}
+
+/* Has the block been looked at since it was written, to be made denser? */
+static bool has_settled(const uint64_t *slot)
+{
+	return slot && (slot_kind(*slot) == SLOT_DENSE || slot_is_tried(*slot));
+}
+
+int block_write(struct tx *tx, struct zinode *i, struct table_cursor *c,
+		uint64_t block, const struct staged_block *b, unsigned n,
+		unsigned *put)
+{
+	int err = block_put(tx, i, c, block, b, n, put);
+	unsigned some;
+
+	while (err == -ENOSPC && has_settled(table_at(c, block + *put))) {
+		some = press_blocks(tx, i, block + *put, &b[*put], n - *put);
+		if (!some)
+			break;
+		*put += some;
+		err = block_put(tx, i, c, block + *put, &b[*put], n - *put,
+				&some);
+		*put += some;
+	}
+	return err;
 }

@@ -35,4 +35,9 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	      uint64_t block, const struct staged_block *b, unsigned n,
 	      unsigned *put);
 
+/* The same for what a client writes: what has settled is pressed (press.h). */
+int block_write(struct tx *tx, struct zinode *i, struct table_cursor *c,
+		uint64_t block, const struct staged_block *b, unsigned n,
+		unsigned *put);
+
 #endif

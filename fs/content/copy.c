@@ -113,8 +113,8 @@ static int copy_block(struct job *j)
 	int err = stage_slot(j, slot_at(j, j->at), &b);
 
 	if (!err)
-		err = block_put(j->tx, j->to, &j->c, j->out >> ZSFS_BLOCK_SHIFT,
-				&b, 1, &put);
+		err = block_write(j->tx, j->to, &j->c,
+				  j->out >> ZSFS_BLOCK_SHIFT, &b, 1, &put);
 	if (!err)
 		advance(j, ZSFS_BLOCK_SIZE);
 	return err;

@@ -338,7 +338,7 @@ int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	block_stage(tx->fs, tx->th->zc, &comp, buf->block,
 		    buf->stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE, &b,
 		    1);
-	return block_put(tx, i, c, block, &b, 1, &put);
+	return block_write(tx, i, c, block, &b, 1, &put);
 }
 
 /* How a range of bytes falls on blocks: a part, whole blocks, a part. */
@@ -380,7 +380,7 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 			return err;
 		*done += e->head_len;
 	}
-	err = block_put(tx, i, &c, block, tx->th->buf.staged, e->whole, &put);
+	err = block_write(tx, i, &c, block, tx->th->buf.staged, e->whole, &put);
 	*done += (size_t)put * ZSFS_BLOCK_SIZE;
 	if (err)
 		return err;

@@ -47,8 +47,8 @@ struct option_def {
 
 setter_fn set_switch, set_flag, set_flags, set_nothing, set_idle, set_refused,
 	set_size, set_nr_blocks, set_mode, set_uid, set_gid, set_comp,
-	set_dense, set_settle, set_chain_size, set_noswap, set_huge, set_mpol, set_context,
-	set_name, set_kernel_word;
+	set_dense, set_settle, set_chain_size, set_noswap, set_huge, set_mpol,
+	set_context, set_name, set_kernel_word;
 
 /* The options that are knobs; a knob that is no option has no name. */
 extern const struct option_def knob_options[KNOB_NR];
