@@ -113,12 +113,10 @@ static void show_dense(struct zsfs *fs, struct textbuf *t)
 
 static void show_settle(struct zsfs *fs, struct textbuf *t)
 {
-	unsigned secs = zsfs_get_settle(fs);
+	char text[16];
 
-	if (secs == SETTLE_OFF)
-		textbuf_add(t, "off");
-	else
-		textbuf_add(t, "%u", secs);
+	zsfs_format_settle(zsfs_get_settle(fs), text, sizeof(text));
+	textbuf_add(t, "%s", text);
 }
 
 static void read_settle(struct zsfs *fs, struct textbuf *t)

@@ -40,6 +40,7 @@ enum knob_kind {
 	KIND_NUMBER,		   /* unsigned */
 	KIND_ALGORITHM,		   /* struct zcomp_params */
 	KIND_DENSE,		   /* the same, always zstd */
+	KIND_IDLE,		   /* uint32_t: seconds, or off */
 	KIND_WORD,		   /* as its functions have it */
 	KIND_FLAG,		   /* bool: NAME or noNAME, without a value */
 	KIND_MARK,		   /* bool: NAME, without a value */
@@ -73,7 +74,7 @@ enum knob_kind {
 	LIVE(DENSE, dense, DENSE, set_dense, fs.dense, "zstd", "ALG",          \
 	     "zstd or zstd:N (level 1..19): how what settles is compressed",   \
 	     dense)                                                            \
-	LIVE(SETTLE_AFTER, settle, WORD, set_settle, fs.settle, "30", "SECS",  \
+	LIVE(SETTLE_AFTER, settle, IDLE, set_settle, fs.settle, "30", "SECS",  \
 	     "how long blocks are left alone before they are compressed more " \
 	     "densely with processor time that nobody wants: 0 to 1000 "       \
 	     "seconds, or off", settle_after)                                  \

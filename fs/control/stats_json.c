@@ -85,6 +85,7 @@ static void add_setting(struct zsfs *fs, struct textbuf *t, enum knob_id id)
 {
 	enum knob_kind kind = knobs[id].kind;
 	const char *quote = kind == KIND_ALGORITHM || kind == KIND_DENSE ||
+					    kind == KIND_IDLE ||
 					    kind == KIND_WORD
 				    ? "\""
 				    : "";

@@ -314,6 +314,10 @@ void options_value(const struct zsfs_options *o, enum knob_id id,
 	case KIND_DENSE:
 		zcomp_format(at, text, OPTION_VALUE_SIZE);
 		break;
+	case KIND_IDLE:
+		zsfs_format_settle(*(const uint32_t *)at, text,
+				   OPTION_VALUE_SIZE);
+		break;
 	case KIND_FLAG:
 	case KIND_MARK:
 		strcpy(text, *(const bool *)at ? "true" : "false");

@@ -3,6 +3,7 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/size_arg.h"
@@ -84,6 +85,14 @@ int zsfs_parse_settle(const char *val, uint32_t *secs)
 		return -EINVAL;
 	*secs = (uint32_t)n;
 	return 0;
+}
+
+void zsfs_format_settle(uint32_t secs, char *text, size_t size)
+{
+	if (secs == SETTLE_OFF)
+		snprintf(text, size, "off");
+	else
+		snprintf(text, size, "%u", secs);
 }
 
 unsigned zsfs_get_settle(const struct zsfs *fs)

@@ -8,6 +8,7 @@
 #ifndef FS_SETTINGS_H
 #define FS_SETTINGS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "zcomp.h"
@@ -43,6 +44,7 @@ void zsfs_set_dense(struct zsfs *fs, int level);
 #define SETTLE_MAX   1000u
 #define SETTLE_USAGE "off, or 0 to 1000 (seconds)"
 int zsfs_parse_settle(const char *val, uint32_t *secs);
+void zsfs_format_settle(uint32_t secs, char *text, size_t size);
 unsigned zsfs_get_settle(const struct zsfs *fs);
 void zsfs_set_settle(struct zsfs *fs, uint32_t secs);
 

@@ -211,7 +211,8 @@ static void check_setting(struct zsfs *fs, enum knob_id id)
 	if (strcmp(value, want))
 		CHECK_FAILED("%s is %s, not %s", k->option, value, want);
 	snprintf(member, sizeof(member),
-		 k->kind == KIND_ALGORITHM || k->kind == KIND_DENSE
+		 k->kind == KIND_ALGORITHM || k->kind == KIND_DENSE ||
+				 k->kind == KIND_IDLE
 			 ? "\"%s\":\"%s\""
 			 : "\"%s\":%s",
 		 k->option, want);
