@@ -4,7 +4,7 @@
 load helpers
 
 STATS="classes fullness io_stat mm_stat stats.json tiers"
-CONTROLS="comp_algorithm compact dense last_cmd_status mem_limit mem_used_max nr_inodes settle size verify"
+CONTROLS="comp_algorithm compact dense last_cmd_status mem_limit mem_used_max nr_inodes settle settle_after size verify"
 
 setup() {
 	zsfs_setup
