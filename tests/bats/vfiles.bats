@@ -30,7 +30,7 @@ fill() {
 	same "$(ls "$S" | sort | xargs)" "$STATS"
 	same "$(ls "$C" | sort | xargs)" "$CONTROLS"
 	same "$(find "$M" | xargs)" "$M"
-	same "$(find "$S" "$C" -type f | wc -l)" 16
+	same "$(find "$S" "$C" -type f | wc -l)" 17
 	same "$(stat -c '%F %a' "$S")" "directory 555"
 	same "$(stat -c '%F' "$C")" "directory"
 	for f in $STATS; do
