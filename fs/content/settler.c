@@ -23,7 +23,7 @@
 
 /* What a step waits for the compressing thread at most. */
 #define AWAIT_MSECS 2
-/* While something is young: how often to look whether memory is short. */
+/* While blocks are written: how often to look whether memory is short. */
 #define LOOK_MSECS 1000u
 /* Memory is short when less than this part of the limit is free. */
 #define SHORT_PART 16u
@@ -52,6 +52,7 @@ struct settler {
 	bool left;	  /* of this file, something is young or busy */
 	bool left_any;	  /* of any */
 	uint64_t next_ms; /* clock_ms() of the next walk; 0: none */
+	int64_t written;  /* blocks so far, when it last looked */
 	uint64_t began_ms;
 };
 
@@ -270,6 +271,18 @@ static uint64_t next_walk(struct settler *s, unsigned secs)
 	return s->next_ms;
 }
 
+/* How long to wait when it is @msecs to the next walk. */
+static unsigned pause_until(struct settler *s, uint64_t msecs)
+{
+	int64_t written = zsfs_stat_sum(s->fs, ST_WRITTEN_BLOCKS);
+	bool busy = written != s->written;
+
+	s->written = written;
+	if (busy && msecs > LOOK_MSECS)
+		msecs = LOOK_MSECS;
+	return (unsigned)msecs + 1; /* 1 would be at once */
+}
+
 unsigned settler_step(struct settler *s, struct zsfs_thread *th)
 {
 	uint64_t next, now;
@@ -287,8 +300,7 @@ unsigned settler_step(struct settler *s, struct zsfs_thread *th)
 	now = clock_ms();
 	hurry = is_short(s->fs);
 	if (now < next && !hurry)
-		return next - now < LOOK_MSECS ? (unsigned)(next - now) + 1
-					       : LOOK_MSECS;
+		return pause_until(s, next - now);
 	s->p = (struct settling){
 		.fs = s->fs,
 		.th = th,

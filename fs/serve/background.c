@@ -53,6 +53,7 @@ struct background {
 	struct wake *wake; /* the file system's */
 	pthread_t thread;
 	bool stop;	  /* wake.lock */
+	bool going;	  /* wake.lock: background_go() was called */
 	bool check;	  /* wake.lock: it was a takeover, so verify */
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
@@ -249,6 +250,9 @@ static void *background_main(void *arg)
 	poison_this_thread(zsfs_background(b->fs)->slot);
 	request_answer_deferred();
 	pthread_mutex_lock(&b->wake->lock);
+	/* Until then the slot belongs to who takes over, whatever rings. */
+	while (!b->going && !b->stop)
+		pthread_cond_wait(&b->wake->rung, &b->wake->lock);
 	while (!b->stop) {
 		if (more && !b->wake->look)
 			wait_a_while(b, more);
@@ -294,7 +298,7 @@ void background_go(struct background *b, bool after_takeover)
 	if (after_takeover)
 		zsfs_note_freed(b->fs);
 	pthread_mutex_lock(&b->wake->lock);
-	b->wake->look = true;
+	b->going = b->wake->look = true;
 	b->check = after_takeover;
 	pthread_cond_signal(&b->wake->rung);
 	pthread_mutex_unlock(&b->wake->lock);

@@ -21,7 +21,10 @@ struct background;
 struct fuse_req;
 struct zsfs;
 
-/* Start the thread, which waits. 0 or -errno; ended by background_stop(). */
+/*
+ * Start the thread, which touches nothing before background_go(). 0 or -errno;
+ * ended by background_stop().
+ */
 int background_start(struct zsfs *fs, struct background **out);
 
 /*

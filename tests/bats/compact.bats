@@ -3,7 +3,7 @@
 # Compaction, and memory that comes back.
 load helpers
 
-setup() { zsfs_setup; zsfs_only; zsfs_mount; }
+setup() { zsfs_setup; zsfs_only; zsfs_mount -o settle=off; }
 teardown() { zsfs_teardown; }
 
 # Files of one text block each, of many compressed sizes: f0, f1, ...

@@ -66,9 +66,28 @@ static void test_background(void)
 	zsfs_close(fs);
 }
 
+/* Before it may, it does nothing, whoever rings: the slot is another's. */
+static void test_waits_for_go(void)
+{
+	struct zsfs *fs = fixture_fs();
+	struct background *b;
+	bool look;
+
+	REQUIRE(!background_start(fs, &b));
+	zsfs_wake(fs);
+	usleep(50000);
+	pthread_mutex_lock(&fs->wake.lock);
+	look = fs->wake.look;
+	pthread_mutex_unlock(&fs->wake.lock);
+	background_stop(b);
+	CHECK(look);
+	zsfs_close(fs);
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_wait),
 	CHECK_CASE(test_background),
+	CHECK_CASE(test_waits_for_go),
 };
 
 int main(int argc, char **argv)
