@@ -141,6 +141,7 @@ struct arena_stats {
 	uint64_t reserve;    /* bytes of the limit kept for ARENA_RESERVE */
 	uint64_t late;	     /* bytes of it kept for ARENA_LATE beside that */
 	uint64_t promised;   /* bytes that are promised, and not yet in use */
+	uint64_t keep;	     /* bytes, arena_set_keep() */
 	uint64_t free_pages; /* pages that are in `used` but hold nothing */
 	uint64_t segments;   /* segments that hold at least one backed page */
 	uint64_t free_segments; /* of them, those that hold nothing */
@@ -240,6 +241,33 @@ enum arena_claim arena_thread_claim(struct arena_thread *t,
  * last raise brought still count.
  */
 void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was);
+
+/*
+ * While @backed_only, @t takes runs only of pages that are backed already:
+ * where the arena would have to grow, -ENOSPC. The thread's own call, takes no
+ * lock.
+ */
+void arena_thread_backed_only(struct arena_thread *t, bool backed_only);
+
+/*
+ * Are @bytes of free pages backed, and may @t take them? A hint: others may
+ * take them first. Takes the run lock.
+ */
+bool arena_has_backed(struct arena *a, struct arena_thread *t, uint64_t bytes);
+
+/*
+ * Back a segment ahead of need, if less than @bytes are free and the limit
+ * allows one more beside all that are backed. True: it has been. Locks: as
+ * arena_run_alloc().
+ */
+bool arena_back_ahead(struct arena *a, struct arena_thread *t, uint64_t bytes);
+
+/*
+ * Keep free segments of @bytes, if that is more than the level that is kept
+ * anyway, as far as that is allowed (a quarter of the limit). Known to the
+ * process only, 0 at first. Takes the run lock.
+ */
+void arena_set_keep(struct arena *a, uint64_t bytes);
 
 /* Change the limit (bytes, 0 = none). Takes effect for the next growth. */
 void arena_set_limit(struct arena *a, uint64_t bytes);

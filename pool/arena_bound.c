@@ -30,6 +30,18 @@ void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was)
 	t->claim = was;
 }
 
+void arena_thread_backed_only(struct arena_thread *t, bool backed_only)
+{
+	t->backed_only = backed_only;
+}
+
+void arena_set_keep(struct arena *a, uint64_t bytes)
+{
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
+	a->keep = bytes;
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+}
+
 /* Bytes of the limit that are kept for more than what @claim may have. */
 static uint64_t kept_from(const struct arena_header *h, enum arena_claim claim)
 {
@@ -90,4 +102,15 @@ bool arena_within_bound_locked(const struct arena *a,
 	if (t->claim < ARENA_RESERVE || t->redeem)
 		held += a->promised - t->redeem;
 	return held <= bound;
+}
+
+bool arena_has_backed(struct arena *a, struct arena_thread *t, uint64_t bytes)
+{
+	bool has;
+
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
+	has = a->hdr->free_pages * ARENA_PAGE_SIZE >= bytes &&
+	      arena_within_bound_locked(a, t, bytes);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+	return has;
 }

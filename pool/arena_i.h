@@ -89,6 +89,7 @@ struct arena_thread {
 	 * set, else run_lock.
 	 */
 	uint64_t redeem;
+	bool backed_only; /* arena_thread_backed_only(); the thread's own */
 };
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)
@@ -253,6 +254,7 @@ struct arena {
 	uint64_t excess;
 	pthread_mutex_t run_lock;
 	uint64_t promised; /* bytes, arena_promise(); run_lock */
+	uint64_t keep;	   /* bytes, arena_set_keep(); run_lock */
 	pthread_mutex_t slab_lock[SLAB_NR_CACHES];
 };
 

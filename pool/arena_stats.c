@@ -24,6 +24,7 @@ static void get_run_stats(struct arena *a, struct arena_stats *out)
 	out->given_back = h->given_back;
 	out->window_bytes = h->window_high - h->window_low;
 	out->promised = a->promised;
+	out->keep = a->keep;
 	memcpy(out->pages, h->pages, sizeof(out->pages));
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }

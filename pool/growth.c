@@ -60,6 +60,8 @@ bool arena_can_shrink_locked(const struct arena *a, bool all)
 		return h->free_segs > 0;
 	if (keep < KEEP_MIN)
 		keep = KEEP_MIN;
+	if (keep < a->keep)
+		keep = a->keep;
 	if (limit && keep > limit / 4)
 		keep = limit / 4;
 	return h->free_segs * ARENA_SEG_SIZE > keep;
@@ -239,6 +241,32 @@ int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 		err = grow_segment(a, t);
 	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	return err;
+}
+
+/* May a segment be backed that displaces nothing? Under grow_lock. */
+static bool has_room_ahead(struct arena *a, struct arena_thread *t,
+			   uint64_t bytes)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t most = ARENA_SEG_SIZE + arena_window_need(a, 1);
+	uint64_t bound = arena_bound(a, t);
+	bool wanted;
+
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
+	wanted = h->free_pages * ARENA_PAGE_SIZE < bytes &&
+		 (bound == UINT64_MAX || h->used + most <= bound);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+	return wanted;
+}
+
+bool arena_back_ahead(struct arena *a, struct arena_thread *t, uint64_t bytes)
+{
+	bool grown;
+
+	ranked_lock(&a->grow_lock, RANK_GROW, 0);
+	grown = has_room_ahead(a, t, bytes) && !grow_segment(a, t);
+	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
+	return grown;
 }
 
 uint64_t arena_growable_locked(const struct arena *a, uint64_t bytes)

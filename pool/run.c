@@ -80,6 +80,8 @@ int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
 		ranked_unlock(&a->run_lock, RANK_RUN, 0);
 		if (err != -EAGAIN)
 			return err;
+		if (t->backed_only)
+			return -ENOSPC;
 		err = arena_grow(a, t, pages);
 		if (err)
 			return err;

@@ -13,6 +13,8 @@ static const char *const usage[SIZE_NR_KINDS] = {
 		       "or a percentage of RAM such as 50%, or 0 for no limit",
 	[SIZE_MEMORY] = "bytes with an optional K, M, G or T, "
 			"or 1% to 100% of RAM, or 0 for no limit",
+	[SIZE_BUDGET] = "bytes with an optional K, M, G or T, "
+			"or 1% to 100% of RAM, or 0 for none",
 	[SIZE_COUNT] = "a number with an optional K, M or G, "
 		       "or 0 for no limit",
 };
@@ -80,7 +82,7 @@ static int percent_of(uint64_t pct, enum size_kind kind, uint64_t ram,
 
 	if (kind == SIZE_COUNT || pct == 0 || ram == 0)
 		return -EINVAL;
-	if (pct > (kind == SIZE_MEMORY ? 100 : MAX_PERCENT))
+	if (pct > (kind == SIZE_BYTES ? MAX_PERCENT : 100))
 		return -ERANGE;
 	if (__builtin_mul_overflow(ram / 100, pct, &val) || val > SIZE_ARG_MAX)
 		return -ERANGE;

@@ -16,6 +16,7 @@
 enum size_kind {
 	SIZE_BYTES,  /* file content: any percentage of RAM */
 	SIZE_MEMORY, /* bytes of RAM: at most 100 % of it */
+	SIZE_BUDGET, /* the same, and 0 is none of it */
 	SIZE_COUNT,  /* a number of things: no percentage, no T */
 	SIZE_NR_KINDS,
 };

@@ -1,66 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Blocks in stored form (see block.h). */
+/* Storing blocks (see block.h). */
 #include "block.h"
 
 #include <errno.h>
 
 #include "block_table.h"
+#include "hot.h"
 #include "object.h"
 #include "press.h"
 #include "slot.h"
 #include "state/inode_layout.h"
+#include "state/settings.h"
 #include "state/tx.h"
 #include "state/wake.h"
 #include "state/zsfs.h"
-
-/* ---- to stored form ---- */
-
-static void stage_raw(const void *src, struct staged_block *out)
-{
-	out->alg = ZCOMP_RAW;
-	out->len = ZSFS_BLOCK_SIZE;
-	out->payload = src;
-}
-
-static inline void stage_one(struct zsfs *fs, struct zcomp_ctx *zc,
-			     const struct zcomp_params *comp,
-			     const uint8_t *src, uint8_t *room,
-			     struct staged_block *out)
-{
-	int len;
-
-	if (zcomp_same_filled(src, &out->word) && slot_can_hold(out->word)) {
-		out->kind = BLOCK_SAME;
-		return;
-	}
-	len = zcomp_compress(zc, comp, src, room, fs->huge_size - 1);
-	out->kind = BLOCK_OBJ;
-	out->sum = zcomp_checksum(src);
-	if (len > 0) {
-		out->alg = (uint8_t)comp->alg;
-		out->len = (uint16_t)len;
-		out->payload = room;
-	} else {
-		/*
-		 * It does not fit, or the codec failed: nothing is lost by
-		 * keeping the block as it is.
-		 */
-		stage_raw(src, out);
-	}
-}
-
-void block_stage(struct zsfs *fs, struct zcomp_ctx *zc,
-		 const struct zcomp_params *comp, const uint8_t *src,
-		 uint8_t *room, struct staged_block *out, unsigned n)
-{
-	for (; n; n--, out++) {
-		stage_one(fs, zc, comp, src, room, out);
-		src += ZSFS_BLOCK_SIZE;
-		room += ZSFS_BLOCK_SIZE;
-	}
-}
-
-/* ---- storing ---- */
 
 /* Is @b no larger than what @old holds? Then it may use the reserve. */
 static bool no_larger(struct zsfs *fs, const struct staged_block *b,
@@ -110,9 +63,15 @@ static __attribute__((noinline)) int alloc_again(struct tx *tx,
 static inline uint64_t note_object(struct tx *tx, const struct staged_block *b,
 				   uint64_t ref)
 {
+	uint64_t slot = slot_store_object(tx, (uint32_t)REF_VALUE(ref), b->len);
+
+	if (b->hot) {
+		tx_stat(tx, ST_HOT, 1);
+		return slot | SLOT_HOT;
+	}
 	if (b->alg == ZCOMP_RAW)
 		tx_stat(tx, ST_HUGE_SINCE, 1);
-	return slot_store_object(tx, (uint32_t)REF_VALUE(ref), b->len);
+	return slot;
 }
 
 /* As it is, for which the promise is sure to be enough; out of @b. */
@@ -120,7 +79,7 @@ static int make_raw(struct tx *tx, const struct staged_block *b,
 		    struct staged_block *raw)
 {
 	*raw = (struct staged_block){.kind = BLOCK_OBJ, .sum = b->sum};
-	stage_raw(tx->th->buf.block, raw);
+	staged_raw(tx->th->buf.block, raw);
 	return zcomp_decompress(tx->th->zc, b->alg, b->payload, b->len,
 				tx->th->buf.block);
 }
@@ -154,16 +113,47 @@ static __attribute__((noinline)) int store_in_room(struct tx *tx,
 	return err;
 }
 
+/*
+ * Store a hot block, if there is memory for it that is backed. 0, -ENOSPC,
+ * -ENOMEM.
+ */
+static int store_hot(struct tx *tx, const struct staged_block *b, uint64_t *ref)
+{
+	int err;
+
+	arena_thread_backed_only(tx->th->at, true);
+	err = alloc_object(tx, b, ref);
+	arena_thread_backed_only(tx->th->at, false);
+	return err;
+}
+
+/* Bring a hot block into the form that it would have without that. */
+static void stage_cooled(struct tx *tx, const struct staged_block *hot,
+			 struct staged_block *out)
+{
+	struct zcomp_params comp = zsfs_get_comp(tx->fs);
+	uint8_t *room =
+		tx->th->buf.stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE;
+
+	block_stage(tx->fs, tx->th->zc, &comp, hot->payload, room, out, 1);
+}
+
 static inline int store_object(struct tx *tx, const struct staged_block *b,
 			       uint64_t old, uint64_t *slot)
 {
+	struct staged_block cooled;
 	uint64_t *ref;
 	int err;
 
 	if (__builtin_expect(slot_has_room(old), 0))
 		return store_in_room(tx, b, slot);
 	ref = tx_alloc_ref(tx);
-	err = alloc_object(tx, b, ref);
+	err = b->hot ? store_hot(tx, b, ref) : alloc_object(tx, b, ref);
+	if (__builtin_expect(err && b->hot, 0)) {
+		stage_cooled(tx, b, &cooled);
+		b = &cooled;
+		err = alloc_object(tx, b, ref);
+	}
 	if (__builtin_expect(err, 0))
 		err = alloc_again(tx, b, old, ref, err);
 	if (err)
@@ -223,6 +213,7 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	      uint64_t block, const struct staged_block *b, unsigned n,
 	      unsigned *put)
 {
+	bool hot = false;
 	unsigned k;
 	int err = 0;
 
@@ -230,6 +221,7 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	for (k = 0; k < n; k++) {
 		uint64_t *slot = table_at(c, block + k);
 
+		hot |= b[k].kind == BLOCK_OBJ && b[k].hot;
 		if (slot && *slot)
 			err = replace(tx, &b[k], slot);
 		else
@@ -238,6 +230,10 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 			break;
 	}
 	zsfs_note_stored(tx->fs);
+	if (hot && k) {
+		i->flags |= INODE_HAS_HOT;
+		hot_note(tx, i, block, k);
+	}
 	*put = k;
 	return err;
 }

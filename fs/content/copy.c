@@ -101,6 +101,7 @@ static int stage_slot(const struct job *j, uint64_t slot,
 	b->sum = info.word;
 	b->len = (uint16_t)info.size;
 	b->alg = (uint8_t)info.tag;
+	b->hot = slot_is_hot(slot);
 	b->payload = th->buf.stage;
 	return 0;
 }

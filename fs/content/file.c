@@ -11,6 +11,7 @@
 #include "block_table.h"
 #include "crew.h"
 #include "file.h"
+#include "hot.h"
 #include "slot.h"
 #include "tidy.h"
 #include "warm.h"
@@ -335,9 +336,13 @@ int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 		memcpy(buf->block + at, src, len);
 	else
 		memset(buf->block + at, 0, len);
-	block_stage(tx->fs, tx->th->zc, &comp, buf->block,
-		    buf->stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE, &b,
-		    1);
+	if (src && hot_may(tx->th, 1))
+		block_stage_hot(buf->block, &b, 1);
+	else
+		block_stage(tx->fs, tx->th->zc, &comp, buf->block,
+			    buf->stage +
+				    (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
+			    &b, 1);
 	return block_write(tx, i, c, block, &b, 1, &put);
 }
 
@@ -392,6 +397,16 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 		*done += e->tail_len;
 	}
 	return 0;
+}
+
+/* Bring the whole blocks of a write into stored form. */
+static void stage_whole(struct zsfs_thread *th, struct write_job *j)
+{
+	if (j->n && hot_may(th, j->n))
+		block_stage_hot(j->src, j->out, j->n);
+	else
+		crew_run(th->fs->crew, stage_piece, j, pieces_of(j->n), th->at,
+			 th->zc);
 }
 
 bool inode_kill_priv(struct zinode *i, bool stranger)
@@ -499,8 +514,7 @@ int zsfs_write(struct tx *tx, uint64_t nodeid, const void *buf, size_t size,
 	if (off > INT64_MAX || size > INT64_MAX - off)
 		return -EFBIG;
 	/* Compress before anything is locked. */
-	crew_run(tx->fs->crew, stage_piece, &j, pieces_of(e.whole), th->at,
-		 th->zc);
+	stage_whole(th, &j);
 	err = file_lock(tx, nodeid, LOCK_EXCL, &i);
 	if (!err)
 		err = may_write(i, off, flags);

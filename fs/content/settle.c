@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "dense.h"
+#include "hot.h"
 #include "settling.h"
 #include "state/counters.h"
 #include "state/inode.h"
@@ -14,6 +15,8 @@
 #include "state/threads.h"
 #include "state/zsfs.h"
 
+/* The longest that it compresses what is hot first. */
+#define HOT_MSECS 10000u
 /* How often a group is tried that others change meanwhile. */
 #define MAX_TRIES 3u
 /* For how long it is not tried again for a request when nothing was saved. */
@@ -108,8 +111,10 @@ int zsfs_settle(struct zsfs_thread *th)
 		.enough = UINT64_MAX,
 		.until = UINT64_MAX,
 	};
-	int err = settle(&p);
+	int err;
 
+	hot_drain(th, clock_ms() + HOT_MSECS);
+	err = settle(&p);
 	return err == -ENOSPC ? 0 : err;
 }
 

@@ -27,8 +27,21 @@ static bool is_new(uint64_t slot)
 
 static bool wants_settling(const struct group *g)
 {
+	bool found = false;
+
+	/* What is hot is compressed first (hot.h). */
+	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
+		if (slot_is_hot(g->slot[k]))
+			return false;
+		found |= is_new(g->slot[k]);
+	}
+	return found;
+}
+
+static bool is_hot(const struct group *g)
+{
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
-		if (is_new(g->slot[k]))
+		if (slot_is_hot(g->slot[k]))
 			return true;
 	return false;
 }
@@ -60,6 +73,7 @@ static uint16_t places_of(const struct group *g)
 /* Is the group that was looked at to be settled now? */
 static bool is_due(struct settling *p, const struct group *g)
 {
+	p->young |= is_hot(g);
 	if (!wants_settling(g))
 		return false;
 	if (!p->age || !is_young(p, g))

@@ -15,7 +15,8 @@
  * such a block is compressed like any other.
  *
  * An object may be marked as tried: that its block settles (settle.h) would
- * save nothing, as far as its neighbours had been written then. When it was
+ * save nothing, as far as its neighbours had been written then. Or as hot: it
+ * is stored as it is until there is time to compress it (hot.h). When it was
  * stored is told by bits 34..43, a coarse time that comes round again.
  *
  * Room: fallocate(2) was there, so memory for the block is promised (tx.h) and
@@ -59,7 +60,9 @@ enum slot_kind {
 #define SLOT_TAG_DENSE	    SLOT_TAGGED(5)
 #define SLOT_OWNER_MASK	    ((UINT64_C(1) << SLOT_KIND_SHIFT) - 1)
 /* Of an object: tried. */
-#define SLOT_TRIED	 (UINT64_C(1) << 32)
+#define SLOT_TRIED (UINT64_C(1) << 32)
+/* Of an object: hot. */
+#define SLOT_HOT	 (UINT64_C(1) << 33)
 #define SLOT_STAMP_SHIFT 34
 #define SLOT_STAMPS	 1024u
 #define SLOT_STAMP_MASK	 ((uint64_t)(SLOT_STAMPS - 1) << SLOT_STAMP_SHIFT)
@@ -75,8 +78,8 @@ _Static_assert(!(SLOT_CLUSTER_MASK & SLOT_PLACE_MASK), "apart");
 
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
-	if ((slot & ~(SLOT_HANDLE_MASK | SLOT_TRIED | SLOT_STAMP_MASK)) ==
-	    SLOT_TAG_OBJECT)
+	if ((slot & ~(SLOT_HANDLE_MASK | SLOT_TRIED | SLOT_HOT |
+		      SLOT_STAMP_MASK)) == SLOT_TAG_OBJECT)
 		return SLOT_OBJECT;
 	if (slot == 0)
 		return SLOT_HOLE;
@@ -163,6 +166,11 @@ static inline bool slot_is_tried(uint64_t slot)
 	return slot_kind(slot) == SLOT_OBJECT && slot & SLOT_TRIED;
 }
 
+static inline bool slot_is_hot(uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_OBJECT && slot & SLOT_HOT;
+}
+
 static inline uint64_t slot_dense(const struct cluster *cl, unsigned place)
 {
 	return SLOT_TAG_DENSE | (uint64_t)place << SLOT_PLACE_SHIFT |
@@ -237,6 +245,8 @@ static inline void slot_free(struct tx *tx, uint64_t slot)
 	if (slot_kind(slot) == SLOT_OBJECT) {
 		tx->stored -= slot_size(tx->fs, slot);
 		tx_stat(tx, ST_TRIED, -(int64_t)slot_is_tried(slot));
+		tx_stat(tx, ST_HOT, -(int64_t)slot_is_hot(slot));
+		tx_stat(tx, ST_SPARED, slot_is_hot(slot));
 		tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
 	} else if (slot_kind(slot) == SLOT_DENSE) {
 		cluster_leave(tx, slot_cluster(slot), slot_place(slot));

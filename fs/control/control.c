@@ -111,6 +111,11 @@ static void show_dense(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "%s", name);
 }
 
+static void show_hot(struct zsfs *fs, struct textbuf *t)
+{
+	textbuf_add(t, "%" PRIu64, zsfs_get_hot(fs));
+}
+
 static void show_settle(struct zsfs *fs, struct textbuf *t)
 {
 	char text[16];
@@ -289,6 +294,17 @@ static int change_settle(struct zsfs *fs, struct zsfs_thread *th,
 	if (zsfs_parse_settle(val, &secs))
 		return refused(fs, k, val, SETTLE_USAGE);
 	zsfs_set_settle(fs, secs);
+	return 0;
+}
+
+static int change_hot(struct zsfs *fs, struct zsfs_thread *th,
+		      const struct knob *k, const char *val)
+{
+	uint64_t n;
+
+	if (parse_size(fs, k, val, &n))
+		return -EINVAL;
+	zsfs_set_hot(fs, n);
 	return 0;
 }
 

@@ -36,6 +36,7 @@
 enum knob_kind {
 	KIND_SIZE = SIZE_BYTES,	   /* uint64_t */
 	KIND_MEMORY = SIZE_MEMORY, /* uint64_t */
+	KIND_BUDGET = SIZE_BUDGET, /* uint64_t */
 	KIND_COUNT = SIZE_COUNT,   /* uint64_t */
 	KIND_NUMBER,		   /* unsigned */
 	KIND_ALGORITHM,		   /* struct zcomp_params */
@@ -78,6 +79,9 @@ enum knob_kind {
 	     "how long blocks are left alone before they are compressed more " \
 	     "densely with processor time that nobody wants: 0 to 1000 "       \
 	     "seconds, or off", settle_after)                                  \
+	LIVE(HOT, hot, BUDGET, set_size, fs.hot, "0", "SIZE",                  \
+	     "most bytes of what was just written that are stored as they "    \
+	     "are, and compressed in the background; 0: none", hot)            \
 	FIXED(CHAIN_SIZE, chain_size, NUMBER, set_chain_size, fs.chain_size,   \
 	      "8", "N", "most pages put together for objects of one size, "    \
 	      "4..16; more saves memory, less frees it in smaller pieces")     \

@@ -128,7 +128,9 @@ uint64_t stats_stored(struct zsfs *fs, const struct zs_pool_stats *pool)
 
 uint64_t stats_huge(struct zsfs *fs, const struct zs_pool_stats *pool)
 {
-	return less(pool->huge_objs, zsfs_stat_get(fs, ST_HUGE_PIECES));
+	/* What is hot is not stored as it is for want of a shorter form. */
+	return less(pool->huge_objs, zsfs_stat_get(fs, ST_HUGE_PIECES) +
+					     zsfs_stat_get(fs, ST_HOT));
 }
 
 static void render_mm_stat(struct zsfs *fs, struct textbuf *t)

@@ -287,6 +287,8 @@ static void add_memory(struct zsfs *fs, struct textbuf *t,
 	else
 		textbuf_add(t, "\"available\":%" PRIu64, available);
 	number(t, "free_pages", mem->free_pages);
+	/* Bytes of free segments that are kept for what gets hot. */
+	number(t, "kept_for_hot", mem->keep);
 	number(t, "segments", mem->segments);
 	number(t, "free_segments", mem->free_segments);
 	number(t, "pages_given_back", mem->given_back);

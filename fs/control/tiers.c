@@ -12,6 +12,7 @@
 static const struct {
 	const char *name, *key;
 } names[NR_TIERS] = {
+	[TIER_HOT] = {"hot", "hot"},
 	[TIER_WARM] = {"warm", "warm"},
 	[TIER_DENSE] = {"dense", "dense"},
 	[TIER_RAW] = {"incompressible", "incompressible"},
@@ -64,6 +65,7 @@ void tiers_look(struct zsfs *fs, struct tiers *out)
 	uint64_t dense = zsfs_stat_get(fs, ST_DENSE_RAM);
 	uint64_t raw = less(pool.raw, zsfs_stat_get(fs, ST_HUGE_PIECES));
 	uint64_t taken = dense + raw * ZSFS_BLOCK_SIZE;
+	uint64_t hot = zsfs_stat_get(fs, ST_HOT);
 	struct arena_stats mem;
 
 	arena_get_stats(fs->arena, &mem);
@@ -71,7 +73,8 @@ void tiers_look(struct zsfs *fs, struct tiers *out)
 	    less(pool.objects, zsfs_stat_get(fs, ST_PIECES) + raw),
 	    less(pool.bytes, taken));
 	set(out, TIER_DENSE, zsfs_stat_get(fs, ST_DENSE), dense);
-	set(out, TIER_RAW, raw, raw * ZSFS_BLOCK_SIZE);
+	set(out, TIER_HOT, hot, hot * ZSFS_BLOCK_SIZE);
+	set(out, TIER_RAW, less(raw, hot), less(raw, hot) * ZSFS_BLOCK_SIZE);
 	set(out, TIER_SAME, zsfs_stat_get(fs, ST_SAME), 0);
 	out->gaps = less(pool.all, pool.bytes);
 	out->other = less(mem.used, pool.all);

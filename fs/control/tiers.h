@@ -9,6 +9,7 @@ struct textbuf;
 struct zsfs;
 
 enum tier {
+	TIER_HOT,   /* as they are, until they are compressed (content/hot.h) */
 	TIER_WARM,  /* compressed by themselves */
 	TIER_DENSE, /* in clusters (content/cluster.h) */
 	TIER_RAW,   /* as they are: they do not compress */

@@ -5,10 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "content/hot.h"
 #include "state/inode.h"
 #include "state/snapshot.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
+
+/* The longest that who asks for statistics waits for what is hot. */
+#define HOT_WAIT_MSECS 500
 
 #define NO_FILE(...)
 #define LIVE(id, name, kind, set, field, by_default, arg, help, file)          \
@@ -193,8 +198,12 @@ static int lookup_file(struct zsfs_thread *th, enum vfile_id id, uint32_t uid,
 	};
 	struct snapshot *s;
 	struct tx *tx;
-	int err, len = render(th->fs, id, buf);
+	int err, len;
 
+	/* Statistics are of what is compressed, as on zram. */
+	if (!spec.control)
+		hot_drain(th, clock_ms() + HOT_WAIT_MSECS);
+	len = render(th->fs, id, buf);
 	if (len < 0)
 		return len;
 	spec.len = (uint32_t)len;

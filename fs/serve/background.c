@@ -12,6 +12,7 @@
 #include "allocate.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "content/hot.h"
 #include "content/settler.h"
 #include "content/tidy.h"
 #include "control/vfile.h"
@@ -166,6 +167,18 @@ static unsigned reap_some(void *arg, bool busy)
 	return more ? JOB_MORE : JOB_DONE;
 }
 
+static unsigned cool_some(void *arg, bool busy)
+{
+	struct zsfs_thread *th =
+		zsfs_background(((struct background *)arg)->fs);
+	unsigned next;
+
+	zsfs_enter(th);
+	next = hot_step(th);
+	zsfs_leave(th);
+	return next == 1 ? JOB_MORE : next;
+}
+
 static bool wants_verify(void *arg)
 {
 	return ((struct background *)arg)->verify;
@@ -214,6 +227,7 @@ static const struct job jobs[] = {
 	{"lift pressure", NULL, lift_pressure, false, false},
 	{"allocate", wants_allocate, allocate_some, false, false},
 	{"reap", NULL, reap_some, true, true},
+	{"compress what is hot", NULL, cool_some, true, false},
 	{"verify", wants_verify, try_verify, false, false},
 	{"settle", NULL, settle, true, false},
 	{"tell what the log left out", NULL, tell_left_out, false, false},

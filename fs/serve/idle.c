@@ -3,6 +3,7 @@
 #include "idle.h"
 
 #include "base/clock.h"
+#include "content/hot.h"
 #include "job_loop.h"
 #include "state/counters.h"
 #include "state/inode.h"
@@ -57,6 +58,7 @@ static void give_back(struct zsfs *fs)
 	struct zsfs_thread *th = zsfs_background(fs);
 
 	zsfs_enter(th);
+	hot_rest(fs);
 	zs_trim_handles(fs->pool, th->at);
 	arena_trim(fs->arena, th->at, true, false);
 	if (is_worth_punching(fs))

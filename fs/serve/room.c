@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "content/file.h"
+#include "content/hot.h"
 #include "content/settle.h"
 #include "state/counters.h"
 #include "state/threads.h"
@@ -106,6 +107,8 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 
 	if (reap_some(th) || room_await_forget(th))
 		return true;
+	if (pack && hot_drain(th, r->until))
+		return true;
 	if (pack && pack_some(th, r->pages + META_PAGES, UINT_MAX, r->until))
 		return true;
 	if (pack && settle_some(th, r))
@@ -144,7 +147,8 @@ static int want_of(const struct tx *tx, int err)
 
 	if (err || tx->cut_short != -ENOSPC || !tx->no_pages)
 		return err;
-	return is_being_freed(fs) || zs_is_compacting(fs->pool) ||
+	return is_being_freed(fs) || zsfs_stat_sum(fs, ST_HOT) > 0 ||
+			       zs_is_compacting(fs->pool) ||
 			       zs_can_compact(fs->pool) || zsfs_can_settle(fs)
 		       ? -ENOSPC
 		       : 0;

@@ -303,6 +303,7 @@ void options_value(const struct zsfs_options *o, enum knob_id id,
 	switch (knobs[id].kind) {
 	case KIND_SIZE:
 	case KIND_MEMORY:
+	case KIND_BUDGET:
 	case KIND_COUNT:
 		snprintf(text, OPTION_VALUE_SIZE, "%" PRIu64,
 			 *(const uint64_t *)at);

@@ -43,6 +43,8 @@ struct ztable {
 #define INODE_HAS_DENSE (UINT32_C(1) << 29)
 /* Nor this: some were written since the settler looked (content/settler.h). */
 #define INODE_HAS_NEW (UINT32_C(1) << 27)
+/* Nor this: they may be hot (content/hot.h). */
+#define INODE_HAS_HOT (UINT32_C(1) << 28)
 
 /* The times of an inode. */
 enum inode_time {

@@ -76,6 +76,9 @@ enum zsfs_atime {
 	X(DENSE_RAM, "dense_ram_bytes")                                        \
 	/* blocks that are settled as they are (content/slot.h) */             \
 	X(TRIED, "settled_blocks")                                             \
+	/* blocks stored as they are until they are compressed (content/hot.h) \
+	 */                                                                    \
+	X(HOT, "hot_blocks")                                                   \
 	/* inodes whose blocks are being freed (reap.h) */                     \
 	X(REAPING, "inodes_being_freed")                                       \
 	/* payload bytes that they hold, about */                              \
@@ -86,6 +89,9 @@ enum zsfs_atime {
 	/* blocks that settled, and that left clusters to be warm */           \
 	X(SETTLED, "blocks_settled")                                           \
 	X(WARMED, "blocks_warmed")                                             \
+	/* hot blocks that were compressed, and that went before that */       \
+	X(COOLED, "hot_blocks_compressed")                                     \
+	X(SPARED, "hot_blocks_never_compressed")                               \
 	X(HUGE_SINCE, "huge_blocks_since")                                     \
 	X(FAILED_READS, "failed_reads")                                        \
 	X(FAILED_WRITES, "failed_writes")                                      \
@@ -134,6 +140,7 @@ struct zsfs_super {
 	uint64_t comp;	      /* enum zcomp_alg | level << 8 */
 	uint64_t dense;	      /* level of zstd for what settles */
 	uint64_t settle;      /* seconds until then, or SETTLE_OFF */
+	uint64_t hot;	      /* bytes, as asked for, or HOT_DEFAULT */
 	/*
 	 * What the arena held when the system was found short of memory
 	 * (pressure.h), which new content must not exceed; 0 = it is not.

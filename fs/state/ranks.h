@@ -15,6 +15,7 @@ enum {
 	RANK_COUNT, /* by stripe */
 	RANK_LISTS, /* of what is to be reaped, 0, and of snapshots, 1 */
 	RANK_LIMIT,
+	RANK_HOT,
 	RANK_CREW,
 };
 

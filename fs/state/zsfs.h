@@ -28,6 +28,7 @@
 
 struct background;
 struct crew;
+struct hot;
 struct writeback;
 struct shared_page;
 struct staged_block;
@@ -98,6 +99,7 @@ struct zsfs {
 	unsigned kept_waiting; /* threads at a check's gate; atomic */
 	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
 	struct crew *crew;  /* NULL: no helpers */
+	struct hot *hot;    /* content/hot.h */
 	struct writeback *writeback; /* the server's */
 	/* Use plus what transactions have reserved; atomic. */
 	int64_t used_blocks;

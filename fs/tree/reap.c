@@ -158,7 +158,8 @@ static int detach(struct tx *tx, struct zinode *i, uint64_t first, uint64_t n)
 			return err;
 	}
 	divide_stored(tx, i, ghost, n);
-	ghost->flags = i->flags & (INODE_HAS_ROOM | INODE_HAS_DENSE);
+	ghost->flags =
+		i->flags & (INODE_HAS_ROOM | INODE_HAS_DENSE | INODE_HAS_HOT);
 	inode_complete(tx, ghost);
 	queue(tx, ghost);
 	return 0;

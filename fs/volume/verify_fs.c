@@ -198,6 +198,7 @@ static int check_totals(struct check *c)
 		[ST_HUGE_PIECES] = "pieces that take a page",
 		[ST_DENSE_RAM] = "bytes of their pieces",
 		[ST_TRIED] = "settled blocks",
+		[ST_HOT] = "hot blocks",
 		[ST_REAPING] = "inodes being freed",
 		[ST_REAP_BYTES] = "bytes being freed",
 	};

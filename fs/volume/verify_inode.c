@@ -124,10 +124,28 @@ int verify_object(struct check *c, const struct zinode *i, uint64_t block,
 	return c->touched ? 0 : name_handle(c, handle);
 }
 
+/* @info: of a hot block's object. */
+static int check_hot(struct check *c, const struct zinode *i, uint64_t block,
+		     const struct zs_obj_info *info)
+{
+	const char *wrong = NULL;
+
+	c->stat[ST_HOT]++;
+	if (!(i->flags & INODE_HAS_HOT))
+		wrong = "in a file without";
+	else if (info->tag != ZCOMP_RAW || info->size != ZSFS_BLOCK_SIZE)
+		wrong = "but not as it is";
+	if (!wrong)
+		return 0;
+	return verify_fail(c, "inode %" PRIu64 " block %" PRIu64 ": hot, %s",
+			   inode_number(i), block, wrong);
+}
+
 static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 		      uint64_t slot)
 {
 	struct zs_obj_info info;
+	int err;
 
 	if (slot_kind(slot) == SLOT_UNKNOWN)
 		return verify_fail(
@@ -139,7 +157,10 @@ static int check_slot(struct check *c, const struct zinode *i, uint64_t block,
 		return verify_dense(c, i, block, slot);
 	if (slot_kind(slot) == SLOT_OBJECT) {
 		c->stat[ST_TRIED] += slot_is_tried(slot);
-		return verify_object(c, i, block, slot_handle(slot), &info);
+		err = verify_object(c, i, block, slot_handle(slot), &info);
+		return err || !slot_is_hot(slot)
+			       ? err
+			       : check_hot(c, i, block, &info);
 	}
 	c->stat[ST_SAME]++;
 	return 0;
@@ -306,7 +327,7 @@ static int check_identity(struct check *c, const struct zinode *i)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);
 	if (i->flags & ~(INODE_FLAGS | INODE_NAMELESS | INODE_HAS_ROOM |
-			 INODE_HAS_DENSE | INODE_HAS_NEW))
+			 INODE_HAS_DENSE | INODE_HAS_HOT | INODE_HAS_NEW))
 		return verify_fail(c, "inode %" PRIu64 ": flags %x", i->gen,
 				   i->flags);
 	return c->touched ? 0 : numbers_add(&c->gens, i->gen);

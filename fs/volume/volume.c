@@ -13,6 +13,7 @@
 #include "base/textbuf.h"
 #include "content/block.h"
 #include "content/crew.h"
+#include "content/hot.h"
 #include "state/atime.h"
 #include "state/counters.h"
 #include "state/inode.h"
@@ -187,8 +188,9 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	atime_init(fs);
 	late_init(fs);
 	fs->stamp_fd = stamp_open();
+	fs->hot = hot_create();
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
-	if (!fs->threads)
+	if (!fs->threads || !fs->hot)
 		return -ENOMEM;
 	/* First what needs it most, if not all can be locked in memory. */
 	lock_root(fs);
@@ -207,6 +209,7 @@ void zsfs_close(struct zsfs *fs)
 	if (!fs)
 		return;
 	crew_stop(fs->crew);
+	hot_destroy(fs->hot);
 	for (unsigned i = 0; fs->threads && i < fs->nr_threads; i++)
 		free_thread(&fs->threads[i]);
 	free(fs->threads);
@@ -270,6 +273,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	zsfs_set_comp(fs, &p->comp);
 	zsfs_set_dense(fs, p->dense.level ? p->dense.level : 1);
 	s->settle = p->settle;
+	zsfs_set_hot(fs, p->hot);
 	s->magic = ZSFS_MAGIC;
 }
 

@@ -91,7 +91,7 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 		      zi->nsec[INODE_BTIME] > 999999999))
 		what = "birth";
 	if (!what && (zi->flags & ~(INODE_HAS_ROOM | INODE_HAS_DENSE |
-				    INODE_HAS_NEW)) != i->flags)
+				    INODE_HAS_HOT | INODE_HAS_NEW)) != i->flags)
 		what = "flags";
 	if (!what && i->id != MODEL_ROOT && zi->nlookup != i->nlookup)
 		what = "lookups";

@@ -126,6 +126,7 @@ int setup_create(const struct setup *s, struct zsfs **out)
 		.size_limit = s->max_blocks * ZSFS_BLOCK_SIZE,
 		.inode_limit = s->max_inodes,
 		.comp = s->comp,
+		.hot = 1 << 20,
 		.chain_size =
 			s->chain_size ? s->chain_size : ZS_DEFAULT_CHAIN_SIZE,
 		.nr_threads = NR_THREADS,

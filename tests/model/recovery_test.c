@@ -138,6 +138,7 @@ static int make_trial(struct trial *t, const struct variant *v, uint64_t seed,
 {
 	struct zsfs_params p = {
 		.comp = {ZCOMP_LZ4, 1},
+		.hot = 1 << 20,
 		.chain_size = ZS_DEFAULT_CHAIN_SIZE,
 		.nr_threads = NR_CONTEXTS,
 		.mode = 0755,
@@ -210,7 +211,7 @@ static const enum step_op worth_killing[] = {
 	STEP_UNLINK,  STEP_RMDIR,    STEP_RENAME,  STEP_WRITE,	 STEP_CHANGE,
 	STEP_VLOOKUP, STEP_TRUNCATE, STEP_VFORGET, STEP_COMPACT, STEP_TRIM,
 	STEP_REAP,    STEP_ALLOCATE, STEP_PUNCH,   STEP_FLAGS,	 STEP_XSET,
-	STEP_XREMOVE, STEP_COPY,     STEP_SETTLE,  STEP_WARM,
+	STEP_XREMOVE, STEP_COPY,     STEP_SETTLE,  STEP_WARM,	 STEP_COOL,
 };
 
 #define NR_WORTH_KILLING (sizeof(worth_killing) / sizeof(worth_killing[0]))

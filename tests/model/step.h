@@ -48,6 +48,7 @@ enum step_op {
 	STEP_REAP,  /* as the background thread does */
 	STEP_SETTLE,
 	STEP_WARM, /* block off of a file leaves its cluster */
+	STEP_COOL, /* back memory ahead, or compress what is hot */
 	STEP_NR,
 };
 

@@ -35,6 +35,7 @@ static const struct {
 	[STEP_XREMOVE] = {3, 6},   [STEP_XGET] = {2, 2},
 	[STEP_XLIST] = {1, 1},	   [STEP_COPY] = {3, 2},
 	[STEP_SETTLE] = {3, 2},	   [STEP_WARM] = {3, 2},
+	[STEP_COOL] = {3, 2},
 };
 
 /* ---- whom ---- */
@@ -579,7 +580,7 @@ static enum step_op draw_op(struct draw *d, const struct model *m)
 		op = rng_chance(&d->rng, 50) ? STEP_UNLINK : STEP_FORGET;
 	if (!d->whole && op >= STEP_VLOOKUP && op != STEP_COMPACT &&
 	    op != STEP_TRIM && op != STEP_REAP && op != STEP_SETTLE &&
-	    op != STEP_WARM)
+	    op != STEP_WARM && op != STEP_COOL)
 		op = STEP_GETATTR;
 	if ((op == STEP_CODEC || op == STEP_SETTLE) && d->one_codec)
 		op = STEP_GETATTR;

@@ -438,6 +438,7 @@ const char *step_op_name(enum step_op op)
 		[STEP_XGET] = "getxattr",	[STEP_XLIST] = "listxattr",
 		[STEP_XREMOVE] = "removexattr", [STEP_COPY] = "copy",
 		[STEP_SETTLE] = "settle",	[STEP_WARM] = "warm",
+		[STEP_COOL] = "cool",
 	};
 
 	return names[op];

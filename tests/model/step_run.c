@@ -19,6 +19,7 @@
 #include "tree/xattr.h"
 #include "content/copy.h"
 #include "content/file.h"
+#include "content/hot.h"
 #include "content/settle.h"
 #include "content/tidy.h"
 #include "content/warm.h"
@@ -532,6 +533,15 @@ static void run_warm(struct run *r)
 	warm_ask(r->th, r->nodeid, r->s->off / ZSFS_BLOCK_SIZE);
 }
 
+/* For want of memory it only does less. */
+static void run_cool(struct run *r)
+{
+	r->out->res->err = 0;
+	hot_step(r->th);
+	if (r->s->seed % 2)
+		hot_drain(r->th, UINT64_MAX);
+}
+
 typedef void run_fn(struct run *r);
 
 static run_fn *const runners[STEP_NR] = {
@@ -551,6 +561,7 @@ static run_fn *const runners[STEP_NR] = {
 	[STEP_XREMOVE] = run_removexattr, [STEP_XGET] = run_getxattr,
 	[STEP_XLIST] = run_getxattr,	  [STEP_COPY] = run_copy,
 	[STEP_SETTLE] = run_settle,	  [STEP_WARM] = run_warm,
+	[STEP_COOL] = run_cool,
 };
 
 static uint64_t nodeid_of(const struct model *m, unsigned id)

@@ -40,6 +40,7 @@
 #include "tree/rename.h"
 #include "tree/attr.h"
 #include "content/file.h"
+#include "content/hot.h"
 #include "content/settle.h"
 #include "content/settler.h"
 #include "content/tidy.h"
@@ -489,6 +490,8 @@ static void *compact(void *arg)
 		zsfs_enter(th);
 		for (unsigned n = 0; n < 64 && reap_step(th); n++)
 			;
+		for (unsigned n = 0; n < 64 && hot_step(th) == 1; n++)
+			;
 		if (runs++ % 6 == 2 && zsfs_settle(th))
 			complain("settle", runs);
 		else if (runs % 3)
@@ -696,6 +699,7 @@ int main(int argc, char **argv)
 {
 	struct zsfs_params p = {
 		.comp = {ZCOMP_LZ4, 1},
+		.hot = 4 << 20,
 		.chain_size = ZS_DEFAULT_CHAIN_SIZE,
 		.nr_threads = NR_WORKERS + NR_EXTRA,
 		.nr_helpers = 2,

@@ -171,9 +171,12 @@ static void test_tiers(void)
 	fake.stat[ST_HUGE_PIECES] = 100;
 	fake.stat[ST_DENSE_RAM] = 412864;
 	fake.stat[ST_SAME] = 50;
+	fake.stat[ST_HOT] = 0;
 	fake.mem.used = UINT64_C(50567900795880);
 	check_text(VF_TIERS, "                     blocks           bytes      "
 			     "       RAM   ratio\n"
+			     "hot                       0               0      "
+			     "         0       -\n"
 			     "warm                      1            4096      "
 			     "      3264    1.25\n"
 			     "dense                  1000         4096000      "

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Hot: what is written is stored as it is at first, and compressed soon after
+ * by who has the time.
+ *
+ * A block is hot (SLOT_HOT) as long as hot blocks take no more than a budget
+ * (zsfs_get_hot()), and only where memory for it is backed already: where the
+ * kernel would have to be asked for a page, compressing takes no longer. So
+ * more is backed ahead of need while writes go on, and free segments are kept
+ * until the mount is idle. What goes before its turn is never compressed.
+ *
+ * Where hot blocks are is noted in two queues, which belong to the process: of
+ * what was written in one piece, which is compressed at once, and of small
+ * pieces, whose blocks may well change again and are left alone for a second.
+ * After a takeover the blocks are found by a walk through the files that may
+ * have some (INODE_HAS_HOT). Each group of 16 blocks (group.h) is read under
+ * the inode's lock, compressed without one, and what came out takes the place
+ * of those blocks that still are what was read.
+ */
+#ifndef FS_HOT_H
+#define FS_HOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hot;
+struct tx;
+struct zinode;
+struct zsfs;
+struct zsfs_thread;
+
+/* Of a file system in use by this process. NULL: no memory. */
+struct hot *hot_create(void);
+void hot_destroy(struct hot *h);
+
+/*
+ * May @th store @blocks blocks as they are? Has memory backed when it is that
+ * which is missing. Takes leaf locks.
+ */
+bool hot_may(struct zsfs_thread *th, unsigned blocks);
+
+/*
+ * @tx has stored @n blocks of @i from @first on, of which some are hot. The
+ * inode is locked. Takes leaf locks.
+ */
+void hot_note(struct tx *tx, const struct zinode *i, uint64_t first,
+	      unsigned n);
+
+/*
+ * One step of what there is to do, at most a group, for the background: back
+ * memory ahead, or compress. 0: there is nothing; 1: go on; else milliseconds
+ * until something is due. @th has no transaction open, and nothing is locked.
+ */
+unsigned hot_step(struct zsfs_thread *th);
+
+/* The mount is idle: keep no memory for what may come. */
+void hot_rest(struct zsfs *fs);
+
+/*
+ * Compress all that is hot, also what is not due, until clock_ms() is @until.
+ * @th as above. True: something was hot, and is no more.
+ */
+bool hot_drain(struct zsfs_thread *th, uint64_t until);
+
+#endif

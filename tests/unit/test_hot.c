@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Hot blocks: stored as they are, and compressed later. */
+#include "check.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "content/block_table.h"
+#include "content/copy.h"
+#include "content/file.h"
+#include "content/hot.h"
+#include "content/settle.h"
+#include "content/slot.h"
+#include "fs_fixture.h"
+#include "state/counters.h"
+#include "state/mem_limit.h"
+#include "state/reserve.h"
+#include "state/settings.h"
+#include "tree/attr.h"
+#include "tree/reap.h"
+#include "volume/verify_fs.h"
+
+#define BLOCK ((size_t)ZSFS_BLOCK_SIZE)
+#define MANY  (3 * CLUSTER_BLOCKS + 5)
+#define MIB   (UINT64_C(1) << 20)
+
+static struct zsfs *fs;
+static struct zsfs_thread *th;
+static uint64_t file;
+static uint8_t want[MANY * ZSFS_BLOCK_SIZE], got[MANY * ZSFS_BLOCK_SIZE];
+
+static void fill(uint8_t *p, size_t size, uint64_t seed, uint64_t mask)
+{
+	for (; size >= 8; size -= 8, p += 8) {
+		seed = seed * UINT64_C(6364136223846793005) + 1;
+		memcpy(p, &(uint64_t){(seed >> 20) & mask}, 8);
+	}
+}
+
+static int put(size_t off, size_t size)
+{
+	size_t done;
+	struct tx *tx = tx_begin(th);
+	int err = zsfs_write(tx, file, want + off, size, off, 0, &done);
+
+	return fixture_end(tx, err ? err : done < size ? -ENOSPC : 0);
+}
+
+static int64_t stat_of(enum zsfs_stat s)
+{
+	return zsfs_stat_sum(fs, s);
+}
+
+static void check_verify(void)
+{
+	char msg[256] = "";
+
+	CHECK_EQ(zsfs_verify(fs, msg, sizeof(msg)), 0);
+	if (*msg)
+		printf("# %s\n", msg);
+}
+
+static void check_same(size_t size)
+{
+	size_t done;
+	struct tx *tx = tx_begin(th);
+
+	CHECK_EQ(fixture_end(tx, zsfs_read(tx, file, got, size, 0, &done)), 0);
+	CHECK(done == size && !memcmp(got, want, size));
+	check_verify();
+}
+
+static void begin(uint64_t hot)
+{
+	fs = fixture_fs();
+	th = &fs->threads[0];
+	file = fixture_file(th, "f");
+	fill(want, sizeof(want), 1, 0x3ff);
+	zsfs_set_hot(fs, hot);
+	/* What is missing is backed. */
+	hot_may(th, 256);
+	while (hot_step(th) == 1)
+		;
+}
+
+static void end(void)
+{
+	check_verify();
+	zsfs_close(fs);
+}
+
+static void drain(void)
+{
+	hot_drain(th, UINT64_MAX);
+	CHECK_EQ(stat_of(ST_HOT), 0);
+}
+
+static uint64_t payload(void)
+{
+	struct zs_pool_stats st;
+
+	zs_pool_get_stats(fs->pool, &st);
+	return st.payload;
+}
+
+static void test_off(void)
+{
+	begin(0);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	CHECK(payload() < sizeof(want) / 2);
+	end();
+}
+
+static void test_cools(void)
+{
+	begin(MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	CHECK_EQ(stat_of(ST_HOT), MANY);
+	CHECK_EQ(payload(), sizeof(want));
+	check_same(sizeof(want));
+	drain();
+	CHECK_EQ(stat_of(ST_COOLED), MANY);
+	CHECK_EQ(stat_of(ST_SPARED), 0);
+	CHECK_EQ(stat_of(ST_FREED), 0);
+	CHECK(payload() < sizeof(want) / 2);
+	check_same(sizeof(want));
+	end();
+}
+
+/* A large write is compressed at once, a small one when it is left alone. */
+static void test_due(void)
+{
+	unsigned next;
+
+	begin(MIB);
+	CHECK_EQ(put(0, CLUSTER_BLOCKS * BLOCK), 0);
+	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK, 100), 0);
+	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS + 1);
+	do
+		next = hot_step(th);
+	while (next == 1);
+	CHECK_EQ(stat_of(ST_HOT), 1);
+	CHECK(next > 1 && next <= 1000);
+	usleep((next + 5) * 1000);
+	while (hot_step(th) == 1)
+		;
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	end();
+}
+
+static void test_appends(void)
+{
+	begin(MIB);
+	for (size_t off = 0; off + 100 <= 3 * BLOCK; off += 100)
+		CHECK_EQ(put(off, 100), 0);
+	CHECK_EQ(stat_of(ST_HOT), 3);
+	check_same(3 * BLOCK - 3 * BLOCK % 100);
+	drain();
+	check_same(3 * BLOCK - 3 * BLOCK % 100);
+	end();
+}
+
+static void test_budget(void)
+{
+	begin(CLUSTER_BLOCKS * BLOCK);
+	CHECK_EQ(put(0, CLUSTER_BLOCKS * BLOCK), 0);
+	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK, CLUSTER_BLOCKS * BLOCK), 0);
+	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS);
+	check_same(2 * CLUSTER_BLOCKS * BLOCK);
+	end();
+}
+
+/* What goes before its turn is never compressed. */
+static void test_spared(void)
+{
+	struct stat cut = {.st_size = 4 * BLOCK};
+	struct zinode *i;
+	struct tx *tx;
+
+	begin(MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	CHECK_EQ(put(0, BLOCK), 0);
+	CHECK_EQ(stat_of(ST_SPARED), 1);
+	tx = tx_begin(th);
+	CHECK_EQ(fixture_end(tx, zsfs_setattr(tx, file, &cut, SET_SIZE, &i)),
+		 0);
+	reap_all(th);
+	CHECK_EQ(stat_of(ST_SPARED), MANY - 3);
+	drain();
+	CHECK_EQ(stat_of(ST_COOLED), 4);
+	check_same(4 * BLOCK);
+	end();
+}
+
+/* What does not compress is tried once. */
+static void test_noise(void)
+{
+	begin(MIB);
+	fill(want, sizeof(want), 7, UINT64_MAX);
+	for (size_t k = 0; k < sizeof(want); k += 3)
+		want[k] = (uint8_t)(want[k] ^ k * 2654435761u >> 13);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	CHECK_EQ(stat_of(ST_HUGE_SINCE), 0);
+	drain();
+	CHECK_EQ(stat_of(ST_HUGE_SINCE) + stat_of(ST_COOLED), MANY);
+	check_same(sizeof(want));
+	end();
+}
+
+static void test_same_filled(void)
+{
+	begin(MIB);
+	memset(want, 0, BLOCK);
+	CHECK_EQ(put(0, 2 * BLOCK), 0);
+	CHECK_EQ(stat_of(ST_HOT), 1);
+	CHECK_EQ(stat_of(ST_SAME), 1);
+	end();
+}
+
+/* Who settles has no hot blocks left. */
+static void test_settle(void)
+{
+	begin(MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	CHECK_EQ(zsfs_settle(th), 0);
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	CHECK_EQ(stat_of(ST_DENSE) + stat_of(ST_TRIED), MANY);
+	check_same(sizeof(want));
+	end();
+}
+
+/* A process that takes over finds them by a walk. */
+static void test_taken_over(void)
+{
+	int fd;
+
+	begin(MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	fd = dup(arena_fd(fs->arena));
+	zsfs_close(fs);
+	CHECK_EQ(zsfs_open(fd, 0, &fs), 0);
+	close(fd);
+	th = &fs->threads[0];
+	CHECK_EQ(stat_of(ST_HOT), MANY);
+	while (hot_step(th) == 1)
+		;
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	check_same(sizeof(want));
+	end();
+}
+
+/* With more in use than is allowed, hot blocks still can be compressed. */
+static void test_lowered_limit(void)
+{
+	begin(MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	CHECK_EQ(zsfs_set_mem_limit(fs, zsfs_min_mem_limit(1)), 0);
+	drain();
+	CHECK_EQ(stat_of(ST_COOLED), MANY);
+	check_same(sizeof(want));
+	end();
+}
+
+static void test_default(void)
+{
+	begin(HOT_DEFAULT);
+	CHECK_EQ(zsfs_get_hot(fs), 256 * MIB);
+	zsfs_set_mem_limit(fs, 64 * MIB);
+	CHECK_EQ(zsfs_get_hot(fs), 8 * MIB);
+	end();
+}
+
+#if ZS_DEBUG_LEVEL >= 1
+/* Whatever allocation fails, content and books are right. */
+static void test_no_memory(void)
+{
+	for (unsigned n = 1, failed = 1; failed; n++) {
+		begin(MIB);
+		fixture_fail_at(n);
+		failed = put(0, sizeof(want)) != 0;
+		hot_drain(th, UINT64_MAX);
+		failed |= fixture_has_failed();
+		fixture_fail_at(0);
+		if (!failed)
+			drain();
+		end();
+	}
+}
+#endif
+
+int main(int argc, char **argv)
+{
+	static const struct check_case cases[] = {
+		CHECK_CASE(test_off),
+		CHECK_CASE(test_cools),
+		CHECK_CASE(test_due),
+		CHECK_CASE(test_appends),
+		CHECK_CASE(test_budget),
+		CHECK_CASE(test_spared),
+		CHECK_CASE(test_noise),
+		CHECK_CASE(test_same_filled),
+		CHECK_CASE(test_settle),
+		CHECK_CASE(test_taken_over),
+		CHECK_CASE(test_lowered_limit),
+		CHECK_CASE(test_default),
+#if ZS_DEBUG_LEVEL >= 1
+		CHECK_CASE(test_no_memory),
+#endif
+	};
+
+	return CHECK_MAIN(cases, argc, argv);
+}
