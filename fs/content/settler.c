@@ -63,6 +63,7 @@ static void *compress_main(void *arg)
 	struct settler *s = arg;
 	bool wake;
 
+	pthread_setname_np(pthread_self(), "zsfs-settler");
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
 		if (s->state != WORK_GIVEN) {
