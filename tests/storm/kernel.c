@@ -183,8 +183,8 @@ void kernel_adapt(const struct storm *st, struct step *s)
 		[STEP_XSET] = adapt_xattr,     [STEP_XGET] = adapt_xattr,
 		[STEP_XLIST] = adapt_xattr,    [STEP_XREMOVE] = adapt_xattr,
 		[STEP_VLOOKUP] = adapt_none,   [STEP_VFORGET] = adapt_none,
-		[STEP_SETTLE] = adapt_none,    [STEP_COOL] = adapt_none,
-		[STEP_FORGET] = adapt_forget,
+		[STEP_SETTLE] = adapt_none,    [STEP_WARM] = adapt_none,
+		[STEP_COOL] = adapt_none,      [STEP_FORGET] = adapt_forget,
 	};
 
 	if (adapters[s->op])
