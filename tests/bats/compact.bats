@@ -274,7 +274,7 @@ keep_busy() {
 mount_fragmented() {
 	not_cached "write(2) does not say what found room"
 	zsfs_umount
-	zsfs_mount -o "$1"
+	zsfs_mount -o "$1,settle=off"
 	keep_busy
 	fragmented "$M/f"
 	holes=$(json .pool.can_compact)
