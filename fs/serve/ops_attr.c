@@ -61,7 +61,7 @@ static bool must_fail(struct zsfs *fs, fuse_ino_t ino)
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct zinode *i;
 	struct tx *tx;
 	int err;
@@ -132,7 +132,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	unsigned set = (unsigned)to_set &
 		       (SET_MODE | SET_UID | SET_GID | SET_SIZE | SET_ATIME |
 			SET_MTIME | SET_ATIME_NOW | SET_MTIME_NOW | SET_CTIME);
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct room room = {0};
 	struct zinode *i;
 	struct tx *tx;
@@ -160,7 +160,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 
 void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
-	struct tx *tx = tx_begin(request_thread());
+	struct tx *tx = tx_begin(request_thread_of(req));
 	const char *target;
 	size_t len;
 	int err =
@@ -176,7 +176,7 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 
 void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct statvfs st;
 
 	zsfs_statfs(th->fs, &st);

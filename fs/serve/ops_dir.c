@@ -29,7 +29,7 @@ static void reply_vfile(void *arg, const struct vfile_entry *v)
 
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct zinode *i;
 	struct tx *tx;
 	int err;
@@ -91,7 +91,7 @@ static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
 	int err;
 
 	do {
-		tx = tx_begin(request_thread());
+		tx = tx_begin(request_thread_of(req));
 		err = make(req, tx, parent, name, mode, rdev, target, &i);
 	} while (room_again(&room, tx, err));
 	if (err)
@@ -140,7 +140,7 @@ static void tmpfile_and_reply(fuse_req_t req, fuse_ino_t dir, mode_t mode,
 	int err;
 
 	do {
-		tx = tx_begin(request_thread());
+		tx = tx_begin(request_thread_of(req));
 		err = vfile_is(dir) ? -EPERM
 				    : zsfs_make_nameless(tx, dir, &spec, &i);
 	} while (room_again(&room, tx, err));
@@ -164,14 +164,14 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		return;
 	}
 	do {
-		tx = tx_begin(request_thread());
+		tx = tx_begin(request_thread_of(req));
 		err = make(req, tx, parent, name, mode, 0, NULL, &i);
 	} while (room_again(&room, tx, err));
 	if (err == -EEXIST && !vfile_reserved(parent, name) &&
 	    !(fi->flags & O_EXCL)) {
 		/* Somebody else made it since the kernel looked. */
 		tx_abort(tx, err);
-		tx = tx_begin(request_thread());
+		tx = tx_begin(request_thread_of(req));
 		err = zsfs_lookup(tx, parent, name, &i);
 		if (!err && (!i || !S_ISREG(i->mode)))
 			err = -EEXIST;
@@ -186,7 +186,7 @@ static void remove_and_reply(fuse_req_t req, fuse_ino_t parent,
 			     const char *name,
 			     int (*fn)(struct tx *, uint64_t, const char *))
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct tx *tx = tx_begin(th);
 	int err;
 
@@ -217,7 +217,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	int err;
 
 	do {
-		tx = tx_begin(request_thread());
+		tx = tx_begin(request_thread_of(req));
 		if (vfile_is(ino) || vfile_is(parent))
 			err = -EPERM;
 		else if (vfile_reserved(parent, name))
@@ -235,7 +235,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	       fuse_ino_t newparent, const char *newname, unsigned flags)
 {
 	const struct new_inode whiteout = spec_of(req, S_IFCHR);
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct room room = {0};
 	struct tx *tx;
 	int err;

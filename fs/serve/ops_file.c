@@ -58,7 +58,7 @@ static int may_open(struct zsfs_thread *th, fuse_ino_t ino, int flags)
  */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	int err;
 
 	if (!th->fs->super->writeback) {
@@ -103,7 +103,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 
 static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	uint8_t *buf = th->buf.read + READ_BUF_HEAD;
 	const char *text;
 	size_t len;
@@ -127,7 +127,7 @@ static void read_virtual(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off)
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	     struct fuse_file_info *fi)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	char *buf = (char *)th->buf.read + READ_BUF_HEAD;
 	struct tx *tx;
 	size_t done;
@@ -192,7 +192,7 @@ static void write_virtual(fuse_req_t req, fuse_ino_t ino, const char *buf,
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	      off_t off, struct fuse_file_info *fi)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct tx *tx;
 	unsigned flags;
 	size_t done;
@@ -227,7 +227,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 /* What is long is for the background thread, so that this one can serve. */
 static void allocate(fuse_req_t req, struct allocation *a)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct tx *tx;
 	int err = zsfs_allocate_begin(th, a);
 
@@ -336,7 +336,7 @@ void op_copy(fuse_req_t req, fuse_ino_t from, off_t from_off,
 	     struct fuse_file_info *from_fi, fuse_ino_t to, off_t to_off,
 	     struct fuse_file_info *to_fi, size_t len, int flags)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct copy c = {
 		.from = from,
 		.from_off = (uint64_t)from_off,

@@ -93,7 +93,7 @@ static bool may_have_late(const struct tx *tx, const struct zinode *i)
 
 static void get_flags(fuse_req_t req, fuse_ino_t ino, unsigned cmd, size_t size)
 {
-	struct tx *tx = tx_begin(request_thread());
+	struct tx *tx = tx_begin(request_thread_of(req));
 	struct zinode *i;
 	int err = zsfs_getattr(tx, ino, &i);
 
@@ -137,7 +137,7 @@ static void set_flags(fuse_req_t req, fuse_ino_t ino, unsigned cmd,
 		reply_error(req, err);
 		return;
 	}
-	tx = tx_begin(request_thread());
+	tx = tx_begin(request_thread_of(req));
 	err = zsfs_setflags(tx, ino, flags);
 	if (err) {
 		reply_abort(req, tx, err);

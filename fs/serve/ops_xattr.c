@@ -43,7 +43,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			flags |= XATTR_KILL_SGID;
 	}
 	do {
-		tx = tx_begin(request_thread());
+		tx = tx_begin(request_thread_of(req));
 		err = vfile_is(ino) ? -EPERM
 				    : zsfs_setxattr(tx, ino, name, value, size,
 						    flags);
@@ -53,7 +53,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	struct tx *tx = tx_begin(request_thread());
+	struct tx *tx = tx_begin(request_thread_of(req));
 
 	reply_done(req, tx,
 		   vfile_is(ino) ? -ENODATA : zsfs_removexattr(tx, ino, name));
@@ -78,7 +78,7 @@ static void reply_bytes(fuse_req_t req, struct tx *tx, int err, size_t size,
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct tx *tx = tx_begin(th);
 	size_t len = 0;
 	int err = vfile_is(ino)
@@ -97,7 +97,7 @@ static bool is_root(void)
 
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	struct zsfs_thread *th = request_thread();
+	struct zsfs_thread *th = request_thread_of(req);
 	struct tx *tx = tx_begin(th);
 	size_t len = 0;
 	int err = vfile_is(ino)

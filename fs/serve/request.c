@@ -38,7 +38,8 @@ struct current {
 	const struct request_env *env;
 	const uint8_t *reply; /* captured, NULL = none */
 	size_t reply_len;
-	bool deferred; /* another thread replies */
+	bool deferred;	      /* another thread replies */
+	struct fuse_req *req; /* NULL: not known yet */
 };
 
 static _Thread_local struct current cur;
@@ -54,6 +55,12 @@ static _Thread_local struct {
 
 struct zsfs_thread *request_thread(void)
 {
+	return cur.th;
+}
+
+struct zsfs_thread *request_thread_of(struct fuse_req *req)
+{
+	cur.req = req;
 	return cur.th;
 }
 
@@ -345,8 +352,12 @@ static void execute(struct zsfs_thread *th)
 	zsfs_enter(th);
 	request_count(slot);
 	/* Nothing here waits for others, so there is nothing to interrupt. */
-	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf))
+	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf)) {
+		/* Else libfuse would keep it for ever. */
+		if (cur.req && !cur.reply && !cur.deferred)
+			fuse_reply_none(cur.req);
 		answer_eio(slot);
+	}
 	check_answer(th);
 	zsfs_leave(th);
 }
@@ -420,6 +431,7 @@ static int serve(struct zsfs_thread *th)
 
 	cur.reply = NULL;
 	cur.deferred = false;
+	cur.req = NULL;
 	if (forget_opcode(th->slot->opcode)) {
 		forget_serve(th);
 		return 0;

@@ -39,11 +39,17 @@
 
 struct fuse_session;
 struct readers;
+struct fuse_req;
 struct zsfs;
 struct zsfs_thread;
 
 /* The thread that serves the calling thread's request. */
 struct zsfs_thread *request_thread(void);
+/*
+ * The same for who executes @req, which is freed if its transaction has to be
+ * given up (tx_guarded()).
+ */
+struct zsfs_thread *request_thread_of(struct fuse_req *req);
 
 /* The raw request being executed, header first. */
 const struct fuse_in_header *request_header(void);
