@@ -136,9 +136,6 @@ static bool take_flag(struct settler *s, struct zinode *i)
 	struct tx *tx;
 	bool there;
 
-	if (!s->all &&
-	    !(__atomic_load_n(&i->flags, __ATOMIC_RELAXED) & INODE_HAS_NEW))
-		return false;
 	tx = tx_begin(s->p.th);
 	there = group_lock(tx, &g);
 	if (!there || !(i->flags & INODE_HAS_NEW)) {
@@ -190,9 +187,11 @@ static void end_walk(struct settler *s, unsigned secs)
 /* The next file, or false at the end. */
 static bool next_file(struct settler *s)
 {
-	while ((s->at = slab_next_record(s->fs->arena, s->at)))
+	while ((s->at = slab_next_record(s->fs->arena, s->at))) {
 		if (take_flag(s, s->at))
 			break;
+		zsfs_pause(s->p.th);
+	}
 	s->left = s->p.young = false;
 	s->g.inode = s->at;
 	s->g.gen = 0;
