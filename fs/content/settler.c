@@ -52,6 +52,7 @@ struct settler {
 	bool left;	  /* of this file, something is young or busy */
 	bool left_any;	  /* of any */
 	uint64_t next_ms; /* clock_ms() of the next walk; 0: none */
+	unsigned secs;	  /* the setting that it comes from */
 	int64_t written;  /* blocks so far, when it last looked */
 	uint64_t began_ms;
 };
@@ -221,6 +222,7 @@ static bool look_on(struct settler *s)
 	if (err)
 		return true;
 	err = settling_read(&s->p, &s->g, &s->before);
+	s->left |= err == -ENOMEM;
 	if (err) {
 		s->g.first += CLUSTER_BLOCKS;
 		return true;
@@ -271,6 +273,14 @@ static uint64_t next_walk(struct settler *s, unsigned secs)
 	return s->next_ms;
 }
 
+/* With another setting more may be old enough: see at once. */
+static void note_setting(struct settler *s, unsigned secs)
+{
+	if (secs != s->secs && s->next_ms)
+		s->next_ms = clock_ms();
+	s->secs = secs;
+}
+
 /* How long to wait when it is @msecs to the next walk. */
 static unsigned pause_until(struct settler *s, uint64_t msecs)
 {
@@ -290,8 +300,9 @@ unsigned settler_step(struct settler *s, struct zsfs_thread *th)
 	bool hurry;
 
 	if (s->walking)
-		return walk(s, th, zsfs_get_settle(s->fs));
+		return walk(s, th, s->secs);
 	secs = zsfs_get_settle(s->fs);
+	note_setting(s, secs);
 	if (secs == SETTLE_OFF)
 		return 0;
 	next = s->all ? clock_ms() : next_walk(s, secs);

@@ -107,8 +107,9 @@ unsigned zsfs_get_settle(const struct zsfs *fs)
 void zsfs_set_settle(struct zsfs *fs, uint32_t secs)
 {
 	__atomic_store_n(&fs->super->settle, secs, __ATOMIC_RELAXED);
-	/* What there is may be due at once. */
+	/* What there is may be due at once, also if it was noted before. */
 	zsfs_note_stored(fs);
+	zsfs_wake(fs);
 }
 
 uint64_t zsfs_get_hot(const struct zsfs *fs)

@@ -443,6 +443,26 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	expect_log "bad value"
 }
 
+@test "settle: another settle_after holds for what was written before, too" {
+	zsfs_mount -o settle=1000
+	text 2000000 >"$M/f"
+	# The walk is due in 1000 seconds.
+	sleep 2
+	[[ $(control settle) =~ ^"0 / "[1-9] ]]
+	echo 1 >"$M/.zsctl/settle_after"
+	poll 10 is_settled
+	# Young blocks are left for a walk that would be due in four minutes.
+	echo 1000 >"$M/.zsctl/settle_after"
+	text 2000000 >"$M/g"
+	sleep 2
+	echo off >"$M/.zsctl/settle_after"
+	sleep 1
+	! is_settled
+	echo 1 >"$M/.zsctl/settle_after"
+	poll 10 is_settled
+	verify
+}
+
 @test "settle: a successor goes on with what the dead worker had begun" {
 	root_only
 	zsfs_mount -o settle=2
