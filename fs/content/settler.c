@@ -41,7 +41,7 @@ struct settler {
 	/* Of who has the work, and the settler between works. */
 	struct group g;
 	uint32_t before; /* bytes of RAM that it takes */
-	int level, len;
+	int len;	 /* of the frame, or what dense_compress() said */
 	uint8_t *frame;
 	struct zcomp_ctx *zc; /* the compressing thread's */
 	/* Of the background thread: the walk. */
@@ -54,7 +54,6 @@ struct settler {
 	uint64_t next_ms; /* clock_ms() of the next walk; 0: none */
 	unsigned secs;	  /* the setting that it comes from */
 	int64_t written;  /* blocks so far, when it last looked */
-	uint64_t began_ms;
 };
 
 /* ---- the compressing thread ---- */
@@ -72,7 +71,7 @@ static void *compress_main(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&s->lock);
-		s->len = dense_compress(s->fs, s->zc, s->level, &s->g,
+		s->len = dense_compress(s->fs, s->zc, s->p.level, &s->g,
 					settling_most(s->before), s->frame);
 		pthread_mutex_lock(&s->lock);
 		s->state = WORK_DONE;
@@ -134,11 +133,9 @@ static bool is_short(struct zsfs *fs)
 static bool take_flag(struct settler *s, struct zinode *i)
 {
 	struct group g = {.inode = i};
-	struct tx *tx;
-	bool there;
+	struct tx *tx = tx_begin(s->p.th);
+	bool there = group_lock(tx, &g);
 
-	tx = tx_begin(s->p.th);
-	there = group_lock(tx, &g);
 	if (!there || !(i->flags & INODE_HAS_NEW)) {
 		tx_abort(tx, 0);
 		return there && s->all;
@@ -170,12 +167,11 @@ static void begin_walk(struct settler *s)
 	s->at = NULL;
 	s->g.inode = NULL;
 	s->left_any = false;
-	s->began_ms = clock_ms();
 }
 
-static void end_walk(struct settler *s, unsigned secs)
+static void end_walk(struct settler *s)
 {
-	uint64_t pause = (uint64_t)secs * 1000 / 4;
+	uint64_t pause = (uint64_t)s->secs * 1000 / 4;
 
 	s->walking = s->all = false;
 	settling_pack(&s->p, false);
@@ -227,7 +223,6 @@ static bool look_on(struct settler *s)
 		s->g.first += CLUSTER_BLOCKS;
 		return true;
 	}
-	s->level = s->p.level;
 	set_state(s, WORK_GIVEN);
 	return true;
 }
@@ -238,26 +233,23 @@ static void take_back(struct settler *s)
 	int err = settling_put(&s->p, &s->g, s->frame, s->len, s->before);
 
 	set_state(s, WORK_NONE);
-	/* Others write there: it will be young. For the rest there is no room.
-	 */
+	/* Others write there, or there is no room for it now. */
 	s->left |= err == -EAGAIN || err == -ENOSPC || err == -ENOMEM;
 	s->g.first += CLUSTER_BLOCKS;
 	settling_pack(&s->p, true);
 }
 
-static unsigned walk(struct settler *s, struct zsfs_thread *th, unsigned secs)
+static unsigned walk(struct settler *s, struct zsfs_thread *th)
 {
 	enum work_state state = await(s);
-	bool more = true;
 
 	if (state == WORK_GIVEN)
 		return 0; /* who has it wakes us */
 	zsfs_enter(th);
 	if (state == WORK_DONE)
 		take_back(s);
-	more = look_on(s);
-	if (!more)
-		end_walk(s, secs);
+	if (!look_on(s))
+		end_walk(s);
 	zsfs_leave(th);
 	return 1;
 }
@@ -300,7 +292,7 @@ unsigned settler_step(struct settler *s, struct zsfs_thread *th)
 	bool hurry;
 
 	if (s->walking)
-		return walk(s, th, s->secs);
+		return walk(s, th);
 	secs = zsfs_get_settle(s->fs);
 	note_setting(s, secs);
 	if (secs == SETTLE_OFF)
