@@ -37,6 +37,17 @@ void group_look(struct group *g)
 	}
 }
 
+bool group_next(struct group *g)
+{
+	uint64_t slot;
+
+	if (!table_next(&g->inode->file.blocks, &g->first, &slot))
+		return false;
+	g->first -= g->first % CLUSTER_BLOCKS;
+	group_look(g);
+	return true;
+}
+
 int group_read(struct tx *tx, struct group *g, uint16_t places)
 {
 	struct zsfs_thread *th = tx->th;

@@ -18,6 +18,9 @@
 struct tx;
 struct zinode;
 
+/* Groups of a file that a walk looks at under one lock. */
+#define LOOK_GROUPS 64u
+
 struct group {
 	struct zinode *inode; /* may end at any time */
 	uint64_t gen;	      /* its number; 0: whichever is there */
@@ -37,6 +40,12 @@ bool group_lock(struct tx *tx, struct group *g);
 
 /* See what the slots are. The inode is locked. */
 void group_look(struct group *g);
+
+/*
+ * The same of the first group from block g->first on that holds something.
+ * False: there is none.
+ */
+bool group_next(struct group *g);
 
 /*
  * Read the blocks at @places. The inode is locked exclusive. 0; -EIO when one

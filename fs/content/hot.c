@@ -35,8 +35,6 @@
 #define MOST_AHEAD (UINT64_C(64) << 20)
 /* Free bytes that hot blocks leave for others. */
 #define LEAVE_BYTES ((uint64_t)ARENA_SEG_SIZE / 4)
-/* Groups of a file that a walk looks at under one lock. */
-#define LOOK_GROUPS 64u
 /* Between looks at what others are compressing. */
 #define LOOK_USECS 200u
 
@@ -470,13 +468,9 @@ static bool walk_file(struct zsfs_thread *th, struct walk *w)
 	bool more = group_lock(tx, &g) && g.inode->flags & INODE_HAS_HOT;
 
 	for (unsigned n = 0; more && n < LOOK_GROUPS; n++) {
-		uint64_t slot;
-
-		more = table_next(&g.inode->file.blocks, &g.first, &slot);
+		more = group_next(&g);
 		if (!more)
 			break;
-		g.first -= g.first % CLUSTER_BLOCKS;
-		group_look(&g);
 		if (hot_places(&g, &all))
 			hot_note(tx, g.inode, g.first, LARGE_BLOCKS);
 		g.first += CLUSTER_BLOCKS;

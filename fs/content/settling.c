@@ -13,8 +13,6 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-/* Groups that are looked at under one lock. */
-#define LOOK_GROUPS 64u
 /* Pages that clusters have taken, after which the pool is packed. */
 #define PACK_PAGES 256u
 
@@ -25,24 +23,19 @@ static bool is_new(uint64_t slot)
 	return slot_kind(slot) == SLOT_OBJECT && !slot_is_tried(slot);
 }
 
-static bool wants_settling(const struct group *g)
-{
-	bool found = false;
-
-	/* What is hot is compressed first (hot.h). */
-	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
-		if (slot_is_hot(g->slot[k]))
-			return false;
-		found |= is_new(g->slot[k]);
-	}
-	return found;
-}
-
 static bool is_hot(const struct group *g)
 {
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
 		if (slot_is_hot(g->slot[k]))
 			return true;
+	return false;
+}
+
+static bool wants_settling(const struct group *g)
+{
+	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
+		if (is_new(g->slot[k]))
+			return !is_hot(g); /* that comes first (hot.h) */
 	return false;
 }
 
@@ -89,16 +82,9 @@ int settling_find(struct settling *p, struct group *g)
 	int ret = 1;
 
 	for (unsigned n = 0; ret == 1 && n < LOOK_GROUPS; n++) {
-		uint64_t slot;
-
-		if (!there ||
-		    !table_next(&g->inode->file.blocks, &g->first, &slot)) {
+		if (!there || !group_next(g))
 			ret = -ENOENT;
-			break;
-		}
-		g->first -= g->first % CLUSTER_BLOCKS;
-		group_look(g);
-		if (is_due(p, g))
+		else if (is_due(p, g))
 			ret = 0;
 		else
 			g->first += CLUSTER_BLOCKS;
