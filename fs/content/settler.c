@@ -15,6 +15,7 @@
 #include "slot.h"
 #include "state/counters.h"
 #include "state/inode.h"
+#include "state/mem_limit.h"
 #include "state/settings.h"
 #include "state/threads.h"
 #include "state/tx.h"
@@ -25,7 +26,7 @@
 #define AWAIT_MSECS 2
 /* While blocks are written: how often to look whether memory is short. */
 #define LOOK_MSECS 1000u
-/* Memory is short when less than this part of the limit is free. */
+/* Age does not count when no more than this part of the limit is free. */
 #define SHORT_PART 16u
 
 enum work_state { WORK_NONE, WORK_GIVEN, WORK_DONE };
@@ -119,15 +120,6 @@ static void set_state(struct settler *s, enum work_state state)
 }
 
 /* ---- the walk ---- */
-
-static bool is_short(struct zsfs *fs)
-{
-	uint64_t limit =
-		__atomic_load_n(&fs->super->mem_limit, __ATOMIC_RELAXED);
-
-	return __atomic_load_n(&fs->super->pressure_used, __ATOMIC_RELAXED) ||
-	       (limit && arena_available(fs->arena) < limit / SHORT_PART);
-}
 
 /* The flag goes first: who writes meanwhile sets it again. */
 static bool take_flag(struct settler *s, struct zinode *i)
@@ -301,7 +293,7 @@ unsigned settler_step(struct settler *s, struct zsfs_thread *th)
 	if (!next)
 		return 0;
 	now = clock_ms();
-	hurry = is_short(s->fs);
+	hurry = mem_limit_is_near(s->fs, SHORT_PART);
 	if (now < next && !hurry)
 		return pause_until(s, next - now);
 	s->p = (struct settling){

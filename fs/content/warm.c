@@ -7,6 +7,7 @@
 #include "group.h"
 #include "slot.h"
 #include "state/inode.h"
+#include "state/mem_limit.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 #include "tidy.h"
@@ -149,14 +150,6 @@ void warm_note_write(struct tx *tx, const struct zinode *i, uint64_t first,
 
 /* ---- the move ---- */
 
-static bool has_memory(struct zsfs *fs)
-{
-	uint64_t limit = fs->super->mem_limit;
-
-	return !fs->super->pressure_used &&
-	       (!limit || arena_available(fs->arena) > limit / FREE_PART);
-}
-
 void warm_clusters(struct zsfs_thread *th)
 {
 	uint64_t nodeid = th->warm.nodeid;
@@ -166,6 +159,6 @@ void warm_clusters(struct zsfs_thread *th)
 		return;
 	th->warm.nodeid = 0;
 	i = inode_resolve(th->fs, nodeid);
-	if (i && has_memory(th->fs))
+	if (i && !mem_limit_is_near(th->fs, FREE_PART))
 		tidy_group(th, i, th->warm.first, th->buf.stage, TIDY_WARM);
 }

@@ -101,6 +101,15 @@ int zsfs_set_mem_limit(struct zsfs *fs, uint64_t bytes)
 	return 0;
 }
 
+bool mem_limit_is_near(struct zsfs *fs, unsigned parts)
+{
+	struct zsfs_super *s = fs->super;
+	uint64_t limit = __atomic_load_n(&s->mem_limit, __ATOMIC_RELAXED);
+
+	return __atomic_load_n(&s->pressure_used, __ATOMIC_RELAXED) ||
+	       (limit && arena_available(fs->arena) <= limit / parts);
+}
+
 /* ---- claims ---- */
 
 void zsfs_claim(struct zsfs_thread *th, enum arena_claim claim)

@@ -8,6 +8,7 @@
 #ifndef FS_MEM_LIMIT_H
 #define FS_MEM_LIMIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arena.h"
@@ -33,6 +34,12 @@ void mem_limit_set_pressure(struct zsfs *fs, uint64_t used);
  * was in use when it was set. Takes limit_lock and the arena's.
  */
 uint64_t zsfs_over_limit(struct zsfs *fs);
+
+/*
+ * Is no more than one of @parts of mem_limit left for new content, or the
+ * system short of memory? Takes the arena's lock.
+ */
+bool mem_limit_is_near(struct zsfs *fs, unsigned parts);
 
 /* Bytes that the arena holds. */
 uint64_t mem_limit_used(struct zsfs *fs);
