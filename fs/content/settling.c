@@ -3,13 +3,14 @@
 #include "settling.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "block_table.h"
 #include "dense.h"
+#include "pack.h"
 #include "slot.h"
 #include "state/counters.h"
 #include "state/inode.h"
-#include "state/threads.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -159,19 +160,9 @@ static int replace(struct settling *p, struct group *g, const uint8_t *frame,
 
 void settling_pack(struct settling *p, bool enough)
 {
-	struct zs_pool *pool = p->fs->pool;
-	uint64_t freed = 0;
-	unsigned n = 1;
-
 	if (enough && p->pages < PACK_PAGES)
 		return;
-	while (n && freed < p->pages) {
-		n = zs_compact_step(pool, p->th->at);
-		freed += n;
-		zsfs_pause(p->th);
-	}
-	if (freed)
-		zs_count_compaction(pool, p->th->at, freed);
+	pack_pool(p->th, p->pages, UINT_MAX, UINT64_MAX);
 	p->pages = 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "content/file.h"
 #include "content/hot.h"
+#include "content/pack.h"
 #include "content/settle.h"
 #include "state/counters.h"
 #include "state/threads.h"
@@ -43,24 +44,6 @@ static bool reap_some(struct zsfs_thread *th)
 		steps++;
 	reap_hand_over(th);
 	return steps != 0;
-}
-
-/* Pack the pool until @pages are free, step by step. False: it is packed. */
-static bool pack_some(struct zsfs_thread *th, uint64_t pages, unsigned steps,
-		      uint64_t until)
-{
-	struct zs_pool *pool = th->fs->pool;
-	uint64_t freed = 0;
-	unsigned n = 1;
-
-	for (; n && steps && freed < pages && clock_ms() < until; steps--) {
-		n = zs_compact_step(pool, th->at);
-		freed += n;
-		zsfs_pause(th);
-	}
-	if (freed)
-		zs_count_compaction(pool, th->at, freed);
-	return freed != 0;
 }
 
 /* Others go on meanwhile. */
@@ -109,7 +92,7 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 		return true;
 	if (pack && hot_drain(th, r->until))
 		return true;
-	if (pack && pack_some(th, r->pages + META_PAGES, UINT_MAX, r->until))
+	if (pack && pack_pool(th, r->pages + META_PAGES, UINT_MAX, r->until))
 		return true;
 	if (pack && settle_some(th, r))
 		return true;
@@ -173,5 +156,5 @@ void room_refill(struct zsfs_thread *th)
 {
 	if (th->tx.used_reserve &&
 	    zs_can_compact(th->fs->pool) >= WORTH_PACKING)
-		pack_some(th, WORTH_PACKING, REFILL_STEPS, UINT64_MAX);
+		pack_pool(th, WORTH_PACKING, REFILL_STEPS, UINT64_MAX);
 }
