@@ -10,16 +10,10 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-static bool is_file(const struct zsfs *fs, const struct zinode *i)
-{
-	return inode_valid(fs, i) && S_ISREG(i->mode) &&
-	       (i->nlink || __atomic_load_n(&i->nlookup, __ATOMIC_RELAXED));
-}
-
 bool group_lock(struct tx *tx, struct group *g)
 {
 	tx_lock(tx, &(struct lock_want){g->inode, LOCK_EXCL}, 1);
-	if (!is_file(tx->fs, g->inode))
+	if (!inode_lives(tx, g->inode) || !S_ISREG(g->inode->mode))
 		return false;
 	if (!g->gen)
 		g->gen = g->inode->gen;

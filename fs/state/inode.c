@@ -16,6 +16,25 @@ bool inode_valid(const struct zsfs *fs, const struct zinode *i)
 	       __atomic_load_n(&i->magic, __ATOMIC_ACQUIRE) == INODE_MAGIC;
 }
 
+/* Has it a count? */
+static bool is_counted(const struct zinode *i)
+{
+	return __atomic_load_n(&i->nlink, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&i->nlookup, __ATOMIC_ACQUIRE);
+}
+
+bool inode_lives(struct tx *tx, const struct zinode *i)
+{
+	bool lives;
+
+	tx_count_lock(tx, i);
+	/* Again: the counts may be those of one that is being made. */
+	lives = inode_valid(tx->fs, i) && is_counted(i) &&
+		inode_valid(tx->fs, i);
+	tx_count_unlock(tx);
+	return lives;
+}
+
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)
 {
 	struct zinode *i;
@@ -45,6 +64,22 @@ uint64_t inode_nodeid(const struct zsfs *fs, const struct zinode *i)
 	return inode_ino(i);
 }
 
+void inode_begin_counts(struct zinode *i, uint32_t nlink, uint64_t nlookup)
+{
+	__atomic_store_n(&i->nlink, nlink, __ATOMIC_RELAXED);
+	__atomic_store_n(&i->nlookup, nlookup, __ATOMIC_RELAXED);
+}
+
+struct zinode *inode_clear(void *record)
+{
+	struct zinode *i = record;
+
+	/* The first word is zero but for what tells it from a free one. */
+	memset(&i->gen, 0, sizeof(*i) - offsetof(struct zinode, gen));
+	inode_begin_counts(i, 0, 0);
+	return i;
+}
+
 int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	      uint32_t rdev, struct zinode **out)
 {
@@ -56,9 +91,7 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 		err = tx_slab_alloc(tx, SLAB_RECORD, &p);
 	if (err)
 		return err;
-	i = p;
-	/* The first word is zero but for what tells it from a free one. */
-	memset(&i->nlookup, 0, sizeof(*i) - offsetof(struct zinode, nlookup));
+	i = inode_clear(p);
 	i->mode = mode;
 	i->uid = uid;
 	i->gid = gid;
@@ -135,7 +168,7 @@ bool inode_touch_atime(struct tx *tx, struct zinode *i)
 void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink)
 {
 	tx_save(tx, &i->nlink);
-	i->nlink = nlink;
+	__atomic_store_n(&i->nlink, nlink, __ATOMIC_RELAXED);
 }
 
 void inode_note_stored(struct tx *tx, struct zinode *i)

@@ -59,6 +59,11 @@ static inline uint64_t inode_number(const struct zinode *i)
 int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 	      uint32_t rdev, struct zinode **out);
 
+/* Make the free @record an inode that has nothing, not even a magic. */
+struct zinode *inode_clear(void *record);
+/* The counts of one that is not complete yet. */
+void inode_begin_counts(struct zinode *i, uint32_t nlink, uint64_t nlookup);
+
 /*
  * The last step of making one: from now on its nodeid resolves, also for
  * whoever still has the nodeid from the place's last inode. Takes its counter
@@ -67,6 +72,12 @@ int inode_new(struct tx *tx, uint32_t mode, uint32_t uid, uint32_t gid,
 void inode_complete(struct tx *tx, struct zinode *i);
 /* Is there a complete inode at @i? */
 bool inode_valid(const struct zsfs *fs, const struct zinode *i);
+/*
+ * The same for who has @i from a walk, where neither a name nor a count keeps
+ * it: is it complete and alive? @i, or what may be in its place now, is locked
+ * in @tx, which has no counter lock. It lives as long as that lock is held.
+ */
+bool inode_lives(struct tx *tx, const struct zinode *i);
 
 /* Save a whole group of fields before they are changed in place. */
 void inode_save(struct tx *tx, struct zinode *i);

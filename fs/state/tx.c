@@ -255,6 +255,14 @@ void tx_snap_lock(struct tx *tx)
 	tx->snap_locked = true;
 }
 
+void tx_count_unlock(struct tx *tx)
+{
+	if (tx->count_stripe >= 0)
+		ranked_unlock(&tx->fs->count_locks[tx->count_stripe],
+			      RANK_COUNT, (unsigned)tx->count_stripe);
+	tx->count_stripe = -1;
+}
+
 static void drop_locks(struct tx *tx)
 {
 	struct zsfs *fs = tx->fs;
@@ -263,9 +271,7 @@ static void drop_locks(struct tx *tx)
 		ranked_unlock(&fs->snap_lock, RANK_LISTS, 1);
 	if (tx->reap_locked)
 		ranked_unlock(&fs->reap_lock, RANK_LISTS, 0);
-	if (tx->count_stripe >= 0)
-		ranked_unlock(&fs->count_locks[tx->count_stripe], RANK_COUNT,
-			      (unsigned)tx->count_stripe);
+	tx_count_unlock(tx);
 	for (unsigned i = NR_COUNT_STRIPES; tx->count_all && i-- > 0;)
 		ranked_unlock(&fs->count_locks[i], RANK_COUNT, i);
 	tx_unlock(tx);
@@ -273,7 +279,6 @@ static void drop_locks(struct tx *tx)
 		ranked_unlock(&fs->rename_lock, RANK_RENAME, 0);
 	tx->snap_locked = tx->reap_locked = tx->rename_locked = false;
 	tx->count_all = false;
-	tx->count_stripe = -1;
 }
 
 /* ---- changes ---- */

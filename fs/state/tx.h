@@ -191,6 +191,8 @@ void tx_unlock(struct tx *tx);
 void tx_rename_lock(struct tx *tx);
 void tx_count_lock(struct tx *tx, const struct zinode *i);
 void tx_count_lock_all(struct tx *tx);
+/* Drop what tx_count_lock() took, before anything it protects was changed. */
+void tx_count_unlock(struct tx *tx);
 void tx_reap_lock(struct tx *tx);
 void tx_snap_lock(struct tx *tx);
 

@@ -150,8 +150,7 @@ int zsfs_lookup(struct tx *tx, uint64_t parent, const char *name,
 int namei_init(struct tx *tx, struct zinode *dir, const struct new_inode *spec,
 	       struct zinode *i)
 {
-	i->nlookup = 1;
-	i->nlink = 1;
+	inode_begin_counts(i, S_ISDIR(i->mode) ? 2 : 1, 1);
 	i->flags = dir->flags & INODE_INHERITED;
 	if (dir->mode & S_ISGID) {
 		i->gid = dir->gid;
@@ -159,7 +158,6 @@ int namei_init(struct tx *tx, struct zinode *dir, const struct new_inode *spec,
 			i->mode |= S_ISGID;
 	}
 	if (S_ISDIR(i->mode)) {
-		i->nlink = 2;
 		i->parent = inode_ino(dir);
 	} else if (S_ISLNK(i->mode)) {
 		size_t len = strlen(spec->target);
@@ -236,7 +234,7 @@ int zsfs_make_nameless(struct tx *tx, uint64_t dir,
 		err = namei_init(tx, d, spec, i);
 	if (err)
 		return err;
-	i->nlink = 0;
+	inode_begin_counts(i, 0, 1);
 	i->flags |= INODE_NAMELESS;
 	inode_complete(tx, i);
 	*out = i;

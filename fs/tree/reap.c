@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "content/block_table.h"
@@ -129,9 +128,7 @@ static int new_ghost(struct tx *tx, struct zinode **out)
 
 	if (err)
 		return err;
-	ghost = p;
-	memset(&ghost->nlookup, 0,
-	       sizeof(*ghost) - offsetof(struct zinode, nlookup));
+	ghost = inode_clear(p);
 	ghost->mode = S_IFREG;
 	*out = ghost;
 	return 0;

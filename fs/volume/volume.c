@@ -286,8 +286,7 @@ static int make_root(struct zsfs *fs, const struct zsfs_params *p)
 
 	if (err)
 		return tx_abort(tx, err);
-	root->nlink = 2;
-	root->nlookup = 1;
+	inode_begin_counts(root, 2, 1);
 	root->parent = inode_ino(root);
 	inode_complete(tx, root);
 	tx_set(tx, &fs->super->root, (uint64_t)(uintptr_t)root);
