@@ -64,18 +64,33 @@ static void check_json(void)
 	       "an object and a line's end");
 }
 
-/* Long work, one at a time: that of another goes on. */
-static void trigger(void)
+/* Where it is long work, that of another may go on. */
+static void put(const char *value)
 {
 	int fd =
 		(int)must(CALL(open, path, O_WRONLY | O_CLOEXEC), "open", path);
-	ssize_t n = CALL(write, fd, "1\n", 2);
+	ssize_t size = (ssize_t)strlen(value);
+	ssize_t n = CALL(write, fd, value, (size_t)size);
 
 	if (n < 0 && errno != EBUSY)
 		must(n, "write", path);
-	if (n >= 0 && n != 2)
-		fail("write %s: expected 2, got %zd", path, n);
+	if (n >= 0 && n != size)
+		fail("write %s: expected %zd, got %zd", path, size, n);
 	must_close(fd, path);
+}
+
+static void trigger(void)
+{
+	put("1\n");
+}
+
+/* Often more than clients write, and none, and little. */
+static void set_budget(void)
+{
+	static const char *const values[] = {"0\n",   "64K\n", "300K\n", "2M\n",
+					     "64M\n", "64M\n", "256M\n"};
+
+	put(values[rnd(sizeof(values) / sizeof(values[0]))]);
 }
 
 void virtual_use(const char *root)
@@ -89,6 +104,7 @@ void virtual_use(const char *root)
 		{".zsstats/stats.json", check_json},
 		{".zsctl/compact", trigger},
 		{".zsctl/settle", trigger},
+		{".zsctl/hot", set_budget},
 	};
 	unsigned i = rnd(sizeof(files) / sizeof(files[0]));
 
