@@ -336,7 +336,7 @@ int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 		memcpy(buf->block + at, src, len);
 	else
 		memset(buf->block + at, 0, len);
-	if (src && hot_may(tx->th, 1))
+	if (src && slot && !is_hole(*slot) && hot_may(tx->th, 1))
 		block_stage_hot(buf->block, &b, 1);
 	else
 		block_stage(tx->fs, tx->th->zc, &comp, buf->block,
@@ -402,7 +402,7 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 /* Bring the whole blocks of a write into stored form. */
 static void stage_whole(struct zsfs_thread *th, struct write_job *j)
 {
-	if (j->n && hot_may(th, j->n))
+	if (j->n >= HOT_LARGE_BLOCKS && hot_may(th, j->n))
 		block_stage_hot(j->src, j->out, j->n);
 	else
 		crew_run(th->fs->crew, stage_piece, j, pieces_of(j->n), th->at,

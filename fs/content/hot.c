@@ -23,8 +23,6 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-/* Blocks from which on a write is a large one. */
-#define LARGE_BLOCKS CLUSTER_BLOCKS
 /* How long small pieces are left alone, in milliseconds. */
 #define DELAY_MSECS 1000u
 /* Entries of a queue, a power of two. */
@@ -176,7 +174,7 @@ void hot_note(struct tx *tx, const struct zinode *i, uint64_t first, unsigned n)
 {
 	struct zsfs *fs = tx->fs;
 	struct hot *h = fs->hot;
-	bool large = n >= LARGE_BLOCKS, wake;
+	bool large = n >= HOT_LARGE_BLOCKS, wake;
 	struct queue *q = large ? &h->large : &h->small;
 	struct range r = {
 		.nodeid = inode_nodeid(fs, i),
@@ -472,7 +470,7 @@ static bool walk_file(struct zsfs_thread *th, struct walk *w)
 		if (!more)
 			break;
 		if (hot_places(&g, &all))
-			hot_note(tx, g.inode, g.first, LARGE_BLOCKS);
+			hot_note(tx, g.inode, g.first, HOT_LARGE_BLOCKS);
 		g.first += CLUSTER_BLOCKS;
 	}
 	w->gen = g.gen;

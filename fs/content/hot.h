@@ -12,6 +12,7 @@
  * Where hot blocks are is noted in two queues, which belong to the process: of
  * what was written in one piece, which is compressed at once, and of small
  * pieces, whose blocks may well change again and are left alone for a second.
+ * What is small and new is compressed at once, as it is little work.
  * After a takeover the blocks are found by a walk through the files that may
  * have some (INODE_HAS_HOT). Each group of 16 blocks (group.h) is read under
  * the inode's lock, compressed without one, and what came out takes the place
@@ -22,6 +23,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "cluster.h"
+
+/* Whole blocks of a write from which on they may be hot. */
+#define HOT_LARGE_BLOCKS CLUSTER_BLOCKS
 
 struct hot;
 struct tx;

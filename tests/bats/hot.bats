@@ -35,6 +35,9 @@ verify() {
 	zsfs_mount -o hot=64M
 	for n in 1 2 3 4 5; do
 		text 100000 >"$M/f"
+		for part in 1 11 21; do
+			echo part | dd of="$M/f" bs=4001 seek=$part conv=notrunc status=none
+		done
 		rm "$M/f"
 	done
 	[ "$(json .content.hot_blocks_never_compressed)" -gt 0 ]

@@ -136,6 +136,8 @@ static void test_due(void)
 	begin(MIB);
 	CHECK_EQ(put(0, CLUSTER_BLOCKS * BLOCK), 0);
 	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK, 100), 0);
+	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS);
+	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK + 100, 100), 0);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS + 1);
 	do
 		next = hot_step(th);
@@ -146,6 +148,19 @@ static void test_due(void)
 	while (hot_step(th) == 1)
 		;
 	CHECK_EQ(stat_of(ST_HOT), 0);
+	end();
+}
+
+/* Small files, and blocks written one by one, are compressed at once. */
+static void test_small(void)
+{
+	begin(MIB);
+	CHECK_EQ(put(0, 6000), 0);
+	CHECK_EQ(put(0, (HOT_LARGE_BLOCKS - 1) * BLOCK), 0);
+	CHECK_EQ(put(0, BLOCK), 0);
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	CHECK_EQ(put(0, HOT_LARGE_BLOCKS * BLOCK), 0);
+	CHECK_EQ(stat_of(ST_HOT), HOT_LARGE_BLOCKS);
 	end();
 }
 
@@ -188,7 +203,7 @@ static void test_spared(void)
 	reap_all(th);
 	CHECK_EQ(stat_of(ST_SPARED), MANY - 3);
 	drain();
-	CHECK_EQ(stat_of(ST_COOLED), 4);
+	CHECK_EQ(stat_of(ST_COOLED), 3);
 	check_same(4 * BLOCK);
 	end();
 }
@@ -212,8 +227,8 @@ static void test_same_filled(void)
 {
 	begin(MIB);
 	memset(want, 0, BLOCK);
-	CHECK_EQ(put(0, 2 * BLOCK), 0);
-	CHECK_EQ(stat_of(ST_HOT), 1);
+	CHECK_EQ(put(0, (HOT_LARGE_BLOCKS + 1) * BLOCK), 0);
+	CHECK_EQ(stat_of(ST_HOT), HOT_LARGE_BLOCKS);
 	CHECK_EQ(stat_of(ST_SAME), 1);
 	end();
 }
@@ -295,6 +310,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_off),
 		CHECK_CASE(test_cools),
 		CHECK_CASE(test_due),
+		CHECK_CASE(test_small),
 		CHECK_CASE(test_appends),
 		CHECK_CASE(test_budget),
 		CHECK_CASE(test_spared),
