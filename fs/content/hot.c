@@ -2,19 +2,15 @@
 /* Hot blocks and how they are compressed (see hot.h). */
 #include "hot.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/min.h"
-#include "block_table.h"
+#include "cool.h"
 #include "group.h"
-#include "object.h"
-#include "slot.h"
-#include "staged.h"
+#include "hot_queue.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/ranks.h"
@@ -25,8 +21,6 @@
 
 /* How long small pieces are left alone, in milliseconds. */
 #define DELAY_MSECS 1000u
-/* Entries of a queue, a power of two. */
-#define QUEUE_SIZE 16384u
 /* Entries that are left when no more blocks get hot. */
 #define QUEUE_SLACK 1024u
 /* Most bytes that are backed ahead of need. */
@@ -36,19 +30,6 @@
 /* Between looks at what others are compressing. */
 #define LOOK_USECS 200u
 
-/* Blocks of an inode, some of them hot. */
-struct range {
-	uint64_t nodeid;
-	uint64_t first, end;
-	uint64_t due; /* clock_ms() */
-};
-
-/* Oldest first. */
-struct queue {
-	uint64_t head, tail; /* entries taken and added, ever */
-	struct range range[QUEUE_SIZE];
-};
-
 /* Where a walk is. */
 struct walk {
 	void *inode; /* NULL: before the first */
@@ -57,7 +38,7 @@ struct walk {
 
 struct hot {
 	pthread_mutex_t lock; /* a leaf; of all below */
-	struct queue large, small;
+	struct hot_queue large, small;
 	unsigned under_way; /* groups that are being compressed */
 	bool to_walk;	    /* there may be some that no queue knows of */
 	bool lost;	    /* and there are new ones, behind the walk */
@@ -101,57 +82,6 @@ static uint64_t hot_bytes(const struct zsfs *fs)
 
 /* ---- queues ---- */
 
-static uint64_t queue_length(const struct queue *q)
-{
-	return q->tail - q->head;
-}
-
-static struct range *queue_at(struct queue *q, uint64_t n)
-{
-	return &q->range[n % QUEUE_SIZE];
-}
-
-/* Can @q's last entry be made to have @r, too? */
-static bool extends(struct queue *q, const struct range *r, bool within_group)
-{
-	const struct range *last = queue_at(q, q->tail - 1);
-
-	return queue_length(q) && last->nodeid == r->nodeid &&
-	       r->first >= last->first && r->first <= last->end &&
-	       (!within_group ||
-		r->first / CLUSTER_BLOCKS == last->first / CLUSTER_BLOCKS);
-}
-
-/* False: it is full. */
-static bool queue_add(struct queue *q, const struct range *r, bool within_group)
-{
-	struct range *last = queue_at(q, q->tail - 1);
-
-	if (extends(q, r, within_group)) {
-		if (r->end > last->end)
-			last->end = r->end;
-		last->due = r->due;
-		return true;
-	}
-	if (queue_length(q) == QUEUE_SIZE)
-		return false;
-	*queue_at(q, q->tail++) = *r;
-	return true;
-}
-
-/* Take the blocks of one group off the oldest entry. */
-static void queue_take(struct queue *q, struct range *out)
-{
-	struct range *r = queue_at(q, q->head);
-	uint64_t end = (r->first / CLUSTER_BLOCKS + 1) * CLUSTER_BLOCKS;
-
-	*out = *r;
-	out->end = min_u64(end, r->end);
-	r->first = out->end;
-	if (r->first == r->end)
-		q->head++;
-}
-
 /* What is not in the queue is found by a walk, if it is @lost. */
 static void note_lost(struct hot *h, bool lost)
 {
@@ -164,8 +94,8 @@ static bool is_full(struct hot *h)
 	bool full;
 
 	lock(h);
-	full = queue_length(&h->large) > QUEUE_SIZE - QUEUE_SLACK ||
-	       queue_length(&h->small) > QUEUE_SIZE - QUEUE_SLACK;
+	full = hot_queue_length(&h->large) > HOT_QUEUE_SIZE - QUEUE_SLACK ||
+	       hot_queue_length(&h->small) > HOT_QUEUE_SIZE - QUEUE_SLACK;
 	unlock(h);
 	return full;
 }
@@ -175,8 +105,8 @@ void hot_note(struct tx *tx, const struct zinode *i, uint64_t first, unsigned n)
 	struct zsfs *fs = tx->fs;
 	struct hot *h = fs->hot;
 	bool large = n >= HOT_LARGE_BLOCKS, wake;
-	struct queue *q = large ? &h->large : &h->small;
-	struct range r = {
+	struct hot_queue *q = large ? &h->large : &h->small;
+	struct hot_range r = {
 		.nodeid = inode_nodeid(fs, i),
 		.first = first,
 		.end = first + n,
@@ -184,8 +114,9 @@ void hot_note(struct tx *tx, const struct zinode *i, uint64_t first, unsigned n)
 	};
 
 	lock(h);
-	wake = !queue_length(q);
-	note_lost(h, !queue_add(q, &r, !large));
+	wake = !hot_queue_length(q);
+	note_lost(h,
+		  !(large ? hot_queue_add(q, &r) : hot_queue_add_again(q, &r)));
 	unlock(h);
 	if (wake)
 		zsfs_wake(fs);
@@ -200,8 +131,8 @@ bool hot_may(struct zsfs_thread *th, unsigned blocks)
 	uint64_t bytes = (uint64_t)blocks << ZSFS_BLOCK_SHIFT;
 
 	if (!budget || zsfs_get_comp(fs).alg == ZCOMP_RAW ||
-	    __atomic_load_n(&fs->super->pressure_used, __ATOMIC_RELAXED) ||
-	    hot_bytes(fs) + bytes > budget || is_full(fs->hot))
+	    hot_bytes(fs) + bytes > budget || is_full(fs->hot) ||
+	    __atomic_load_n(&fs->super->pressure_used, __ATOMIC_RELAXED))
 		return false;
 	if (arena_has_backed(fs->arena, th->at, bytes + LEAVE_BYTES))
 		return true;
@@ -237,208 +168,64 @@ static bool back_ahead(struct zsfs_thread *th)
 	return true;
 }
 
-/* ---- compressing a group ---- */
-
-/* The blocks of @r that are hot. */
-static uint16_t hot_places(const struct group *g, const struct range *r)
-{
-	uint16_t places = 0;
-
-	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
-		if (slot_is_hot(g->slot[k]) && g->first + k >= r->first &&
-		    g->first + k < r->end)
-			places |= (uint16_t)(1u << k);
-	return places;
-}
-
-/* Is the block at @place still what was read as @plain? The inode is locked. */
-static bool is_same(struct tx *tx, struct group *g, unsigned place,
-		    uint64_t slot, const uint8_t *plain)
-{
-	struct zs_obj_info info;
-	const void *now;
-	bool same;
-
-	if (slot != g->slot[place])
-		return false;
-	now = zs_obj_read_begin(tx->fs->pool, tx->th->at, slot_handle(slot),
-				&info);
-	if (!now)
-		return false;
-	same = info.size == ZSFS_BLOCK_SIZE &&
-	       !memcmp(now, plain, ZSFS_BLOCK_SIZE);
-	zs_obj_read_end(tx->fs->pool, tx->th->at);
-	return same;
-}
-
-/*
- * The inode was locked by others meanwhile: leave only those places that have
- * not changed. A handle may have come back with another block, so what they
- * hold is compared.
- */
-static uint16_t unchanged_places(struct tx *tx, struct group *g)
-{
-	struct table_cursor c = table_cursor(&g->inode->file.blocks);
-	const uint8_t *plain = g->plain;
-	uint16_t places = 0;
-
-	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
-		const uint64_t *slot;
-
-		if (!(g->places & 1u << k))
-			continue;
-		slot = table_at(&c, g->first + k);
-		if (slot && is_same(tx, g, k, *slot, plain))
-			places |= (uint16_t)(1u << k);
-		plain += ZSFS_BLOCK_SIZE;
-	}
-	return places;
-}
-
-/* Give the block at @place the form @b. 0, -ENOSPC, -ENOMEM. */
-static int cool_block(struct tx *tx, struct group *g, unsigned place,
-		      const struct staged_block *b)
-{
-	struct table_cursor c = table_cursor(&g->inode->file.blocks);
-	uint64_t old = g->slot[place], *ref;
-	int err;
-
-	if (b->kind != BLOCK_OBJ || b->alg == ZCOMP_RAW) {
-		/* It is tried once, and stays as it is. */
-		tx_set(tx, table_at(&c, g->first + place), old & ~SLOT_HOT);
-		tx_stat(tx, ST_HOT, -1);
-		tx_stat(tx, ST_HUGE_SINCE, 1);
-		return 0;
-	}
-	ref = tx_alloc_ref(tx);
-	err = object_store(tx, b->payload, b->len, b->alg, b->sum, ref);
-	if (err)
-		return err;
-	group_set(tx, g, place,
-		  slot_store_object(tx, (uint32_t)REF_VALUE(*ref), b->len));
-	tx_stat(tx, ST_COOLED, 1);
-	tx_stat(tx, ST_SPARED, -1);
-	return 0;
-}
-
-/* Put what was made of the blocks in their place. 0, -ENOSPC, -ENOMEM. */
-static int cool_places(struct zsfs_thread *th, struct group *g,
-		       const struct staged_block *b, enum alloc_policy policy)
-{
-	struct tx *tx = tx_begin(th);
-	uint16_t places = g->places;
-	int err = 0;
-
-	tx_raise_policy(tx, policy);
-	if (!group_lock(tx, g))
-		return tx_abort(tx, 0);
-	if (tx_turn(tx, g->inode) != g->turn + 1)
-		places = unchanged_places(tx, g);
-	for (unsigned k = 0; !err && k < CLUSTER_BLOCKS; k++) {
-		if (places & 1u << k)
-			err = cool_block(tx, g, k, b);
-		b += g->places >> k & 1;
-	}
-	if (err)
-		return tx_abort(tx, err);
-	inode_note_stored(tx, g->inode);
-	tx_commit(tx);
-	return 0;
-}
-
-/* A block of them does not verify: who reads it is told, not we. */
-static void leave_as_is(struct staged_block *b)
-{
-	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
-		b[k] = (struct staged_block){.kind = BLOCK_OBJ,
-					     .alg = ZCOMP_RAW};
-}
-
-static int read_hot(struct zsfs_thread *th, struct group *g,
-		    const struct range *r)
-{
-	struct tx *tx = tx_begin(th);
-	int err = 0;
-
-	g->n = 0;
-	if (group_lock(tx, g)) {
-		group_look(g);
-		err = group_read(tx, g, hot_places(g, r));
-	}
-	return tx_abort(tx, err);
-}
-
-/* What blocks of one group are hot in @r is compressed. 0 or -errno. */
-static int cool_range(struct zsfs_thread *th, const struct range *r)
-{
-	struct staged_block *b = th->buf.staged;
-	struct zcomp_params comp = zsfs_get_comp(th->fs);
-	struct group g = {
-		.inode = inode_resolve(th->fs, r->nodeid),
-		.first = r->first - r->first % CLUSTER_BLOCKS,
-		.plain = th->buf.stage,
-	};
-	int err = g.inode ? read_hot(th, &g, r) : 0;
-
-	if (!g.inode || !g.n)
-		return err;
-	if (err == -EIO)
-		leave_as_is(b);
-	else if (!err)
-		block_stage(th->fs, th->zc, &comp, g.plain,
-			    g.plain + ZCOMP_CLUSTER_SIZE, b, g.n);
-	else
-		return err;
-	err = cool_places(th, &g, b, ALLOC_NEW);
-	if (err == -ENOSPC)
-		err = cool_places(th, &g, b, ALLOC_REPLACE);
-	return err;
-}
-
 /* ---- what is next ---- */
 
-/* Take the next blocks that are due by @now. True: there they are. */
-static bool take_next(struct hot *h, uint64_t now, struct range *r)
+/* Take the next blocks that are due by @now, of one group. False: none are. */
+static bool take_locked(struct hot *h, uint64_t now, struct hot_range *r)
 {
-	bool found = true;
+	if (hot_queue_length(&h->large))
+		hot_queue_take(&h->large, r);
+	else if (hot_queue_length(&h->small) && hot_queue_due(&h->small) <= now)
+		hot_queue_take(&h->small, r);
+	else
+		return false;
+	return true;
+}
+
+/* Take up to @most such ranges. How many there are. */
+static unsigned take_next(struct hot *h, uint64_t now, unsigned most,
+			  struct hot_range *r)
+{
+	unsigned n = 0;
 
 	lock(h);
-	if (queue_length(&h->large))
-		queue_take(&h->large, r);
-	else if (queue_length(&h->small) &&
-		 queue_at(&h->small, h->small.head)->due <= now)
-		queue_take(&h->small, r);
-	else
-		found = false;
-	h->under_way += found;
+	while (n < most && take_locked(h, now, &r[n]))
+		n++;
+	h->under_way += n;
 	unlock(h);
-	return found;
+	return n;
 }
 
 /* What could not be compressed is tried again later. */
-static void put_back(struct hot *h, struct range *r, int err)
+static void put_back(struct hot *h, struct hot_range *r, int err)
 {
 	lock(h);
 	h->under_way--;
 	if (err) {
 		r->due = clock_ms() + DELAY_MSECS;
-		note_lost(h, !queue_add(&h->small, r, true));
+		note_lost(h, !hot_queue_add_again(&h->small, r));
 	}
 	unlock(h);
 }
 
-/* Compress what is due by @now, a group. 1: done; 0: none is; -errno. */
-static int cool_next(struct zsfs_thread *th, uint64_t now)
+/*
+ * Compress what is due by @now, up to @most groups. How many are done; 0: none
+ * is due; -errno: not all could be.
+ */
+static int cool_next(struct zsfs_thread *th, uint64_t now, unsigned most)
 {
 	struct hot *h = th->fs->hot;
-	struct range r;
-	int err;
+	struct hot_range r[COOL_GROUPS];
+	int err[COOL_GROUPS], failed = 0;
+	unsigned n = take_next(h, now, most, r);
 
-	if (!take_next(h, now, &r))
-		return 0;
-	err = cool_range(th, &r);
-	put_back(h, &r, err);
-	return err ? err : 1;
+	if (n)
+		cool_ranges(th, r, n, err);
+	for (unsigned k = 0; k < n; k++) {
+		put_back(h, &r[k], err[k]);
+		failed = err[k] ? err[k] : failed;
+	}
+	return failed ? failed : (int)n;
 }
 
 /* Milliseconds until the next is due, 0: there is none. */
@@ -447,8 +234,8 @@ static unsigned until_next(struct hot *h)
 	uint64_t now = clock_ms(), due = 0;
 
 	lock(h);
-	if (queue_length(&h->small))
-		due = queue_at(&h->small, h->small.head)->due;
+	if (hot_queue_length(&h->small))
+		due = hot_queue_due(&h->small);
 	unlock(h);
 	if (!due)
 		return 0;
@@ -461,7 +248,7 @@ static unsigned until_next(struct hot *h)
 static bool walk_file(struct zsfs_thread *th, struct walk *w)
 {
 	struct group g = {.inode = w->inode, .gen = w->gen, .first = w->first};
-	struct range all = {.end = UINT64_MAX};
+	struct hot_range all = {.end = UINT64_MAX};
 	struct tx *tx = tx_begin(th);
 	bool more = group_lock(tx, &g) && g.inode->flags & INODE_HAS_HOT;
 
@@ -469,7 +256,7 @@ static bool walk_file(struct zsfs_thread *th, struct walk *w)
 		more = group_next(&g);
 		if (!more)
 			break;
-		if (hot_places(&g, &all))
+		if (cool_places(&g, &all))
 			hot_note(tx, g.inode, g.first, HOT_LARGE_BLOCKS);
 		g.first += CLUSTER_BLOCKS;
 	}
@@ -487,7 +274,7 @@ static bool walk_some(struct zsfs_thread *th)
 
 	lock(h);
 	on = h->to_walk && zsfs_stat_sum(th->fs, ST_HOT) > 0 &&
-	     queue_length(&h->large) < QUEUE_SIZE - QUEUE_SLACK;
+	     hot_queue_length(&h->large) < HOT_QUEUE_SIZE - QUEUE_SLACK;
 	if (!on && !zsfs_stat_sum(th->fs, ST_HOT))
 		h->to_walk = false;
 	w = h->walk;
@@ -509,11 +296,13 @@ static bool walk_some(struct zsfs_thread *th)
 
 /* ---- all of it ---- */
 
-unsigned hot_step(struct zsfs_thread *th)
+unsigned hot_step(struct zsfs_thread *th, bool busy)
 {
+	unsigned most = busy ? 1 : COOL_GROUPS;
+
 	if (back_ahead(th))
 		return 1;
-	if (cool_next(th, clock_ms()) > 0 || walk_some(th))
+	if (cool_next(th, clock_ms(), most) > 0 || walk_some(th))
 		return 1;
 	return until_next(th->fs->hot);
 }
@@ -535,7 +324,7 @@ bool hot_drain(struct zsfs_thread *th, uint64_t until)
 	int err = 0;
 
 	while (clock_ms() < until) {
-		err = cool_next(th, UINT64_MAX);
+		err = cool_next(th, UINT64_MAX, COOL_GROUPS);
 		some |= err > 0;
 		zsfs_pause(th);
 		if (err < 0)

@@ -14,9 +14,7 @@
  * pieces, whose blocks may well change again and are left alone for a second.
  * What is small and new is compressed at once, as it is little work.
  * After a takeover the blocks are found by a walk through the files that may
- * have some (INODE_HAS_HOT). Each group of 16 blocks (group.h) is read under
- * the inode's lock, compressed without one, and what came out takes the place
- * of those blocks that still are what was read.
+ * have some (INODE_HAS_HOT). How a group of blocks is compressed: cool.h.
  */
 #ifndef FS_HOT_H
 #define FS_HOT_H
@@ -53,11 +51,12 @@ void hot_note(struct tx *tx, const struct zinode *i, uint64_t first,
 	      unsigned n);
 
 /*
- * One step of what there is to do, at most a group, for the background: back
- * memory ahead, or compress. 0: there is nothing; 1: go on; else milliseconds
- * until something is due. @th has no transaction open, and nothing is locked.
+ * One step of what there is to do, for the background: back memory ahead, or
+ * compress, some groups and with the crew's help, or one while requests come in
+ * (@busy). 0: there is nothing; 1: go on; else milliseconds until something is
+ * due. @th has no transaction open, and nothing is locked.
  */
-unsigned hot_step(struct zsfs_thread *th);
+unsigned hot_step(struct zsfs_thread *th, bool busy);
 
 /* The mount is idle: keep no memory for what may come. */
 void hot_rest(struct zsfs *fs);

@@ -174,7 +174,7 @@ static unsigned cool_some(void *arg, bool busy)
 	unsigned next;
 
 	zsfs_enter(th);
-	next = hot_step(th);
+	next = hot_step(th, busy);
 	zsfs_leave(th);
 	return next == 1 ? JOB_MORE : next;
 }

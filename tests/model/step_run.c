@@ -537,7 +537,7 @@ static void run_warm(struct run *r)
 static void run_cool(struct run *r)
 {
 	r->out->res->err = 0;
-	hot_step(r->th);
+	hot_step(r->th, false);
 	if (r->s->seed % 2)
 		hot_drain(r->th, UINT64_MAX);
 }

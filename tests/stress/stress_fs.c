@@ -490,7 +490,7 @@ static void *compact(void *arg)
 		zsfs_enter(th);
 		for (unsigned n = 0; n < 64 && reap_step(th); n++)
 			;
-		for (unsigned n = 0; n < 64 && hot_step(th) == 1; n++)
+		for (unsigned n = 0; n < 64 && hot_step(th, false) == 1; n++)
 			;
 		if (runs++ % 6 == 2 && zsfs_settle(th))
 			complain("settle", runs);

@@ -9,6 +9,7 @@
 #include "content/copy.h"
 #include "content/file.h"
 #include "content/hot.h"
+#include "content/hot_queue.h"
 #include "content/settle.h"
 #include "content/slot.h"
 #include "fs_fixture.h"
@@ -79,7 +80,7 @@ static void begin(uint64_t hot)
 	zsfs_set_hot(fs, hot);
 	/* What is missing is backed. */
 	hot_may(th, 256);
-	while (hot_step(th) == 1)
+	while (hot_step(th, false) == 1)
 		;
 }
 
@@ -140,12 +141,12 @@ static void test_due(void)
 	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK + 100, 100), 0);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS + 1);
 	do
-		next = hot_step(th);
+		next = hot_step(th, false);
 	while (next == 1);
 	CHECK_EQ(stat_of(ST_HOT), 1);
 	CHECK(next > 1 && next <= 1000);
 	usleep((next + 5) * 1000);
-	while (hot_step(th) == 1)
+	while (hot_step(th, false) == 1)
 		;
 	CHECK_EQ(stat_of(ST_HOT), 0);
 	end();
@@ -162,6 +163,45 @@ static void test_small(void)
 	CHECK_EQ(put(0, HOT_LARGE_BLOCKS * BLOCK), 0);
 	CHECK_EQ(stat_of(ST_HOT), HOT_LARGE_BLOCKS);
 	end();
+}
+
+/* Programs that append to files in turns: none is compressed meanwhile. */
+static void test_in_turns(void)
+{
+	struct hot_queue *q = calloc(1, sizeof(*q));
+	struct hot_range r = {.due = 0};
+
+	for (uint64_t k = 0; k < 3 * 1000; k++) {
+		r.nodeid = k % 3;
+		r.first = k % 3 * CLUSTER_BLOCKS + k % 2;
+		r.end = r.first + 1;
+		r.due = k;
+		CHECK(hot_queue_add_again(q, &r));
+	}
+	CHECK_EQ(hot_queue_length(q), 3);
+	CHECK_EQ(hot_queue_due(q), 2997);
+	hot_queue_take(q, &r);
+	CHECK(r.nodeid == 0 && r.first == 0 && r.end == 2);
+	hot_queue_take(q, &r);
+	CHECK(r.nodeid == 1 && r.first == CLUSTER_BLOCKS);
+	CHECK_EQ(hot_queue_length(q), 1);
+	free(q);
+}
+
+/* A full queue says so; one that gets empty takes again. */
+static void test_queue_full(void)
+{
+	struct hot_queue *q = calloc(1, sizeof(*q));
+	struct hot_range r = {.end = 1};
+
+	for (; r.nodeid < HOT_QUEUE_SIZE; r.nodeid++)
+		CHECK(hot_queue_add_again(q, &r));
+	CHECK(!hot_queue_add(q, &r));
+	CHECK(!hot_queue_add_again(q, &r));
+	hot_queue_take(q, &r);
+	CHECK_EQ(r.nodeid, 0);
+	CHECK(hot_queue_add(q, &r));
+	free(q);
 }
 
 static void test_appends(void)
@@ -258,7 +298,7 @@ static void test_taken_over(void)
 	close(fd);
 	th = &fs->threads[0];
 	CHECK_EQ(stat_of(ST_HOT), MANY);
-	while (hot_step(th) == 1)
+	while (hot_step(th, false) == 1)
 		;
 	CHECK_EQ(stat_of(ST_HOT), 0);
 	check_same(sizeof(want));
@@ -311,6 +351,8 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_cools),
 		CHECK_CASE(test_due),
 		CHECK_CASE(test_small),
+		CHECK_CASE(test_in_turns),
+		CHECK_CASE(test_queue_full),
 		CHECK_CASE(test_appends),
 		CHECK_CASE(test_budget),
 		CHECK_CASE(test_spared),
