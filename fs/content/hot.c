@@ -13,6 +13,7 @@
 #include "hot_queue.h"
 #include "state/counters.h"
 #include "state/inode.h"
+#include "state/mem_limit.h"
 #include "state/ranks.h"
 #include "state/settings.h"
 #include "state/threads.h"
@@ -27,6 +28,8 @@
 #define MOST_AHEAD (UINT64_C(64) << 20)
 /* Free bytes that hot blocks leave for others. */
 #define LEAVE_BYTES ((uint64_t)ARENA_SEG_SIZE / 4)
+/* No block gets hot when no more than this part of the limit is free. */
+#define SHORT_PART 32u
 /* Between looks at what others are compressing. */
 #define LOOK_USECS 200u
 
@@ -132,7 +135,7 @@ bool hot_may(struct zsfs_thread *th, unsigned blocks)
 
 	if (!budget || zsfs_get_comp(fs).alg == ZCOMP_RAW ||
 	    hot_bytes(fs) + bytes > budget || is_full(fs->hot) ||
-	    __atomic_load_n(&fs->super->pressure_used, __ATOMIC_RELAXED))
+	    mem_limit_is_near(fs, SHORT_PART))
 		return false;
 	if (arena_has_backed(fs->arena, th->at, bytes + LEAVE_BYTES))
 		return true;
