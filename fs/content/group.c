@@ -12,8 +12,13 @@
 
 bool group_lock(struct tx *tx, struct group *g)
 {
+	bool lives;
+
 	tx_lock(tx, &(struct lock_want){g->inode, LOCK_EXCL}, 1);
-	if (!inode_lives(tx, g->inode) || !S_ISREG(g->inode->mode))
+	tx_count_lock(tx, g->inode);
+	lives = inode_lives(tx->fs, g->inode);
+	tx_count_unlock(tx);
+	if (!lives || !S_ISREG(g->inode->mode))
 		return false;
 	if (!g->gen)
 		g->gen = g->inode->gen;

@@ -23,16 +23,10 @@ static bool is_counted(const struct zinode *i)
 	       __atomic_load_n(&i->nlookup, __ATOMIC_ACQUIRE);
 }
 
-bool inode_lives(struct tx *tx, const struct zinode *i)
+bool inode_lives(const struct zsfs *fs, const struct zinode *i)
 {
-	bool lives;
-
-	tx_count_lock(tx, i);
 	/* Again: the counts may be those of one that is being made. */
-	lives = inode_valid(tx->fs, i) && is_counted(i) &&
-		inode_valid(tx->fs, i);
-	tx_count_unlock(tx);
-	return lives;
+	return inode_valid(fs, i) && is_counted(i) && inode_valid(fs, i);
 }
 
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)

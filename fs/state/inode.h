@@ -73,11 +73,12 @@ void inode_complete(struct tx *tx, struct zinode *i);
 /* Is there a complete inode at @i? */
 bool inode_valid(const struct zsfs *fs, const struct zinode *i);
 /*
- * The same for who has @i from a walk, where neither a name nor a count keeps
- * it: is it complete and alive? @i, or what may be in its place now, is locked
- * in @tx, which has no counter lock. It lives as long as that lock is held.
+ * The same for who has @i from a walk or a handle, where neither a name nor a
+ * count keeps it: is it complete and alive? @i, or what may be in its place
+ * now, is locked, and so is its counter lock. It lives as long as the first is
+ * held.
  */
-bool inode_lives(struct tx *tx, const struct zinode *i);
+bool inode_lives(const struct zsfs *fs, const struct zinode *i);
 
 /* Save a whole group of fields before they are changed in place. */
 void inode_save(struct tx *tx, struct zinode *i);

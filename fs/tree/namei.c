@@ -112,7 +112,8 @@ static int lookup_dot(struct tx *tx, struct zinode *dir, bool up,
 	}
 	/* A new inode's lock is not held by who makes it, this one is. */
 	tx_count_lock(tx, i);
-	if (!inode_valid(tx->fs, i) || !i->nlink)
+	if (!inode_lives(tx->fs, i) ||
+	    !__atomic_load_n(&i->nlink, __ATOMIC_RELAXED))
 		return -ESTALE;
 	inode_add_nlookup(tx, i, 1);
 	*out = i;
