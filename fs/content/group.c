@@ -10,11 +10,11 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-bool group_lock(struct tx *tx, struct group *g)
+static bool lock(struct tx *tx, struct group *g, enum lock_mode mode)
 {
 	bool lives;
 
-	tx_lock(tx, &(struct lock_want){g->inode, LOCK_EXCL}, 1);
+	tx_lock(tx, &(struct lock_want){g->inode, mode}, 1);
 	tx_count_lock(tx, g->inode);
 	lives = inode_lives(tx->fs, g->inode);
 	tx_count_unlock(tx);
@@ -23,6 +23,16 @@ bool group_lock(struct tx *tx, struct group *g)
 	if (!g->gen)
 		g->gen = g->inode->gen;
 	return g->inode->gen == g->gen;
+}
+
+bool group_lock(struct tx *tx, struct group *g)
+{
+	return lock(tx, g, LOCK_EXCL);
+}
+
+bool group_lock_shared(struct tx *tx, struct group *g)
+{
+	return lock(tx, g, LOCK_SHARED);
 }
 
 void group_look(struct group *g)

@@ -38,6 +38,9 @@ struct group {
  */
 bool group_lock(struct tx *tx, struct group *g);
 
+/* The same, shared, for who changes nothing. */
+bool group_lock_shared(struct tx *tx, struct group *g);
+
 /* See what the slots are. The inode is locked. */
 void group_look(struct group *g);
 

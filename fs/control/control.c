@@ -22,8 +22,8 @@
 #include "state/reserve.h"
 #include "state/settings.h"
 #include "state/zsfs.h"
+#include "verify.h"
 #include "vfile.h"
-#include "volume/verify_fs.h"
 
 /* Longest value that can mean anything. */
 #define MAX_VALUE 63u
@@ -34,7 +34,7 @@
  */
 static struct {
 	pthread_mutex_t lock;	   /* held while long work is done */
-	pthread_mutex_t text_lock; /* the super's texts */
+	pthread_mutex_t text_lock; /* zsfs_super.control_text */
 } work = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.text_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -73,15 +73,6 @@ static void show_chain_size(struct zsfs *fs, struct textbuf *t)
 SHOW_FLAG(follow_cpu)
 SHOW_FLAG(writeback)
 SHOW_FLAG(xattr)
-
-static void read_verify(struct zsfs *fs, struct textbuf *t)
-{
-	const char *text = fs->super->verify_text;
-
-	pthread_mutex_lock(&work.text_lock);
-	textbuf_add(t, "%s", *text ? text : "never run");
-	pthread_mutex_unlock(&work.text_lock);
-}
 
 static void read_last_cmd_status(struct zsfs *fs, struct textbuf *t)
 {
@@ -348,36 +339,19 @@ static int write_settle(struct zsfs *fs, struct zsfs_thread *th,
 	return err;
 }
 
-static int verify(struct zsfs *fs, bool gently)
-{
-	char msg[sizeof(fs->super->verify_text)];
-	int err;
-
-	strcpy(msg, "unknown");
-	err = zsfs_verify_live(fs, gently, msg, sizeof(msg));
-	if (err == -EBUSY || err == -EAGAIN)
-		return err;
-	if (err)
-		zsfs_log_ratelimited(LOG_ERR, "verify: %s", msg);
-	pthread_mutex_lock(&work.text_lock);
-	strcpy(fs->super->verify_text, err ? msg : "clean");
-	pthread_mutex_unlock(&work.text_lock);
-	return err;
-}
-
-int control_verify_gently(struct zsfs *fs)
-{
-	return verify(fs, true);
-}
-
 static int write_verify(struct zsfs *fs, struct zsfs_thread *th,
 			const struct knob *k, const char *val)
 {
-	int err = verify(fs, false);
+	int err = control_verify(fs, th);
 
 	if (err)
 		set_status(fs, "verify: see what reading it says");
 	return err;
+}
+
+static void read_verify(struct zsfs *fs, struct textbuf *t)
+{
+	control_verify_show(fs, t);
 }
 
 /* ---- the knobs ---- */

@@ -119,8 +119,8 @@ enum knob_kind {
 	CONTROL(MEM_USED_MAX, mem_used_max, MEMORY, 0600,                      \
 		"the most RAM in use so far; write 0 to start it anew")        \
 	CONTROL(VERIFY, verify, TRIGGER, 0600,                                 \
-		"write anything: check every structure; read: clean, or what " \
-		"was wrong")                                                   \
+		"write anything: check every structure and all content; "      \
+		"read: clean, or what is damaged")                             \
 	CONTROL(SETTLE, settle, TRIGGER, 0600,                                 \
 		"write anything: compress what is stored more densely; read: " \
 		"blocks done / to do, bytes saved")                            \

@@ -236,6 +236,15 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "}");
 }
 
+/* The last check of content, or the one under way. */
+static void add_verify(struct zsfs *fs, struct textbuf *t)
+{
+	open_object(t, "verify");
+	number(t, "scrubbed_blocks", word(&fs->super->scrubbed));
+	number(t, "bad_blocks", word(&fs->super->scrub_bad));
+	textbuf_add(t, "}");
+}
+
 static void add_tiers(struct zsfs *fs, struct textbuf *t)
 {
 	struct tiers now;
@@ -483,6 +492,7 @@ static void render(struct zsfs *fs, struct textbuf *t, bool classes)
 	add_limits(fs, t);
 	add_mount(fs, t);
 	add_content(fs, t);
+	add_verify(fs, t);
 	add_tiers(fs, t);
 	add_memory(fs, t, &mem);
 	add_pool(fs, t);

@@ -116,10 +116,4 @@ int control_write(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
 /* A write was refused for what @why says: log and last_cmd_status say it. */
 void control_refuse(struct zsfs *fs, const char *why);
 
-/*
- * As a write to .zsctl/verify: check, log what is wrong, keep the result for
- * readers; but -EAGAIN, and nothing kept, when requests come meanwhile.
- */
-int control_verify_gently(struct zsfs *fs);
-
 #endif

@@ -15,7 +15,7 @@
 #include "content/hot.h"
 #include "content/settler.h"
 #include "content/tidy.h"
-#include "control/vfile.h"
+#include "control/verify.h"
 #include "idle.h"
 #include "job_loop.h"
 #include "notify.h"

@@ -342,16 +342,28 @@ static void check_answer(struct zsfs_thread *th)
 	}
 }
 
+/* Of interest to long work only: nothing here waits for others. */
+static void interrupt(struct zsfs_thread *th)
+{
+	const struct fuse_interrupt_in *in =
+		(const void *)(request_header() + 1);
+
+	if (th->slot->req_len >= sizeof(struct fuse_in_header) + sizeof(*in))
+		zsfs_interrupt(th->fs, in->unique);
+}
+
 static void execute(struct zsfs_thread *th)
 {
 	struct zsfs_slot *slot = th->slot;
 	struct fuse_buf buf = {.mem = slot->req, .size = slot->req_len};
 
+	/* Before the gate: who is to end may keep others out. */
+	if (slot->opcode == FUSE_INTERRUPT)
+		interrupt(th);
 	if (slot->opcode == FUSE_STATFS || slot->opcode == FUSE_FALLOCATE)
 		forget_await(th->fs, th);
 	zsfs_enter(th);
 	request_count(slot);
-	/* Nothing here waits for others, so there is nothing to interrupt. */
 	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf)) {
 		/* Else libfuse would keep it for ever. */
 		if (cur.req && !cur.reply && !cur.deferred)
@@ -382,7 +394,8 @@ static int accept_request(struct zsfs_slot *slot, size_t len)
 {
 	if (len < sizeof(struct fuse_in_header))
 		return -EIO;
-	slot->unique = request_header()->unique;
+	__atomic_store_n(&slot->unique, request_header()->unique,
+			 __ATOMIC_RELAXED);
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
 	notify_note(slot);

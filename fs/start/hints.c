@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	 "their figures"},
 	{"remount resize set config tune",
 	 "to change limits: zsfs -o remount,size=8G MOUNTPOINT"},
-	{"compact trim verify check fsck",
+	{"compact trim verify check fsck scrub",
 	 "write anything to MOUNTPOINT/.zsctl/compact or "
 	 "MOUNTPOINT/.zsctl/verify"},
 	{"replace upgrade update restart",

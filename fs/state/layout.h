@@ -20,7 +20,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 10u
+#define ZSFS_LAYOUT 11u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -176,8 +176,13 @@ struct zsfs_super {
 	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
 	/* Pages that the last compaction gave back (zsfs_compact()). */
 	uint64_t last_compact;
-	/* What the last verification said; "" = never run. */
+	/* What the last verification of structures said; "" = never run. */
 	char verify_text[512];
+	/* Of content, the last one: blocks so far, those that are damaged. */
+	uint64_t scrubbed;
+	uint64_t scrub_bad;
+	/* Which these are, or why it did not come to its end; "" = neither. */
+	char scrub_text[2048];
 	/* Why the last write to a control file failed; "" = it did not. */
 	char control_text[256];
 	/* The FUSE_INIT exchange, as sent, for a successor. */

@@ -2,11 +2,17 @@
 /* Threads and their gates (see threads.h). */
 #include "threads.h"
 
+#include <linux/fuse.h>
 #include <sched.h>
 
+#include "base/clock.h"
+#include "base/ending.h"
 #include "ranks.h"
 #include "shared_page.h"
 #include "zsfs.h"
+
+/* Between looks at the signals of who waits. */
+#define LOOK_MSECS 20u
 
 /* ---- lives ---- */
 
@@ -78,6 +84,41 @@ void zsfs_pause(struct zsfs_thread *th)
 	zsfs_leave(th);
 	zsfs_enter(th);
 }
+
+/* ---- interrupts ---- */
+
+/* What the kernel tells of once may be a signal that is none to end. */
+static bool is_to_end(struct zsfs_thread *th)
+{
+	const struct fuse_in_header *in = (const void *)th->slot->req;
+	uint64_t now = clock_ms();
+
+	if (now < th->interrupt_ms)
+		return false;
+	th->interrupt_ms = now + LOOK_MSECS;
+	return thread_is_ending(in->pid);
+}
+
+bool zsfs_is_interrupted(struct zsfs_thread *th)
+{
+	uint64_t unique = __atomic_load_n(&th->interrupted, __ATOMIC_RELAXED);
+
+	return unique && unique == th->slot->unique && is_to_end(th);
+}
+
+void zsfs_interrupt(struct zsfs *fs, uint64_t unique)
+{
+	for (unsigned k = 0; k < fs->nr_threads; k++) {
+		struct zsfs_thread *th = &fs->threads[k];
+
+		if (__atomic_load_n(&th->slot->unique, __ATOMIC_RELAXED) ==
+		    unique)
+			__atomic_store_n(&th->interrupted, unique,
+					 __ATOMIC_RELAXED);
+	}
+}
+
+/* ---- keeping out ---- */
 
 /* In any order: only who has verify_lock waits while it holds a gate. */
 static void wait_for_gate(struct zsfs_thread *th)

@@ -10,6 +10,7 @@
 #define FS_THREADS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct zsfs;
 struct zsfs_thread;
@@ -30,6 +31,17 @@ void zsfs_leave(struct zsfs_thread *th);
  * one waits for this thread.
  */
 void zsfs_pause(struct zsfs_thread *th);
+
+/*
+ * Shall long work that can be done anew end early, because who made the request
+ * that @th executes shall (ending.h)? For @th itself; looks now and then.
+ */
+bool zsfs_is_interrupted(struct zsfs_thread *th);
+/*
+ * For any thread: who made request @unique has had a signal, if it is being
+ * executed.
+ */
+void zsfs_interrupt(struct zsfs *fs, uint64_t unique);
 
 /*
  * Take all gates but the calling thread's own, if it is in one: nothing else is

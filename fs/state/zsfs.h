@@ -60,7 +60,9 @@ struct zsfs_thread {
 	jmp_buf *guard; /* of tx_guarded(), NULL outside */
 	bool parked;	/* a request waits in the slot (takeover.h) */
 	struct thread_buffers buf;
-	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
+	unsigned forgetting;  /* atomic: odd while a FORGET is being executed */
+	uint64_t interrupted; /* atomic: unique of a request; 0: none */
+	uint64_t interrupt_ms; /* of the thread: when to look after it again */
 	/* The cluster that content/warm.h is to move out of; nodeid 0: none. */
 	struct {
 		uint64_t nodeid;

@@ -183,6 +183,48 @@ LONG=$(printf '1%.0s' {1..5000})
 	same "$(control verify)" clean
 }
 
+scrubbing() { [ "$(json .verify.scrubbed_blocks)" -gt 0 ]; }
+
+@test "ctl: verify reads all content, and ends when who wants it is killed" {
+	echo zstd >"$C/comp_algorithm"
+	echo 4G >"$C/mem_limit"
+	echo 0 >"$C/size"
+	text_file "$T/text" 50000000
+	for n in 1 2 3 4 5 6 7 8; do cp "$T/text" "$M/f$n"; done
+	bash -c 'echo 1 >"$0"' "$C/verify" &
+	pid=$!
+	until scrubbing; do kill -0 $pid; done
+	kill -9 $pid
+	wait $pid || true
+	same "$(control verify)" "stopped before all content was read"
+	[ "$(json .verify.scrubbed_blocks)" -lt $((8 * 12208)) ]
+	# SIGINT ends it with EINTR, handled or not; SIGALRM does not.
+	cat >"$T/verify.py" <<-'END'
+		import ctypes, errno, os, signal, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		fd = os.open(sys.argv[1], os.O_WRONLY)
+		for sig in signal.SIGALRM, signal.SIGINT:
+		    signal.signal(sig, lambda *_: None)
+		def scrubbed():
+		    return open(sys.argv[2]).read().split('"scrubbed_blocks":')[1].split(",")[0]
+		before = scrubbed()
+		if os.fork() == 0:
+		    while scrubbed() == before:
+		        pass
+		    os.kill(os.getppid(), int(sys.argv[3]))
+		    os._exit(0)
+		# os.write() would begin anew.
+		n = libc.write(fd, b"1", 1)
+		print(n if n != -1 else errno.errorcode[ctypes.get_errno()])
+	END
+	same "$("$PYTHON" "$T/verify.py" "$C/verify" "$M/.zsstats/stats.json" 2)" EINTR
+	same "$(control verify)" "stopped before all content was read"
+	same "$("$PYTHON" "$T/verify.py" "$C/verify" "$M/.zsstats/stats.json" 14)" 1
+	expect 1 puts "$C/verify" 1
+	same "$(control verify)" clean
+	same "$(json .verify.scrubbed_blocks)" "$(($(json .content.blocks) - $(json .content.same_blocks)))"
+}
+
 @test "ctl: echo, printf without newline, tee and sed -n w all work" {
 	echo 100M >"$C/size"
 	same "$(control size)" 104857600

@@ -201,6 +201,11 @@ verify() {
 	drop_cache
 	"$PYTHON" "$BATS_TEST_DIRNAME/flip_bit.py" "$DAEMON" "$bytes"
 	expect_log "content does not verify"
+	# It names just those that cannot be read.
+	expect EIO puts "$M/.zsctl/verify" 1
+	same "$(control verify)" "16 damaged blocks
+inode $(stat -c %i "$M/f") blocks 16-31, bytes 65536-131071, dense"
+	same "$(json .verify.bad_blocks)" 16
 	for block in $(seq 16 31); do
 		fails dd if="$M/f" of=/dev/null bs=4096 skip="$block" count=1 iflag=direct
 	done

@@ -41,6 +41,7 @@
 #include "tree/attr.h"
 #include "content/file.h"
 #include "content/hot.h"
+#include "content/scrub.h"
 #include "content/settle.h"
 #include "content/settler.h"
 #include "content/tidy.h"
@@ -480,7 +481,30 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* What the background thread of a mount does, .zsctl/compact and settle. */
+static void on_scrubbed(void *arg, unsigned blocks, unsigned bad)
+{
+	if (bad)
+		complain("blocks are damaged", bad);
+}
+
+static void on_damage(void *arg, const struct scrub_bad *b)
+{
+	complain(b->form, (int64_t)b->first);
+}
+
+static void scrub(struct zsfs_thread *th)
+{
+	struct scrub_watch watch = {on_scrubbed, on_damage, NULL};
+	int err = zsfs_scrub(th, &watch);
+
+	if (err)
+		complain("scrub", err);
+}
+
+/*
+ * What the background thread of a mount does, .zsctl/compact, settle and
+ * verify.
+ */
 static void *compact(void *arg)
 {
 	struct zsfs_thread *th = &fs->threads[NR_WORKERS];
@@ -492,6 +516,8 @@ static void *compact(void *arg)
 			;
 		for (unsigned n = 0; n < 64 && hot_step(th, false) == 1; n++)
 			;
+		if (runs % 12 == 9)
+			scrub(th);
 		if (runs++ % 6 == 2 && zsfs_settle(th))
 			complain("settle", runs);
 		else if (runs % 3)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "state/shared_page.h"
+#include "content/scrub.h"
 #include "content/settle.h"
 #include "control/vfile.h"
 #include "state/zsfs.h"
@@ -38,6 +39,8 @@ static struct {
 	uint64_t reserve_for;
 	int verify_result;
 	const char *verify_msg;
+	int scrub_result;
+	unsigned scrub_bad;    /* ranges that it finds */
 	void (*in_work)(void); /* called while compacting or verifying */
 } fake;
 
@@ -209,6 +212,19 @@ int zsfs_verify_live(struct zsfs *fs, bool gently, char *msg, size_t size)
 	if (fake.verify_msg)
 		snprintf(msg, size, "%s", fake.verify_msg);
 	return fake.verify_result;
+}
+
+int zsfs_scrub(struct zsfs_thread *th, const struct scrub_watch *watch)
+{
+	for (unsigned k = 0; k < fake.scrub_bad; k++) {
+		struct scrub_bad b = {
+			.inode = 12, .first = 5, .last = 5 + k, .form = "lz4"};
+
+		watch->read(watch->arg, 16, k + 1);
+		watch->bad(watch->arg, &b);
+	}
+	watch->read(watch->arg, 3, 0);
+	return fake.scrub_result;
 }
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "base/machine.h"
+#include "control/verify.h"
 #include "fs_fakes.h"
 #include "state/zsfs.h"
 #include "state/settings.h"
@@ -280,6 +281,60 @@ static void test_verify(void)
 	check_text(KNOB_VERIFY, "clean\n");
 }
 
+/* Damaged content is named, and stays known while structures are clean. */
+static void test_verify_content(void)
+{
+	fake_reset();
+	fake.scrub_bad = 2;
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -EIO);
+	check_text(KNOB_VERIFY,
+		   "3 damaged blocks\n"
+		   "inode 12 block 5, bytes 20480-24575, lz4\n"
+		   "inode 12 blocks 5-6, bytes 20480-28671, lz4\n");
+	CHECK_EQ(fake_super.scrubbed, 35);
+	CHECK_EQ(fake_super.scrub_bad, 3);
+	CHECK_EQ(control_verify_gently(&fake_fs), 0);
+	control_render(&fake_fs, KNOB_VERIFY, text, sizeof(text));
+	CHECK(!strncmp(text, "3 damaged blocks\n", 17));
+	fake.scrub_bad = 1;
+	fake.scrub_result = -EINTR;
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -EINTR);
+	check_text(KNOB_VERIFY, "1 damaged block\n"
+				"inode 12 block 5, bytes 20480-24575, lz4\n"
+				"stopped before all content was read\n");
+	fake.scrub_bad = 0;
+	fake.scrub_result = -ENOMEM;
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -ENOMEM);
+	check_text(KNOB_VERIFY, "no memory before all content was read\n");
+	/* A damaged structure comes first, and nothing is read then. */
+	fake.scrub_bad = 1;
+	fake.verify_result = -EUCLEAN;
+	fake.verify_msg = "inode 12 has 3 links, not 2";
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -EUCLEAN);
+	check_text(KNOB_VERIFY, "inode 12 has 3 links, not 2\n");
+	fake_reset();
+	CHECK_EQ(put(KNOB_VERIFY, "1"), 0);
+	check_text(KNOB_VERIFY, "clean\n");
+}
+
+/* Of very much the list has the beginning, and says so. */
+static void test_verify_much(void)
+{
+	char much[4096];
+	int len;
+
+	fake_reset();
+	fake.scrub_bad = 500;
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -EIO);
+	len = control_render(&fake_fs, KNOB_VERIFY, much, sizeof(much));
+	CHECK(len > 1500 && len < 2048);
+	CHECK(!strncmp(much, "125250 damaged blocks\n", 22));
+	CHECK(!strcmp(much + len - 10, "\nand more\n"));
+	fake_reset();
+	CHECK_EQ(put(KNOB_VERIFY, "1"), 0);
+	check_text(KNOB_VERIFY, "clean\n");
+}
+
 static void test_other_files(void)
 {
 	fake_reset();
@@ -379,7 +434,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_mem_limit),	   CHECK_CASE(test_comp),
 	CHECK_CASE(test_mem_used_max),	   CHECK_CASE(test_compact),
 	CHECK_CASE(test_settle),	   CHECK_CASE(test_single_flight),
-	CHECK_CASE(test_verify),	   CHECK_CASE(test_other_files),
+	CHECK_CASE(test_verify),	   CHECK_CASE(test_verify_content),
+	CHECK_CASE(test_verify_much),	   CHECK_CASE(test_other_files),
 	CHECK_CASE(test_statfs_memory),	   CHECK_CASE(test_statfs_size),
 	CHECK_CASE(test_statfs_unlimited),
 };
