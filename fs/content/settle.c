@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "dense.h"
 #include "hot.h"
+#include "settler.h"
 #include "settling.h"
 #include "state/counters.h"
 #include "state/inode.h"
@@ -114,6 +115,8 @@ int zsfs_settle(struct zsfs_thread *th)
 	int err;
 
 	hot_drain(th, clock_ms() + HOT_MSECS);
+	if (th->fs->settler)
+		return settler_run(th->fs->settler, th);
 	err = settle(&p);
 	return err == -ENOSPC ? 0 : err;
 }

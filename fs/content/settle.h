@@ -24,7 +24,9 @@ struct zsfs;
 struct zsfs_thread;
 
 /*
- * Settle all that can be. @th has no transaction open, and nothing is locked. A
+ * Settle all that can be: where there is a settler (zsfs.settler), it does so,
+ * and @th, which leaves its gate, waits for it; see settler.h. Else @th does it
+ * by itself. @th has no transaction open, and nothing is locked. A
  * block that does not verify, or that others keep writing to, is left out, and
  * all the rest when memory is so full that there is no room for a cluster
  * beside what it replaces. 0, or -ENOMEM when the system has no memory.

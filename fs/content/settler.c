@@ -4,13 +4,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "dense.h"
+#include "mill.h"
 #include "settling.h"
 #include "slot.h"
 #include "state/counters.h"
@@ -22,102 +21,38 @@
 #include "state/wake.h"
 #include "state/zsfs.h"
 
-/* What a step waits for the compressing thread at most. */
-#define AWAIT_MSECS 2
 /* While blocks are written: how often to look whether memory is short. */
 #define LOOK_MSECS 1000u
 /* Age does not count when no more than this part of the limit is free. */
 #define SHORT_PART 16u
-
-enum work_state { WORK_NONE, WORK_GIVEN, WORK_DONE };
+/* How often a group is tried that others change meanwhile. */
+#define MAX_TRIES 3u
 
 struct settler {
 	struct zsfs *fs;
-	pthread_t thread;
+	/* Who asks for a walk, and waits for its end. */
 	pthread_mutex_t lock;
-	pthread_cond_t given, done;
-	enum work_state state; /* lock */
-	bool awaited;	       /* lock: somebody waits, no wake is needed */
-	bool stop;	       /* lock */
-	/* Of who has the work, and the settler between works. */
-	struct group g;
-	uint32_t before; /* bytes of RAM that it takes */
-	int len;	 /* of the frame, or what dense_compress() said */
-	uint8_t *frame;
-	struct zcomp_ctx *zc; /* the compressing thread's */
+	pthread_cond_t over;
+	uint64_t asked;	   /* lock: how often */
+	uint64_t answered; /* lock: of them, those that have their walk */
+	int err;	   /* lock: of the last walk that was asked for */
 	/* Of the background thread: the walk. */
+	struct mill *idle; /* gets what CPU time nobody wants */
+	struct mill *mill; /* of this walk: that one, or its own */
 	struct settling p;
+	struct group g;	  /* where it is; inode NULL: between files */
 	void *at;	  /* record of the inode, NULL: at the beginning */
-	bool walking;	  /* at is being looked at */
+	bool walking;	  /* from begin_walk() to end_walk() */
+	bool found_all;	  /* what is left was given away */
+	bool cut;	  /* it ends before */
+	uint64_t asker;	  /* who asked up to here waits for it; 0: nobody */
+	int walk_err;	  /* for them */
 	bool all;	  /* files without INODE_HAS_NEW, too */
-	bool left;	  /* of this file, something is young or busy */
-	bool left_any;	  /* of any */
+	bool left;	  /* something is young or busy */
 	uint64_t next_ms; /* clock_ms() of the next walk; 0: none */
 	unsigned secs;	  /* the setting that it comes from */
 	int64_t written;  /* blocks so far, when it last looked */
 };
-
-/* ---- the compressing thread ---- */
-
-static void *compress_main(void *arg)
-{
-	struct settler *s = arg;
-	bool wake;
-
-	pthread_setname_np(pthread_self(), "zsfs-settler");
-	pthread_mutex_lock(&s->lock);
-	while (!s->stop) {
-		if (s->state != WORK_GIVEN) {
-			pthread_cond_wait(&s->given, &s->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&s->lock);
-		s->len = dense_compress(s->fs, s->zc, s->p.level, &s->g,
-					settling_most(s->before), s->frame);
-		pthread_mutex_lock(&s->lock);
-		s->state = WORK_DONE;
-		wake = !s->awaited;
-		pthread_cond_signal(&s->done);
-		pthread_mutex_unlock(&s->lock);
-		if (wake)
-			zsfs_wake(s->fs);
-		pthread_mutex_lock(&s->lock);
-	}
-	pthread_mutex_unlock(&s->lock);
-	return NULL;
-}
-
-/* What nobody else wants. Where that is refused it has its share. */
-static void be_idle(pthread_t thread)
-{
-	struct sched_param p = {0};
-
-	pthread_setschedparam(thread, SCHED_IDLE, &p);
-}
-
-/* Is what was given done, or soon? */
-static enum work_state await(struct settler *s)
-{
-	struct timespec until = clock_in_ms(AWAIT_MSECS);
-	enum work_state state;
-
-	pthread_mutex_lock(&s->lock);
-	s->awaited = true;
-	while (s->state == WORK_GIVEN && clock_wait(&s->done, &s->lock, &until))
-		;
-	s->awaited = false;
-	state = s->state;
-	pthread_mutex_unlock(&s->lock);
-	return state;
-}
-
-static void set_state(struct settler *s, enum work_state state)
-{
-	pthread_mutex_lock(&s->lock);
-	s->state = state;
-	pthread_cond_signal(&s->given);
-	pthread_mutex_unlock(&s->lock);
-}
 
 /* ---- the walk ---- */
 
@@ -126,7 +61,7 @@ static bool take_flag(struct settler *s, struct zinode *i)
 {
 	struct group g = {.inode = i};
 	struct tx *tx = tx_begin(s->p.th);
-	bool there = group_lock(tx, &g);
+	bool there = settling_lock(&s->p, tx, &g);
 
 	if (!there || !(i->flags & INODE_HAS_NEW)) {
 		tx_abort(tx, 0);
@@ -138,39 +73,19 @@ static bool take_flag(struct settler *s, struct zinode *i)
 	return true;
 }
 
+/* Something is left of @g's file: the next walk is to look at it. */
 static void put_flag(struct settler *s, struct group *g)
 {
 	struct tx *tx = tx_begin(s->p.th);
 
-	if (!group_lock(tx, g)) {
+	s->left = true;
+	if (!settling_lock(&s->p, tx, g)) {
 		tx_abort(tx, 0);
 		return;
 	}
 	tx_save(tx, &g->inode->flags);
 	g->inode->flags |= INODE_HAS_NEW;
 	tx_commit(tx);
-}
-
-static void begin_walk(struct settler *s)
-{
-	/* First, so that what is stored meanwhile is looked for again. */
-	__atomic_store_n(&s->fs->wake.stored, false, __ATOMIC_SEQ_CST);
-	s->walking = true;
-	s->at = NULL;
-	s->g.inode = NULL;
-	s->left_any = false;
-}
-
-static void end_walk(struct settler *s)
-{
-	uint64_t pause = (uint64_t)s->secs * 1000 / 4;
-
-	s->walking = s->all = false;
-	settling_pack(&s->p, false);
-	zsfs_note_freed(s->fs);
-	if (pause < LOOK_MSECS)
-		pause = LOOK_MSECS;
-	s->next_ms = s->left_any ? clock_ms() + pause : 0;
 }
 
 /* The next file, or false at the end. */
@@ -181,66 +96,184 @@ static bool next_file(struct settler *s)
 			break;
 		zsfs_pause(s->p.th);
 	}
-	s->left = s->p.young = false;
-	s->g.inode = s->at;
-	s->g.gen = 0;
-	s->g.first = 0;
+	s->p.young = false;
+	s->g = (struct group){.inode = s->at};
 	return s->at;
 }
 
-static void end_file(struct settler *s)
+static void end_file(struct settler *s, bool left)
 {
-	s->left |= s->p.young;
-	if (s->left)
+	if (left)
 		put_flag(s, &s->g);
-	s->left_any |= s->left;
 	s->g.inode = NULL;
 }
 
-/* Look for a group and give it away. False: there are no more files. */
-static bool look_on(struct settler *s)
+/* Read the group of @j and give it away, if it still wants that. */
+static void give(struct settler *s, struct mill_job *j)
 {
-	int err;
+	int err = settling_read(&s->p, &j->g, &j->before);
 
-	if (!s->g.inode && !next_file(s))
-		return false;
-	err = settling_find(&s->p, &s->g);
-	if (err == -ENOENT)
-		end_file(s);
-	if (err)
-		return true;
-	err = settling_read(&s->p, &s->g, &s->before);
-	s->left |= err == -ENOMEM;
-	if (err) {
-		s->g.first += CLUSTER_BLOCKS;
-		return true;
+	j->level = s->p.level;
+	if (!err) {
+		mill_give(s->mill, j);
+		return;
 	}
-	set_state(s, WORK_GIVEN);
-	return true;
+	if (err == -ENOMEM)
+		put_flag(s, &j->g);
+	s->walk_err = err == -ENOMEM ? err : s->walk_err;
+	mill_free(s->mill, j);
+}
+
+/* Look for a group for @j and give it away. */
+static void look_on(struct settler *s, struct mill_job *j)
+{
+	int err = 1;
+
+	if (s->g.inode || next_file(s))
+		err = settling_find(&s->p, &s->g);
+	else
+		s->found_all = true;
+	if (err) {
+		mill_free(s->mill, j);
+		if (err == -ENOENT)
+			end_file(s, s->p.young);
+		return;
+	}
+	s->g.plain = j->g.plain;
+	j->g = s->g;
+	j->tries = 0;
+	s->g.first += CLUSTER_BLOCKS;
+	give(s, j);
+}
+
+/* Leave all the rest to the next walk. */
+static void cut(struct settler *s)
+{
+	if (s->cut)
+		return;
+	s->cut = s->found_all = s->left = true;
+	if (s->g.inode)
+		end_file(s, true);
 }
 
 /* Put what was compressed in its place. */
-static void take_back(struct settler *s)
+static void take_back(struct settler *s, struct mill_job *j)
 {
-	int err = settling_put(&s->p, &s->g, s->frame, s->len, s->before);
+	int err = s->cut ? -EINTR
+			 : settling_put(&s->p, &j->g, j->frame, j->len,
+					j->before);
 
-	set_state(s, WORK_NONE);
+	if (err == -EAGAIN && ++j->tries < MAX_TRIES) {
+		give(s, j);
+		return;
+	}
 	/* Others write there, or there is no room for it now. */
-	s->left |= err == -EAGAIN || err == -ENOSPC || err == -ENOMEM;
-	s->g.first += CLUSTER_BLOCKS;
+	if (err == -EINTR || err == -EAGAIN || err == -ENOSPC || err == -ENOMEM)
+		put_flag(s, &j->g);
+	mill_free(s->mill, j);
+	s->walk_err = err == -ENOMEM ? err : s->walk_err;
+	/* Where it was asked for, it ends with the room. */
+	if (s->asker && (err == -ENOSPC || err == -ENOMEM))
+		cut(s);
 	settling_pack(&s->p, true);
+}
+
+static bool is_asked(struct settler *s, uint64_t *asked)
+{
+	bool is;
+
+	pthread_mutex_lock(&s->lock);
+	*asked = s->asked;
+	is = s->asked > s->answered;
+	pthread_mutex_unlock(&s->lock);
+	return is;
+}
+
+/* Is there no point in this walk any more? */
+static bool is_unwanted(struct settler *s)
+{
+	uint64_t asked;
+
+	return !s->asker &&
+	       (zsfs_get_settle(s->fs) == SETTLE_OFF || is_asked(s, &asked));
+}
+
+static void answer(struct settler *s)
+{
+	if (!s->asker)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->answered = s->asker;
+	s->err = s->walk_err;
+	pthread_cond_broadcast(&s->over);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Request threads do not give way to the mill's meanwhile. */
+static void set_busy(struct settler *s, bool busy)
+{
+	__atomic_store_n(&s->fs->reader_counts.busy, busy, __ATOMIC_RELAXED);
+}
+
+/* Threads of its own where somebody waits, if they are to be had. */
+static void begin_walk(struct settler *s, struct zsfs_thread *th, unsigned age)
+{
+	s->p = (struct settling){
+		.fs = s->fs,
+		.th = th,
+		.level = zsfs_get_dense(s->fs),
+		.age = age,
+	};
+	s->mill = s->idle;
+	if (s->asker)
+		mill_create(s->fs, false, &s->mill);
+	s->p.nr_others = mill_groups(s->mill, s->p.others);
+	/* First, so that what is stored meanwhile is looked for again. */
+	__atomic_store_n(&s->fs->wake.stored, false, __ATOMIC_SEQ_CST);
+	set_busy(s, true);
+	s->walking = true;
+	s->at = s->g.inode = NULL;
+	s->found_all = s->cut = s->left = false;
+	s->walk_err = 0;
+}
+
+static void end_walk(struct settler *s)
+{
+	uint64_t pause = (uint64_t)s->secs * 1000 / 4;
+
+	s->walking = false;
+	s->all &= s->cut;
+	settling_pack(&s->p, false);
+	zsfs_note_freed(s->fs);
+	if (pause < LOOK_MSECS)
+		pause = LOOK_MSECS;
+	if (s->cut)
+		pause = 0;
+	s->next_ms = s->left ? clock_ms() + pause : 0;
+	set_busy(s, false);
+	if (s->mill != s->idle)
+		mill_destroy(s->mill);
+	answer(s);
+	s->asker = 0;
 }
 
 static unsigned walk(struct settler *s, struct zsfs_thread *th)
 {
-	enum work_state state = await(s);
+	struct mill_job *none = s->found_all ? NULL : mill_free_job(s->mill);
+	struct mill_job *done = mill_take(s->mill, !none);
 
-	if (state == WORK_GIVEN)
-		return 0; /* who has it wakes us */
+	if (!done && !none && !mill_is_empty(s->mill))
+		return 0; /* who has the next wakes us */
 	zsfs_enter(th);
-	if (state == WORK_DONE)
-		take_back(s);
-	if (!look_on(s))
+	if (is_unwanted(s))
+		cut(s);
+	if (done)
+		take_back(s, done);
+	if (none && !s->found_all)
+		look_on(s, none);
+	else if (none)
+		mill_free(s->mill, none);
+	else if (!done)
 		end_walk(s);
 	zsfs_leave(th);
 	return 1;
@@ -277,71 +310,80 @@ static unsigned pause_until(struct settler *s, uint64_t msecs)
 	return (unsigned)msecs + 1; /* 1 would be at once */
 }
 
+/* Is a walk due by itself? Else *pause: when to look again. */
+static bool is_due(struct settler *s, unsigned secs, bool hurry,
+		   unsigned *pause)
+{
+	uint64_t next = s->all ? clock_ms() : next_walk(s, secs);
+	uint64_t now = clock_ms();
+
+	*pause = next && now < next ? pause_until(s, next - now) : 0;
+	return next && (now >= next || hurry);
+}
+
 unsigned settler_step(struct settler *s, struct zsfs_thread *th)
 {
-	uint64_t next, now;
-	unsigned secs;
+	unsigned secs, pause;
+	uint64_t asked;
 	bool hurry;
 
 	if (s->walking)
 		return walk(s, th);
 	secs = zsfs_get_settle(s->fs);
 	note_setting(s, secs);
+	if (is_asked(s, &asked)) {
+		s->asker = asked;
+		s->all = true;
+		begin_walk(s, th, 0);
+		return 1;
+	}
 	if (secs == SETTLE_OFF)
 		return 0;
-	next = s->all ? clock_ms() : next_walk(s, secs);
-	if (!next)
-		return 0;
-	now = clock_ms();
 	hurry = mem_limit_is_near(s->fs, SHORT_PART);
-	if (now < next && !hurry)
-		return pause_until(s, next - now);
-	s->p = (struct settling){
-		.fs = s->fs,
-		.th = th,
-		.level = zsfs_get_dense(s->fs),
-		.age = hurry || !secs ? 0 : secs / SLOT_STAMP_SECS + 1,
-	};
-	begin_walk(s);
+	if (!is_due(s, secs, hurry, &pause))
+		return pause;
+	begin_walk(s, th, hurry || !secs ? 0 : secs / SLOT_STAMP_SECS + 1);
 	return 1;
+}
+
+int settler_run(struct settler *s, struct zsfs_thread *th)
+{
+	uint64_t mine;
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	mine = ++s->asked;
+	pthread_mutex_unlock(&s->lock);
+	zsfs_wake(s->fs);
+	zsfs_leave(th);
+	pthread_mutex_lock(&s->lock);
+	while (s->answered < mine)
+		pthread_cond_wait(&s->over, &s->lock);
+	err = s->err;
+	pthread_mutex_unlock(&s->lock);
+	zsfs_enter(th);
+	return err;
 }
 
 /* ---- beginning and end ---- */
 
-static void free_settler(struct settler *s)
-{
-	pthread_cond_destroy(&s->done);
-	pthread_cond_destroy(&s->given);
-	pthread_mutex_destroy(&s->lock);
-	zcomp_ctx_destroy(s->zc);
-	free(s->frame);
-	free(s->g.plain);
-	free(s);
-}
-
 int settler_start(struct zsfs *fs, struct settler **out)
 {
 	struct settler *s = calloc(1, sizeof(*s));
-	int err = -ENOMEM;
+	int err;
 
 	if (!s)
-		return err;
+		return -ENOMEM;
 	s->fs = fs;
 	/* The worker before may have died in the midst of a file. */
 	s->all = true;
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->given, NULL);
-	pthread_cond_init(&s->done, NULL);
-	s->g.plain = malloc(ZCOMP_CLUSTER_SIZE);
-	s->frame = malloc(ZCOMP_CLUSTER_SIZE);
-	s->zc = zcomp_ctx_create();
-	if (s->g.plain && s->frame && s->zc)
-		err = -pthread_create(&s->thread, NULL, compress_main, s);
+	err = mill_create(fs, true, &s->idle);
 	if (err) {
-		free_settler(s);
+		free(s);
 		return err;
 	}
-	be_idle(s->thread);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->over, NULL);
 	*out = s;
 	return 0;
 }
@@ -350,10 +392,10 @@ void settler_stop(struct settler *s)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_signal(&s->given);
-	pthread_mutex_unlock(&s->lock);
-	pthread_join(s->thread, NULL);
-	free_settler(s);
+	if (s->walking && s->mill != s->idle)
+		mill_destroy(s->mill);
+	mill_destroy(s->idle);
+	pthread_cond_destroy(&s->over);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
 }

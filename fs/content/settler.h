@@ -5,10 +5,14 @@
  * Walks over the files that have blocks nobody looked at since they were
  * written (INODE_HAS_NEW), and settles the groups that are old enough. A walk
  * follows when the next group may be; without any there is none. Steps are
- * made by the background thread, but what takes long, to compress, is done by a
- * thread of its own that only has the CPU time nobody else wants and touches
- * nothing that is shared: no lock ever waits for it. Where memory is nearly
- * used up, age does not count.
+ * made by the background thread, but what takes long, to compress, is done by
+ * the threads of a mill (mill.h) that only have the CPU time nobody else wants:
+ * no lock ever waits for them. Where memory is nearly used up, age does not
+ * count. Where settling is switched off, a walk ends within a step.
+ *
+ * Who asks for it (.zsctl/settle) has a walk over everything, without age, by a
+ * mill whose threads have their share of the CPUs, as somebody waits. A walk
+ * that is under way ends for it.
  */
 #ifndef FS_SETTLER_H
 #define FS_SETTLER_H
@@ -19,7 +23,10 @@ struct zsfs_thread;
 
 /* 0 or -errno. The caller owns *out. */
 int settler_start(struct zsfs *fs, struct settler **out);
-/* NULL does nothing. Waits for what is being compressed. */
+/*
+ * NULL does nothing. Waits for what is being compressed. Nobody is in
+ * settler_run() or settler_step().
+ */
 void settler_stop(struct settler *s);
 
 /*
@@ -27,5 +34,12 @@ void settler_stop(struct settler *s);
  * how many milliseconds to come again; 1: at once; 0: when woken (wake.h).
  */
 unsigned settler_step(struct settler *s, struct zsfs_thread *th);
+
+/*
+ * Have another thread's steps settle all that can be, and wait for that. @th is
+ * in its gate, which it leaves meanwhile, and has no transaction open. 0, or
+ * -ENOMEM when the system has no memory.
+ */
+int settler_run(struct settler *s, struct zsfs_thread *th);
 
 #endif

@@ -15,7 +15,7 @@
 #include "state/zsfs.h"
 
 /* Pages that clusters have taken, after which the pool is packed. */
-#define PACK_PAGES 256u
+#define PACK_PAGES 64u
 
 /* ---- what there is to do ---- */
 
@@ -76,10 +76,31 @@ static bool is_due(struct settling *p, const struct group *g)
 	return false;
 }
 
+bool settling_lock(struct settling *p, struct tx *tx, struct group *g)
+{
+	bool there = group_lock(tx, g);
+	uint64_t turn = tx_turn(tx, g->inode);
+
+	for (unsigned k = 0; k < p->nr_others; k++) {
+		struct group *o = p->others[k];
+
+		if (o != g && o->inode && tx_locks(tx, o->inode) &&
+		    o->turn + 1 == turn)
+			o->turn = turn;
+	}
+	return there;
+}
+
+/* group_lock_again(), with the same in mind. */
+static bool lock_again(struct settling *p, struct tx *tx, struct group *g)
+{
+	return settling_lock(p, tx, g) && tx_turn(tx, g->inode) == g->turn + 1;
+}
+
 int settling_find(struct settling *p, struct group *g)
 {
 	struct tx *tx = tx_begin(p->th);
-	bool there = group_lock(tx, g);
+	bool there = settling_lock(p, tx, g);
 	int ret = 1;
 
 	for (unsigned n = 0; ret == 1 && n < LOOK_GROUPS; n++) {
@@ -98,7 +119,7 @@ int settling_read(struct settling *p, struct group *g, uint32_t *before)
 	struct tx *tx = tx_begin(p->th);
 	int err = -ENOENT;
 
-	if (group_lock(tx, g)) {
+	if (settling_lock(p, tx, g)) {
 		group_look(g);
 		*before = dense_cost_now(p->fs, g);
 		if (wants_settling(g))
@@ -115,7 +136,7 @@ static int mark(struct settling *p, struct group *g)
 	struct table_cursor c;
 	struct tx *tx = tx_begin(p->th);
 
-	if (!group_lock_again(tx, g))
+	if (!lock_again(p, tx, g))
 		return tx_abort(tx, -EAGAIN);
 	c = table_cursor(&g->inode->file.blocks);
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
@@ -139,7 +160,7 @@ static int replace(struct settling *p, struct group *g, const uint8_t *frame,
 
 	tx_raise_policy(tx, policy);
 	err = dense_store(tx, g, frame, len, slots);
-	if (!err && !group_lock_again(tx, g))
+	if (!err && !lock_again(p, tx, g))
 		err = -EAGAIN;
 	if (err)
 		return tx_abort(tx, err);

@@ -11,8 +11,12 @@
 
 #include "group.h"
 
+struct tx;
 struct zsfs;
 struct zsfs_thread;
+
+/* Groups that are under way at once, at most. */
+#define SETTLING_MOST 16u
 
 struct settling {
 	struct zsfs *fs;
@@ -22,7 +26,16 @@ struct settling {
 	bool young;		/* find met a group that is younger */
 	uint64_t saved;		/* bytes of RAM */
 	uint64_t pages;		/* taken since the pool was packed */
+	/* Groups that may have been read, too, and are to be put later. */
+	struct group *others[SETTLING_MOST];
+	unsigned nr_others;
 };
+
+/*
+ * group_lock() of who settles: what it does while it has the lock is no change
+ * to what the others have read.
+ */
+bool settling_lock(struct settling *p, struct tx *tx, struct group *g);
 
 /*
  * Find the first group from g->first on that wants settling and is old enough.
@@ -53,7 +66,7 @@ int settling_put(struct settling *p, struct group *g, const uint8_t *frame,
 
 /*
  * Pack the pool until as many pages are free again as clusters have taken; with
- * @enough, only when those are many.
+ * @enough, only when those are some.
  */
 void settling_pack(struct settling *p, bool enough);
 

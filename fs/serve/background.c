@@ -12,6 +12,7 @@
 #include "allocate.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "content/hot.h"
 #include "content/settler.h"
 #include "content/tidy.h"
@@ -263,6 +264,7 @@ static void *background_main(void *arg)
 	/* Nobody's request is to blame for what happens here. */
 	poison_this_thread(zsfs_background(b->fs)->slot);
 	request_answer_deferred();
+	priority_brief();
 	pthread_mutex_lock(&b->wake->lock);
 	/* Until then the slot belongs to who takes over, whatever rings. */
 	while (!b->going && !b->stop)
@@ -302,6 +304,7 @@ int background_start(struct zsfs *fs, struct background **out)
 		return err;
 	}
 	fs->background = b;
+	fs->settler = b->settler;
 	*out = b;
 	return 0;
 }
@@ -346,6 +349,7 @@ void background_stop(struct background *b)
 	pthread_mutex_unlock(&b->wake->lock);
 	pthread_join(b->thread, NULL);
 	b->fs->background = NULL;
+	b->fs->settler = NULL;
 	settler_stop(b->settler);
 	while (b->allocations) {
 		reply_error(b->allocations->req,

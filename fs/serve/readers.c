@@ -39,7 +39,7 @@ static const struct {
 } holds[] = {
 	[READERS_LONG] = {10, 10},	[READERS_SEVERAL] = {20, 400},
 	[READERS_CROWDED] = {50, 1600}, [READERS_STARVED] = {50, 3200},
-	[READERS_UNKNOWN] = {50, 3200},
+	[READERS_UNKNOWN] = {50, 3200}, [READERS_BUSY] = {10, 10},
 };
 
 /* ---- who leads ---- */

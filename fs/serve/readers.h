@@ -17,6 +17,7 @@
  *      more, virtual files); several clients ask in turns; requests wait most
  *      of the time; one has waited for some milliseconds without any being
  *      answered (another program keeps the CPU, the leader waits for a lock);
+ *      threads of the process itself keep all CPUs, as when blocks settle;
  *      or nothing is known about where clients run.
  *
  * The leader finds out by what it reads, and a watch thread by a look every few

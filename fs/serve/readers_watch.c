@@ -46,6 +46,12 @@ static bool is_crowded(unsigned waits)
 	return __builtin_popcount(waits & ((1u << CROWD_LOOKS) - 1)) >= CROWDED;
 }
 
+/* A leader would give way to threads that are not wanted before it. */
+static bool is_busy(const struct readers *r)
+{
+	return __atomic_load_n(&r->counts->busy, __ATOMIC_RELAXED);
+}
+
 static void look(struct readers *r, struct seen *s)
 {
 	bool busy, waits = request_waits(r), moved, starved;
@@ -61,7 +67,9 @@ static void look(struct readers *r, struct seen *s)
 	s->placed = placed;
 	s->waited = waits;
 	s->waits = s->waits << 1 | waits;
-	if (starved)
+	if (is_busy(r))
+		readers_let_all(r, READERS_BUSY);
+	else if (starved)
 		readers_let_all(r, READERS_STARVED);
 	else if (is_crowded(s->waits))
 		readers_let_all(r, READERS_CROWDED);
@@ -85,7 +93,8 @@ static void look_at_all(struct readers *r, struct seen *s)
 	s->placed = 0;
 	/* What the next one who comes finds. */
 	if (s->quiet >= QUIET_LOOKS ||
-	    clock_ms() >= __atomic_load_n(&r->all_until, __ATOMIC_RELAXED))
+	    (!is_busy(r) &&
+	     clock_ms() >= __atomic_load_n(&r->all_until, __ATOMIC_RELAXED)))
 		readers_let_one(r);
 }
 

@@ -15,7 +15,8 @@
 	X(SEVERAL, "several") /* clients ask in turns */                       \
 	X(CROWDED, "crowded") /* requests waited most of the time */           \
 	X(STARVED, "starved") /* one waited, and none was answered */          \
-	X(UNKNOWN, "unknown") /* clients are not visible */
+	X(UNKNOWN, "unknown") /* clients are not visible */                    \
+	X(BUSY, "busy")	      /* threads of our own keep the CPUs */
 
 #define READERS_NAME(name, json) READERS_##name,
 enum readers_why { READERS_WHY(READERS_NAME) READERS_NR_WHY };
@@ -28,6 +29,8 @@ struct reader_counts {
 	uint64_t near;	    /* of them: on the leader's CPU */
 	uint64_t moves;	    /* of the leader, to its client */
 	uint64_t why[READERS_NR_WHY];
+	/* No count: threads of the process keep all CPUs (content/mill.h). */
+	uint64_t busy;
 };
 
 static inline void reader_count(uint64_t *n)

@@ -27,6 +27,7 @@
 #define NR_COUNT_STRIPES 16u
 
 struct background;
+struct settler;
 struct crew;
 struct hot;
 struct writeback;
@@ -130,6 +131,7 @@ struct zsfs {
 	struct rate settling, warming; /* blocks, atomic */
 	struct wake wake;
 	struct background *background;	    /* NULL: there is none */
+	struct settler *settler;	    /* the same; background's */
 	struct reader_counts reader_counts; /* the server's */
 	/* What the environment allowed; for stats.json. */
 	unsigned read_ahead_kb; /* 0 = could not be set */

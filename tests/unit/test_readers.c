@@ -282,6 +282,25 @@ static void test_held_in_what_looked_short(void)
 	CHECK(!has_two_cpus() || changes_to_all() > 0);
 }
 
+/* While own threads keep the CPUs nobody gives way to them, for no time. */
+static void test_busy(void)
+{
+	if (!has_two_cpus())
+		return;
+	start(true);
+	CHECK(ask(WORK_NONE));
+	__atomic_store_n(&w.counts.busy, 1, __ATOMIC_SEQ_CST);
+	CHECK(ask_until(&w.counts.why[READERS_BUSY], 0, WORK_NONE));
+	for (unsigned n = 0; n < 100; n++) {
+		CHECK(ask(WORK_NONE));
+		CHECK(!get(&w.counts.one));
+		usleep(1000);
+	}
+	__atomic_store_n(&w.counts.busy, 0, __ATOMIC_SEQ_CST);
+	CHECK(ask_until(&w.counts.one, 0, WORK_NONE));
+	stop();
+}
+
 /* All but one are held one after the other, and still somebody reads. */
 static void test_last_one_reads(void)
 {
@@ -594,6 +613,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_goes_where_the_client_goes),
 	CHECK_CASE(test_long_request),
 	CHECK_CASE(test_held_in_what_looked_short),
+	CHECK_CASE(test_busy),
 	CHECK_CASE(test_last_one_reads),
 	CHECK_CASE(test_many_clients),
 	CHECK_CASE(test_holder_of_the_lock_goes_on),

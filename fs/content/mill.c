@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Threads that compress groups (see mill.h). */
+#include "mill.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/machine.h"
+#include "base/priority.h"
+#include "dense.h"
+#include "state/wake.h"
+#include "state/zsfs.h"
+
+#define MOST_THREADS (MILL_MOST_JOBS / 2)
+/* What mill_take() waits at most. */
+#define AWAIT_MSECS 2
+
+enum job_state { JOB_FREE, JOB_TAKEN, JOB_GIVEN, JOB_AT_WORK, JOB_DONE };
+
+struct miller {
+	struct mill *mill;
+	pthread_t thread;
+	struct zcomp_ctx *zc;
+};
+
+struct mill {
+	struct zsfs *fs;
+	bool idle;
+	pthread_mutex_t lock;
+	pthread_cond_t given, done;
+	enum job_state state[MILL_MOST_JOBS]; /* lock */
+	bool to_wake; /* lock: the owner has gone to sleep */
+	bool stop;    /* lock */
+	unsigned nr_jobs, nr_threads;
+	struct mill_job jobs[MILL_MOST_JOBS];
+	struct miller millers[MOST_THREADS];
+};
+
+/* ---- jobs ---- */
+
+/* Caller holds m->lock. */
+static struct mill_job *find(struct mill *m, enum job_state from,
+			     enum job_state to)
+{
+	for (unsigned k = 0; k < m->nr_jobs; k++) {
+		if (m->state[k] != from)
+			continue;
+		m->state[k] = to;
+		return &m->jobs[k];
+	}
+	return NULL;
+}
+
+/* Caller holds m->lock. */
+static bool has(const struct mill *m, enum job_state state)
+{
+	for (unsigned k = 0; k < m->nr_jobs; k++)
+		if (m->state[k] == state)
+			return true;
+	return false;
+}
+
+/* Caller holds m->lock. Will one be done? */
+static bool has_work(const struct mill *m)
+{
+	return has(m, JOB_GIVEN) || has(m, JOB_AT_WORK);
+}
+
+static void set_state(struct mill *m, struct mill_job *j, enum job_state state)
+{
+	pthread_mutex_lock(&m->lock);
+	m->state[j - m->jobs] = state;
+	if (state == JOB_GIVEN)
+		pthread_cond_signal(&m->given);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- the threads ---- */
+
+/* Caller holds m->lock, which is dropped meanwhile. */
+static void compress(struct miller *t, struct mill_job *j)
+{
+	struct mill *m = t->mill;
+	bool wake;
+
+	pthread_mutex_unlock(&m->lock);
+	j->len = dense_compress(m->fs, t->zc, j->level, &j->g,
+				settling_most(j->before), j->frame);
+	pthread_mutex_lock(&m->lock);
+	m->state[j - m->jobs] = JOB_DONE;
+	pthread_cond_signal(&m->done);
+	wake = m->to_wake;
+	m->to_wake = false;
+	if (!wake)
+		return;
+	pthread_mutex_unlock(&m->lock);
+	zsfs_wake(m->fs);
+	pthread_mutex_lock(&m->lock);
+}
+
+static void *miller_main(void *arg)
+{
+	struct miller *t = arg;
+	struct mill *m = t->mill;
+
+	pthread_setname_np(pthread_self(), "zsfs-settler");
+	if (m->idle)
+		priority_idle();
+	else
+		priority_brief();
+	pthread_mutex_lock(&m->lock);
+	while (!m->stop) {
+		struct mill_job *j = find(m, JOB_GIVEN, JOB_AT_WORK);
+
+		if (j)
+			compress(t, j);
+		else
+			pthread_cond_wait(&m->given, &m->lock);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+/* ---- the owner ---- */
+
+struct mill_job *mill_free_job(struct mill *m)
+{
+	struct mill_job *j;
+
+	pthread_mutex_lock(&m->lock);
+	j = find(m, JOB_FREE, JOB_TAKEN);
+	pthread_mutex_unlock(&m->lock);
+	return j;
+}
+
+void mill_give(struct mill *m, struct mill_job *j)
+{
+	set_state(m, j, JOB_GIVEN);
+}
+
+struct mill_job *mill_take(struct mill *m, bool wait)
+{
+	struct timespec until = clock_in_ms(AWAIT_MSECS);
+	struct mill_job *j;
+
+	pthread_mutex_lock(&m->lock);
+	m->to_wake = false;
+	while (!(j = find(m, JOB_DONE, JOB_TAKEN)) && wait && has_work(m))
+		wait = clock_wait(&m->done, &m->lock, &until);
+	m->to_wake = !j && has_work(m);
+	pthread_mutex_unlock(&m->lock);
+	return j;
+}
+
+void mill_free(struct mill *m, struct mill_job *j)
+{
+	j->g.inode = NULL;
+	set_state(m, j, JOB_FREE);
+}
+
+bool mill_is_empty(struct mill *m)
+{
+	bool empty;
+
+	pthread_mutex_lock(&m->lock);
+	empty = !has_work(m) && !has(m, JOB_DONE);
+	pthread_mutex_unlock(&m->lock);
+	return empty;
+}
+
+unsigned mill_groups(struct mill *m, struct group *groups[MILL_MOST_JOBS])
+{
+	for (unsigned k = 0; k < m->nr_jobs; k++)
+		groups[k] = &m->jobs[k].g;
+	return m->nr_jobs;
+}
+
+/* ---- beginning and end ---- */
+
+static int make_job(struct mill *m)
+{
+	struct mill_job *j = &m->jobs[m->nr_jobs++];
+
+	j->g.plain = malloc(ZCOMP_CLUSTER_SIZE);
+	j->frame = malloc(ZCOMP_CLUSTER_SIZE);
+	return j->g.plain && j->frame ? 0 : -ENOMEM;
+}
+
+static int start_thread(struct mill *m)
+{
+	struct miller *t = &m->millers[m->nr_threads];
+	int err = -ENOMEM;
+
+	t->mill = m;
+	t->zc = zcomp_ctx_create();
+	if (t->zc)
+		err = -pthread_create(&t->thread, NULL, miller_main, t);
+	if (err)
+		zcomp_ctx_destroy(t->zc);
+	else
+		m->nr_threads++;
+	return err;
+}
+
+int mill_create(struct zsfs *fs, bool idle, struct mill **out)
+{
+	struct mill *m = calloc(1, sizeof(*m));
+	unsigned cpus = machine_cpus();
+	int err = 0;
+
+	if (!m)
+		return -ENOMEM;
+	m->fs = fs;
+	m->idle = idle;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->given, NULL);
+	pthread_cond_init(&m->done, NULL);
+	if (cpus > MOST_THREADS)
+		cpus = MOST_THREADS;
+	while (!err && m->nr_jobs < 2 * cpus)
+		err = make_job(m);
+	while (!err && m->nr_threads < cpus)
+		err = start_thread(m);
+	if (err) {
+		mill_destroy(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+static void join_threads(struct mill *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->stop = true;
+	pthread_cond_broadcast(&m->given);
+	pthread_mutex_unlock(&m->lock);
+	for (unsigned k = 0; k < m->nr_threads; k++) {
+		pthread_join(m->millers[k].thread, NULL);
+		zcomp_ctx_destroy(m->millers[k].zc);
+	}
+}
+
+void mill_destroy(struct mill *m)
+{
+	if (!m)
+		return;
+	join_threads(m);
+	for (unsigned k = 0; k < m->nr_jobs; k++) {
+		free(m->jobs[k].g.plain);
+		free(m->jobs[k].frame);
+	}
+	pthread_cond_destroy(&m->done);
+	pthread_cond_destroy(&m->given);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
