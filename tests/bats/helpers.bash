@@ -266,7 +266,7 @@ under_kills() {
 	local i pid
 
 	(
-		until [ -e "$T/stop" ]; do
+		until [ -e "$T/stop" ] || ! [ -d "$T" ]; do
 			"$@"
 		done
 	) &

@@ -15,6 +15,9 @@ verify() {
 	same "$(control verify)" clean
 }
 
+# Has the test said so, or failed and gone? Then what it left running ends, too.
+is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
+
 @test "settle: text takes two thirds or less, reads back, and the numbers add up" {
 	zsfs_mount
 	text 12000000 >"$T/text"
@@ -98,7 +101,7 @@ verify() {
 	zsfs_mount
 	text 4000000 >"$T/f"
 	for i in 1 2 3; do cp "$T/f" "$M/f$i"; done
-	while [ ! -e "$T/stop" ]; do settle; done &
+	until is_over; do settle; done &
 	loop=$!
 	for i in $(seq 30); do
 		cp "$T/f" "$M/f$((i % 3 + 1))"
@@ -117,7 +120,7 @@ verify() {
 	zsfs_mount
 	text 3000000 >"$T/f"
 	for i in 1 2 3; do cp "$T/f" "$T/h$i"; cp "$T/f" "$M/h$i"; done
-	while [ ! -e "$T/stop" ]; do settle; done &
+	until is_over; do settle; done &
 	loop=$!
 	for i in $(seq 60); do
 		for f in "$T/h$((i % 3 + 1))" "$M/h$((i % 3 + 1))"; do
@@ -289,13 +292,13 @@ for line in sys.stdin:
 	for i in 1 2 3; do cp "$T/f" "$M/f$i"; done
 	cp "$T/f" "$M/keep"
 	settle
-	while [ ! -e "$T/stop" ]; do
+	until is_over; do
 		for f in "$M"/f* "$M/keep"; do
 			seq 1 3 900 | shuf | read_blocks "$f" 2>/dev/null || true
 		done
 	done &
 	loops=$!
-	while [ ! -e "$T/stop" ]; do
+	until is_over; do
 		settle 2>/dev/null || true
 		sleep 0.05
 	done &
@@ -465,6 +468,25 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	! is_settled
 	echo 1 >"$M/.zsctl/settle_after"
 	poll 10 is_settled
+	verify
+}
+
+@test "settle: off ends a walk that is under way, and who asks is served" {
+	zsfs_mount -o settle=off
+	for i in 1 2 3 4; do text 40000000 >"$M/$i"; done
+	echo 0 >"$M/.zsctl/settle_after"
+	begun() { [ "$(json .content.dense_blocks)" -gt 0 ]; }
+	poll 10 begun
+	echo off >"$M/.zsctl/settle_after"
+	sleep 0.3
+	first=$(control settle)
+	sleep 1
+	same "$(control settle)" "$first"
+	! is_settled
+	settle &
+	stat "$M/1" >/dev/null
+	wait $!
+	is_settled
 	verify
 }
 
