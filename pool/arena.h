@@ -120,6 +120,7 @@ struct arena_thread;
 /* How much of the limit a thread may fill: each leaves room for the next. */
 enum arena_claim {
 	ARENA_NEW,     /* new content */
+	ARENA_GROW,    /* content in the place of what took less */
 	ARENA_LATE,    /* content that was accepted before it was counted */
 	ARENA_RESERVE, /* what works when it is full: overwrites, deletions */
 };
@@ -135,15 +136,17 @@ struct arena_params {
 };
 
 struct arena_stats {
-	uint64_t used;	     /* bytes the file really holds in RAM */
-	uint64_t used_max;   /* its peak since start or reset */
-	uint64_t limit;	     /* bytes, 0 = none */
-	uint64_t reserve;    /* bytes of the limit kept for ARENA_RESERVE */
-	uint64_t late;	     /* bytes of it kept for ARENA_LATE beside that */
-	uint64_t promised;   /* bytes that are promised, and not yet in use */
-	uint64_t keep;	     /* bytes, arena_set_keep() */
-	uint64_t free_pages; /* pages that are in `used` but hold nothing */
-	uint64_t segments;   /* segments that hold at least one backed page */
+	uint64_t used;	      /* bytes the file really holds in RAM */
+	uint64_t used_max;    /* its peak since start or reset */
+	uint64_t limit;	      /* bytes, 0 = none */
+	uint64_t reserve;     /* bytes of the limit kept for ARENA_RESERVE */
+	uint64_t late;	      /* bytes of it kept for ARENA_LATE beside that */
+	uint64_t promised;    /* bytes that are promised, and not yet in use */
+	uint64_t growth;      /* bytes, arena_add_growth() */
+	uint64_t kept_growth; /* bytes of the limit kept for that */
+	uint64_t keep;	      /* bytes, arena_set_keep() */
+	uint64_t free_pages;  /* pages that are in `used` but hold nothing */
+	uint64_t segments;    /* segments that hold at least one backed page */
 	uint64_t free_segments; /* of them, those that hold nothing */
 	uint64_t given_back;	/* pages given back to the kernel so far */
 	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in use, by type ([0] unused) */
@@ -276,6 +279,13 @@ void arena_set_limit(struct arena *a, uint64_t bytes);
  * those for ARENA_LATE and it.
  */
 void arena_set_reserve(struct arena *a, uint64_t bytes, uint64_t late);
+/*
+ * What takes no memory may grow by @bytes more, or less, with the claim
+ * ARENA_GROW: as much is kept from ARENA_NEW, up to an eighth of the limit and
+ * 256 MiB. Known to the process only, as promises are. They take no lock.
+ */
+void arena_add_growth(struct arena *a, int64_t bytes);
+void arena_set_growth(struct arena *a, uint64_t bytes);
 /*
  * Promises: bytes that others leave alone until whom they were promised to
  * needs them. They are known to the process only: who attaches says how many

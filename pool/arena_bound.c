@@ -2,6 +2,10 @@
 /* How much RAM an arena may hold, and how much of that a thread may fill. */
 #include "arena_i.h"
 
+/* Kept for growth: a part of the limit, at most that. */
+#define GROWTH_PART 8u
+#define MAX_GROWTH  (UINT64_C(256) << 20)
+
 void arena_set_limit(struct arena *a, uint64_t bytes)
 {
 	__atomic_store_n(&a->hdr->limit, bytes, __ATOMIC_RELAXED);
@@ -42,15 +46,41 @@ void arena_set_keep(struct arena *a, uint64_t bytes)
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 }
 
+void arena_add_growth(struct arena *a, int64_t bytes)
+{
+	__atomic_add_fetch(&a->growth, (uint64_t)bytes, __ATOMIC_RELAXED);
+}
+
+void arena_set_growth(struct arena *a, uint64_t bytes)
+{
+	__atomic_store_n(&a->growth, bytes, __ATOMIC_RELAXED);
+}
+
+uint64_t arena_kept_growth(const struct arena *a)
+{
+	uint64_t kept = __atomic_load_n(&a->growth, __ATOMIC_RELAXED);
+	uint64_t most =
+		__atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED) / GROWTH_PART;
+
+	/* Of memory that comes in segments a part of one may be lost. */
+	if (kept >= ARENA_SEG_SIZE)
+		kept += ARENA_SEG_SIZE;
+	if (most > MAX_GROWTH)
+		most = MAX_GROWTH;
+	return kept < most ? kept : most;
+}
+
 /* Bytes of the limit that are kept for more than what @claim may have. */
-static uint64_t kept_from(const struct arena_header *h, enum arena_claim claim)
+static uint64_t kept_from(const struct arena *a, enum arena_claim claim)
 {
 	uint64_t kept = 0;
 
 	if (claim < ARENA_RESERVE)
-		kept += __atomic_load_n(&h->reserve, __ATOMIC_RELAXED);
+		kept += __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
 	if (claim < ARENA_LATE)
-		kept += __atomic_load_n(&h->late, __ATOMIC_RELAXED);
+		kept += __atomic_load_n(&a->hdr->late, __ATOMIC_RELAXED);
+	if (claim < ARENA_GROW)
+		kept += arena_kept_growth(a);
 	return kept;
 }
 
@@ -78,7 +108,7 @@ uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
 {
 	uint64_t limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
 	enum arena_claim claim = t ? t->claim : ARENA_NEW;
-	uint64_t kept = kept_from(a->hdr, claim);
+	uint64_t kept = kept_from(a, claim);
 	uint64_t capacity = most_bytes(a);
 
 	if (!limit || limit > capacity)

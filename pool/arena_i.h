@@ -255,6 +255,7 @@ struct arena {
 	pthread_mutex_t run_lock;
 	uint64_t promised; /* bytes, arena_promise(); run_lock */
 	uint64_t keep;	   /* bytes, arena_set_keep(); run_lock */
+	uint64_t growth;   /* bytes, arena_add_growth(); atomic */
 	pthread_mutex_t slab_lock[SLAB_NR_CACHES];
 };
 
@@ -439,6 +440,8 @@ int arena_plan_place(uint64_t size, uint64_t root_end, struct arena_place *p);
 /* arena_bound.c */
 /* Bytes of the limit that a thread may fill; UINT64_MAX = no limit. */
 uint64_t arena_bound(const struct arena *a, const struct arena_thread *t);
+/* Bytes of it that are kept for ARENA_GROW. */
+uint64_t arena_kept_growth(const struct arena *a);
 /* Bytes that are neither in runs nor free pages. */
 uint64_t arena_fixed_bytes_locked(const struct arena *a);
 /*

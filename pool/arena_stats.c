@@ -49,6 +49,8 @@ void arena_get_stats(struct arena *a, struct arena_stats *out)
 	out->limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
 	out->reserve = __atomic_load_n(&a->hdr->reserve, __ATOMIC_RELAXED);
 	out->late = __atomic_load_n(&a->hdr->late, __ATOMIC_RELAXED);
+	out->growth = __atomic_load_n(&a->growth, __ATOMIC_RELAXED);
+	out->kept_growth = arena_kept_growth(a);
 	out->root_bytes = a->hdr->root_bytes;
 	out->huge = a->hdr->huge;
 }

@@ -15,6 +15,9 @@
 #include "state/wake.h"
 #include "state/zsfs.h"
 
+/* What filling holes with what takes no memory leaves to other new content. */
+#define FILL_MARGIN (64 * (uint64_t)ARENA_PAGE_SIZE)
+
 /* Is @b no larger than what @old holds? Then it may use the reserve. */
 static bool no_larger(struct zsfs *fs, const struct staged_block *b,
 		      uint64_t old)
@@ -157,9 +160,10 @@ static inline int store_object(struct tx *tx, const struct staged_block *b,
 	if (__builtin_expect(err, 0))
 		err = alloc_again(tx, b, old, ref, err);
 	if (err)
-		return err;
-	*slot = note_object(tx, b, *ref);
-	return 0;
+		tx_return_ref(tx, ref);
+	else
+		*slot = note_object(tx, b, *ref);
+	return err;
 }
 
 static inline int store(struct tx *tx, const struct staged_block *b,
@@ -171,6 +175,24 @@ static inline int store(struct tx *tx, const struct staged_block *b,
 	return 0;
 }
 
+/*
+ * What takes no memory fills holes only while some is left for other new
+ * content, so that to make a file longer with it is what fails first at the
+ * limit.
+ */
+static bool may_fill(struct tx *tx, const struct staged_block *b)
+{
+	int64_t more = tx->stat[ST_SAME];
+	bool may;
+
+	if (b->kind == BLOCK_OBJ || tx->policy != ALLOC_NEW)
+		return true;
+	may = arena_available(tx->fs->arena) >=
+	      FILL_MARGIN + (more > 0 ? (uint64_t)more * ZSFS_ROOM_COST : 0);
+	tx->no_pages |= !may;
+	return may;
+}
+
 /* Put a block where a hole is; @where as table_at() gave it. */
 static __attribute__((noinline)) int fill_hole(struct tx *tx, struct zinode *i,
 					       struct table_cursor *c,
@@ -178,7 +200,7 @@ static __attribute__((noinline)) int fill_hole(struct tx *tx, struct zinode *i,
 					       const struct staged_block *b)
 {
 	uint64_t slot;
-	int err = tx_reserve_blocks(tx, 1);
+	int err = may_fill(tx, b) ? tx_reserve_blocks(tx, 1) : -ENOSPC;
 
 	if (!err && !where)
 		err = table_make(tx, &i->file.blocks, c, block, &where);
@@ -238,10 +260,51 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	return err;
 }
 
-/* Has the block been looked at since it was written, to be made denser? */
-static bool has_settled(const uint64_t *slot)
+static bool in_use(const uint64_t *slot)
 {
-	return slot && (slot_kind(*slot) == SLOT_DENSE || slot_is_tried(*slot));
+	return slot && *slot;
+}
+
+/* Has the block been looked at since it was written, to be made denser? */
+static bool has_settled(uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_DENSE || slot_is_tried(slot);
+}
+
+/* How many of @n blocks are in use, up to the first that is not? */
+static unsigned count_in_use(struct table_cursor *c, uint64_t block, unsigned n)
+{
+	unsigned k = 0;
+
+	while (k < n && in_use(table_at(c, block + k)))
+		k++;
+	return k;
+}
+
+/* Put blocks in the place of what took less, up to a hole. The number put. */
+static unsigned put_grown(struct tx *tx, struct zinode *i,
+			  struct table_cursor *c, uint64_t block,
+			  const struct staged_block *b, unsigned n)
+{
+	enum alloc_policy was = tx_raise_policy(tx, ALLOC_GROW);
+	unsigned put;
+
+	block_put(tx, i, c, block, b, count_in_use(c, block, n), &put);
+	tx->policy = was;
+	tx->used_reserve |= put != 0;
+	return put;
+}
+
+/* The first of @n blocks found no room, and is in use. The number put. */
+static unsigned replace_at_limit(struct tx *tx, struct zinode *i,
+				 struct table_cursor *c, uint64_t block,
+				 const struct staged_block *b, unsigned n)
+{
+	unsigned put = 0;
+
+	if (has_settled(*table_at(c, block)))
+		put = press_blocks(tx, i, block, b, n);
+	return put ? put : put_grown(tx, i, c, block, b, n);
 }
 
 int block_write(struct tx *tx, struct zinode *i, struct table_cursor *c,
@@ -251,8 +314,9 @@ int block_write(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	int err = block_put(tx, i, c, block, b, n, put);
 	unsigned some;
 
-	while (err == -ENOSPC && has_settled(table_at(c, block + *put))) {
-		some = press_blocks(tx, i, block + *put, &b[*put], n - *put);
+	while (err == -ENOSPC && in_use(table_at(c, block + *put))) {
+		some = replace_at_limit(tx, i, c, block + *put, &b[*put],
+					n - *put);
 		if (!some)
 			break;
 		*put += some;

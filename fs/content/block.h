@@ -24,7 +24,11 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	      uint64_t block, const struct staged_block *b, unsigned n,
 	      unsigned *put);
 
-/* The same for what a client writes: what has settled is pressed (press.h). */
+/*
+ * The same for what a client writes. At the limit what has settled is pressed
+ * (press.h), and what takes more than the block before may use what is kept for
+ * that (ARENA_GROW).
+ */
 int block_write(struct tx *tx, struct zinode *i, struct table_cursor *c,
 		uint64_t block, const struct staged_block *b, unsigned n,
 		unsigned *put);

@@ -290,6 +290,7 @@ static void add_memory(struct zsfs *fs, struct textbuf *t,
 	number(t, "used_max", mem->used_max);
 	number(t, "reserve", mem->reserve);
 	number(t, "late_reserve", mem->late);
+	number(t, "growth_reserve", mem->kept_growth);
 	comma(t);
 	if (available == UINT64_MAX)
 		textbuf_add(t, "\"available\":null");

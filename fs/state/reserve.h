@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The reserve: what of mem_limit is kept back, for overwriting and deleting
- * when the rest is used up, and for late writes of shared mappings.
+ * when the rest is used up, and for late writes of shared mappings. What is
+ * kept for writing over zeros is the arena's matter (arena_add_growth()).
  */
 #ifndef FS_RESERVE_H
 #define FS_RESERVE_H

@@ -309,6 +309,7 @@ bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees)
 void tx_claim_more(struct tx *tx)
 {
 	static const enum arena_claim of[] = {
+		[ALLOC_GROW] = ARENA_GROW,
 		[ALLOC_LATE] = ARENA_LATE,
 		[ALLOC_REPLACE] = ARENA_RESERVE,
 		[ALLOC_SHRINK] = ARENA_RESERVE,
@@ -485,6 +486,10 @@ static void fold_stats(struct tx *tx)
 			   tx->stat[ST_INODES] - tx->reserved_inodes,
 			   __ATOMIC_RELAXED);
 	add_promised(tx, tx->stat[ST_ROOM] - tx->promised);
+	/* What takes no memory may be written over. */
+	if (tx->stat[ST_SAME])
+		arena_add_growth(tx->fs->arena,
+				 tx->stat[ST_SAME] * (int64_t)ZSFS_ROOM_COST);
 }
 
 void tx_commit(struct tx *tx)

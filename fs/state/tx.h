@@ -60,6 +60,7 @@ enum lock_mode { LOCK_SHARED, LOCK_EXCL };
  */
 enum alloc_policy {
 	ALLOC_NEW,     /* new content and names */
+	ALLOC_GROW,    /* more than what it takes the place of */
 	ALLOC_LATE,    /* what a shared mapping took before it was counted */
 	ALLOC_REPLACE, /* no more than what it takes the place of */
 	ALLOC_SHRINK,  /* on the way to less: cutting, deleting */
@@ -235,6 +236,14 @@ static inline uint64_t *tx_alloc_ref(struct tx *tx)
 	s->nr_alloc++;
 	undo_barrier();
 	return &s->alloc[s->nr_alloc - 1];
+}
+
+/* Nothing was allocated into @ref, the last that tx_alloc_ref() gave. */
+static inline void tx_return_ref(struct tx *tx, const uint64_t *ref)
+{
+	assert(ref == &tx->slot->alloc[tx->slot->nr_alloc - 1] && !*ref);
+	tx->slot->nr_alloc--;
+	undo_barrier();
 }
 
 /*

@@ -365,6 +365,8 @@ int zsfs_recover(struct zsfs *fs)
 	fs->used_inodes = zsfs_stat_sum(fs, ST_INODES);
 	arena_set_promised(fs->arena,
 			   zsfs_stat_get(fs, ST_ROOM) * ZSFS_ROOM_COST);
+	arena_set_growth(fs->arena,
+			 zsfs_stat_get(fs, ST_SAME) * ZSFS_ROOM_COST);
 	return 0;
 }
 

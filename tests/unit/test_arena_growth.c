@@ -82,6 +82,32 @@ static void test_claims(void)
 	arena_close(a);
 }
 
+/* What may grow is kept, with a segment more, as far as that goes. */
+static void test_growth(void)
+{
+	struct arena *a = new_arena(40 * MIB, true);
+	struct arena_thread *t = arena_thread(a, 0);
+
+	arena_set_reserve(a, 4 * MIB, 2 * MIB);
+	arena_add_growth(a, 3 * MIB);
+	arena_add_growth(a, -(int64_t)MIB);
+	CHECK_EQ(stats_of(a).growth, 2 * MIB);
+	CHECK_EQ(arena_bound(a, t), 30 * MIB);
+	CHECK_EQ(arena_thread_claim(t, ARENA_GROW, 0), ARENA_NEW);
+	CHECK_EQ(arena_bound(a, t), 34 * MIB);
+	CHECK_EQ(arena_thread_claim(t, ARENA_LATE, 0), ARENA_GROW);
+	CHECK_EQ(arena_bound(a, t), 36 * MIB);
+	arena_thread_unclaim(t, ARENA_NEW);
+	arena_set_growth(a, 1000 * MIB);
+	CHECK_EQ(arena_bound(a, t), 29 * MIB);
+	CHECK_EQ(stats_of(a).kept_growth, 5 * MIB);
+	arena_set_limit(a, 4096 * MIB);
+	CHECK_EQ(stats_of(a).kept_growth, 256 * MIB);
+	arena_set_limit(a, 0);
+	CHECK_EQ(arena_bound(a, t), UINT64_MAX);
+	arena_close(a);
+}
+
 static void test_reserve(void)
 {
 	FOR_EACH_BACKING(no_huge)
@@ -445,11 +471,11 @@ static void test_fail_each(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_claims),	CHECK_CASE(test_limit),
-	CHECK_CASE(test_reserve),	CHECK_CASE(test_give_back),
-	CHECK_CASE(test_punch),		CHECK_CASE(test_punch_in_vain),
-	CHECK_CASE(test_useless_holes), CHECK_CASE(test_punch_limit),
-	CHECK_CASE(test_handles),
+	CHECK_CASE(test_claims),	CHECK_CASE(test_growth),
+	CHECK_CASE(test_limit),		CHECK_CASE(test_reserve),
+	CHECK_CASE(test_give_back),	CHECK_CASE(test_punch),
+	CHECK_CASE(test_punch_in_vain), CHECK_CASE(test_useless_holes),
+	CHECK_CASE(test_punch_limit),	CHECK_CASE(test_handles),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_fail_each),
 #endif

@@ -10,6 +10,7 @@
 #include "state/inode.h"
 #include "state/tx.h"
 #include "state/counters.h"
+#include "state/mem_limit.h"
 #include "state/threads.h"
 #include "state/settings.h"
 #include "zsmalloc.h"
@@ -153,15 +154,26 @@ static struct zs_pool_stats pool_stats(void)
 	return s;
 }
 
+static struct arena_stats arena_stats(void)
+{
+	struct arena_stats st;
+
+	arena_get_stats(fs->arena, &st);
+	return st;
+}
+
 /* Holes are room: no write is short or refused, and none packs all at once. */
 static void late_or_not(unsigned flags)
 {
-	uint64_t could, next, off;
+	uint64_t could, next, off, kept;
 	size_t done;
 
 	start_fragmented();
 	could = zs_can_compact(fs->pool) * ZSFS_BLOCK_SIZE;
 	CHECK(could > MIB(6));
+	/* Some of it stays for what may be written over the zeros. */
+	kept = arena_stats().kept_growth;
+	could -= kept + MIB(1);
 	next = fixture_file(&fs->threads[0], "next");
 	for (off = 0; off < could / 10 * 9; off += sizeof(data)) {
 		uint64_t before = pool_stats().pages_compacted;
@@ -169,7 +181,7 @@ static void late_or_not(unsigned flags)
 		CHECK_EQ(put(next, sizeof(data), off, flags, &done), 0);
 		CHECK_EQ(done, sizeof(data));
 		CHECK(pool_stats().pages_compacted - before <
-		      2 * sizeof(data) / ZSFS_BLOCK_SIZE + 64);
+		      (2 * sizeof(data) + kept) / ZSFS_BLOCK_SIZE + 64);
 	}
 	CHECK(pool_stats().compactions > 1);
 	CHECK_EQ(zsfs_stat_sum(fs, ST_LATE_LOST), 0);
@@ -289,6 +301,53 @@ static void test_reserve_is_refilled(void)
 	end();
 }
 
+/* Zeros, 8 KiB at a time, until there is no room; their bytes. */
+static uint64_t fill_with_zeros(uint64_t nodeid)
+{
+	uint64_t size = 0;
+	size_t done;
+
+	memset(data, 0, 8192);
+	while (!put(nodeid, 8192, size, 0, &done))
+		size += done;
+	memcpy(data, data + 8192, 8192);
+	return size;
+}
+
+/*
+ * To make a file longer with zeros fails first, while small new files still
+ * fit, and what zeros were written to finds room later.
+ */
+static void test_zeros_have_room(void)
+{
+	uint64_t size, other, zeros, at = 0;
+	size_t done;
+
+	start();
+	/* An eighth is for zeros. */
+	CHECK_EQ(zsfs_set_mem_limit(fs, MIB(128)), 0);
+	other = fixture_file(&fs->threads[0], "other");
+	for (; arena_available(fs->arena) > MIB(3); at += done)
+		CHECK_EQ(put(other, MIB(1) / 4, at, 0, &done), 0);
+	zeros = fixture_file(&fs->threads[0], "zeros");
+	size = fill_with_zeros(zeros);
+	CHECK(size > MIB(1) / 2 && size < MIB(6));
+	CHECK_EQ(arena_stats().growth, size / ZSFS_BLOCK_SIZE * ZSFS_ROOM_COST);
+	CHECK_EQ(put(fixture_file(&fs->threads[0], "small"), 8192, 0, 0, &done),
+		 0);
+	fill(fixture_file(&fs->threads[0], "next"));
+	for (at = 0; at < size; at += done) {
+		uint64_t n = size - at;
+
+		if (n > sizeof(data))
+			n = sizeof(data);
+		REQUIRE(!put(zeros, n, at, 0, &done) && done == n);
+	}
+	CHECK_EQ(arena_stats().growth, 0);
+	CHECK(arena_stats().used_max <= MIB(128));
+	end();
+}
+
 static void *check_all_gates(void *arg)
 {
 	CHECK(zsfs_keep_out(fs));
@@ -401,6 +460,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_forget_does_not_come),
 	CHECK_CASE(test_check_in_compaction),
 	CHECK_CASE(test_reserve_is_refilled),
+	CHECK_CASE(test_zeros_have_room),
 	CHECK_CASE(test_holes_are_room),
 	CHECK_CASE(test_holes_are_room_for_names),
 	CHECK_CASE(test_nothing_to_be_had),
