@@ -8,8 +8,8 @@
  *   window + ...        handle cells of 8 bytes, growing upwards
  *   data                segments, to the end
  * window and data depend on the size of the arena (struct arena_place).
- * Both windows start in the same 2 MiB, so a small arena on huge pages spends
- * one huge page on them.
+ * Both windows start in the same 2 MiB, so a small arena spends one huge page
+ * on them where they are on huge pages.
  *
  * Terms (beside those of arena.h)
  *   present  a page is present when the file holds memory for it. Only present
@@ -35,13 +35,18 @@
 #include "lock_rank.h"
 
 #define ARENA_MAGIC   UINT64_C(0x616e657261667a31)
-#define ARENA_VERSION 2u
+#define ARENA_VERSION 3u
 
 #define ARENA_MAX_ROOT	  (UINT64_C(1) << 30)
 #define ARENA_MAX_THREADS 512u
 #define ARENA_MIN_HOLE	  4u
 
-/* Steps in which root area and windows are backed. */
+/*
+ * Steps in which root area and windows are backed. They are small, and on small
+ * pages where the segments are on huge ones, too: what most mounts need of them
+ * is far less than a huge page. Kernels that cannot be asked for that (before
+ * 5.14) give huge pages, and then they are taken as a whole.
+ */
 #define ARENA_STEP	(UINT64_C(64) << 10)
 #define ARENA_HUGE_STEP ((uint64_t)ARENA_SEG_SIZE)
 
@@ -265,9 +270,9 @@ static inline uint64_t round_up(uint64_t n, uint64_t to)
 }
 
 /* What is backed on each side of the window at creation. */
-static inline uint64_t arena_first_step(bool huge)
+static inline uint64_t arena_first_step(uint64_t step)
 {
-	return huge ? ARENA_HUGE_STEP / 2 : ARENA_STEP;
+	return step == ARENA_HUGE_STEP ? step / 2 : step;
 }
 
 /* Page numbers and addresses. */
@@ -417,6 +422,17 @@ int arena_make_file(const struct arena_params *params, uint64_t size);
 int arena_probe_huge(int fd, const struct arena_place *p, bool *huge);
 /* Map it, and have arena_place say how. */
 int arena_map(int fd, const struct arena_place *p);
+/*
+ * Does the kernel give the fixed parts of this file, which is mapped and empty
+ * and on huge pages, small ones? Backs the first ARENA_STEP of it then.
+ */
+bool arena_probe_small(int fd);
+/*
+ * As arena_back(), of root area or windows, in pages as @h says. They are
+ * mapped.
+ */
+int arena_back_fixed(int fd, const struct arena_header *h, uint64_t off,
+		     uint64_t len);
 void arena_unmap(void);
 /*
  * Unback a part of a segment that has left the books already. The kernel must

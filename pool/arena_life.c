@@ -70,15 +70,15 @@ static void describe_layout(struct arena_header *h, uint64_t size)
 
 /* The header that a new arena shall begin with. */
 static int plan_arena(const struct arena_params *p,
-		      const struct arena_place *place, bool huge,
+		      const struct arena_place *place, bool huge, uint64_t step,
 		      struct arena_header *h)
 {
-	uint64_t first = arena_first_step(huge);
+	uint64_t first = arena_first_step(step);
 
 	memset(h, 0, sizeof(*h));
 	describe_layout(h, place->size);
 	h->huge = huge;
-	h->step = huge ? ARENA_HUGE_STEP : ARENA_STEP;
+	h->step = step;
 	h->nr_threads = p->nr_threads;
 	h->threads_off = ARENA_PAGE_SIZE;
 	h->root_off = arena_root_offset(p->nr_threads);
@@ -99,10 +99,10 @@ static int back_fixed_parts(int fd, const struct arena_header *h)
 
 	if (zs_should_fail())
 		return -ENOSPC;
-	err = arena_back(fd, 0, h->root_bytes);
+	err = arena_back_fixed(fd, h, 0, h->root_bytes);
 	if (!err)
-		err = arena_back(fd, h->window_low,
-				 h->window_high - h->window_low);
+		err = arena_back_fixed(fd, h, h->window_low,
+				       h->window_high - h->window_low);
 	return err;
 }
 
@@ -117,30 +117,43 @@ static void init_fixed_parts(struct arena *a, const struct arena_header *h)
 		a->threads[i].shared->undo.max = UNDO_ROOM;
 }
 
+/* In a new file that is mapped. */
+static int create_mapped(int fd, const struct arena_params *params,
+			 const struct arena_place *place, bool huge,
+			 struct arena **out)
+{
+	uint64_t step =
+		huge && !arena_probe_small(fd) ? ARENA_HUGE_STEP : ARENA_STEP;
+	struct arena_header h;
+	struct arena *a;
+	int err = plan_arena(params, place, huge, step, &h);
+
+	if (!err)
+		err = back_fixed_parts(fd, &h);
+	if (err)
+		return err;
+	a = make_private(fd, params->nr_threads);
+	if (!a)
+		return -ENOMEM;
+	init_fixed_parts(a, &h);
+	*out = a;
+	return 0;
+}
+
 static int create_in(int fd, const struct arena_params *params,
 		     const struct arena_place *place, struct arena **out)
 {
-	struct arena_header h;
-	struct arena *a;
 	bool huge;
 	int err = arena_probe_huge(fd, place, &huge);
 
 	if (!err)
-		err = plan_arena(params, place, huge, &h);
-	if (!err)
-		err = back_fixed_parts(fd, &h);
-	if (!err)
 		err = arena_map(fd, place);
 	if (err)
 		return err;
-	a = make_private(fd, params->nr_threads);
-	if (!a) {
+	err = create_mapped(fd, params, place, huge, out);
+	if (err)
 		arena_unmap();
-		return -ENOMEM;
-	}
-	init_fixed_parts(a, &h);
-	*out = a;
-	return 0;
+	return err;
 }
 
 int arena_create(const struct arena_params *params, struct arena **out)
@@ -186,7 +199,8 @@ static bool sound_header(const struct arena_header *h, struct arena_place *p)
 
 	return h->nr_threads && h->nr_threads <= ARENA_MAX_THREADS &&
 	       h->huge <= 1 && h->threads_off == ARENA_PAGE_SIZE &&
-	       h->step == (h->huge ? ARENA_HUGE_STEP : ARENA_STEP) &&
+	       (h->step == ARENA_STEP ||
+		(h->huge && h->step == ARENA_HUGE_STEP)) &&
 	       h->root_size <= ARENA_MAX_ROOT &&
 	       h->root_off == round_up(threads_end, ARENA_PAGE_SIZE) &&
 	       h->root_bytes == round_up(h->root_off + h->root_size, h->step) &&

@@ -156,6 +156,8 @@ int arena_map(int fd, const struct arena_place *place)
 		return -EEXIST;
 	}
 	madvise(base, place->size, MADV_DONTDUMP);
+	/* Root area and windows (ARENA_STEP). */
+	madvise(base, place->data_pfn * ARENA_PAGE_SIZE, MADV_NOHUGEPAGE);
 	arena_place = *place;
 	return 0;
 }
@@ -175,6 +177,43 @@ int arena_back(int fd, uint64_t off, uint64_t len)
 	}
 	zs_crash_point();
 	return 0;
+}
+
+/* Map it, backed by memory; errno says what madvise(2) says. */
+static int populate(uint64_t off, uint64_t len)
+{
+	void *p = (void *)(uintptr_t)(ARENA_BASE + off);
+	int err;
+
+	do {
+		err = madvise(p, len, MADV_POPULATE_WRITE);
+	} while (err < 0 && errno == EINTR);
+	return err;
+}
+
+bool arena_probe_small(int fd)
+{
+	struct stat st;
+
+	if (!populate(0, ARENA_STEP) && !fstat(fd, &st) &&
+	    (uint64_t)st.st_blocks * 512 <= ARENA_STEP)
+		return true;
+	arena_unback(fd, 0, ARENA_HUGE_STEP);
+	return false;
+}
+
+int arena_back_fixed(int fd, const struct arena_header *h, uint64_t off,
+		     uint64_t len)
+{
+	int err;
+
+	/* fallocate(2) knows of no mapping that wants small pages. */
+	if (!h->huge || h->step == ARENA_HUGE_STEP)
+		return arena_back(fd, off, len);
+	zs_crash_point();
+	err = populate(off, len);
+	zs_crash_point();
+	return err ? -ENOMEM : 0;
 }
 
 void arena_unback(int fd, uint64_t off, uint64_t len)
@@ -221,6 +260,5 @@ void arena_punch(struct arena *a, uint64_t off, uint64_t len)
 void arena_populate(uint64_t off, uint64_t len)
 {
 	/* Where the kernel is too old for it, first touches fault instead. */
-	madvise((void *)(uintptr_t)(ARENA_BASE + off), len,
-		MADV_POPULATE_WRITE);
+	populate(off, len);
 }

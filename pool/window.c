@@ -46,7 +46,7 @@ int arena_grow_window(struct arena *a, struct arena_thread *t,
 	int err;
 
 	arena_set_intent(a, INTENT_MAKE(op, 0, 0, 0));
-	err = arena_back(a->fd, off, h->step);
+	err = arena_back_fixed(a->fd, h, off, h->step);
 	if (err) {
 		arena_unback(a->fd, off, h->step);
 		arena_set_intent(a, 0);
@@ -71,7 +71,7 @@ uint64_t arena_window_need(const struct arena *a, uint64_t segs)
 /* End of the first step, which creation backed and which always stays. */
 static uint64_t first_step_end(const struct arena *a)
 {
-	return arena_place.window + arena_first_step(a->hdr->huge);
+	return arena_place.window + arena_first_step(a->hdr->step);
 }
 
 uint64_t arena_handle_steps(const struct arena *a, uint64_t cells)
@@ -132,7 +132,7 @@ static uint64_t spare_steps(const struct arena *a)
 {
 	const struct arena_header *h = a->hdr;
 	uint64_t low = arena_place.window - h->nr_segs * sizeof(struct segment);
-	uint64_t first = arena_place.window - arena_first_step(h->huge);
+	uint64_t first = arena_place.window - arena_first_step(h->step);
 
 	if (low > first)
 		low = first;

@@ -55,6 +55,8 @@ static void test_root_and_threads(void)
 			CHECK_EQ(arena_thread(a, i)->shared->undo.max, 126);
 		}
 		CHECK_EQ(file_bytes(a), stats_of(a).used);
+		/* In small pages: no more than what is in them, and a step. */
+		CHECK(file_bytes(a) < 2 * MIB);
 		check_verify(a);
 		arena_close(a);
 	}
