@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The same options and control files everywhere: what "zsfs --help" says, which
-# comes from the knobs and is compared with them by a unit test, man/zsfs.1 and
-# README.md. Says which is missing where. The program is $ZSFS, or the one in build/.
+# comes from the knobs and is compared with them by a unit test, and man/zsfs.1.
+# README.md names some, and none that the help has not. It stays short enough to be
+# read. Says which is missing where. The program is $ZSFS, or the one in build/.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
+
+# What a newcomer reads before going on to the manual.
+README_WORDS=1300
 
 HELP=$("${ZSFS:-build/fs/zsfs}" --help) || {
 	echo "no program to ask: build it, or name it by ZSFS="
@@ -31,10 +35,19 @@ man_names() {
 		tr ' ' '\n' | names
 }
 
-# First column of README's rows that match.
-readme_names() {
-	sed -n "$1" README.md | cut -d '|' -f 2 | grep -oE '`[^`]+`' |
-		sed 's/`//g; s|^\.zsctl/||' | names
+# Options in README: the table's, those called NAME=VALUE in the text, and those in
+# commands and lines for fstab.
+readme_options() {
+	{
+		sed -n '/^| option/,/^$/p' README.md | cut -d '|' -f 2 | grep -oE '`[^`]+`'
+		grep -oE '`[a-z_]+=[^` ]*`' README.md
+		grep -oE -- ' -o [^ `]+' README.md | sed 's/^ -o //'
+		awk '$2 ~ "^/" && $3 == "zsfs" { print $4 }' README.md
+	} | tr -d '` ' | tr ',' '\n' | names
+}
+
+readme_controls() {
+	grep -oE '\.zsctl/[a-z_]+' README.md | sed 's|^\.zsctl/||' | names
 }
 
 # same NAME LIST LIST: the first is the help's
@@ -48,13 +61,28 @@ same() {
 
 options=$(help_names 'Limits' '  Options for')
 same 'OPTIONS of man/zsfs.1' "$options" "$(man_names '\.SH OPTIONS' '\.SH [^O]')"
-same 'the options in README.md' "$options" "$(readme_names '/^| option/,/^$/p')"
 [ "$(wc -l <<<"$options")" -ge 20 ] || { echo "no options found in the help"; rc=1; }
 
 controls=$(help_names 'Controls' '$')
 same 'Control files of man/zsfs.1' "$controls" "$(man_names '\.SS "Control files' '\.SH')"
-same 'the controls in README.md' "$controls" "$(readme_names '/^| `\.zsctl/p')"
 [ "$(wc -l <<<"$controls")" -ge 5 ] || { echo "no controls found in the help"; rc=1; }
+
+# known LABEL LIST LIST: the first is the help's and has all of the second
+known() {
+	local unknown
+
+	unknown=$(comm -13 <(printf '%s\n' "$2") <(printf '%s\n' "$3"))
+	[ -n "$3" ] || { echo "no $1 found"; rc=1; }
+	[ -z "$unknown" ] && return
+	sed "s/.*/$1 have &, which the help has not/" <<<"$unknown"
+	rc=1
+}
+
+known 'options in README.md' "$options" "$(readme_options)"
+known 'controls in README.md' "$controls" "$(readme_controls)"
+words=$(wc -w <README.md)
+[ "$words" -le $README_WORDS ] ||
+	{ echo "README.md has $words words, more than $README_WORDS"; rc=1; }
 
 # The flags of the command line itself.
 for flag in -o -f -d -h -V --help --version --replace; do

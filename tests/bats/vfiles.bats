@@ -429,8 +429,10 @@ hold() {
 }
 
 @test "virtual files: the manual's line for the ratio, on an empty mount too" {
-	line=$(sed -n "s/^awk/awk/p" "$TOP/man/zsfs.1" | sed 's|/mnt/z|"$M"|')
+	line=$(sed -n "s/^awk/awk/p" "$TOP/man/zsfs.1")
 	[ -n "$line" ]
+	grep -qxF "    $line" "$TOP/README.md"
+	line=${line/"/mnt/z"/'"$M"'}
 	[[ $(eval "$line") =~ ^[0-9]+\ [0-9]+\ [0-9.]+$ ]]
 	head -c 4000000 /dev/zero | tr '\0' x >"$M/f"
 	[[ $(eval "$line") =~ ^4001792\ [0-9]+\ [0-9.]+$ ]]
