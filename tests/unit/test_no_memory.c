@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Operations of which each allocation in turn fails, alone or with all after
- * it: they say so, nothing has changed, and everything is in order.
+ * it: they say so, nothing has changed, and everything is in order. They find
+ * blocks that were just written, that are stored as they are, and that have
+ * settled.
  */
 #include "check.h"
 #include "fs_fixture.h"
 #include "fs_look.h"
 #include "content/copy.h"
 #include "content/file.h"
+#include "content/hot.h"
+#include "content/settle.h"
+#include "content/tidy.h"
+#include "content/warm.h"
 #include "serve/allocate.h"
 #include "state/counters.h"
 #include "state/inode_flags.h"
+#include "state/settings.h"
 #include "state/threads.h"
 #include "tree/acl.h"
 #include "tree/attr.h"
@@ -28,6 +35,9 @@ static struct zsfs *fs;
 static struct zsfs_thread *th;
 static uint64_t a, b, x, dir, nameless; /* nodeids */
 static uint8_t data[KIB(256)];
+
+/* How what is found is stored. */
+static enum { WARM, HOT, SETTLED, NR_STATES } state;
 
 /* ---- the file system that operations find ---- */
 
@@ -69,14 +79,41 @@ static int make(uint64_t parent, const char *name, uint32_t mode,
 	return fixture_end(tx, err);
 }
 
-/* Every third block is noise, the others compress. */
+/*
+ * Every third block is noise. The others begin with the same noise, which
+ * compresses where there is more than one of them.
+ */
 static void fill_data(void)
 {
 	srand(7);
 	for (size_t k = 0; k < sizeof(data); k++)
-		data[k] = k / ZSFS_BLOCK_SIZE % 3 ? (uint8_t)(k / 100 % 97 + 1)
-						  : (uint8_t)(rand() % 255 + 1);
+		data[k] = (uint8_t)(rand() % 255 + 1);
+	for (size_t k = ZSFS_BLOCK_SIZE; k < sizeof(data); k++) {
+		size_t at = k % ZSFS_BLOCK_SIZE;
+
+		if (k / ZSFS_BLOCK_SIZE % 3)
+			data[k] = at < 1500 ? data[at] : (uint8_t)(k / 100 + 1);
+	}
 	data[3000] = '\0'; /* as a target */
+}
+
+/* Memory is backed, so that blocks are hot. */
+static void heat(void)
+{
+	zsfs_set_hot(fs, KIB(1024));
+	hot_may(th, 256);
+	while (hot_step(th, false) == 1)
+		;
+}
+
+static void check_state(void)
+{
+	bool hot = zsfs_stat_sum(fs, ST_HOT), dense;
+
+	if (state == SETTLED)
+		REQUIRE(!zsfs_settle(th));
+	dense = zsfs_stat_sum(fs, ST_DENSE);
+	REQUIRE(hot == (state == HOT) && dense == (state == SETTLED));
 }
 
 static void start(void)
@@ -84,18 +121,21 @@ static void start(void)
 	fill_data();
 	fs = fixture_fs();
 	th = &fs->threads[0];
+	if (state == HOT)
+		heat();
 	a = fixture_file(th, "a");
 	b = fixture_file(th, "b");
 	REQUIRE(!make(ROOT_NODEID, "d", S_IFDIR | 0755, &dir));
 	REQUIRE(!make(dir, "x", S_IFREG | 0644, &x));
 	REQUIRE(!make(dir, "e", S_IFDIR | 0755, NULL));
 	REQUIRE(!make(ROOT_NODEID, NULL, S_IFREG | 0600, &nameless));
-	REQUIRE(!put(a, KIB(60) + 5, 0));
+	REQUIRE(!put(a, KIB(68) + 5, 0));
 	REQUIRE(!put(b, KIB(40) + 7, 100));
 	REQUIRE(!put(x, 5000, 0));
 	REQUIRE(!set_xattr(a, "user.old", data, 700));
 	REQUIRE(!set_xattr(a, ACL_ACCESS, list, sizeof(list)));
 	REQUIRE(!set_xattr(dir, ACL_DEFAULT, list, sizeof(list)));
+	check_state();
 }
 
 static void check_sound(const char *what)
@@ -287,7 +327,7 @@ static int op_exchange_directory(void)
 
 static int set_attr(uint64_t nodeid, unsigned set)
 {
-	struct stat st = {.st_mode = 0600, .st_uid = 5, .st_size = 20001};
+	struct stat st = {.st_mode = 0600, .st_uid = 5, .st_size = 17001};
 	struct tx *tx = tx_begin(th);
 	struct zinode *i;
 
@@ -352,6 +392,57 @@ static int op_rmdir(void)
 	return fixture_end(tx, zsfs_rmdir(tx, dir, "e"));
 }
 
+static int op_settle(void)
+{
+	return zsfs_settle(th);
+}
+
+static int op_cool(void)
+{
+	hot_drain(th, UINT64_MAX);
+	return 0;
+}
+
+static int op_warm(void)
+{
+	warm_ask(th, a, 3);
+	warm_clusters(th);
+	return 0;
+}
+
+/* As the kernel looks up a handle that it holds no count of. */
+static int handle(uint64_t nodeid, const char *dots)
+{
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+
+	return fixture_end(tx, zsfs_lookup(tx, nodeid, dots, &i));
+}
+
+static int op_handles(void)
+{
+	int err;
+
+	zsfs_forget(th, x, UINT64_MAX, NULL);
+	err = handle(x, ".");
+	if (!err)
+		err = handle(dir, "..");
+	if (!err && handle(x, "..") != -ENOTDIR)
+		err = -EINVAL;
+	return err;
+}
+
+static int op_old_handle(void)
+{
+	int err = op_unlink();
+
+	zsfs_forget(th, b, UINT64_MAX, NULL);
+	reap_all(th);
+	if (!err && handle(b, ".") != -ESTALE)
+		err = -EINVAL;
+	return err;
+}
+
 struct operation {
 	const char *name;
 	int (*run)(void);
@@ -385,6 +476,14 @@ static const struct operation operations[] = {
 /* The hole that it makes first stays. */
 static const struct operation zero = {"zero", op_zero};
 
+/* They do what they can, and nothing of it can be seen. */
+static const struct operation changes[] = {
+	{"settle", op_settle},
+	{"cool", op_cool},
+	{"warm", op_warm},
+	{"what is there by its handle", op_handles},
+};
+
 /* Of these nothing may fail. */
 static const struct operation removals[] = {
 	{"rename over another", op_rename_over},
@@ -398,6 +497,7 @@ static const struct operation removals[] = {
 	{"remove a list", op_remove_list},
 	{"unlink", op_unlink},
 	{"rmdir", op_rmdir},
+	{"what has gone by its handle", op_old_handle},
 };
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -417,14 +517,39 @@ static void succeeds(const struct operation *o)
 	stop(o->name);
 }
 
-/* Each does something that can be seen. */
-static void test_with_memory(void)
+static void changes_are_unseen(const struct operation *o)
 {
+	uint64_t before;
+
+	start();
+	before = look_at_fs(th);
+	CHECK_EQ(o->run(), 0);
+	if (look_at_fs(th) != before)
+		CHECK_FAILED("%s: not as before", o->name);
+	stop(o->name);
+}
+
+/* Each operation does something that can be seen. */
+static void succeed(void)
+{
+	for (size_t k = 0; k < NR(changes); k++)
+		changes_are_unseen(&changes[k]);
 	for (size_t k = 0; k < NR(operations); k++)
 		succeeds(&operations[k]);
 	succeeds(&zero);
 	for (size_t k = 0; k < NR(removals); k++)
 		succeeds(&removals[k]);
+}
+
+static void in_all_states(void (*run)(void))
+{
+	for (state = WARM; state < NR_STATES; state++)
+		run();
+}
+
+static void test_with_memory(void)
+{
+	in_all_states(succeed);
 }
 
 #if ZS_DEBUG_LEVEL >= 1
@@ -443,6 +568,16 @@ static bool fail(void)
 	return true;
 }
 
+static bool took_memory; /* an operation would have, and not what follows it */
+
+/* What a request has to do when it was answered, and the background then. */
+static void see_to_the_rest(void)
+{
+	tidy_clusters(th);
+	warm_clusters(th);
+	hot_drain(th, UINT64_MAX);
+}
+
 static int run_failing(const struct operation *o, unsigned n)
 {
 	int err;
@@ -450,6 +585,8 @@ static int run_failing(const struct operation *o, unsigned n)
 	fixture_countdown = n;
 	zs_fail_hook = fail;
 	err = o->run();
+	took_memory = fixture_has_failed();
+	see_to_the_rest();
 	zs_fail_hook = NULL;
 	return err;
 }
@@ -462,7 +599,7 @@ static bool fails_at(const struct operation *o, unsigned n, bool whole)
 
 	if (err && err != -ENOSPC && err != -ENOMEM)
 		CHECK_FAILED("%s, %u: %s", o->name, n, strerror(-err));
-	if (err && !fixture_has_failed())
+	if (err && !took_memory)
 		CHECK_FAILED("%s, %u: no reason", o->name, n);
 	if (err && whole && look_at_fs(th) != before)
 		CHECK_FAILED("%s, %u: not as before", o->name, n);
@@ -480,7 +617,8 @@ static void fails_everywhere(const struct operation *o, bool whole)
 		failed = fails_at(o, n, whole);
 		stop(o->name);
 	}
-	if (n == 2)
+	/* What has settled or cooled leaves gaps, which may be enough. */
+	if (n == 2 && state == WARM)
 		CHECK_FAILED("%s: takes no memory", o->name);
 }
 
@@ -493,27 +631,95 @@ static void fail_all(void)
 
 static void test_each_allocation_fails(void)
 {
-	fail_all();
+	in_all_states(fail_all);
 }
 
 static void test_all_from_each_fail(void)
 {
 	all_after = true;
-	fail_all();
+	in_all_states(fail_all);
 }
 
-static void test_removing_takes_none(void)
+/* Is it as it was, and was anything to be had? */
+static bool changes_nothing(const struct operation *o, unsigned n)
+{
+	uint64_t before = look_at_fs(th);
+	int err = run_failing(o, n);
+	bool failed = fixture_has_failed();
+
+	if (err && (err != -ENOMEM || !failed))
+		CHECK_FAILED("%s, %u: %s", o->name, n, strerror(-err));
+	for (unsigned k = 0; k < 2; k++) {
+		if (look_at_fs(th) != before)
+			CHECK_FAILED("%s, %u: not as before", o->name, n);
+		check_sound(o->name);
+		/* With memory it goes on. */
+		CHECK_EQ(o->run(), 0);
+	}
+	return failed;
+}
+
+static void fail_changes(void)
+{
+	for (size_t k = 0; k < NR(changes); k++) {
+		bool failed = true;
+
+		for (unsigned n = 1; failed; n++) {
+			start();
+			failed = changes_nothing(&changes[k], n);
+			stop(changes[k].name);
+		}
+	}
+}
+
+static void test_each_allocation_of_a_change_fails(void)
+{
+	in_all_states(fail_changes);
+}
+
+static void test_all_from_each_of_a_change_fail(void)
 {
 	all_after = true;
+	in_all_states(fail_changes);
+}
+
+static void look_without_memory(void)
+{
+	uint64_t before;
+
+	start();
+	before = look_at_fs(th);
+	fixture_countdown = 1;
+	zs_fail_hook = fail;
+	CHECK_EQ(op_handles(), 0);
+	CHECK(look_at_fs(th) == before);
+	zs_fail_hook = NULL;
+	CHECK(!fixture_has_failed());
+	stop("looking");
+}
+
+static void test_looking_takes_none(void)
+{
+	in_all_states(look_without_memory);
+}
+
+static void remove_without_memory(void)
+{
 	for (size_t k = 0; k < NR(removals); k++) {
 		const struct operation *o = &removals[k];
 
 		start();
 		CHECK_EQ(run_failing(o, 1), 0);
-		if (fixture_has_failed())
+		if (took_memory)
 			CHECK_FAILED("%s: takes memory", o->name);
 		stop(o->name);
 	}
+}
+
+static void test_removing_takes_none(void)
+{
+	all_after = true;
+	in_all_states(remove_without_memory);
 }
 
 /* A directory as it grows: whatever is to be made larger cannot be. */
@@ -574,6 +780,9 @@ static const struct check_case cases[] = {
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_each_allocation_fails),
 	CHECK_CASE(test_all_from_each_fail),
+	CHECK_CASE(test_each_allocation_of_a_change_fails),
+	CHECK_CASE(test_all_from_each_of_a_change_fail),
+	CHECK_CASE(test_looking_takes_none),
 	CHECK_CASE(test_removing_takes_none),
 	CHECK_CASE(test_growing_directory),
 	CHECK_CASE(test_growing_file),
