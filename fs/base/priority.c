@@ -11,6 +11,7 @@
 
 /* The piece that the thread runs at once, in nanoseconds. */
 #define BRIEF_NSECS 200000
+#define LOWEST	    19
 
 /* As sched_setattr(2) takes it; not every libc has it. */
 struct attr {
@@ -22,21 +23,24 @@ struct attr {
 	uint64_t runtime, deadline, period;
 };
 
-void priority_idle(void)
-{
-	struct sched_param p = {0};
-
-	pthread_setschedparam(pthread_self(), SCHED_IDLE, &p);
-}
-
-void priority_brief(void)
+static void set(int nice)
 {
 	struct attr a = {
 		.size = sizeof(a),
 		.policy = SCHED_BATCH,
-		.nice = getpriority(PRIO_PROCESS, 0),
+		.nice = nice,
 		.runtime = BRIEF_NSECS,
 	};
 
 	syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+void priority_low(void)
+{
+	set(LOWEST);
+}
+
+void priority_brief(void)
+{
+	set(getpriority(PRIO_PROCESS, 0));
 }

@@ -107,7 +107,7 @@ static void *miller_main(void *arg)
 
 	pthread_setname_np(pthread_self(), "zsfs-settler");
 	if (m->idle)
-		priority_idle();
+		priority_low();
 	else
 		priority_brief();
 	pthread_mutex_lock(&m->lock);
