@@ -24,7 +24,7 @@ uint64_t zsfs_min_mem_limit(unsigned nr_threads)
 {
 	/* Root area, windows, and room for a few segments. */
 	uint64_t min =
-		layout_root_size(nr_threads) + RESERVE + 4 * ARENA_SEG_SIZE;
+		layout_root_size(nr_threads) + RESERVE + 3 * ARENA_SEG_SIZE;
 
 	return (min + ARENA_SEG_SIZE - 1) & ~(uint64_t)(ARENA_SEG_SIZE - 1);
 }
