@@ -3,7 +3,7 @@
 #
 # Who may include what. pool/ knows only libc, codec/ only libc and the
 # compression libraries, fs/ both by their public headers. The rooms of fs/ are
-# a tower: each includes what is below it. Headers that end in _i.h stay in
+# a tower: each includes what is below it; fs/ctl stands beside it. Headers that end in _i.h stay in
 # their folder. No two files need each other. Says every #include that breaks
 # that.
 set -u
@@ -73,11 +73,16 @@ for room in $TOWER; do
 	circles "fs/$room"
 	below+="${below:+|}$room"
 done
+# A program of its own, which knows mounts only from outside.
+check fs/ctl 'none'
+libraries fs/ctl 'fuse|linux/fuse|lz4|zstd|xxhash'
+circles fs/ctl
+
 if grep -nE '^#include "[a-z]+/[a-z_]+_i\.h"' fs/*/*.[ch]; then
 	complain "_i.h is for its own folder"
 fi
 for folder in fs/*/; do
-	[[ " $TOWER " == *" $(basename "$folder") "* ]] ||
+	[[ " $TOWER ctl " == *" $(basename "$folder") "* ]] ||
 		complain "$folder has no place in the tower"
 done
 compgen -G 'fs/*.[ch]' >/dev/null && complain "files in fs/ itself have no room"

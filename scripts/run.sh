@@ -79,10 +79,16 @@ build() {
 		die "the build failed (without that folder it starts anew)"
 }
 
+# zsctl, too, where its libraries are.
 build_program() {
+	local programs=(fs/zsfs)
+
 	[ -e "$BUILD/build.ninja" ] ||
 		meson setup "$BUILD" "$TOP" --buildtype=release -Dtests=false || return
-	ninja -C "$BUILD" fs/zsfs
+	if grep -q '^build fs/zsctl:' "$BUILD/build.ninja"; then
+		programs+=(fs/zsctl)
+	fi
+	ninja -C "$BUILD" "${programs[@]}"
 }
 
 case ${1:-} in

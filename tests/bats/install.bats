@@ -57,8 +57,11 @@ installed() {
 	[ ! -L /sbin ] || helper=$T/root/usr/sbin/mount.zsfs
 	[ -x "$T/root/$(readlink "$helper")" ]
 	find "$T/root" -name zsfs.1 | grep -q .
+	# With the manual, and completions for three shells.
+	[ ! -x "$BUILD/fs/zsctl" ] ||
+		same "$(find "$T/root" -name '*zsctl*' | wc -l)" 5
 	DESTDIR=$T/root ninja -C "$BUILD" uninstall
-	[ -z "$(find "$T/root" -name '*zsfs*')" ]
+	[ -z "$(find "$T/root" -name '*zsfs*' -o -name '*zsctl*')" ]
 }
 
 @test "install: a prefix of one's own stays by itself, and a packager's wish counts" {

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* zsctl get, set: the knobs of a mount. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+#include "ask.h"
+#include "format.h"
+#include "knob.h"
+#include "table.h"
+
+static int unknown(const char *name, size_t len)
+{
+	char all[256];
+
+	knob_list(all, sizeof(all));
+	return ctl_error("there is no knob \"%.*s\"; these can be set: %s",
+			 (int)len, name, all);
+}
+
+static void print_knobs(void)
+{
+	printf("\nKnobs\n");
+	for (size_t i = 0; i < ctl_nr_knobs; i++)
+		printf("  %-13s %s%s\n", ctl_knobs[i].name, ctl_knobs[i].help,
+		       ctl_knobs[i].file ? "" : " (fixed)");
+}
+
+/* ---- get ---- */
+
+struct row {
+	const struct ctl_knob *knob;
+	char value[FORMAT_SIZE];
+};
+
+#define ROW(name)                                                              \
+	static enum colour fill_##name(char *cell, const void *row,            \
+				       const struct table_options *o)
+
+ROW(name)
+{
+	strcpy(cell, ((const struct row *)row)->knob->name);
+	return PLAIN;
+}
+
+ROW(value)
+{
+	strcpy(cell, ((const struct row *)row)->value);
+	return PLAIN;
+}
+
+ROW(help)
+{
+	const struct ctl_knob *k = ((const struct row *)row)->knob;
+
+	sprintf(cell, "%s%s", k->help, k->file ? "" : " (fixed)");
+	return PLAIN;
+}
+
+static const struct table_column columns[] = {
+	{"KNOB", "its name", CELL_WORD, true, fill_name},
+	{"VALUE", "as \"set\" takes it", CELL_WORD, true, fill_value},
+	{"MEANING", "what it does", CELL_WORD, true, fill_help},
+	{0},
+};
+
+static void fill_row(struct row *r, const struct ctl_knob *k,
+		     const struct stats *s)
+{
+	r->knob = k;
+	k->show(s, r->value);
+}
+
+static int get_all(const struct stats *s, const struct table_options *o)
+{
+	struct row *row = calloc(ctl_nr_knobs, sizeof(*row));
+	int status;
+
+	if (!row)
+		return ctl_error("%s", strerror(ENOMEM));
+	for (size_t i = 0; i < ctl_nr_knobs; i++)
+		fill_row(&row[i], &ctl_knobs[i], s);
+	status = table_print("knobs", columns, o, row, ctl_nr_knobs,
+			     sizeof(*row));
+	free(row);
+	return status;
+}
+
+/* Only values, one a line. */
+static int get_named(const struct stats *s, char **names)
+{
+	for (; *names; names++) {
+		const struct ctl_knob *k = knob_find(*names, strlen(*names));
+		struct row r;
+
+		if (!k)
+			return unknown(*names, strlen(*names));
+		fill_row(&r, k, s);
+		printf("%s\n", r.value);
+	}
+	return CTL_OK;
+}
+
+static int run_get(struct args *a)
+{
+	struct table_options o = {0};
+	char **operands;
+	struct one one;
+	int key, status;
+
+	while ((key = args_next(a)) >= 0)
+		table_option(&o, key);
+	operands = args_expect(a, 1, 1000);
+	status = one_begin(&one, operands[0]);
+	if (status)
+		return status;
+	status = operands[1] ? get_named(&one.asked.stats, operands + 1)
+			     : get_all(&one.asked.stats, &o);
+	one_end(&one);
+	return status;
+}
+
+static void help_get(void)
+{
+	table_help(columns);
+	print_knobs();
+}
+
+/* ---- set ---- */
+
+/* The file that @arg, "knob=value", goes to; NULL after a message. */
+static const char *file_of(const char *arg)
+{
+	size_t len = strcspn(arg, "=");
+	const struct ctl_knob *k = knob_find(arg, len);
+
+	if (!arg[len]) {
+		ctl_error("\"%s\" is no KNOB=VALUE", arg);
+		return NULL;
+	}
+	if (!k) {
+		unknown(arg, len);
+		return NULL;
+	}
+	if (!k->file)
+		ctl_error("%s is fixed when the mount is made", k->name);
+	return k->file;
+}
+
+static int refused(const char *at, const char *arg, int err)
+{
+	char why[512];
+
+	if (err == -EACCES || err == -EPERM)
+		return ctl_error("%s: only root and the owner of the mount "
+				 "may do that",
+				 at);
+	if (err == -ENOENT)
+		return ctl_error("%s: this mount is older and has no %s", at,
+				 arg);
+	ask_why(at, why, sizeof(why));
+	return ctl_error("%s: %s", arg, *why ? why : strerror(-err));
+}
+
+static int set(const char *at, char **args)
+{
+	for (char **arg = args; *arg; arg++)
+		if (!file_of(*arg))
+			return CTL_FAILED;
+	for (; *args; args++) {
+		int err = ask_write(at, file_of(*args), strchr(*args, '=') + 1);
+
+		if (err)
+			return refused(at, *args, err);
+	}
+	return CTL_OK;
+}
+
+static int run_set(struct args *a)
+{
+	char **operands;
+	struct one o;
+	int status;
+
+	while (args_next(a) >= 0)
+		;
+	operands = args_expect(a, 2, 1000);
+	status = one_begin(&o, operands[0]);
+	if (status)
+		return status;
+	status = set(o.at, operands + 1);
+	one_end(&o);
+	return status;
+}
+
+static const struct ctl_option get_options[] = {TABLE_OPTIONS, {0}};
+
+const struct ctl_command cmd_get = {
+	.name = "get",
+	.operands = "MOUNT [KNOB...]",
+	.summary = "all knobs, or only the values of these",
+	.options = get_options,
+	.more_help = help_get,
+	.run = run_get,
+};
+
+const struct ctl_command cmd_set = {
+	.name = "set",
+	.operands = "MOUNT KNOB=VALUE...",
+	.summary = "change a live mount",
+	.more_help = print_knobs,
+	.run = run_set,
+};

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * zsctl run: a mount for one command.
+ *
+ * Root's is in a mount namespace of its own, where nobody else sees it; a
+ * user's is made by fusermount3 and closed to others. Another process, the
+ * janitor, holds the end of a pipe and cleans up when zsctl has ended in
+ * whatever way.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "program.h"
+
+struct place {
+	char path[PATH_MAX];
+	bool made; /* by us, and ours to remove */
+	bool mounted;
+};
+
+struct request {
+	char **zsfs_options; /* "-o", LIST, .. */
+	size_t nr_options;
+	const char *mountpoint; /* NULL: a new one */
+	bool chdir;
+	char **command;
+};
+
+static int complain(const char *what)
+{
+	ctl_error("run: %s: %s", what, strerror(errno));
+	return CTL_RUN_FAILED;
+}
+
+/* ---- children ---- */
+
+/* -1 with errno when there was none. */
+static int await(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return status;
+}
+
+static bool succeeds(pid_t pid)
+{
+	return pid > 0 && await(pid) == 0;
+}
+
+/* ---- where ---- */
+
+static bool make_place(struct place *p, const char *named)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (named)
+		return realpath(named, p->path);
+	snprintf(p->path, sizeof(p->path), "%s/zsctl-run.XXXXXX",
+		 tmp && *tmp ? tmp : "/tmp");
+	p->made = mkdtemp(p->path);
+	return p->made;
+}
+
+/* What root mounts from here on nobody else sees; what others do is seen. */
+static bool leave_namespace(void)
+{
+	if (geteuid() != 0)
+		return true;
+	return !unshare(CLONE_NEWNS) &&
+	       !mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
+}
+
+/* ---- the mount ---- */
+
+static pid_t start_zsfs(const struct request *r, const struct place *p)
+{
+	char **argv = calloc(r->nr_options + 3, sizeof(*argv));
+	pid_t pid;
+
+	if (!argv)
+		return -1;
+	memcpy(argv + 1, r->zsfs_options, r->nr_options * sizeof(*argv));
+	argv[1 + r->nr_options] = (char *)p->path;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		program_exec_zsfs(argv);
+		complain("zsfs");
+		_exit(CTL_RUN_FAILED);
+	}
+	free(argv);
+	return pid;
+}
+
+/* Of a user: with the setuid program that also mounted it. */
+static void unmount_as_user(const char *path)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execlp("fusermount3", "fusermount3", "-u", "-q", "-z", path,
+		       (char *)NULL);
+		_exit(1);
+	}
+	succeeds(pid);
+}
+
+/* What the command has left running keeps its files until it ends. */
+static void clean_up(const struct place *p)
+{
+	if (p->mounted && geteuid() == 0)
+		umount2(p->path, MNT_DETACH);
+	else if (p->mounted)
+		unmount_as_user(p->path);
+	if (p->made)
+		rmdir(p->path);
+}
+
+/* ---- the janitor ---- */
+
+struct janitor {
+	pid_t pid;
+	int pipe; /* closed when zsctl ends */
+};
+
+/* It has a session of its own, so that no signal of a terminal ends it. */
+static _Noreturn void be_janitor(const struct place *p, int from)
+{
+	char byte;
+
+	setsid();
+	signal(SIGPIPE, SIG_IGN);
+	/* A terminal or pipe of zsctl's is not kept open. */
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		close(fd);
+	open("/dev/null", O_RDWR);
+	while (read(from, &byte, 1) < 0 && errno == EINTR)
+		;
+	clean_up(p);
+	_exit(0);
+}
+
+static bool start_janitor(struct janitor *j, const struct place *p)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	fflush(stdout);
+	j->pid = fork();
+	if (j->pid == 0) {
+		close(ends[1]);
+		be_janitor(p, ends[0]);
+	}
+	close(ends[0]);
+	j->pipe = ends[1];
+	return j->pid > 0;
+}
+
+static void end_janitor(struct janitor *j)
+{
+	close(j->pipe);
+	if (j->pid > 0)
+		await(j->pid);
+}
+
+/* ---- the command ---- */
+
+static volatile sig_atomic_t command_pid;
+
+static void pass_on(int sig)
+{
+	if (command_pid > 0)
+		kill((pid_t)command_pid, sig);
+}
+
+/* What a terminal sends, the command gets, too: only it decides. */
+static void handle_signals(void)
+{
+	struct sigaction pass = {.sa_handler = pass_on};
+
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	sigaction(SIGTERM, &pass, NULL);
+	sigaction(SIGHUP, &pass, NULL);
+}
+
+static _Noreturn void be_command(const struct request *r, const struct place *p)
+{
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
+	setenv("TMPDIR", p->path, true);
+	setenv("ZSFS_MOUNT", p->path, true);
+	if (r->chdir && chdir(p->path))
+		_exit(complain(p->path));
+	execvp(r->command[0], r->command);
+	complain(r->command[0]);
+	_exit(errno == ENOENT ? CTL_RUN_NOT_FOUND : CTL_RUN_NO_EXEC);
+}
+
+/* As a shell has it. */
+static int status_of(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+				   : WEXITSTATUS(status);
+}
+
+static int run_command(const struct request *r, const struct place *p)
+{
+	int status;
+	pid_t pid;
+
+	handle_signals();
+	pid = fork();
+	if (pid == 0)
+		be_command(r, p);
+	if (pid < 0)
+		return complain("fork");
+	command_pid = pid;
+	status = await(pid);
+	command_pid = 0;
+	return status < 0 ? complain("wait") : status_of(status);
+}
+
+static int run_there(const struct request *r, struct place *p)
+{
+	struct janitor j = {.pipe = -1};
+	int status;
+
+	if (!succeeds(start_zsfs(r, p))) {
+		clean_up(p);
+		return CTL_RUN_FAILED; /* zsfs has said why */
+	}
+	p->mounted = true;
+	if (!start_janitor(&j, p)) {
+		status = complain("fork");
+		clean_up(p);
+		return status;
+	}
+	status = run_command(r, p);
+	end_janitor(&j);
+	return status;
+}
+
+/* ---- options ---- */
+
+/* Those of zsfs are passed on as they are. */
+static void take_option(struct request *r, int key)
+{
+	extern char *optarg;
+
+	switch (key) {
+	case 'o':
+		r->zsfs_options[r->nr_options++] = (char *)"-o";
+		r->zsfs_options[r->nr_options++] = optarg;
+		break;
+	case 'm':
+		r->mountpoint = optarg;
+		break;
+	case 'c':
+		r->chdir = true;
+		break;
+	}
+}
+
+static int run(struct args *a)
+{
+	struct request r = {
+		.zsfs_options = calloc((size_t)a->argc * 2, sizeof(char *))};
+	struct place p = {.made = false};
+	int key, status;
+
+	if (!r.zsfs_options)
+		return complain("memory");
+	while ((key = args_next(a)) >= 0)
+		take_option(&r, key);
+	r.command = args_expect(a, 1, INT_MAX);
+	if (!leave_namespace())
+		status = complain("a mount namespace");
+	else if (!make_place(&p, r.mountpoint))
+		status = complain(r.mountpoint ? r.mountpoint : p.path);
+	else
+		status = run_there(&r, &p);
+	free(r.zsfs_options);
+	return status;
+}
+
+static const struct ctl_option options[] = {
+	{'c', "chdir", NULL, "start the command in the mount"},
+	{'m', "mountpoint", "DIR", "mount here, not on a new folder in /tmp"},
+	{'o', "options", "LIST", "options of zsfs, such as size=2G,comp=zstd"},
+	{0},
+};
+
+static void more_help(void)
+{
+	printf("\nThe command finds the mount by $TMPDIR and $ZSFS_MOUNT. "
+	       "zsctl ends as it does;\n125, 126, 127: it could not be "
+	       "started. For example\n\n"
+	       "  zsctl run -c -o size=4G -- sh -c 'tar -xf ~/src.tar && "
+	       "make -C src'\n");
+}
+
+const struct ctl_command cmd_run = {
+	.name = "run",
+	.operands = "[--] COMMAND [ARGUMENT...]",
+	.summary = "a mount for one command, gone with it",
+	.options = options,
+	.more_help = more_help,
+	.run = run,
+	.has_command = true,
+};

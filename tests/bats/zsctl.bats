@@ -1,0 +1,390 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# zsctl: its commands on a live mount, and what it says where there is none.
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_only
+	ZSCTL=${ZSCTL:-$(dirname "$ZSFS")/zsctl}
+	[ -x "$ZSCTL" ] || skip "zsctl is not built"
+	export ZSCTL LC_ALL=C NO_COLOR=1
+}
+
+teardown() { zsfs_teardown; }
+
+zsctl() {
+	timeout 60 "$ZSCTL" "$@"
+}
+
+# ends STATUS WORDS... -- COMMAND...: ends so, and says all of these.
+ends() {
+	local want=$1 words=() word
+
+	shift
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	run "$@" 3>&- 4>&-
+	[ "$status" = "$want" ] || { echo "status $status of $*: $output"; return 1; }
+	for word in "${words[@]}"; do
+		[[ $output == *"$word"* ]] || { echo "no '$word' in: $output"; return 1; }
+	done
+}
+
+# Columns of the row of a mount, in bytes.
+row() {
+	zsctl list -nrb -o "$2" "$1"
+}
+
+# In a terminal of ROWSxCOLUMNS; what is drawn goes to $T/screen.
+in_terminal() {
+	local size=$1
+
+	shift
+	need script
+	TERM=xterm timeout 60 script -qec "stty rows ${size%x*} cols ${size#*x}; $*" \
+		"$T/screen" </dev/null >/dev/null 3>&- 4>&-
+}
+
+settled() {
+	zsctl settle "$M" >/dev/null
+	[ "$(row "$M" SETTLED)" != 0% ]
+}
+
+@test "zsctl: list tells what the virtual files tell" {
+	zsfs_mount -o mem_limit=256M,comp=zstd
+	text_file "$M/text" 4000000
+	read -r at algorithm data compr ram limit < <(row "$M" MOUNTPOINT,ALGORITHM,DATA,COMPR,RAM,LIMIT)
+	same "$at $algorithm $limit" "$M zstd 268435456"
+	same "$data $compr" "$(mm_stat 1) $(mm_stat 2)"
+	same "$ram" "$(mm_stat 3)"
+	poll 10 has_standby
+	same "$(row "$M" STATE)" ready
+	# Without a name it is one of the rows, also by no command at all.
+	zsctl | grep -q "^$M "
+	same "$(zsctl list "$M" | head -n 1 | xargs)" \
+		"MOUNTPOINT ALGORITHM DATA COMPR RAM SAVED LIMIT USE% SETTLED STATE"
+	same "$(zsctl list -nr -o +FILES "$M" | wc -w)" 11
+	same "$(zsctl list -J -b "$M" | jq -r ".mounts[0].data")" "$data"
+	same "$(zsctl --json "$M" | jq -r '.mounts[0].state')" ready
+	ends 1 'no column "NONE"' -- zsctl list -o NONE
+	ends 1 exclude -- zsctl list --raw --json
+	# All columns there are.
+	all=$(zsctl list --help | sed -nE '/^Columns/,/^$/s/^  [* ] ([^ ]+) .*/\1/p' | paste -sd,)
+	same "$(zsctl list -nr -o "$all" "$M" | wc -l)" 1
+}
+
+@test "zsctl: a mount is found by what is in it, by links and with blanks" {
+	export LC_ALL=C.UTF-8
+	mkdir -p "$T/a b/ü"
+	"$ZSFS" "$T/a b/ü" >>"$LOG" 2>&1 3>&- 4>&-
+	mkdir -p "$T/a b/ü/deep/er"
+	ln -s "$T/a b/ü" "$T/link"
+	ln -s "$T/a b/ü/deep" "$T/inside"
+	for path in "$T/a b/ü" "$T/a b/ü/" "$T/link" "$T/link/deep/er" "$T/inside"; do
+		same "$(zsctl get "$path" chain_size)" 8
+	done
+	(cd "$T/link/deep" && same "$(zsctl get . chain_size)" 8)
+	zsctl show "$T/link" | grep -qF "$T/a b/ü   zsfs"
+	zsctl list -nr | grep -qF 'a\x20b'
+	# Where only a part of it is seen, the rest is still found.
+	root_only
+	mkdir "$T/part"
+	mount --bind "$T/link/deep" "$T/part"
+	same "$(zsctl get "$T/part" chain_size)" 8
+	same "$(zsctl list -nr -o SOURCE,MOUNTPOINT | grep -c "$T")" 1
+	umount "$T/part"
+}
+
+@test "zsctl: what is no mount, or none any more" {
+	ends 4 "$T: no zsfs is mounted there" -- zsctl show "$T"
+	ends 4 'no zsfs is mounted there' -- zsctl list "$T"
+	ends 4 'no zsfs is mounted there' -- zsctl show /proc
+	ends 4 'No such file' -- zsctl settle "$T/none"
+	ends 4 '' -- zsctl get ''
+	ends 4 '' -- zsctl replace "$T"
+	ends 3 'not ready after 0.1' -- zsctl wait-ready -t 0.1 "$T"
+	ends 0 -- zsctl list
+	root_only
+	# The others are still listed.
+	zsfs_mount
+	ends 4 'no zsfs is mounted there' "$M " -- zsctl list "$T" "$M"
+	# Another file system of this kind, and what looks like ours.
+	mkdir -p "$T/other/.zsstats"
+	mount -t tmpfs none "$T/other"
+	mkdir "$T/other/.zsstats"
+	echo '{}' >"$T/other/.zsstats/stats.json"
+	ends 4 'no zsfs is mounted there' -- zsctl show "$T/other"
+	umount "$T/other"
+	# One that lies under another one.
+	mount -t tmpfs none "$M"
+	zsctl list -nr -o MOUNTPOINT,STATE | grep -qxF "$M covered"
+	ends 4 'no zsfs is mounted there' -- zsctl show "$M"
+	umount "$M"
+}
+
+@test "zsctl: a dead mount" {
+	expect_log .
+	zsfs_mount -o nosurvive
+	same "$(row "$M" STATE)" single
+	kill -9 "$DAEMON"
+	wait "$DAEMON" || true
+	DAEMON=
+	zsctl list -nr -o MOUNTPOINT,DATA,RAM,STATE | grep -qxF "$M - - dead"
+	zsctl list -J | jq -e ".mounts[] | select(.mountpoint == \"$M\") | .data == null and .saved == null"
+	ends 4 "$M: its daemon has died" 'umount -l' -- zsctl show "$M"
+	ends 4 'has died' -- zsctl show "$M/"
+	ends 4 'has died' -- zsctl set "$M" size=0
+	ends 3 'not ready' -- zsctl wait-ready -t 0 "$M"
+	umount -l "$M"
+}
+
+@test "zsctl: a mount that does not answer holds up nobody for long" {
+	zsfs_mount -o nosurvive
+	kill -STOP "$DAEMON"
+	on_teardown "kill -CONT $DAEMON 2>/dev/null"
+	ends 0 'no answer' -- zsctl list "$M"
+	ends 1 'does not answer' -- zsctl show "$M"
+	kill -CONT "$DAEMON"
+	same "$(row "$M" STATE)" single
+}
+
+@test "zsctl: who may look and who may change" {
+	root_only
+	need setpriv
+	zsfs_mount
+	cp "$ZSCTL" "$T/zsctl"
+	as() { setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups "$@"; }
+	ends 0 "$M" -- as "$T/zsctl" show "$M"
+	ends 0 size -- as "$T/zsctl" get "$M"
+	ends 1 'only root and the owner' -- as "$T/zsctl" set "$M" size=1G
+	ends 1 'only root and the owner' -- as "$T/zsctl" compact "$M"
+	ends 0 'stats.json' -- as "$T/zsctl" report "$M"
+	same "$(control size)" 0
+	# A user's own mount is closed to others, root too.
+	zsfs_umount
+	wait_daemon
+	zsfs_start "$M" -o noallow_other
+	ends 1 'only the user who mounted it' -- as "$T/zsctl" show "$M"
+	as "$T/zsctl" list -nr -o MOUNTPOINT,RAM,STATE | grep -qxF "$M - no\x20access"
+}
+
+@test "zsctl: show says what is odd" {
+	zsfs_mount -o mem_limit=64M,nosurvive,settle=off
+	text_file "$M/text" 3000000
+	fails grep -q '^!!' <(zsctl show "$M")
+	zsctl show "$M" | grep -q '^!   one process serves it'
+	same "$(zsctl show -b "$M" | awk '/^Holds/ { print $2 }')" "$(mm_stat 1)"
+	[ "$(zsctl show "$M" | wc -L)" -le 80 ]
+	head -c 64000000 /dev/urandom >"$M/random" 2>/dev/null || true
+	zsctl show "$M" | grep -q '^!!  mem_limit is near'
+	zsctl show "$M" | grep -q 'does not compress'
+}
+
+@test "zsctl: settle, compact and verify say what came of it" {
+	zsfs_mount
+	text_file "$M/text" 4000000
+	settled
+	ends 0 "$M: settled" 'RAM' -- zsctl settle --progress "$M"
+	ends 0 'compacted' -- zsctl compact "$M"
+	ends 0 "$M: clean" -- zsctl verify --progress "$M"
+	in_terminal 24x80 "'$ZSCTL' verify --progress '$M'"
+	grep -q clean "$T/screen"
+}
+
+@test "zsctl: verify names what is damaged, and show warns of it" {
+	root_only
+	zsfs_mount -o nosurvive,comp=none
+	random_file "$M/f" 40960
+	bytes=$(dd if="$M/f" bs=4096 skip=3 count=1 status=none |
+		tail -c +1001 | head -c 48 | xxd -p | tr -d '\n')
+	head -c 2097152 /dev/zero >"$M/other"
+	drop_cache
+	"$PYTHON" "$BATS_TEST_DIRNAME/flip_bit.py" "$DAEMON" "$bytes"
+	expect_log 'content does not verify'
+	ends 2 "$M: 1 damaged block" "inode $(stat -c %i "$M/f") block 3" \
+		"find $M -xdev -inum" -- zsctl verify "$M"
+	zsctl show "$M" | grep -q '^!!  the last check found 1 damaged'
+	fails cat "$M/f"
+	zsctl show "$M" | grep -q '^!!  [0-9]* damaged blocks were read'
+	[ "$(row "$M" CORRUPT)" -ge 1 ]
+	rm "$M/f"
+}
+
+@test "zsctl: get and set" {
+	zsfs_mount
+	ends 0 -- zsctl set "$M" size=100M comp=zstd:3 settle=7 hot=1M nr_inodes=500
+	same "$(control size) $(control settle_after) $(control hot) $(control nr_inodes)" \
+		"104857600 7 1048576 500"
+	same "$(zsctl get "$M" size comp settle | xargs)" "104857600 zstd:3 7"
+	same "$(zsctl get "$M" comp_algorithm)" zstd:3
+	# Refused: why, and what is allowed.
+	ends 1 'bad value "5x"' 'allowed: bytes' -- zsctl set "$M" size=5x
+	ends 1 'too little' 'or 0 for no limit' -- zsctl set "$M" mem_limit=1
+	ends 1 'allowed' zstd -- zsctl set "$M" dense=lz4
+	ends 1 'no knob "sice"' 'mem_limit' -- zsctl set "$M" size=1G sice=1G
+	ends 1 'fixed when' -- zsctl set "$M" xattr=1
+	ends 1 'KNOB=VALUE' -- zsctl set "$M" size
+	ends 1 'missing' -- zsctl set "$M"
+	ends 1 'no knob' -- zsctl get "$M" nothing
+	# Nothing of a line with an unknown name was done.
+	same "$(control size)" 104857600
+	ends 1 '' -- zsctl set "$M" "size=$(printf '1%.0s' {1..5000})"
+	same "$(zsctl get -J "$M" | jq -r '.knobs[] | select(.knob == "size") | .value')" 104857600
+}
+
+@test "zsctl: classes, as a table and as a picture" {
+	zsfs_mount
+	same "$(zsctl classes "$M" | wc -l)" 0
+	zsctl classes --plot "$T/empty.svg" "$M"
+	grep -q 'the pool is empty' "$T/empty.svg"
+	text_file "$M/text" 3000000
+	same "$(zsctl classes -nr -o OBJECTS "$M" | awk "{ n += \$1 } END { print n }")" "$(class_total obj_used)"
+	zsctl classes --plot - "$M" >"$T/plot.svg"
+	"$PYTHON" -c 'import sys, xml.dom.minidom as m
+assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
+	grep -q 'class="cell"' "$T/plot.svg"
+	ends 1 'No such file' -- zsctl classes --plot "$T/no/where.svg" "$M"
+	ends 1 'No space' -- zsctl classes --plot /dev/full "$M"
+}
+
+@test "zsctl: top in terminals of many sizes, and without one" {
+	zsfs_mount
+	text_file "$M/text" 1000000
+	ends 1 'needs a terminal' -- zsctl top "$M"
+	ends 1 'no delay' -- zsctl top -d 0 "$M"
+	ends 1 'no number' -- zsctl top -n x "$M"
+	ends 4 'no zsfs' -- zsctl top "$T"
+	for size in 24x80 5x20 1x1 3x200 200x10 60x300; do
+		in_terminal $size "'$ZSCTL' top -d 0.1 -n 3 '$M'"
+		in_terminal $size "'$ZSCTL' top -d 0.1 -n 2"
+	done
+	in_terminal 24x80 "'$ZSCTL' top -d 0.1 -n 3 '$M'"
+	grep -aq 'Requests' "$T/screen"
+	grep -aq "$M" "$T/screen"
+	fails in_terminal 24x80 "TERM=none-such '$ZSCTL' top"
+}
+
+@test "zsctl: output that goes nowhere" {
+	zsfs_mount
+	for command in list "show $M" "get $M" "classes $M --plot -" "report $M" "list -J" --help; do
+		ends 1 'cannot write' -- bash -c "'$ZSCTL' $command >&-"
+		ends 1 'cannot write: No space' -- bash -c "'$ZSCTL' $command >/dev/full"
+		bash -c "'$ZSCTL' $command | true"
+	done
+	# What is closed does not become a file of the mount.
+	ends 0 -- bash -c "'$ZSCTL' set '$M' size=1G <&- >&- 2>&-"
+	same "$(control size)" 1073741824
+	ends 1 -- bash -c "'$ZSCTL' set '$M' size=x <&- >&- 2>&-"
+	same "$(control size)" 1073741824
+}
+
+@test "zsctl: bad usage" {
+	ends 1 'no command "lists"' -- zsctl lists
+	ends 1 'zsctl list --help' -- zsctl list --none
+	ends 1 'something is missing: MOUNT' -- zsctl show
+	ends 1 'too much' -- zsctl show a b
+	ends 1 'requires an argument' -- zsctl list -o
+	ends 0 'Usage: zsctl' wait-ready -- zsctl --help
+	ends 0 'Usage: zsctl run' -- zsctl run --help
+	ends 0 'zsctl ' -- zsctl --version
+	ends 0 'zsctl ' -- zsctl top --version
+}
+
+no_temps() {
+	same "$(find "$T/tmp" -mindepth 1)" ""
+}
+
+@test "zsctl: run ends as its command does, and leaves nothing" {
+	root_only
+	mkdir "$T/tmp"
+	zsctl() { TMPDIR=$T/tmp timeout 60 "$ZSCTL" "$@"; }
+	ends 0 zsfs -- zsctl run -c -o fsname=zsfs,size=10M -- sh -c 'df . | tail -n 1; [ "$PWD" = "$TMPDIR" ]'
+	ends 7 '' -- zsctl run sh -c 'exit 7'
+	ends 137 '' -- zsctl run -- sh -c 'kill -9 $$'
+	# 127 is no business of "run" here: bats takes it for a mistake.
+	rc=0
+	zsctl run -- "$T/none" 2>"$T/said" || rc=$?
+	same "$rc" 127
+	grep -q 'No such file' "$T/said"
+	touch "$T/file"
+	ends 126 'Permission denied' -- zsctl run -- "$T/file"
+	ends 125 'bad value' -- zsctl run -o size=x -- touch "$T/ran"
+	ends 125 '' -- zsctl run -m "$T/none" -- touch "$T/ran"
+	[ ! -e "$T/ran" ]
+	ends 1 'something is missing' -- zsctl run -c
+	# Options of the command are its own.
+	ends 0 'a --help' -- zsctl run echo a --help
+	no_temps
+	# On a folder of one's own, which only the command sees.
+	mkdir "$T/work"
+	touch "$T/work/below"
+	ends 0 '' -- zsctl run -m "$T/work" -- sh -c "[ ! -e '$T/work/below' ] && touch '$T/work/above'"
+	[ -e "$T/work/below" ]
+	[ ! -e "$T/work/above" ]
+}
+
+nothing_left() {
+	[ -z "$(find "$T/tmp" -mindepth 1)" ] && ! pgrep -f "zsfs.*$T/tmp" >/dev/null
+}
+
+@test "zsctl: run cleans up however it ends" {
+	root_only
+	mkdir "$T/tmp"
+	for signal in TERM HUP KILL; do
+		TMPDIR=$T/tmp "$ZSCTL" run -- sh -c "echo \$\$ >'$T/pid'; exec sleep 50" 3>&- 4>&- &
+		pid=$!
+		poll 10 test -s "$T/pid"
+		kill -$signal $pid
+		wait $pid || rc=$?
+		case $signal in
+		TERM) same "$rc" 143 ;;
+		HUP) same "$rc" 129 ;;
+		esac
+		kill "$(cat "$T/pid")" 2>/dev/null || true
+		poll 10 nothing_left
+		rm "$T/pid"
+	done
+}
+
+@test "zsctl: run by an ordinary user" {
+	root_only
+	mkdir "$T/home"
+	chown $NOBODY "$T/home"
+	cp "$ZSCTL" "$T/zsctl"
+	as_nobody "export TMPDIR=$T/home ZSFS
+		rc=0
+		$T/zsctl run -c -- sh -c 'echo x >f; df . | grep -q ^zsfs && exit 9' || rc=\$?
+		[ \$rc = 9 ]
+		[ -z \"\$(ls -A $T/home)\" ]"
+}
+
+@test "zsctl: wait-ready waits for the mount and for its standby" {
+	(
+		sleep 0.5
+		exec "$ZSFS" "$M" >>"$LOG" 2>&1
+	) 3>&- 4>&- &
+	ends 0 '' -- zsctl wait-ready --standby -t 30 "$M"
+	has_standby
+	wait $!
+	poll 10 zsctl wait-ready --standby "$M"
+	keeper=$(json .survival.keeper)
+	ends 0 "$M is now served by zsfs" -- zsctl replace "$M"
+	same "$(json .survival.replacements)" 1
+	same "$(json .survival.keeper)" "$keeper"
+}
+
+@test "zsctl: a report has no names in it" {
+	zsfs_mount -o size=1G
+	mkdir "$M/secret-folder"
+	echo x >"$M/secret-folder/secret-file"
+	zsctl report "$M" >"$T/report"
+	for part in machine odd .zsstats/tiers .zsstats/classes .zsstats/stats.json .zsctl/verify; do
+		grep -qxF "## $part" "$T/report"
+	done
+	fails grep -qE "secret|$M" "$T/report"
+	grep -q '"size":1073741824' "$T/report"
+}
