@@ -8,6 +8,7 @@
 
 #include "base/min.h"
 #include "caller.h"
+#include "content/usage.h"
 #include "control/vfile.h"
 #include "init_reply.h"
 #include "request.h"
@@ -76,7 +77,24 @@ static void reply_bytes(fuse_req_t req, struct tx *tx, int err, size_t size,
 	tx_commit(tx);
 }
 
-void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+/* Of a file, how it is stored: not in its attributes, but made for who asks. */
+static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	char text[USAGE_SIZE];
+	int len = zsfs_usage(request_thread_of(req), ino, text);
+
+	if (len < 0)
+		reply_error(req, len);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)len);
+	else if ((size_t)len > size)
+		reply_error(req, -ERANGE);
+	else
+		fuse_reply_buf(req, text, (size_t)len);
+}
+
+static void get_stored(fuse_req_t req, fuse_ino_t ino, const char *name,
+		       size_t size)
 {
 	struct zsfs_thread *th = request_thread_of(req);
 	struct tx *tx = tx_begin(th);
@@ -88,6 +106,14 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 					  min_u64(size, ZSFS_MAX_WRITE), &len);
 
 	reply_bytes(req, tx, err, size, len);
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	if (!strcmp(name, USAGE_NAME) && !vfile_is(ino))
+		get_usage(req, ino, size);
+	else
+		get_stored(req, ino, name, size);
 }
 
 static bool is_root(void)

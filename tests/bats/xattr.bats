@@ -325,3 +325,58 @@ CAPS='b"\x01\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0"'
 	same "$(xattr getxattr f user.b)" small
 	same "$(xattr removexattr f user.a)" ok
 }
+
+# usage FILE FORM: blocks and bytes of RAM
+usage() {
+	xattr getxattr "$1" zsfs.usage | awk -v form="$2" '$1 == form { print $2, $3 }'
+}
+
+# Bytes of RAM of all files here: what the forms of the whole mount add up to.
+usage_of_all() {
+	local f
+
+	for f in *; do
+		[ ! -f "$f" ] || [ -L "$f" ] || xattr getxattr "$f" zsfs.usage
+	done | awk '{ blocks += $2; ram += $3 } END { print blocks, ram }'
+}
+
+tiers_of_all() {
+	json '[.tiers[] | objects] | "\(map(.blocks) | add) \(map(.ram) | add)"'
+}
+
+@test "xattr: how a file is stored" {
+	zsfs_only
+	all_have noxattr && skip "there are none"
+	text_file text 3000000
+	random_file random 409600
+	head -c 1000000 /dev/zero >zeros
+	fallocate -l 1M room
+	same "$(usage random raw)" "100 409600"
+	same "$(usage zeros same)" "245 0"
+	same "$(usage room room)" "256 0"
+	same "$(usage text lz4 | cut -d ' ' -f 1)" 733
+	same "$(usage text dense)" "0 0"
+	# The room of what was reserved is no block that is stored.
+	rm room
+	same "$(usage_of_all)" "$(tiers_of_all)"
+	echo 1 >.zsctl/settle
+	[ "$(usage text dense | cut -d ' ' -f 1)" -gt 700 ]
+	same "$(usage_of_all)" "$(tiers_of_all)"
+	# Half of the blocks of a cluster leave it, which stays as it is.
+	before=$(usage text dense | cut -d ' ' -f 2)
+	dd if=random of=text bs=4096 count=8 seek=16 conv=notrunc status=none
+	same "$(usage text raw | cut -d ' ' -f 1)" 8
+	same "$(usage text dense | cut -d ' ' -f 2)" "$before"
+	# Nobody can set it, no list has it, and what is no file has none.
+	same "$(xattr listxattr text)" ""
+	same "$(xattr setxattr text zsfs.usage 'b"x"')" ENOTSUP
+	same "$(xattr removexattr text zsfs.usage)" ENOTSUP
+	same "$(xattr getxattr d zsfs.usage)" ENODATA
+	same "$(xattr getxattr .zsctl/size zsfs.usage)" ENODATA
+	chmod 600 text
+	[ "$(id -u)" != 0 ] || same "$(xattr_by 1000 getxattr text zsfs.usage)" EACCES
+	# A sparse file of a terabyte takes no time.
+	truncate -s 1T sparse
+	echo x >>sparse
+	same "$(usage sparse lz4 | cut -d ' ' -f 1) $(usage sparse raw | cut -d ' ' -f 1)" "1 0"
+}

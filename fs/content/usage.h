@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Usage: in which forms the blocks of one file are stored, and the RAM that
+ * they take.
+ *
+ * It is told by an extended attribute that no list shows and nobody can set. An
+ * ioctl(2) would do as well, but for a file that is open: a tool that looks at
+ * thousands of them would send two calls more for each, and with this one every
+ * tool for attributes reads it. The name has none of the prefixes that the
+ * kernel knows, so it is in nobody's way, and asks for read permission.
+ */
+#ifndef FS_USAGE_H
+#define FS_USAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct zsfs_thread;
+
+#define USAGE_NAME "zsfs.usage"
+/* Enough for the text. */
+#define USAGE_SIZE 512u
+
+/*
+ * The text for the regular file @nodeid: a line for each form, with its name,
+ * its blocks and the bytes of RAM that these take in the pool, without tables
+ * and gaps. Forms: hot, lz4, zstd, raw, dense, same, room. A cluster counts
+ * whole, also where some of its blocks live no longer.
+ *
+ * @buf has USAGE_SIZE bytes. No transaction is open and nothing is locked. The
+ * file is locked shared, some groups at a time, so of one that changes
+ * meanwhile the sum may be none that it ever had. The length; -ESTALE, or
+ * -ENODATA for what is no regular file.
+ */
+int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, char *buf);
+
+#endif
