@@ -47,7 +47,7 @@ struct ctl_command {
 
 extern const struct ctl_command cmd_list, cmd_show, cmd_top, cmd_settle,
 	cmd_compact, cmd_verify, cmd_get, cmd_set, cmd_classes, cmd_run,
-	cmd_wait_ready, cmd_replace, cmd_report;
+	cmd_wait_ready, cmd_replace, cmd_report, cmd_du;
 
 /* "zsctl: " and the message, on standard error. Returns CTL_FAILED. */
 int ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -12,9 +12,9 @@
 #include "args.h"
 
 static const struct ctl_command *const commands[] = {
-	&cmd_list,	 &cmd_show,    &cmd_top,    &cmd_settle,  &cmd_compact,
-	&cmd_verify,	 &cmd_get,     &cmd_set,    &cmd_classes, &cmd_run,
-	&cmd_wait_ready, &cmd_replace, &cmd_report,
+	&cmd_list,    &cmd_show,       &cmd_top,     &cmd_du,	  &cmd_settle,
+	&cmd_compact, &cmd_verify,     &cmd_get,     &cmd_set,	  &cmd_classes,
+	&cmd_run,     &cmd_wait_ready, &cmd_replace, &cmd_report,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

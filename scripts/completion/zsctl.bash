@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Completion of zsctl(1) for bash. scripts/check-zsctl.sh compares it with --help.
 
-_zsctl_commands='list show top settle compact verify get set classes run
+_zsctl_commands='list show top du settle compact verify get set classes run
 	wait-ready replace report'
 _zsctl_knobs='size mem_limit nr_inodes comp dense settle hot mem_used_max'
 _zsctl_fixed='chain_size follow_cpu writeback xattr'
@@ -13,6 +13,7 @@ _zsctl_options() {
 	case $1 in
 	list | get) echo "$_zsctl_table" ;;
 	classes) echo "$_zsctl_table --plot" ;;
+	du) echo "$_zsctl_table --all --depth --worst" ;;
 	show) echo '--bytes' ;;
 	top) echo '--delay --iterations' ;;
 	settle | compact | verify) echo '--progress' ;;
@@ -58,12 +59,15 @@ _zsctl_operand() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
+	du:-d | du:--depth | du:-w | du:--worst) return ;;
 	*:-d | *:--delay | *:-n | *:--iterations | *:-t | *:--timeout)
 		[ "$command" != top ] && [ "$command" != wait-ready ] || return
 		;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_zsctl_options "$command")" -- "$word")
+	elif [ "$command" = du ]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	elif [ "$command" = run ]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$word")
 	elif [ "$4" = 0 ] || [ "$command" = list ]; then

@@ -214,6 +214,53 @@ settled() {
 	rm "$M/f"
 }
 
+@test "zsctl: du tells what files take, and which compress badly" {
+	zsfs_mount
+	mkdir -p "$M/a/b" "$M/c d"
+	text_file "$M/a/b/text" 3000000
+	random_file "$M/c d/random" 409600
+	ln "$M/c d/random" "$M/a/again"
+	head -c 100000 /dev/zero >"$M/zeros"
+	truncate -s 1G "$M/sparse"
+	ln -s /etc "$M/a/link"
+	same "$(zsctl du -nrb -o DATA,RAW,SAME,FILES "$M" | xargs)" \
+		"$((733 * 4096 + 409600 + 25 * 4096)) 409600 102400 4"
+	# All of it is what the mount says of its tiers.
+	same "$(zsctl du -nrb -o DATA,RAM "$M" | xargs)" \
+		"$(json '[.tiers[] | objects] | "\(map(.bytes) | add) \(map(.ram) | add)"')"
+	same "$(zsctl du -nr -o PATH -d 1 "$M" | sort | paste -sd ' ')" "$M $M/a $M/c\x20d"
+	same "$(zsctl du -nr -o PATH -a "$M" | wc -l)" 8
+	[[ $(basename "$(zsctl du -nr -o PATH -w 1 "$M")") =~ ^(random|again)$ ]]
+	same "$(zsctl du -nr -o RAW% "$M/c d")" 100%
+	same "$(cd "$M/a" && zsctl du -nr -o PATH)" .
+	settled
+	same "$(zsctl du -nrb -o DENSE "$M")" "$(json .tiers.dense.bytes)"
+	# What is no mount, and no file.
+	ends 4 'no zsfs is mounted there' "$M/a" -- zsctl du "$T" "$M/a"
+	ends 4 'No such file' -- zsctl du "$M/none"
+	ends 1 'is no number' -- zsctl du -d x "$M"
+	ends 1 'is no number' -- zsctl du -w 0 "$M"
+}
+
+@test "zsctl: du where it may not look, and where files do not tell" {
+	root_only
+	need setpriv
+	zsfs_mount -o noxattr
+	random_file "$M/f" 4096
+	ends 1 "$M/f: files do not tell" noxattr -- zsctl du "$M"
+	zsfs_umount
+	wait_daemon
+	zsfs_mount
+	mkdir "$M/closed"
+	random_file "$M/open" 4096
+	random_file "$M/private" 4096
+	chmod 700 "$M/closed"
+	chmod 600 "$M/private"
+	cp "$ZSCTL" "$T/zsctl"
+	ends 1 "$M/closed: Permission denied" "$M/private: Permission denied" '4.0K' -- \
+		setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups "$T/zsctl" du "$M"
+}
+
 @test "zsctl: get and set" {
 	zsfs_mount
 	ends 0 -- zsctl set "$M" size=100M comp=zstd:3 settle=7 hot=1M nr_inodes=500

@@ -7,6 +7,7 @@
 #include "ctl/mounts.h"
 #include "ctl/show.h"
 #include "ctl/stats.h"
+#include "ctl/usage.h"
 
 #include <errno.h>
 #include <sys/sysmacros.h>
@@ -363,6 +364,24 @@ static void test_fullness(void)
 	free(f.row);
 }
 
+static void test_usage(void)
+{
+	struct usage u = {.files = 0};
+
+	CHECK_EQ(usage_parse(&u, "hot 0 0\nlz4 2 100\nraw 1 4096\n"
+				 "new 3 7\nroom 9 0\n"),
+		 0);
+	CHECK_EQ(u.bytes[USAGE_LZ4], 8192);
+	CHECK_EQ(u.bytes[USAGE_OTHER], 3 * 4096);
+	CHECK_EQ(usage_data(&u), 6 * 4096);
+	CHECK_EQ(usage_ram(&u), 100 + 4096 + 7);
+	usage_add(&u, &u);
+	CHECK_EQ(usage_data(&u), 12 * 4096);
+	CHECK_EQ(usage_parse(&u, ""), 0);
+	CHECK_EQ(usage_parse(&u, "lz4 x 1\n"), -EINVAL);
+	CHECK_EQ(usage_parse(&u, "lz4\n"), -EINVAL);
+}
+
 static void test_knobs(void)
 {
 	struct stats s;
@@ -392,6 +411,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_advice_all),
 	CHECK_CASE(test_fullness),
 	CHECK_CASE(test_knobs),
+	CHECK_CASE(test_usage),
 	CHECK_CASE(test_show_missing),
 	CHECK_CASE(test_show),
 };
