@@ -25,6 +25,9 @@ usage() {
 
 	--quick    check, release and bats only
 
+	Two files of bats run at once, and beside them builds for the suites after
+	them; files that measure the machine or change it run alone.
+
 	ZSFS_TEST_OPTS=OPTIONS has all mounts of bats made with these options.
 	bats/NAME stands for the one file tests/bats/NAME.bats. Builds go where those
 	of run.sh go ("scripts/run.sh --help"). Everything runs by itself as well:
@@ -41,6 +44,11 @@ FORMATTER=clang-format-14
 NO_ASLR=(env)
 # Seconds that one bats file may take before it is ended.
 BATS_SECONDS=900
+# How many bats files run at once.
+LANES=2
+# bats files that run alone: they measure time, processors' work and wake-ups, fill
+# memory, or drop the caches of the whole machine, which others count on.
+ALONE=" compact full handles hot limits overlay readers requests settle xattr "
 
 passed=0 failed=0 skipped=0
 
@@ -68,6 +76,7 @@ one() {
 	77) result "$name" 0 0 1 ;;
 	*) result "$name" 0 1 0 ;;
 	esac
+	return "$rc"
 }
 
 # meson_suite NAME DIR SUITE_OPTION...
@@ -85,19 +94,55 @@ meson_suite() {
 	result "$name" "${counts[@]}"
 }
 
-# bats_suite NAME BUILD_DIR FILE...
+# bats_suite NAME BUILD_DIR FILE...: side by side, and then those that run alone
 bats_suite() {
-	local name=$1 dir=$2 file out
+	local name=$1 dir=$2 file alone=()
 
 	shift 2
-	out=$(mktemp)
 	for file; do
-		say "== $name: $(basename "$file")"
-		ZSFS=$dir/fs/zsfs ZSFS_TOOLS=$dir/tests/bats/tools \
-			"${NO_ASLR[@]}" timeout -k 10 "$BATS_SECONDS" bats --tap "$file" </dev/null >"$out" 2>&1
-		count_tap "$name $(basename "$file")" "$out" $?
+		case $ALONE in
+		*" $(basename "$file" .bats) "*) alone+=("$file") ;;
+		*) bats_file "$name" "$dir" "$file" "$LANES" ;;
+		esac
 	done
-	rm -f "$out"
+	drain_lanes "$name"
+	finish_builds
+	for file in ${alone[@]+"${alone[@]}"}; do
+		bats_file "$name" "$dir" "$file" 1
+	done
+	drain_lanes "$name"
+}
+
+# Files that run in lanes by the process they run in, and when they were begun.
+declare -A lanes=() begun=()
+
+# bats_file NAME BUILD_DIR FILE LANES: begun when one of so many lanes is free
+bats_file() {
+	while [ ${#lanes[@]} -ge "$4" ]; do
+		end_of_lane "$1"
+	done
+	ZSFS=$2/fs/zsfs ZSFS_TOOLS=$2/tests/bats/tools \
+		"${NO_ASLR[@]}" timeout -k 10 "$BATS_SECONDS" bats --tap "$3" \
+		</dev/null >"$LOGS/$(basename "$3")" 2>&1 &
+	lanes[$!]=$(basename "$3")
+	begun[$!]=$SECONDS
+}
+
+# end_of_lane NAME: waits for a file to end, and tells how it did.
+end_of_lane() {
+	local pid file
+
+	wait -n -p pid "${!lanes[@]}"
+	file=${lanes[$pid]}
+	say "== $1: $file ended after $((SECONDS - begun[$pid])) s"
+	count_tap "$1 $file" "$LOGS/$file"
+	unset "lanes[$pid]" "begun[$pid]"
+}
+
+drain_lanes() {
+	while [ ${#lanes[@]} -gt 0 ]; do
+		end_of_lane "$1"
+	done
 }
 
 # A file that ends before its last test has failed in what is missing.
@@ -115,6 +160,58 @@ count_tap() {
 	result "$1" "$ok" "$bad" "$skips"
 }
 
+# ---- builds ----------------------------------------------------------------
+
+build_asan() {
+	build_in "$BUILD-asan" --buildtype=debugoptimized \
+		-Db_sanitize=address,undefined -Ddebug_level=3
+}
+
+build_tsan() {
+	build_in "$BUILD-tsan" --buildtype=debugoptimized \
+		-Db_sanitize=thread -Ddebug_level=1
+}
+
+build_clang() {
+	CC=clang build_in "$BUILD-clang" --buildtype=release --werror
+}
+
+# The process that builds beside the tests, if there is one.
+builder=
+
+# What suites that come later need, one by one, with the time that no test wants.
+build_beside() {
+	local name
+
+	renice -n 19 -p "$BASHPID" >/dev/null
+	for name in clang asan tsan; do
+		[[ " ${suites[*]} " == *" $name "* ]] || continue
+		"build_$name" >"$LOGS/$name.build" 2>&1
+		echo $? >"$LOGS/$name.built"
+	done
+}
+
+finish_builds() {
+	[ -z "$builder" ] || wait "$builder"
+	builder=
+}
+
+# build NAME: what has been built beside the tests is told now.
+build() {
+	finish_builds
+	one "$1: build" told_build "$1"
+}
+
+told_build() {
+	if [ -s "$LOGS/$1.built" ]; then
+		cat "$LOGS/$1.build"
+		return "$(cat "$LOGS/$1.built")"
+	fi
+	"build_$1"
+}
+
+# ---- suites ----------------------------------------------------------------
+
 suite_check() {
 	local script
 
@@ -128,6 +225,8 @@ suite_release() {
 }
 
 suite_bats() {
+	build_beside &
+	builder=$!
 	bats_suite bats "$BUILD" "$TOP"/tests/bats/*.bats
 }
 
@@ -141,8 +240,7 @@ suite_cached() {
 suite_asan() {
 	local dir=$BUILD-asan
 
-	one "asan: build" build_in "$dir" --buildtype=debugoptimized \
-		-Db_sanitize=address,undefined -Ddebug_level=3 || return
+	build asan || return
 	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=0
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	meson_suite asan "$dir"
@@ -152,8 +250,7 @@ suite_asan() {
 suite_tsan() {
 	local dir=$BUILD-tsan
 
-	one "tsan: build" build_in "$dir" --buildtype=debugoptimized \
-		-Db_sanitize=thread -Ddebug_level=1 || return
+	build tsan || return
 	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 	# Older ThreadSanitizers refuse where the kernel spreads mappings wide.
 	! setarch -R true 2>/dev/null || NO_ASLR=(setarch -R)
@@ -163,8 +260,17 @@ suite_tsan() {
 }
 
 suite_clang() {
-	CC=clang one "clang: build" build_in "$BUILD-clang" \
-		--buildtype=release --werror
+	build clang
+}
+
+# Not a lane nor a build outlives the script.
+clean_up() {
+	local pids
+
+	mapfile -t pids < <(jobs -p)
+	[ -z "$builder" ] || mapfile -t -O ${#pids[@]} pids < <(pgrep -P "$builder")
+	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
+	rm -rf "$LOGS"
 }
 
 suites=()
@@ -187,12 +293,15 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#suites[@]} -gt 0 ] || suites=(check clang release bats cached asan tsan)
+[ ${#suites[@]} -gt 0 ] || suites=(check release bats cached clang asan tsan)
 
 install_packages "${TEST_PACKAGES[@]}"
 # Only now: a new machine has no package lists before its first installation.
 ! apt-cache show "$FORMATTER" >/dev/null 2>&1 || install_packages "$FORMATTER"
 choose_build
+LOGS=$(mktemp -d) || exit
+trap clean_up EXIT
+trap 'exit 1' INT TERM
 one "release: build" build_in "$BUILD" --buildtype=release --werror -Dtests=true
 release_failed=$failed
 for suite in "${suites[@]}"; do
