@@ -73,8 +73,7 @@ zsfs_teardown() {
 	local rc=0
 
 	[ -n "${T:-}" ] || return 0 # skipped before there was anything
-	tac "$T/cleanup" >"$T/cleanup.sh"
-	bash "$T/cleanup.sh" || true
+	clean_up
 	if [ -n "${BATS_TEST_COMPLETED:-}" ] && [ -z "${BATS_TEST_SKIPPED:-}" ]
 	then
 		check_verify || rc=1
@@ -91,6 +90,12 @@ zsfs_teardown() {
 	return $rc
 }
 
+clean_up() {
+	[ -s "$T/cleanup" ] || return 0
+	tac "$T/cleanup" >"$T/cleanup.sh"
+	bash "$T/cleanup.sh" || true
+}
+
 check_verify() {
 	local said
 
@@ -103,6 +108,7 @@ check_verify() {
 check_log() {
 	local bad
 
+	[ -s "$LOG" ] || return 0
 	bad=$(grep -Ei 'error|assert|sanitizer|invariant|warning' "$LOG" |
 		{ if [ -s "$T/expected" ]; then grep -Evf "$T/expected"; else cat; fi; })
 	[ -z "$bad" ] || { echo "the daemon's log has:"; echo "$bad" | head -n 60; return 1; }
