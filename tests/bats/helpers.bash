@@ -260,7 +260,7 @@ by_user_root() {
 	cp -a /dev/fuse "$T/fuse"
 	chmod 666 "$T/fuse"
 	cat >"$T/script"
-	run -0 timeout 60 unshare -m bash -c "
+	run -0 timeout 240 unshare -m bash -c "
 		mount --bind $T/fuse /dev/fuse
 		exec setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups \
 			unshare -rm bash $T/script" 3>&-
@@ -443,7 +443,7 @@ as_nobody() {
 	need unshare setpriv fusermount3
 	cp "$ZSFS" "$T/daemon"
 	chown $NOBODY "$M"
-	timeout 60 unshare -m bash -c '
+	timeout 240 unshare -m bash -c '
 		set -e
 		cp -a /dev/fuse "$T/fuse"
 		chmod 666 "$T/fuse"
