@@ -181,11 +181,17 @@ unsigned mill_groups(struct mill *m, struct group *groups[MILL_MOST_JOBS])
 
 static int make_job(struct mill *m)
 {
-	struct mill_job *j = &m->jobs[m->nr_jobs++];
+	struct mill_job *j = &m->jobs[m->nr_jobs];
 
 	j->g.plain = malloc(ZCOMP_CLUSTER_SIZE);
 	j->frame = malloc(ZCOMP_CLUSTER_SIZE);
-	return j->g.plain && j->frame ? 0 : -ENOMEM;
+	if (j->g.plain && j->frame) {
+		m->nr_jobs++;
+		return 0;
+	}
+	free(j->g.plain);
+	free(j->frame);
+	return -ENOMEM;
 }
 
 static int start_thread(struct mill *m)
@@ -223,7 +229,8 @@ int mill_create(struct zsfs *fs, bool idle, struct mill **out)
 		err = make_job(m);
 	while (!err && m->nr_threads < cpus)
 		err = start_thread(m);
-	if (err) {
+	/* Where fewer threads are allowed, fewer do. */
+	if (!m->nr_jobs || !m->nr_threads) {
 		mill_destroy(m);
 		return err;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Mill: threads that compress groups of blocks (dense.h), as many as there are
- * CPUs.
+ * CPUs, or as the system allows.
  *
  * One thread, the owner, reads groups, gives them away, and stores what comes
  * back. The mill's threads touch nothing that is shared but the jobs they were
