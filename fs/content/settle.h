@@ -29,7 +29,8 @@ struct zsfs_thread;
  * by itself. @th has no transaction open, and nothing is locked. A
  * block that does not verify, or that others keep writing to, is left out, and
  * all the rest when memory is so full that there is no room for a cluster
- * beside what it replaces. 0, or -ENOMEM when the system has no memory.
+ * beside what it replaces. 0; -ENOMEM when the system has no memory; -EINTR
+ * when zsfs_is_interrupted().
  */
 int zsfs_settle(struct zsfs_thread *th);
 

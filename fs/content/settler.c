@@ -23,6 +23,8 @@
 
 /* While blocks are written: how often to look whether memory is short. */
 #define LOOK_MSECS 1000u
+/* Between looks at whether who asks is to end. */
+#define ASKER_MSECS 20
 /* Age does not count when no more than this part of the limit is free. */
 #define SHORT_PART 16u
 /* How often a group is tried that others change meanwhile. */
@@ -346,6 +348,19 @@ unsigned settler_step(struct settler *s, struct zsfs_thread *th)
 	return 1;
 }
 
+/* Until walk @mine is over. Caller holds s->lock. */
+static int await(struct settler *s, struct zsfs_thread *th, uint64_t mine)
+{
+	while (s->answered < mine) {
+		struct timespec until = clock_in_ms(ASKER_MSECS);
+
+		clock_wait(&s->over, &s->lock, &until);
+		if (s->answered < mine && zsfs_is_interrupted(th))
+			return -EINTR;
+	}
+	return s->err;
+}
+
 int settler_run(struct settler *s, struct zsfs_thread *th)
 {
 	uint64_t mine;
@@ -357,9 +372,7 @@ int settler_run(struct settler *s, struct zsfs_thread *th)
 	zsfs_wake(s->fs);
 	zsfs_leave(th);
 	pthread_mutex_lock(&s->lock);
-	while (s->answered < mine)
-		pthread_cond_wait(&s->over, &s->lock);
-	err = s->err;
+	err = await(s, th, mine);
 	pthread_mutex_unlock(&s->lock);
 	zsfs_enter(th);
 	return err;

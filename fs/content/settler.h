@@ -37,8 +37,9 @@ unsigned settler_step(struct settler *s, struct zsfs_thread *th);
 
 /*
  * Have another thread's steps settle all that can be, and wait for that. @th is
- * in its gate, which it leaves meanwhile, and has no transaction open. 0, or
- * -ENOMEM when the system has no memory.
+ * in its gate, which it leaves meanwhile, and has no transaction open. 0;
+ * -ENOMEM when the system has no memory; -EINTR when who asks is to end, and
+ * then it goes on.
  */
 int settler_run(struct settler *s, struct zsfs_thread *th);
 

@@ -335,7 +335,8 @@ static int write_settle(struct zsfs *fs, struct zsfs_thread *th,
 
 	arena_trim(fs->arena, th->at, true, true);
 	if (err)
-		set_status(fs, "settle: no memory");
+		set_status(fs, err == -EINTR ? "settle: goes on by itself"
+					     : "settle: no memory");
 	return err;
 }
 

@@ -390,12 +390,18 @@ static void follow_up(struct zsfs_thread *th)
 }
 
 /* A request is in the buffer: whatever happens now is about it. */
-static int accept_request(struct zsfs_slot *slot, size_t len)
+static int accept_request(struct zsfs_thread *th, size_t len)
 {
+	struct zsfs_slot *slot = th->slot;
+
 	if (len < sizeof(struct fuse_in_header))
 		return -EIO;
 	__atomic_store_n(&slot->unique, request_header()->unique,
 			 __ATOMIC_RELAXED);
+	/* The kernel may have told the worker before of a signal. */
+	if (slot->unique & UNIQUE_RESEND)
+		__atomic_store_n(&th->interrupted, slot->unique,
+				 __ATOMIC_RELAXED);
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
 	notify_note(slot);
@@ -415,7 +421,7 @@ static int receive(struct zsfs_thread *th)
 	slot->executing = 0;
 	if (th->parked) {
 		th->parked = false;
-		return accept_request(slot, request_header()->len);
+		return accept_request(th, request_header()->len);
 	}
 	/* The last request is over, and no other has come yet. */
 	slot->done = 0;
@@ -434,7 +440,7 @@ static int receive(struct zsfs_thread *th)
 	if (n < 0)
 		return errno == ECONNABORTED ? -ENODEV : -errno;
 	zs_crash_point();
-	return accept_request(slot, (size_t)n);
+	return accept_request(th, (size_t)n);
 }
 
 /* The request in the slot. 0, or -errno when no more will come. */

@@ -225,6 +225,28 @@ scrubbing() { [ "$(json .verify.scrubbed_blocks)" -gt 0 ]; }
 	same "$(json .verify.scrubbed_blocks)" "$(($(json .content.blocks) - $(json .content.same_blocks)))"
 }
 
+# The kernel tells of the signal once, and here it tells the worker that dies.
+@test "ctl: verify ends with who wants it, also when the worker dies" {
+	[ "$(json .survive)" = true ] || skip "needs a standby"
+	echo zstd >"$C/comp_algorithm"
+	echo 4G >"$C/mem_limit"
+	echo 0 >"$C/size"
+	text_file "$T/text" 50000000
+	for n in 1 2 3 4 5 6 7 8; do cp "$T/text" "$M/f$n"; done
+	poll 10 has_standby
+	expect_log 'killed|took over|takes over'
+	bash -c 'echo 1 >"$0"' "$C/verify" &
+	pid=$!
+	until scrubbing; do kill -0 $pid; done
+	old=$(worker)
+	kill -STOP "$old"
+	kill -9 $pid
+	sleep 0.2
+	kill -9 "$old"
+	wait $pid || true
+	same "$(control verify)" "stopped before all content was read"
+}
+
 @test "ctl: echo, printf without newline, tee and sed -n w all work" {
 	echo 100M >"$C/size"
 	same "$(control size)" 104857600

@@ -396,6 +396,7 @@ wakeups() {
 		awk '/^voluntary_ctxt/ { n += $2 } END { print n }'
 }
 
+is_begun() { [ "$(json .content.dense_blocks)" -gt 0 ]; }
 is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 
 @test "settle: by itself, what was not written for a while, and then the mount sleeps" {
@@ -465,7 +466,7 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	sleep 2
 	echo off >"$M/.zsctl/settle_after"
 	sleep 1
-	! is_settled
+	fails is_settled
 	echo 1 >"$M/.zsctl/settle_after"
 	poll 10 is_settled
 	verify
@@ -475,17 +476,33 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	zsfs_mount -o settle=off
 	for i in 1 2 3 4; do text 40000000 >"$M/$i"; done
 	echo 0 >"$M/.zsctl/settle_after"
-	begun() { [ "$(json .content.dense_blocks)" -gt 0 ]; }
-	poll 10 begun
+	poll 10 is_begun
 	echo off >"$M/.zsctl/settle_after"
 	sleep 0.3
 	first=$(control settle)
 	sleep 1
 	same "$(control settle)" "$first"
-	! is_settled
+	fails is_settled
 	settle &
 	stat "$M/1" >/dev/null
 	wait $!
+	is_settled
+	verify
+}
+
+@test "settle: who asks can be ended, and it goes on" {
+	zsfs_mount -o settle=off,dense=zstd:19
+	for i in 1 2 3; do text 40000000 >"$M/$i"; done
+	sh -c 'echo 1 >"$1"' - "$M/.zsctl/settle" &
+	poll 10 is_begun
+	kill -9 $!
+	start=$SECONDS
+	wait $! || true
+	[ $((SECONDS - start)) -lt 2 ]
+	fails is_settled
+	same "$(control last_cmd_status)" "settle: goes on by itself"
+	echo zstd:1 >"$M/.zsctl/dense"
+	settle
 	is_settled
 	verify
 }
