@@ -15,9 +15,9 @@
 void priority_low(void);
 
 /*
- * The calling thread has its share, in small pieces, so that what wakes up
- * beside it need not wait long.
+ * The calling thread has its share, and lets everything go first that wakes up
+ * beside it.
  */
-void priority_brief(void);
+void priority_patient(void);
 
 #endif

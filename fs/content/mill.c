@@ -109,7 +109,7 @@ static void *miller_main(void *arg)
 	if (m->idle)
 		priority_low();
 	else
-		priority_brief();
+		priority_patient();
 	pthread_mutex_lock(&m->lock);
 	while (!m->stop) {
 		struct mill_job *j = find(m, JOB_GIVEN, JOB_AT_WORK);

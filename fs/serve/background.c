@@ -264,7 +264,7 @@ static void *background_main(void *arg)
 	/* Nobody's request is to blame for what happens here. */
 	poison_this_thread(zsfs_background(b->fs)->slot);
 	request_answer_deferred();
-	priority_brief();
+	priority_patient();
 	pthread_mutex_lock(&b->wake->lock);
 	/* Until then the slot belongs to who takes over, whatever rings. */
 	while (!b->going && !b->stop)
