@@ -84,6 +84,16 @@ static void trigger(void)
 	put("1\n");
 }
 
+/* Damage is EIO at once. Another's verify may have been ended since. */
+static void verify(void)
+{
+	trigger();
+	load();
+	expect(!strcmp(text, "clean\n") || !strncmp(text, "stopped", 7) ||
+		       !strcmp(text, "never run\n"),
+	       "no damage");
+}
+
 /* Often more than clients write, and none, and little. */
 static void set_budget(void)
 {
@@ -105,6 +115,7 @@ void virtual_use(const char *root)
 		{".zsctl/compact", trigger},
 		{".zsctl/settle", trigger},
 		{".zsctl/hot", set_budget},
+		{".zsctl/verify", verify},
 	};
 	unsigned i = rnd(sizeof(files) / sizeof(files[0]));
 
