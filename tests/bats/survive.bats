@@ -207,14 +207,15 @@ kill_workers_beside() {
 	dd if="$T/text" of="$M/f" bs=1M status=none &
 	writer=$!
 	# Nothing else is answered meanwhile; more often than it takes to give up.
-	n=0 last=0
-	while [ $n -lt 120 ]; do
+	# A worker that dies may be seen for a while beside its successor.
+	declare -A killed=()
+	while [ ${#killed[@]} -lt 120 ]; do
 		sleep 0.03
 		read -r pids <"$children" || true
 		for pid in $pids; do
 			read -r name <"/proc/$pid/comm" || true
-			[ "$name" = zsfs-worker ] && [ "$pid" != $last ] || continue
-			kill -9 "$pid" && n=$((n + 1)) last=$pid
+			[ "$name" = zsfs-worker ] && [ -z "${killed[$pid]:-}" ] || continue
+			kill -9 "$pid" && killed[$pid]=1
 		done 2>/dev/null
 	done
 	wait $writer
