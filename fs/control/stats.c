@@ -185,6 +185,9 @@ int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size)
 	case VF_TIERS:
 		tiers_render(fs, &t);
 		break;
+	case VF_METRICS:
+		stats_metrics(fs, &t);
+		break;
 	default:
 		return -ENOENT;
 	}

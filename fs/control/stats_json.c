@@ -4,7 +4,6 @@
  * never changed or taken away.
  */
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,31 +55,6 @@ static void string(struct textbuf *t, const char *key, const char *val)
 
 /* ---- settings and counters ---- */
 
-static uint64_t word(const uint64_t *w)
-{
-	return __atomic_load_n(w, __ATOMIC_RELAXED);
-}
-
-/* 0: there is none, or it is not ready yet. */
-static uint32_t standby_of(const struct shared_page *k)
-{
-	uint32_t pid = shared_get(&k->state.primed_pid);
-
-	/* With the keeper dead nobody else would see that it has gone. */
-	if (!pid || pid == shared_get(&k->state.active_pid) ||
-	    kill((pid_t)pid, 0))
-		return 0;
-	return pid;
-}
-
-static bool survives(const struct zsfs *fs)
-{
-	const struct shared_page *k = fs->shared;
-
-	return k && k->state.can_resend &&
-	       (shared_get(&k->state.keeper_pid) || standby_of(k));
-}
-
 static void add_setting(struct zsfs *fs, struct textbuf *t, enum knob_id id)
 {
 	enum knob_kind kind = knobs[id].kind;
@@ -112,7 +86,7 @@ static void add_head(struct zsfs *fs, struct textbuf *t)
 	textbuf_add(t, "\"created\":%" PRId64, fs->super->created);
 	add_settings(fs, t, false);
 	/* Whether another worker takes the mount over when this one dies. */
-	truth(t, "survive", survives(fs));
+	truth(t, "survive", stats_survives(fs));
 }
 
 /* ---- survival ---- */
@@ -150,7 +124,7 @@ static const char *why_not(const struct zsfs *fs)
 		return "nosurvive";
 	if (!fs->shared->state.can_resend)
 		return "the kernel is older than 6.9";
-	return survives(fs) ? "" : "the keeper has died";
+	return stats_survives(fs) ? "" : "the keeper has died";
 }
 
 static void add_survival(struct zsfs *fs, struct textbuf *t)
@@ -162,7 +136,7 @@ static void add_survival(struct zsfs *fs, struct textbuf *t)
 	if (k) {
 		number(t, "keeper", shared_get(&k->state.keeper_pid));
 		number(t, "worker", shared_get(&k->state.active_pid));
-		number(t, "standby", standby_of(k));
+		number(t, "standby", stats_standby(k));
 		number(t, "takeovers", shared_get(&k->stats.takeovers));
 		number(t, "deaths", shared_get(&k->stats.deaths));
 		add_cause(t, k);
@@ -240,8 +214,8 @@ static void add_content(struct zsfs *fs, struct textbuf *t)
 static void add_verify(struct zsfs *fs, struct textbuf *t)
 {
 	open_object(t, "verify");
-	number(t, "scrubbed_blocks", word(&fs->super->scrubbed));
-	number(t, "bad_blocks", word(&fs->super->scrub_bad));
+	number(t, "scrubbed_blocks", stats_word(&fs->super->scrubbed));
+	number(t, "bad_blocks", stats_word(&fs->super->scrub_bad));
 	textbuf_add(t, "}");
 }
 
@@ -331,81 +305,18 @@ static void add_pool(struct zsfs *fs, struct textbuf *t)
 
 /* ---- requests ---- */
 
-/* By number: <linux/fuse.h> of older systems does not have them all. */
-static const char *const opcode_name[ZSFS_NR_OPCODES] = {
-	[1] = "lookup",
-	[2] = "forget",
-	[3] = "getattr",
-	[4] = "setattr",
-	[5] = "readlink",
-	[6] = "symlink",
-	[8] = "mknod",
-	[9] = "mkdir",
-	[10] = "unlink",
-	[11] = "rmdir",
-	[12] = "rename",
-	[13] = "link",
-	[14] = "open",
-	[15] = "read",
-	[16] = "write",
-	[17] = "statfs",
-	[18] = "release",
-	[20] = "fsync",
-	[21] = "setxattr",
-	[22] = "getxattr",
-	[23] = "listxattr",
-	[24] = "removexattr",
-	[25] = "flush",
-	[26] = "init",
-	[27] = "opendir",
-	[28] = "readdir",
-	[29] = "releasedir",
-	[30] = "fsyncdir",
-	[31] = "getlk",
-	[32] = "setlk",
-	[33] = "setlkw",
-	[34] = "access",
-	[35] = "create",
-	[36] = "interrupt",
-	[37] = "bmap",
-	[38] = "destroy",
-	[39] = "ioctl",
-	[40] = "poll",
-	[41] = "notify_reply",
-	[42] = "batch_forget",
-	[43] = "fallocate",
-	[44] = "readdirplus",
-	[45] = "rename2",
-	[46] = "lseek",
-	[47] = "copy_file_range",
-	[48] = "setupmapping",
-	[49] = "removemapping",
-	[50] = "syncfs",
-	[51] = "tmpfile",
-	[52] = "statx",
-	[53] = "copy_file_range_64",
-};
-
-static uint64_t requests(const struct zsfs *fs, unsigned op)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < fs->nr_threads; i++)
-		sum += word(&fs->threads[i].slot->requests[op]);
-	return sum;
-}
-
 static void add_requests(struct zsfs *fs, struct textbuf *t)
 {
 	char unknown[16];
 
 	open_object(t, "requests");
 	for (unsigned op = 0; op < ZSFS_NR_OPCODES; op++) {
-		uint64_t n = requests(fs, op);
+		uint64_t n = stats_requests(fs, op);
+		const char *name = stats_request_name(op);
 
 		snprintf(unknown, sizeof(unknown), "opcode_%u", op);
-		if (opcode_name[op])
-			number(t, opcode_name[op], n);
+		if (name)
+			number(t, name, n);
 		else if (n)
 			number(t, unknown, n);
 	}
@@ -417,12 +328,12 @@ static void add_readers(struct zsfs *fs, struct textbuf *t)
 	const struct reader_counts *c = &fs->reader_counts;
 
 	open_object(t, "readers");
-	truth(t, "following", word(&c->following));
-	string(t, "now", word(&c->one) ? "one" : "all");
-	number(t, "looks", word(&c->looks));
-	number(t, "on_client_cpu", word(&c->near));
-	number(t, "moves", word(&c->moves));
-#define NUMBER(name, json) number(t, json, word(&c->why[READERS_##name]));
+	truth(t, "following", stats_word(&c->following));
+	string(t, "now", stats_word(&c->one) ? "one" : "all");
+	number(t, "looks", stats_word(&c->looks));
+	number(t, "on_client_cpu", stats_word(&c->near));
+	number(t, "moves", stats_word(&c->moves));
+#define NUMBER(name, json) number(t, json, stats_word(&c->why[READERS_##name]));
 	READERS_WHY(NUMBER)
 #undef NUMBER
 	textbuf_add(t, "}");

@@ -35,7 +35,10 @@ static const struct {
 	[VF_IO_STAT] = {"io_stat", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
 	[VF_STATS_JSON] = {"stats.json", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
 	[VF_TIERS] = {"tiers", VF_STATS_DIR, S_IFREG | 0444, KNOB_NR},
-	KNOBS(NO_FILE, NO_FILE, LIVE, CONTROL)};
+	KNOBS(NO_FILE, NO_FILE, LIVE,
+	      CONTROL)[VF_METRICS] = {"metrics", VF_STATS_DIR, S_IFREG | 0444,
+				      KNOB_NR},
+};
 
 static bool is_dir(enum vfile_id id)
 {

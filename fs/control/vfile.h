@@ -22,6 +22,10 @@ struct zsfs;
 struct zsfs_thread;
 struct tx;
 
+/*
+ * Snapshots of other builds have these numbers: a new file comes last, or it is
+ * another ZSFS_LAYOUT.
+ */
 #define VF_CONTROL_ID(id, ...) VF_##id,
 #define VF_NO_FILE(...)
 enum vfile_id {
@@ -33,7 +37,8 @@ enum vfile_id {
 	VF_IO_STAT,
 	VF_STATS_JSON,
 	VF_TIERS,
-	KNOBS(VF_NO_FILE, VF_NO_FILE, VF_CONTROL_ID, VF_CONTROL_ID) VF_NR,
+	KNOBS(VF_NO_FILE, VF_NO_FILE, VF_CONTROL_ID, VF_CONTROL_ID) VF_METRICS,
+	VF_NR,
 };
 #undef VF_CONTROL_ID
 #undef VF_NO_FILE

@@ -85,7 +85,7 @@ teardown() { zsfs_teardown; }
 @test "smoke: the virtual files can be read" {
 	zsfs_only
 	expect ok put "$M/f" 1000000
-	for f in classes fullness mm_stat io_stat tiers stats.json; do
+	for f in classes fullness mm_stat io_stat tiers stats.json metrics; do
 		[ "$(wc -c <"$M/.zsstats/$f")" -gt 10 ]
 	done
 	jq . "$M/.zsstats/stats.json" >/dev/null

@@ -3,7 +3,7 @@
 # .zsstats and .zsctl: names, formats, snapshots.
 load helpers
 
-STATS="classes fullness io_stat mm_stat stats.json tiers"
+STATS="classes fullness io_stat metrics mm_stat stats.json tiers"
 CONTROLS="comp_algorithm compact dense hot last_cmd_status mem_limit mem_used_max nr_inodes settle settle_after size verify"
 
 setup() {
@@ -30,7 +30,7 @@ fill() {
 	same "$(ls "$S" | sort | xargs)" "$STATS"
 	same "$(ls "$C" | sort | xargs)" "$CONTROLS"
 	same "$(find "$M" | xargs)" "$M"
-	same "$(find "$S" "$C" -type f | wc -l)" 18
+	same "$(find "$S" "$C" -type f | wc -l)" 19
 	same "$(stat -c '%F %a' "$S")" "directory 555"
 	same "$(stat -c '%F' "$C")" "directory"
 	for f in $STATS; do

@@ -468,13 +468,13 @@ static void record_snapshot(void *arg, const struct vfile_entry *e)
 static void run_vlookup(struct run *r)
 {
 	static const char *const names[] = {
-		"classes", "fullness",	 "mm_stat",
-		"io_stat", "stats.json", "tiers",
+		"classes",    "fullness", "mm_stat", "io_stat",
+		"stats.json", "tiers",	  "metrics",
 	};
 	struct zsfs_thread *th = r->th;
 
 	r->out->res->err = vfile_lookup(
-		th, VFILE_NODEID + VF_STATS_DIR, names[r->s->seed % 6],
+		th, VFILE_NODEID + VF_STATS_DIR, names[r->s->seed % 7],
 		(uint32_t)r->s->seed % 3, record_snapshot, r);
 }
 

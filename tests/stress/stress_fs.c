@@ -560,8 +560,8 @@ static void look_at(struct zsfs_thread *th, const char *name)
 static void *watch(void *arg)
 {
 	static const char *const names[] = {
-		"classes", "fullness",	 "mm_stat",
-		"io_stat", "stats.json", "tiers",
+		"classes",    "fullness", "mm_stat", "io_stat",
+		"stats.json", "tiers",	  "metrics",
 	};
 	struct zsfs_thread *th = &fs->threads[NR_WORKERS + 1];
 	struct statvfs st;
@@ -569,7 +569,7 @@ static void *watch(void *arg)
 
 	for (unsigned k = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); k++) {
 		zsfs_enter(th);
-		look_at(th, names[k % 6]);
+		look_at(th, names[k % 7]);
 		zsfs_statfs(fs, &st);
 		if (k % 16 == 0 &&
 		    zsfs_verify_live(fs, false, msg, sizeof(msg)))
