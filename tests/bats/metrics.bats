@@ -176,3 +176,59 @@ for f in all:
 	same "$(look_at_text)" ""
 	[ "$(value 'zsfs_limit_left_bytes{limit="mem_limit"}')" -lt 1000000 ]
 }
+
+# ---- scripts/monitoring ----
+
+@test "metrics: what node_exporter gets, of mounts with any name" {
+	fill
+	mkdir "$T/out" "$T/a \"b\\c"
+	"$ZSFS" "$T/a \"b\\c" 3>&- 4>&-
+	touch "$T/out/zsfs-3.prom"
+	"$TOP/scripts/monitoring/zsfs-textfile" "$T/out" "$M" "$T/a \"b\\c"
+	same "$(ls -A "$T/out" | xargs)" "zsfs-1.prom zsfs-2.prom"
+	grep -qxF "zsfs_written_bytes_total{mount=\"$M\"} $(value zsfs_written_bytes_total)" \
+		"$T/out/zsfs-1.prom"
+	grep -qF "zsfs_state_bytes{mount=\"$T/a \\\"b\\\\c\",state=\"hot\"} 0" \
+		"$T/out/zsfs-2.prom"
+	same "$(grep -vc '^#' "$T/out/zsfs-1.prom")" "$(metrics | grep -vc '^#')"
+	need promtool
+	for f in "$T/out"/*; do
+		same "$(promtool check metrics <"$f" 2>&1)" ""
+	done
+}
+
+@test "metrics: what node_exporter gets of all mounts" {
+	root_only
+	mkdir "$T/out" "$T/a \\b"
+	"$ZSFS" "$T/a \\b" 3>&- 4>&-
+	# Others' mounts are none of its business here.
+	timeout 60 unshare -m bash -c '
+		awk "\$3 == \"fuse.zsfs\" { print \$2 }" /proc/self/mounts |
+			grep -v "^$T/" | while read -r at; do
+				umount -il "$(printf %b "$at")"
+			done
+		"$1/scripts/monitoring/zsfs-textfile" "$T/out"' bash "$TOP" 3>&- 4>&-
+	for mount in "$M" "$T/a \\\\b"; do
+		same "$(cat "$T/out"/*.prom | grep -cF "zsfs_inodes{mount=\"$mount\"}")" 1
+	done
+}
+
+@test "metrics: rules and dashboard know metrics that there are" {
+	cd "$TOP/scripts/monitoring"
+	jq . zsfs-dashboard.json >/dev/null
+	names=$(grep -ohE 'zsfs_[a-z_]+' zsfs.rules.yml zsfs-dashboard.json | sort -u)
+	zsfs_umount
+	wait_daemon
+	zsfs_mount -o size=1G,mem_limit=64M,nr_inodes=100
+	[ "$(json .survive)" = true ] ||
+		names=$(grep -v zsfs_standby_ready <<<"$names")
+	between 15 "$(wc -l <<<"$names")" 50
+	same "$(comm -23 <(echo "$names") <(metrics | grep -oE '^zsfs_[a-z_]+' | sort -u))" ""
+}
+
+@test "metrics: rules are right, and their tests pass" {
+	need promtool
+	cd "$TOP/scripts/monitoring"
+	promtool check rules zsfs.rules.yml
+	promtool test rules zsfs.rules.test.yml
+}
