@@ -7,7 +7,8 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
 
-shellcheck -S warning -x scripts/*.sh scripts/completion/*.bash .ci/run findings/*.sh \
+shellcheck -S warning -x scripts/*.sh scripts/completion/*.bash \
+	scripts/monitoring/zsfs-textfile .ci/run findings/*.sh \
 	tests/bench/*.sh ||
 	rc=1
 shellcheck -S warning -s bash -e SC2034,SC2046,SC2048,SC2120,SC2154 \
