@@ -1,0 +1,91 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# scripts/package.sh, and its packages in a fresh system: installed, upgraded
+# under live mounts, removed. ZSFS_PACKAGES=FOLDER has packages that were built.
+load helpers
+
+setup() { zsfs_setup; zsfs_only; root_only; }
+teardown() { zsfs_teardown; }
+
+# The packages, in $DEBS.
+build_packages() {
+	need dpkg-buildpackage dh lintian
+	DEBS=${ZSFS_PACKAGES:-$T/debs}
+	[ -n "${ZSFS_PACKAGES:-}" ] ||
+		timeout 150 "$TOP/scripts/package.sh" "$DEBS" 3>&- 4>&-
+}
+
+# A system without zsfs, in $T/root.
+make_root() {
+	need debootstrap unshare
+	timeout 100 debootstrap --variant=minbase \
+		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$T/root" \
+		>"$T/debootstrap" 2>&1 3>&- 4>&- || skip "debootstrap fails"
+	mkdir "$T/root/debs"
+	cp "$DEBS"/*.deb "$T/root/debs"
+	rm -f "$T/root"/debs/*dbgsym*
+}
+
+# The same as $T/root/debs/new.deb, with a later version.
+make_upgrade() {
+	dpkg-deb -R "$T/root"/debs/zsfs_*.deb "$T/new"
+	sed -i '/^Version:/s/$/+1/' "$T/new/DEBIAN/control"
+	dpkg-deb --root-owner-group -b "$T/new" "$T/root/debs/new.deb" >/dev/null
+}
+
+@test "package: installs, mounts, is upgraded under live mounts and removed" {
+	build_packages
+	make_root
+	make_upgrade
+	touch "$T/root/fuse"
+	cat >"$T/root/steps" <<-'END'
+		set -eux
+		export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+		mount -t proc proc /proc
+		apt-get update -q
+		apt-get install -qy --no-install-recommends /debs/zsfs_*.deb
+		mkdir -p "/m 1/z" /m2
+		mount -t zsfs -o size=1G none "/m 1/z"
+		zsfs -o nosurvive /m2
+		exec 5>"/m 1/z/open"
+		echo before >&5
+		keeper() { sed -n 's/.*"keeper": *\([0-9]*\).*/\1/p' "/m 1/z/.zsstats/stats.json"; }
+		inode=$(stat -Lc %i /proc/self/fd/5)
+		apt-get install -qy /debs/new.deb >/upgrade 2>&1
+		cat /upgrade
+		grep "/m 1/z: the new version takes over" /upgrade
+		grep "/m 1/z is now served by zsfs" /upgrade
+		grep "/m2: goes on with the old version" /upgrade
+		echo after >&5
+		exec 5>&-
+		[ "$(cat "/m 1/z/open")" = "$(printf 'before\nafter')" ]
+		[ "$(stat -c %i "/m 1/z/open")" = "$inode" ]
+		dpkg-query -W zsfs | grep '+1$'
+		ls -l "/proc/$(keeper)/exe" | grep -v deleted
+		apt-get remove -qy zsfs >/removal 2>&1
+		cat /removal
+		grep "/m2 stays mounted" /removal
+		[ "$(head -n 1 "/m 1/z/open")" = before ]
+		[ ! -e /usr/bin/zsfs ]
+		umount "/m 1/z" /m2
+	END
+	timeout 100 unshare -m bash -c '
+		mount --make-rprivate /
+		mount -t tmpfs dev "$T/root/dev" && cp -a /dev/null /dev/zero \
+			/dev/urandom /dev/fuse "$T/root/dev" &&
+		exec chroot "$T/root" bash /steps' 3>&- 4>&-
+}
+
+@test "package: the pool by itself builds its example" {
+	build_packages
+	need pkg-config gcc
+	dpkg-deb -x "$DEBS"/libzsmalloc-dev_*.deb "$T/dev"
+	example=$T/dev/usr/share/doc/libzsmalloc-dev/examples/pool_example.c
+	export PKG_CONFIG_SYSROOT_DIR=$T/dev
+	PKG_CONFIG_PATH=$(dirname "$(find "$T/dev" -name zsmalloc.pc)")
+	export PKG_CONFIG_PATH
+	gcc -D_GNU_SOURCE -o "$T/example" "$example" \
+		$(pkg-config --static --cflags --libs zsmalloc)
+	timeout 60 "$T/example" "$example" >"$T/out"
+	[ -s "$T/out" ]
+}
