@@ -32,7 +32,7 @@ installed() {
 	cp "$T/fstab" "$T/root/etc"
 	timeout 100 unshare -m bash -c '
 		set -eu
-		for dir in etc $(cd "$T/root" && find . -name "*zsfs" -printf "%h\n" | sort -u); do
+		for dir in etc $(cd "$T/root" && find . ! -type d -name "*zsfs" -printf "%h\n" | sort -u); do
 			mount -t overlay overlay -o "lowerdir=$T/root/$dir:/$dir" "/$dir" ||
 				exit 77
 		done
