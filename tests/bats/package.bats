@@ -2,23 +2,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # scripts/package.sh, and its packages in a fresh system: installed, upgraded
 # under live mounts, removed. ZSFS_PACKAGES=FOLDER has packages that were built.
+BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-600}
 load helpers
 
 setup() { zsfs_setup; zsfs_only; root_only; }
 teardown() { zsfs_teardown; }
 
-# The packages, in $DEBS.
+# The packages, in $DEBS; built once.
 build_packages() {
 	need dpkg-buildpackage dh lintian
-	DEBS=${ZSFS_PACKAGES:-$T/debs}
-	[ -n "${ZSFS_PACKAGES:-}" ] ||
-		timeout 150 "$TOP/scripts/package.sh" "$DEBS" 3>&- 4>&-
+	DEBS=${ZSFS_PACKAGES:-$BATS_FILE_TMPDIR/debs}
+	compgen -G "$DEBS/zsfs_*.deb" >/dev/null ||
+		DEB_BUILD_OPTIONS=noautodbgsym timeout 400 \
+			"$TOP/scripts/package.sh" "$DEBS" 3>&- 4>&-
 }
 
 # A system without zsfs, in $T/root.
 make_root() {
 	need debootstrap unshare
-	timeout 100 debootstrap --variant=minbase \
+	timeout 200 debootstrap --variant=minbase \
 		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$T/root" \
 		>"$T/debootstrap" 2>&1 3>&- 4>&- || skip "debootstrap fails"
 	mkdir "$T/root/debs"
@@ -26,7 +28,7 @@ make_root() {
 	rm -f "$T/root"/debs/*dbgsym*
 }
 
-# The same as $T/root/debs/new.deb, with a later version.
+# The same with a later version, as new.deb.
 make_upgrade() {
 	dpkg-deb -R "$T/root"/debs/zsfs_*.deb "$T/new"
 	sed -i '/^Version:/s/$/+1/' "$T/new/DEBIAN/control"
@@ -37,7 +39,6 @@ make_upgrade() {
 	build_packages
 	make_root
 	make_upgrade
-	touch "$T/root/fuse"
 	cat >"$T/root/steps" <<-'END'
 		set -eux
 		export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -64,12 +65,13 @@ make_upgrade() {
 		ls -l "/proc/$(keeper)/exe" | grep -v deleted
 		apt-get remove -qy zsfs >/removal 2>&1
 		cat /removal
+		grep "/m 1/z stays mounted" /removal
 		grep "/m2 stays mounted" /removal
 		[ "$(head -n 1 "/m 1/z/open")" = before ]
 		[ ! -e /usr/bin/zsfs ]
 		umount "/m 1/z" /m2
 	END
-	timeout 100 unshare -m bash -c '
+	timeout 200 unshare -m bash -c '
 		mount --make-rprivate /
 		mount -t tmpfs dev "$T/root/dev" && cp -a /dev/null /dev/zero \
 			/dev/urandom /dev/fuse "$T/root/dev" &&
