@@ -91,3 +91,16 @@ make_upgrade() {
 	timeout 60 "$T/example" "$example" >"$T/out"
 	[ -s "$T/out" ]
 }
+
+@test "package: systemd finds nothing wrong with the units" {
+	need systemd-analyze
+	mkdir -p "$T/units/tmp.mount.d"
+	sed "s,@bindir@/zsfs,$ZSFS," "$TOP/scripts/systemd/zsfs@.service.in" \
+		>"$T/units/zsfs@.service"
+	cp "$TOP/scripts/systemd/tmp.mount.conf" "$T/units/tmp.mount.d/zsfs.conf"
+	printf '%s\n' '[Mount]' What=tmpfs Where=/tmp Type=tmpfs >"$T/units/tmp.mount"
+	cd "$T/units"
+	run timeout 60 systemd-analyze verify --man=no ./zsfs@mnt-z.service ./tmp.mount
+	same "$status" 0
+	same "$output" ""
+}
