@@ -228,5 +228,6 @@ int64_t stats_size_used(const struct stats *s)
 {
 	if (s->blocks < 0)
 		return s->data;
-	return (s->blocks + (s->reserved > 0 ? s->reserved : 0)) * BLOCK_SIZE;
+	/* Those that are reserved are among them. */
+	return s->blocks * BLOCK_SIZE;
 }

@@ -38,7 +38,6 @@
 	N(data, "content", "orig_data_size")                                   \
 	N(compressed, "content", "compr_data_size")                            \
 	N(blocks, "content", "blocks")                                         \
-	N(reserved, "content", "reserved_blocks")                              \
 	N(inodes, "content", "inodes")                                         \
 	N(failed_reads, "content", "failed_reads")                             \
 	N(failed_writes, "content", "failed_writes")                           \

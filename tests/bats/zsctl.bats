@@ -435,3 +435,10 @@ nothing_left() {
 	fails grep -qE "secret|$M" "$T/report"
 	grep -q '"size":1073741824' "$T/report"
 }
+
+@test "zsctl: what is reserved counts once" {
+	zsfs_mount -o size=1G
+	fallocate -l 100M "$M/f"
+	zsctl show "$M" >"$T/page"
+	grep -Eq '^size .* 100M of 1\.0G$' "$T/page"
+}
