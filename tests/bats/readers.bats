@@ -285,16 +285,14 @@ END
 }
 
 # threads_placed PID: those that are bound to fewer processors than the first,
-# or have another policy
+# or are idle by their policy (5)
 threads_placed() {
 	local t n=0
 
 	for t in "/proc/$1/task/"*; do
-		# That one is idle by its policy, and has no place.
-		[ "$(cat "$t/comm")" != zsfs-settler ] || continue
 		cmp -s <(grep Cpus_allowed: "$t/status") \
 			<(grep Cpus_allowed: "/proc/$1/status") &&
-			[ "$(awk '{ print $41 }' "$t/stat")" = 0 ] || n=$((n + 1))
+			[ "$(awk '{ print $41 }' "$t/stat")" != 5 ] || n=$((n + 1))
 	done
 	echo "$n"
 }
