@@ -31,29 +31,6 @@ static bool has_sum(uint64_t slot)
 	return !slot_is_zero(slot) && slot_kind(slot) != SLOT_SAME;
 }
 
-static const char *form_of_object(struct zsfs *fs, uint32_t handle)
-{
-	static const char *const names[ZCOMP_NR_ALGS] = {
-		[ZCOMP_RAW] = "raw",
-		[ZCOMP_LZ4] = "lz4",
-		[ZCOMP_ZSTD] = "zstd",
-	};
-	struct zs_obj_info info;
-
-	if (!zs_obj_info(fs->pool, handle, &info) || info.tag >= ZCOMP_NR_ALGS)
-		return "unknown";
-	return names[info.tag];
-}
-
-static const char *form_of(struct zsfs *fs, uint64_t slot)
-{
-	if (slot_kind(slot) == SLOT_DENSE)
-		return "dense";
-	if (slot_is_hot(slot))
-		return "hot";
-	return form_of_object(fs, slot_handle(slot));
-}
-
 /* Else what the thread has of the last cluster would be taken for this one. */
 static void forget_kept(struct zcomp_ctx *zc)
 {
@@ -73,7 +50,8 @@ static int read_block(struct scrub *s, unsigned k)
 	if (err == -ENOMEM)
 		return err;
 	s->blocks++;
-	s->form[k] = err ? form_of(th->fs, s->g.slot[k]) : NULL;
+	s->form[k] =
+		err ? slot_form_name(slot_form(th->fs, s->g.slot[k])) : NULL;
 	return 0;
 }
 

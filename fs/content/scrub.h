@@ -20,7 +20,7 @@ struct zsfs_thread;
 struct scrub_bad {
 	uint64_t inode; /* number */
 	uint64_t first, last;
-	const char *form; /* dense, hot, raw, lz4, zstd */
+	const char *form; /* slot_form_name() */
 };
 
 /* What who wants it is told, with nothing locked. */

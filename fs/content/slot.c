@@ -7,6 +7,52 @@
 
 #include "state/zsfs.h"
 
+static enum slot_form form_of_object(struct zsfs *fs, uint64_t slot)
+{
+	static const enum slot_form forms[ZCOMP_NR_ALGS] = {
+		[ZCOMP_RAW] = FORM_RAW,
+		[ZCOMP_LZ4] = FORM_LZ4,
+		[ZCOMP_ZSTD] = FORM_ZSTD,
+	};
+	struct zs_obj_info info;
+
+	if (slot_is_hot(slot))
+		return FORM_HOT;
+	if (!zs_obj_info(fs->pool, slot_handle(slot), &info) ||
+	    info.tag >= ZCOMP_NR_ALGS)
+		return FORM_UNKNOWN;
+	return forms[info.tag];
+}
+
+enum slot_form slot_form(struct zsfs *fs, uint64_t slot)
+{
+	switch (slot_kind(slot)) {
+	case SLOT_OBJECT:
+		return form_of_object(fs, slot);
+	case SLOT_DENSE:
+		return FORM_DENSE;
+	case SLOT_ROOM:
+	case SLOT_ROOM_ZEROS:
+		return FORM_ROOM;
+	case SLOT_UNKNOWN:
+		return FORM_UNKNOWN;
+	default:
+		return FORM_SAME;
+	}
+}
+
+const char *slot_form_name(enum slot_form form)
+{
+	static const char *const names[NR_FORMS] = {
+		[FORM_HOT] = "hot",	[FORM_LZ4] = "lz4",
+		[FORM_ZSTD] = "zstd",	[FORM_RAW] = "raw",
+		[FORM_DENSE] = "dense", [FORM_SAME] = "same",
+		[FORM_ROOM] = "room",	[FORM_UNKNOWN] = "unknown",
+	};
+
+	return names[form];
+}
+
 static int read_object(struct zsfs *fs, struct arena_thread *at,
 		       struct zcomp_ctx *zc, uint32_t handle, void *dst)
 {

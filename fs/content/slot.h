@@ -49,6 +49,19 @@ enum slot_kind {
 	SLOT_UNKNOWN,	 /* nothing that was ever written there */
 };
 
+/* How the block of a slot is stored, as people are told. */
+enum slot_form {
+	FORM_HOT,
+	FORM_LZ4,
+	FORM_ZSTD,
+	FORM_RAW,
+	FORM_DENSE,
+	FORM_SAME, /* a hole, too */
+	FORM_ROOM,
+	FORM_UNKNOWN, /* damaged */
+	NR_FORMS,
+};
+
 #define SLOT_MAGIC	    UINT64_C(0xd15c)
 #define SLOT_KIND_SHIFT	    44
 #define SLOT_HANDLE_MASK    UINT64_C(0x7fffffff)
@@ -200,6 +213,10 @@ static inline uint32_t slot_size(const struct zsfs *fs, uint64_t slot)
 		       ? zs_obj_size(fs->pool, slot_handle(slot))
 		       : 0;
 }
+
+/* As slot_size(). */
+enum slot_form slot_form(struct zsfs *fs, uint64_t slot);
+const char *slot_form_name(enum slot_form form);
 
 /*
  * Put the content of @slot, 4096 bytes, into @dst. For request threads and

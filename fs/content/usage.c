@@ -14,47 +14,10 @@
 #include "state/threads.h"
 #include "state/zsfs.h"
 
-enum form { HOT, LZ4, ZSTD, RAW, DENSE, SAME, ROOM, NR_FORMS };
-
-static const char *const names[NR_FORMS] = {
-	[HOT] = "hot",	   [LZ4] = "lz4",   [ZSTD] = "zstd", [RAW] = "raw",
-	[DENSE] = "dense", [SAME] = "same", [ROOM] = "room",
-};
-
 struct usage {
 	struct zsfs *fs;
 	uint64_t blocks[NR_FORMS], ram[NR_FORMS];
 };
-
-/* ---- one block ---- */
-
-static enum form form_of_object(struct zsfs *fs, uint64_t slot)
-{
-	struct zs_obj_info info;
-
-	if (slot_is_hot(slot))
-		return HOT;
-	if (!zs_obj_info(fs->pool, slot_handle(slot), &info))
-		return RAW;
-	return info.tag == ZCOMP_LZ4	? LZ4
-	       : info.tag == ZCOMP_ZSTD ? ZSTD
-					: RAW;
-}
-
-static enum form form_of(struct zsfs *fs, uint64_t slot)
-{
-	switch (slot_kind(slot)) {
-	case SLOT_OBJECT:
-		return form_of_object(fs, slot);
-	case SLOT_DENSE:
-		return DENSE;
-	case SLOT_ROOM:
-	case SLOT_ROOM_ZEROS:
-		return ROOM;
-	default:
-		return SAME;
-	}
-}
 
 /* A group has at most one cluster, which counts once. */
 static void add_group(struct usage *u, const struct group *g)
@@ -63,18 +26,18 @@ static void add_group(struct usage *u, const struct group *g)
 
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
 		uint64_t slot = g->slot[k];
-		enum form f = form_of(u->fs, slot);
+		enum slot_form f = slot_form(u->fs, slot);
 
 		if (!slot)
 			continue;
 		u->blocks[f]++;
 		if (slot_kind(slot) == SLOT_OBJECT)
 			u->ram[f] += object_cost(u->fs, slot_size(u->fs, slot));
-		else if (f == DENSE)
+		else if (f == FORM_DENSE)
 			cl = slot_cluster(slot);
 	}
 	if (cl)
-		u->ram[DENSE] += cluster_pieces_cost(u->fs, cl->len);
+		u->ram[FORM_DENSE] += cluster_pieces_cost(u->fs, cl->len);
 }
 
 /* ---- all of them ---- */
@@ -103,9 +66,9 @@ static int render(const struct usage *u, char *buf)
 	struct textbuf t;
 
 	textbuf_init(&t, buf, USAGE_SIZE);
-	for (enum form f = 0; f < NR_FORMS; f++)
-		textbuf_add(&t, "%s %" PRIu64 " %" PRIu64 "\n", names[f],
-			    u->blocks[f], u->ram[f]);
+	for (enum slot_form f = 0; f < FORM_UNKNOWN; f++)
+		textbuf_add(&t, "%s %" PRIu64 " %" PRIu64 "\n",
+			    slot_form_name(f), u->blocks[f], u->ram[f]);
 	return textbuf_end(&t);
 }
 

@@ -24,7 +24,7 @@ struct zsfs_thread;
 /*
  * The text for the regular file @nodeid: a line for each form, with its name,
  * its blocks and the bytes of RAM that these take in the pool, without tables
- * and gaps. Forms: hot, lz4, zstd, raw, dense, same, room. A cluster counts
+ * and gaps. Forms: slot_form_name(), without what is damaged. A cluster counts
  * whole, also where some of its blocks live no longer.
  *
  * @buf has USAGE_SIZE bytes. No transaction is open and nothing is locked. The
