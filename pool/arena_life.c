@@ -109,8 +109,6 @@ static int back_fixed_parts(int fd, const struct arena_header *h)
 /* Fill the fixed parts of a new, mapped file. */
 static void init_fixed_parts(struct arena *a, const struct arena_header *h)
 {
-	arena_populate(0, h->root_bytes);
-	arena_populate(h->window_low, h->window_high - h->window_low);
 	*a->hdr = *h;
 	bind_threads(a);
 	for (unsigned i = 0; i < h->nr_threads; i++)

@@ -208,8 +208,12 @@ int arena_back_fixed(int fd, const struct arena_header *h, uint64_t off,
 	int err;
 
 	/* fallocate(2) knows of no mapping that wants small pages. */
-	if (!h->huge || h->step == ARENA_HUGE_STEP)
-		return arena_back(fd, off, len);
+	if (!h->huge || h->step == ARENA_HUGE_STEP) {
+		err = arena_back(fd, off, len);
+		if (!err)
+			arena_populate(off, len);
+		return err;
+	}
 	zs_crash_point();
 	err = populate(off, len);
 	zs_crash_point();

@@ -52,7 +52,6 @@ int arena_grow_window(struct arena *a, struct arena_thread *t,
 		arena_set_intent(a, 0);
 		return err;
 	}
-	arena_populate(off, h->step);
 	window_grown(a, t, op);
 	return 0;
 }
