@@ -367,11 +367,11 @@ no_temps() {
 	ends 0 'a --help' -- zsctl run echo a --help
 	no_temps
 	# On a folder of one's own, which only the command sees.
-	mkdir "$T/work"
-	touch "$T/work/below"
-	ends 0 '' -- zsctl run -m "$T/work" -- sh -c "[ ! -e '$T/work/below' ] && touch '$T/work/above'"
-	[ -e "$T/work/below" ]
-	[ ! -e "$T/work/above" ]
+	mkdir "$T/here"
+	touch "$T/here/below"
+	ends 0 '' -- zsctl run -m "$T/here" -- sh -c "[ ! -e '$T/here/below' ] && touch '$T/here/above'"
+	[ -e "$T/here/below" ]
+	[ ! -e "$T/here/above" ]
 }
 
 nothing_left() {

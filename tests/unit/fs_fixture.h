@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "content/file.h"
 #include "inject.h"
 #include "state/inode.h"
 #include "state/tx.h"
@@ -67,6 +68,17 @@ static inline uint64_t fixture_file(struct zsfs_thread *th, const char *name)
 	nodeid = inode_nodeid(th->fs, i);
 	tx_commit(tx);
 	return nodeid;
+}
+
+/* Write as a request does; *@done as zsfs_write() has it. */
+static inline int fixture_write(struct zsfs_thread *th, uint64_t nodeid,
+				const void *data, size_t size, uint64_t off,
+				size_t *done)
+{
+	struct tx *tx = tx_begin(th);
+
+	return fixture_end(tx,
+			   zsfs_write(tx, nodeid, data, size, off, 0, done));
 }
 
 /* Slab objects in use, inodes aside. */

@@ -58,11 +58,9 @@ static int set_xattr(uint64_t nodeid, const char *name, const void *value,
 
 static int put(uint64_t nodeid, size_t size, uint64_t off)
 {
-	struct tx *tx = tx_begin(th);
 	size_t done;
 
-	return fixture_end(tx,
-			   zsfs_write(tx, nodeid, data, size, off, 0, &done));
+	return fixture_write(th, nodeid, data, size, off, &done);
 }
 
 static int make(uint64_t parent, const char *name, uint32_t mode,

@@ -40,11 +40,10 @@ static void fill(uint8_t *p, size_t size, uint64_t seed)
 static void store(uint64_t nodeid, size_t first, size_t n)
 {
 	size_t done;
-	struct tx *tx = tx_begin(th);
-	int err = zsfs_write(tx, nodeid, want + first * BLOCK, n * BLOCK,
-			     first * BLOCK, 0, &done);
 
-	CHECK_EQ(fixture_end(tx, err), 0);
+	CHECK_EQ(fixture_write(th, nodeid, want + first * BLOCK, n * BLOCK,
+			       first * BLOCK, &done),
+		 0);
 	CHECK_EQ(done, n * BLOCK);
 	tidy_clusters(th);
 }
