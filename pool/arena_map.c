@@ -156,8 +156,8 @@ int arena_map(int fd, const struct arena_place *place)
 		return -EEXIST;
 	}
 	madvise(base, place->size, MADV_DONTDUMP);
-	/* Root area and windows (ARENA_STEP). */
-	madvise(base, place->data_pfn * ARENA_PAGE_SIZE, MADV_NOHUGEPAGE);
+	/* Root area and windows (ARENA_STEP); segments: arena_map_huge(). */
+	madvise(base, place->size, MADV_NOHUGEPAGE);
 	arena_place = *place;
 	return 0;
 }
@@ -265,4 +265,16 @@ void arena_populate(uint64_t off, uint64_t len)
 {
 	/* Where the kernel is too old for it, first touches fault instead. */
 	populate(off, len);
+}
+
+void arena_map_huge(uint64_t off, uint64_t len)
+{
+	char *p = (char *)(uintptr_t)(ARENA_BASE + off);
+
+	if (madvise(p, len, MADV_HUGEPAGE) < 0)
+		return;
+	/* Of whole huge pages one byte is enough. */
+	for (uint64_t at = 0; at < len; at += ARENA_SEG_SIZE)
+		__atomic_fetch_or(p + at, 0, __ATOMIC_RELAXED);
+	madvise(p, len, MADV_NOHUGEPAGE);
 }

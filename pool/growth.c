@@ -119,6 +119,8 @@ static int back_pages(struct arena *a, enum arena_intent op, uint32_t seg,
 		arena_set_intent(a, 0);
 		return err;
 	}
+	if (nr == ARENA_SEG_PAGES && a->hdr->huge)
+		arena_map_huge(off, len);
 	arena_populate(off, len);
 	return 0;
 }

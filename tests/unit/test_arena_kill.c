@@ -273,13 +273,11 @@ static bool one_death(int fd, uint64_t seed, unsigned threads, bool rare_sites)
 
 /*
  * Small pages are given back to the byte. A huge one may outlive the punch of
- * a part of it when somebody looked at it all the while (arena_punch()); that
- * is rare, but on a busy machine children also die while they try again, and
- * leave a page each: 2.7 MiB were seen after 500 deaths.
+ * a part of it when somebody looked at it all the while (arena_punch()).
  */
 static void check_backing(struct arena *a)
 {
-	uint64_t slack = a->hdr->huge ? 2 * (uint64_t)ARENA_SEG_SIZE : 0;
+	uint64_t slack = a->hdr->huge ? MIB : 0;
 
 	CHECK(file_bytes(a) >= stats_of(a).used);
 	CHECK(file_bytes(a) <= stats_of(a).used + slack);
