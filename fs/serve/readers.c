@@ -255,10 +255,14 @@ static void follow(struct readers *r, struct reader *t, int cpu)
 
 void readers_follow(struct readers *r, int cpu)
 {
+	bool leads;
+
 	lock(r);
-	if (r->lead >= 0 && cpu >= 0)
+	/* A look may end late: who rests already has no place. */
+	leads = r->lead >= 0 && !__atomic_load_n(&r->resting, __ATOMIC_SEQ_CST);
+	if (leads && cpu >= 0)
 		follow(r, &r->threads[r->lead], cpu);
-	else if (r->lead >= 0 && ++r->unknown >= MANY_UNKNOWN)
+	else if (leads && ++r->unknown >= MANY_UNKNOWN)
 		let_all(r, READERS_UNKNOWN);
 	pthread_mutex_unlock(&r->lock);
 }
