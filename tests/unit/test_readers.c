@@ -369,6 +369,9 @@ static void *held_main(void *arg)
 	while (sched_getscheduler(0) == SCHED_IDLE && clock_ms() < end)
 		usleep(100);
 	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
+	/* Whoever has the lock now looks at this thread. */
+	while (__atomic_load_n(&w.freed, __ATOMIC_SEQ_CST))
+		usleep(100);
 	return NULL;
 }
 
@@ -387,6 +390,7 @@ static void test_holder_of_the_lock_goes_on(void)
 	CHECK_EQ(w.r->lead, LEAD_ALL);
 	CHECK(!w.r->threads[0].place.idle);
 	CHECK_EQ(get(&w.counts.why[READERS_STARVED]), 1);
+	__atomic_store_n(&w.freed, false, __ATOMIC_SEQ_CST);
 	pthread_join(holder, NULL);
 	readers_free(w.r);
 }
@@ -473,14 +477,16 @@ static uint64_t cpu_ms(void)
 
 static void test_sleeps_without_requests(void)
 {
-	uint64_t used;
+	uint64_t end = clock_ms() + PATIENCE_MS, used;
 
 	start(true);
 	for (unsigned i = 0; i < 100; i++)
 		CHECK(ask(WORK_NONE));
-	usleep(200000);
-	used = cpu_ms();
-	usleep(1000000);
+	/* Where others keep the CPUs it takes a while to come to rest. */
+	do {
+		used = cpu_ms();
+		usleep(500000);
+	} while (cpu_ms() - used > 1 && clock_ms() < end);
 	CHECK(cpu_ms() - used <= 1);
 	/* And wakes up again. */
 	for (unsigned i = 0; i < 100; i++)
