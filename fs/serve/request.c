@@ -398,10 +398,6 @@ static int accept_request(struct zsfs_thread *th, size_t len)
 		return -EIO;
 	__atomic_store_n(&slot->unique, request_header()->unique,
 			 __ATOMIC_RELAXED);
-	/* The kernel may have told the worker before of a signal. */
-	if (slot->unique & UNIQUE_RESEND)
-		__atomic_store_n(&th->interrupted, slot->unique,
-				 __ATOMIC_RELAXED);
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
 	notify_note(slot);

@@ -34,9 +34,6 @@
 
 #include "request_slot.h"
 
-/* In the unique of a request that the kernel has sent before (Linux 6.9). */
-#define UNIQUE_RESEND (UINT64_C(1) << 63)
-
 struct fuse_session;
 struct readers;
 struct fuse_req;

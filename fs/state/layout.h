@@ -209,6 +209,9 @@ enum tx_state {
 #define ZSFS_TOUCHED_DIRS 2u
 #define ZSFS_NR_TOUCHED	  4u
 
+/* In the unique of a request that the kernel has sent before (Linux 6.9). */
+#define UNIQUE_RESEND (UINT64_C(1) << 63)
+
 struct zsfs_slot {
 	uint64_t state; /* enum tx_state; the store of it is the commit */
 	/*

@@ -87,8 +87,25 @@ void zsfs_pause(struct zsfs_thread *th)
 
 /* ---- interrupts ---- */
 
+/* The kernel told a worker that has died, so there is none to wait for. */
+static bool was_told_before(uint64_t unique)
+{
+	return unique & UNIQUE_RESEND;
+}
+
+static bool was_interrupted(const struct zsfs *fs, uint64_t unique)
+{
+	if (!unique)
+		return false;
+	for (unsigned i = 0; i < ZSFS_INTERRUPTS; i++)
+		if (__atomic_load_n(&fs->interrupts[i], __ATOMIC_RELAXED) ==
+		    unique)
+			return true;
+	return was_told_before(unique);
+}
+
 /* What the kernel tells of once may be a signal that is none to end. */
-static bool is_to_end(struct zsfs_thread *th)
+bool zsfs_is_interrupted(struct zsfs_thread *th)
 {
 	const struct fuse_in_header *in = (const void *)th->slot->req;
 	uint64_t now = clock_ms();
@@ -96,26 +113,17 @@ static bool is_to_end(struct zsfs_thread *th)
 	if (now < th->interrupt_ms)
 		return false;
 	th->interrupt_ms = now + LOOK_MSECS;
-	return thread_is_ending(in->pid);
-}
-
-bool zsfs_is_interrupted(struct zsfs_thread *th)
-{
-	uint64_t unique = __atomic_load_n(&th->interrupted, __ATOMIC_RELAXED);
-
-	return unique && unique == th->slot->unique && is_to_end(th);
+	return was_interrupted(th->fs, th->slot->unique) &&
+	       thread_is_ending(in->pid);
 }
 
 void zsfs_interrupt(struct zsfs *fs, uint64_t unique)
 {
-	for (unsigned k = 0; k < fs->nr_threads; k++) {
-		struct zsfs_thread *th = &fs->threads[k];
+	unsigned n =
+		__atomic_fetch_add(&fs->nr_interrupts, 1, __ATOMIC_RELAXED);
 
-		if (__atomic_load_n(&th->slot->unique, __ATOMIC_RELAXED) ==
-		    unique)
-			__atomic_store_n(&th->interrupted, unique,
-					 __ATOMIC_RELAXED);
-	}
+	__atomic_store_n(&fs->interrupts[n % ZSFS_INTERRUPTS], unique,
+			 __ATOMIC_RELAXED);
 }
 
 /* ---- keeping out ---- */

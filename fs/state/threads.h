@@ -38,8 +38,8 @@ void zsfs_pause(struct zsfs_thread *th);
  */
 bool zsfs_is_interrupted(struct zsfs_thread *th);
 /*
- * For any thread: who made request @unique has had a signal, if it is being
- * executed.
+ * For any thread: who made request @unique has had a signal. It may be that
+ * this request is yet to be executed, or was already.
  */
 void zsfs_interrupt(struct zsfs *fs, uint64_t unique);
 

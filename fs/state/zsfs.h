@@ -51,6 +51,9 @@ struct thread_buffers {
 	uint8_t *block; /* ZSFS_BLOCK_SIZE, for read-modify-write */
 };
 
+/* More than can come between two looks of one who works for long. */
+#define ZSFS_INTERRUPTS 64u
+
 /* What one request thread has for itself. */
 struct zsfs_thread {
 	struct zsfs *fs;
@@ -61,8 +64,7 @@ struct zsfs_thread {
 	jmp_buf *guard; /* of tx_guarded(), NULL outside */
 	bool parked;	/* a request waits in the slot (takeover.h) */
 	struct thread_buffers buf;
-	unsigned forgetting;  /* atomic: odd while a FORGET is being executed */
-	uint64_t interrupted; /* atomic: unique of a request; 0: none */
+	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
 	uint64_t interrupt_ms; /* of the thread: when to look after it again */
 	/* The cluster that content/warm.h is to move out of; nodeid 0: none. */
 	struct {
@@ -100,6 +102,9 @@ struct zsfs {
 	pthread_mutex_t check_lock;
 	pthread_cond_t check_end;
 	unsigned kept_waiting; /* threads at a check's gate; atomic */
+	/* Requests whose makers had a signal, the last ones; atomic. */
+	uint64_t interrupts[ZSFS_INTERRUPTS];
+	unsigned nr_interrupts; /* ever; atomic */
 	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
 	struct crew *crew;  /* NULL: no helpers */
 	struct hot *hot;    /* content/hot.h */
