@@ -266,6 +266,14 @@ bool arena_has_backed(struct arena *a, struct arena_thread *t, uint64_t bytes);
 bool arena_back_ahead(struct arena *a, struct arena_thread *t, uint64_t bytes);
 
 /*
+ * For who took an arena over, when it has time: have some segments more mapped
+ * by huge pages, where the file has them; all of them are mapped by small ones
+ * at first, because to look at each takes a while. *@seg says how far that has
+ * come, and begins as 0. False: that was all. Takes the growth lock.
+ */
+bool arena_map_on(struct arena *a, uint64_t *seg);
+
+/*
  * Keep free segments of @bytes, if that is more than the level that is kept
  * anyway, as far as that is allowed (a quarter of the limit). Known to the
  * process only, 0 at first. Takes the run lock.

@@ -444,14 +444,18 @@ void arena_punch(struct arena *a, uint64_t off, uint64_t len);
 /* Map what is backed, so that nobody has to fault it in page by page. */
 void arena_populate(uint64_t off, uint64_t len);
 /*
- * Have whole segments, all of whose pages are present, mapped by huge pages
- * where the file has such: random reads are 1.5 times as fast then, long ones
- * 2.5 times. That stays so when the mapping says afterwards that it wants small
- * pages, and it must say so: khugepaged fills the holes of any other mapping of
- * a file on huge pages until it can have a huge page there, and what the books
- * call absent would take memory again.
+ * Segments all of whose pages are present may be mapped by huge pages, where
+ * the file has such: random reads are 1.5 times as fast then, long ones 2.5
+ * times. Others may not: khugepaged fills the holes of any mapping that does
+ * not say so until it can have a huge page there, and what the books call
+ * absent would take memory again. So the mapping begins with wanting small
+ * pages; segments that a successor finds whole want huge ones until they get a
+ * hole. A wish that cannot be noted (too many mappings) is one for small pages.
  */
-void arena_map_huge(uint64_t off, uint64_t len);
+void arena_want_huge(uint64_t off, uint64_t len);
+void arena_want_small(uint64_t off, uint64_t len);
+/* As arena_populate(), by huge pages, which stay when small ones are wanted. */
+void arena_populate_huge(uint64_t off, uint64_t len);
 
 /* arena_place.c */
 /* Where the root area begins. */

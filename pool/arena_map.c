@@ -156,7 +156,7 @@ int arena_map(int fd, const struct arena_place *place)
 		return -EEXIST;
 	}
 	madvise(base, place->size, MADV_DONTDUMP);
-	/* Root area and windows (ARENA_STEP); segments: arena_map_huge(). */
+	/* Root area and windows (ARENA_STEP); segments: arena_want_huge(). */
 	madvise(base, place->size, MADV_NOHUGEPAGE);
 	arena_place = *place;
 	return 0;
@@ -267,14 +267,19 @@ void arena_populate(uint64_t off, uint64_t len)
 	populate(off, len);
 }
 
-void arena_map_huge(uint64_t off, uint64_t len)
+void arena_want_huge(uint64_t off, uint64_t len)
 {
-	char *p = (char *)(uintptr_t)(ARENA_BASE + off);
+	madvise((void *)(uintptr_t)(ARENA_BASE + off), len, MADV_HUGEPAGE);
+}
 
-	if (madvise(p, len, MADV_HUGEPAGE) < 0)
-		return;
-	/* Of whole huge pages one byte is enough. */
-	for (uint64_t at = 0; at < len; at += ARENA_SEG_SIZE)
-		__atomic_fetch_or(p + at, 0, __ATOMIC_RELAXED);
-	madvise(p, len, MADV_NOHUGEPAGE);
+void arena_want_small(uint64_t off, uint64_t len)
+{
+	madvise((void *)(uintptr_t)(ARENA_BASE + off), len, MADV_NOHUGEPAGE);
+}
+
+void arena_populate_huge(uint64_t off, uint64_t len)
+{
+	arena_want_huge(off, len);
+	arena_populate(off, len);
+	arena_want_small(off, len);
 }

@@ -67,29 +67,6 @@ static int finish_intent(struct arena *a)
 	}
 }
 
-/* The next segments from *@seg on of which all is present. How many? */
-static uint64_t next_whole(const struct arena *a, uint64_t *seg)
-{
-	uint64_t n = 0;
-
-	while (*seg < a->hdr->nr_segs &&
-	       segment_of(*seg)->nr_present < ARENA_SEG_PAGES)
-		++*seg;
-	while (*seg + n < a->hdr->nr_segs &&
-	       segment_of(*seg + n)->nr_present == ARENA_SEG_PAGES)
-		n++;
-	return n;
-}
-
-/* As growth has it in the process that grows. */
-static void map_whole_segments(const struct arena *a)
-{
-	uint64_t n;
-
-	for (uint64_t seg = 0; (n = next_whole(a, &seg)); seg += n)
-		arena_map_huge(seg_offset(seg), n * ARENA_SEG_SIZE);
-}
-
 int arena_repair(struct arena *a)
 {
 	int err = roll_back(a);
@@ -98,8 +75,6 @@ int arena_repair(struct arena *a)
 		err = finish_intent(a);
 	if (err)
 		return err;
-	if (a->hdr->huge)
-		map_whole_segments(a);
 	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
 		struct arena_thread *t = &a->threads[i];
 

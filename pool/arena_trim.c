@@ -24,6 +24,7 @@ static unsigned punch_next(struct arena *a, struct arena_thread *t,
 {
 	struct segment *s = segment_of(seg);
 	unsigned first, end = *pos;
+	bool whole;
 
 	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	do {
@@ -36,9 +37,12 @@ static unsigned punch_next(struct arena *a, struct arena_thread *t,
 		ranked_unlock(&a->run_lock, RANK_RUN, 0);
 		return 0;
 	}
+	whole = s->nr_present == ARENA_SEG_PAGES;
 	detach_pages_locked(a, t, INTENT_PUNCH, seg, first, end - first);
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 
+	if (whole && a->hdr->huge)
+		arena_want_small(seg_offset(seg), ARENA_SEG_SIZE);
 	arena_punch(a, seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE,
 		    (uint64_t)(end - first) * ARENA_PAGE_SIZE);
 	arena_set_intent(a, 0);

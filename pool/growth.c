@@ -18,6 +18,8 @@
 #define KEEP_MIN (UINT64_C(32) << 20)
 /* Segments with holes to look at for one that fits under the limit. */
 #define MAX_HOLE_TRIES 64
+/* Segments to look at under one grow_lock. */
+#define MAP_ON_SEGS 64u
 
 /* Giving back. */
 
@@ -120,8 +122,9 @@ static int back_pages(struct arena *a, enum arena_intent op, uint32_t seg,
 		return err;
 	}
 	if (nr == ARENA_SEG_PAGES && a->hdr->huge)
-		arena_map_huge(off, len);
-	arena_populate(off, len);
+		arena_populate_huge(off, len);
+	else
+		arena_populate(off, len);
 	return 0;
 }
 
@@ -269,6 +272,38 @@ bool arena_back_ahead(struct arena *a, struct arena_thread *t, uint64_t bytes)
 	grown = has_room_ahead(a, t, bytes) && !grow_segment(a, t);
 	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	return grown;
+}
+
+static bool is_whole(uint64_t seg)
+{
+	return segment_of((uint32_t)seg)->nr_present == ARENA_SEG_PAGES;
+}
+
+/* Have those of segments @seg .. @end - 1 that are whole want huge pages. */
+static void map_whole(uint64_t seg, uint64_t end)
+{
+	for (uint64_t first; seg < end; seg++) {
+		for (first = seg; seg < end && is_whole(seg); seg++)
+			;
+		if (seg > first)
+			arena_want_huge(seg_offset((uint32_t)first),
+					(seg - first) * ARENA_SEG_SIZE);
+	}
+}
+
+bool arena_map_on(struct arena *a, uint64_t *seg)
+{
+	uint64_t end, nr;
+
+	if (!a->hdr->huge)
+		return false;
+	ranked_lock(&a->grow_lock, RANK_GROW, 0);
+	nr = a->hdr->nr_segs;
+	end = nr > *seg + MAP_ON_SEGS ? *seg + MAP_ON_SEGS : nr;
+	map_whole(*seg, end);
+	*seg = end;
+	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
+	return end < nr;
 }
 
 uint64_t arena_growable_locked(const struct arena *a, uint64_t bytes)

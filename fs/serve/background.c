@@ -57,6 +57,8 @@ struct background {
 	bool stop;	  /* wake.lock */
 	bool going;	  /* wake.lock: background_go() was called */
 	bool check;	  /* wake.lock: it was a takeover, so verify */
+	bool map;	  /* of the thread: still to be done, up to... */
+	uint64_t mapped;  /* ... this segment */
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
 	struct idle idle; /* of the thread */
@@ -180,6 +182,19 @@ static unsigned cool_some(void *arg, bool busy)
 	return next == 1 ? JOB_MORE : next;
 }
 
+static bool wants_map(void *arg)
+{
+	return ((struct background *)arg)->map;
+}
+
+static unsigned map_some(void *arg, bool busy)
+{
+	struct background *b = arg;
+
+	b->map = arena_map_on(b->fs->arena, &b->mapped);
+	return b->map ? JOB_MORE : JOB_DONE;
+}
+
 static bool wants_verify(void *arg)
 {
 	return ((struct background *)arg)->verify;
@@ -229,6 +244,7 @@ static const struct job jobs[] = {
 	{"allocate", wants_allocate, allocate_some, false, false},
 	{"reap", NULL, reap_some, true, true},
 	{"compress what is hot", NULL, cool_some, true, false},
+	{"map by huge pages", wants_map, map_some, false, false},
 	{"verify", wants_verify, try_verify, false, false},
 	{"settle", NULL, settle, true, false},
 	{"tell what the log left out", NULL, tell_left_out, false, false},
@@ -277,6 +293,7 @@ static void *background_main(void *arg)
 		if (b->stop)
 			break;
 		b->verify |= b->check;
+		b->map |= b->check;
 		b->wake->look = b->check = false;
 		pthread_mutex_unlock(&b->wake->lock);
 		more = work(b);

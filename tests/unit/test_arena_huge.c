@@ -32,57 +32,96 @@ static uint64_t segments_on_huge_pages(const struct arena *a, unsigned n)
 	return a->hdr->huge ? n * (uint64_t)ARENA_SEG_SIZE : 0;
 }
 
-/* Whole segments are mapped as such, also in who takes over from the dead. */
-static void test_whole_segments(void)
+static void fill_segments(struct arena *a)
 {
-	struct arena *a = new_arena(0, false);
-	int err, fd = dup(arena_fd(a));
-
-	CHECK_EQ(fill(a, arena_thread(a, 0), 1, SEGS * ARENA_SEG_PAGES, &err),
-		 SEGS * ARENA_SEG_PAGES);
-	CHECK_EQ(huge_mapped(), segments_on_huge_pages(a, SEGS));
-	arena_close(a);
-
-	REQUIRE(!arena_open(fd, &a));
-	CHECK_EQ(huge_mapped(), segments_on_huge_pages(a, SEGS));
-	/* One with holes in it is not. */
-	for (unsigned i = 1; i < ARENA_SEG_PAGES; i++)
-		arena_run_free(a, arena_thread(a, 0), &refs[i]);
-	arena_trim(a, arena_thread(a, 0), false, true);
-	arena_close(a);
-
-	REQUIRE(!arena_open(fd, &a));
-	CHECK_EQ(huge_mapped(), segments_on_huge_pages(a, SEGS - 1));
-	check_verify(a);
-	arena_close(a);
-	close(fd);
-}
-
-/* The kernel may not fill holes to have a huge page again. */
-static void test_holes_stay(void)
-{
-	struct arena *a = new_arena(0, false);
-	void *data = (void *)(uintptr_t)(ARENA_BASE + seg_offset(0));
 	int err;
 
 	CHECK_EQ(fill(a, arena_thread(a, 0), 1, SEGS * ARENA_SEG_PAGES, &err),
 		 SEGS * ARENA_SEG_PAGES);
 	for (unsigned i = 0; i < SEGS * ARENA_SEG_PAGES; i++)
-		if (i % 8)
+		stamp_run(refs[i], false);
+}
+
+/* As a successor has it. */
+static void reopen(struct arena **a)
+{
+	uint64_t seg = 0;
+	int fd = dup(arena_fd(*a));
+
+	arena_close(*a);
+	REQUIRE(!arena_open(fd, a));
+	while (arena_map_on(*a, &seg))
+		;
+	close(fd);
+}
+
+/* Leave one run in @step, and give back what can be. */
+static void make_holes(struct arena *a, unsigned nr, unsigned step)
+{
+	for (unsigned i = 0; i < nr; i++)
+		if (i % step)
 			arena_run_free(a, arena_thread(a, 0), &refs[i]);
 	CHECK(arena_trim(a, arena_thread(a, 0), false, true) > 0);
-	CHECK_EQ(file_bytes(a), stats_of(a).used);
+}
 
+static void check_runs(void)
+{
+	for (unsigned i = 0; i < SEGS * ARENA_SEG_PAGES; i++)
+		if (refs[i])
+			stamp_run(refs[i], true);
+}
+
+/* Whole segments are mapped as such, also by who takes over from the dead. */
+static void test_whole_segments(void)
+{
+	struct arena *a = new_arena(0, false);
+
+	fill_segments(a);
+	CHECK_EQ(huge_mapped(), segments_on_huge_pages(a, SEGS));
+	reopen(&a);
+	check_runs();
+	CHECK_EQ(huge_mapped(), segments_on_huge_pages(a, SEGS));
+	make_holes(a, ARENA_SEG_PAGES, ARENA_SEG_PAGES);
+	reopen(&a);
+	check_runs();
+	CHECK_EQ(huge_mapped(), segments_on_huge_pages(a, SEGS - 1));
+	check_verify(a);
+	arena_close(a);
+}
+
+/* The kernel may not fill holes to have a huge page again. */
+static void check_holes_stay(bool reopened)
+{
+	struct arena *a = new_arena(0, false);
+	void *data = (void *)(uintptr_t)(ARENA_BASE + seg_offset(0));
+
+	fill_segments(a);
+	if (reopened)
+		reopen(&a);
+	make_holes(a, SEGS * ARENA_SEG_PAGES, 8);
+	CHECK_EQ(file_bytes(a), stats_of(a).used);
 	/* What khugepaged does in its own time. */
 	CHECK(madvise(data, SEGS * (size_t)ARENA_SEG_SIZE, MADV_COLLAPSE) < 0);
 	CHECK_EQ(file_bytes(a), stats_of(a).used);
+	check_runs();
 	check_verify(a);
 	arena_close(a);
+}
+
+static void test_holes_stay(void)
+{
+	check_holes_stay(false);
+}
+
+static void test_holes_stay_in_successor(void)
+{
+	check_holes_stay(true);
 }
 
 static const struct check_case cases[] = {
 	CHECK_CASE(test_whole_segments),
 	CHECK_CASE(test_holes_stay),
+	CHECK_CASE(test_holes_stay_in_successor),
 };
 
 int main(int argc, char **argv)
