@@ -50,7 +50,7 @@ choose_build
 build_release
 for size in "${sizes[@]}"; do
 	make_mount "$BUILD"
-	python3 "$TOP/tests/bats/many.py" "$M" "$files" "$size"
+	run python3 "$TOP/tests/bats/many.py" "$M" "$files" "$size"
 	verify_mount
 	end_mount
 done

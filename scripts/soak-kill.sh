@@ -66,8 +66,7 @@ choose_build
 RELEASE=$BUILD CRASHING=$BUILD-debug
 
 start_client() {
-	"$1/tests/kill/killclient" -q -t 0 "${cached[@]}" "${@:2}" "$M" &
-	CLIENT=$!
+	start "$1/tests/kill/killclient" -q -t 0 "${cached[@]}" "${@:2}" "$M"
 }
 
 stop_client() {
@@ -105,21 +104,25 @@ injected() {
 takeover() {
 	make_mount "$RELEASE"
 	echo 0 >"$M/.zsctl/mem_limit"
-	python3 "$TOP/tests/kill/takeover_times.py" "$M" "$1" "$KEEPER"
+	run python3 "$TOP/tests/kill/takeover_times.py" "$M" "$1" "$KEEPER"
 	end_mount
+}
+
+end_small_pages() {
+	rm -rf --one-file-system "$SMALL"
+	trap end_mount EXIT
 }
 
 # In a mount namespace with a /dev/fuse that everybody may open, as distributions
 # set it up, and with all that is needed where everybody may read it.
 takeover_small_pages() {
-	local dir status=0
-
-	dir=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-soak.XXXXXX")
-	mkdir "$dir/m"
-	cp "$RELEASE/fs/zsfs" "$TOP/tests/kill/takeover_times.py" "$dir"
-	chmod 755 "$dir"
-	chown 65534:65534 "$dir/m"
-	unshare -m bash -c '
+	SMALL=$(mktemp -d "${TMPDIR:-/tmp}/zsfs-soak.XXXXXX")
+	trap 'end_mount; end_small_pages' EXIT
+	mkdir "$SMALL/m"
+	cp "$RELEASE/fs/zsfs" "$TOP/tests/kill/takeover_times.py" "$SMALL"
+	chmod 755 "$SMALL"
+	chown 65534:65534 "$SMALL/m"
+	run unshare -m bash -c '
 		set -e
 		cp -a /dev/fuse "$0/fuse"
 		chmod 666 "$0/fuse"
@@ -128,13 +131,12 @@ takeover_small_pages() {
 		exec setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "
 			set -e
 			./zsfs $2 m
-			trap \"fusermount3 -u m\" EXIT
+			trap \"fusermount3 -u m || fusermount3 -uz m\" EXIT
 			echo 0 >m/.zsctl/mem_limit
 			set -- \$(jq \".survival.keeper, .memory.huge_pages\" m/.zsstats/stats.json)
 			[ \$2 = false ]
-			python3 takeover_times.py m $1 \$1"' "$dir" "$1" "${options[*]}" || status=$?
-	rm -r "$dir"
-	return $status
+			python3 takeover_times.py m $1 \$1"' "$SMALL" "$1" "${options[*]}"
+	end_small_pages
 }
 
 replace() {
@@ -171,8 +173,7 @@ aborted() {
 	mount -t fusectl none "$CONNECTIONS"
 	trap 'end_mount; end_connections' EXIT
 	make_mount "$RELEASE"
-	python3 "$TOP/tests/kill/abort_client.py" "${direct[@]}" "$M" &
-	CLIENT=$!
+	start python3 "$TOP/tests/kill/abort_client.py" "${direct[@]}" "$M"
 	until [ "$(survival reconnects 2>/dev/null || echo 0)" -ge "$1" ]; do
 		sleep "0.0$((RANDOM % 9 + 1))"
 		kill -0 "$CLIENT" 2>/dev/null || die "the client has ended"

@@ -10,13 +10,70 @@ M=
 KEEPER=
 CLIENT=
 
+# start COMMAND...: the client, in a process group of its own. A signal to the script
+# is served at once then, and ends what the client has started, too.
+start() {
+	set -m
+	"$@" </dev/null &
+	CLIENT=$!
+	set +m
+}
+
+# run COMMAND...: the same, and waits for it.
+run() {
+	local status=0
+
+	start "$@"
+	wait "$CLIENT" || status=$?
+	CLIENT=
+	return $status
+}
+
+# client_lives: or anything that it has started
+client_lives() {
+	kill -0 -- "-$CLIENT" 2>/dev/null
+}
+
+# It may want to tidy up, and it may hang.
+end_client() {
+	local signal
+
+	[ -n "$CLIENT" ] || return 0
+	for signal in TERM KILL; do
+		kill -s $signal -- "-$CLIENT" 2>/dev/null || break
+		for _ in $(seq 50); do
+			client_lives || break 2
+			sleep 0.1
+		done
+	done
+	CLIENT=
+}
+
+unmount() {
+	for _ in $(seq 20); do
+		! umount "$1" 2>/dev/null || return 0
+		grep -qF " $1 " /proc/self/mounts || return 0
+		sleep 0.1
+	done
+	umount -l "$1" 2>/dev/null || true
+}
+
 end_mount() {
-	[ -z "$CLIENT" ] || kill "$CLIENT" 2>/dev/null || true
-	[ -z "$M" ] || umount "$M" 2>/dev/null || umount -l "$M" 2>/dev/null || true
+	trap '' INT TERM HUP
+	end_client
+	[ -z "$M" ] || unmount "$M"
 	[ -z "$M" ] || rmdir "$M" 2>/dev/null || true
 	M=
+	trap_signals
+}
+
+trap_signals() {
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	trap 'exit 129' HUP
 }
 trap end_mount EXIT
+trap_signals
 
 # make_mount BUILD [ENVIRONMENT]: sets M and KEEPER
 make_mount() {

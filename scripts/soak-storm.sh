@@ -73,8 +73,7 @@ share_of() {
 
 start_storm() {
 	mkdir "$M/storm"
-	"$1/tests/storm/storm" -s "$seed" "${@:2}" "$M/storm" &
-	CLIENT=$!
+	start "$1/tests/storm/storm" -s "$seed" "${@:2}" "$M/storm"
 }
 
 end_storm() {
