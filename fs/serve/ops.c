@@ -116,7 +116,8 @@ void fill_entry(struct zsfs *fs, const struct zinode *i,
 		return;
 	e->attr_timeout = attr_timeout(fs, i);
 	e->ino = inode_nodeid(fs, i);
-	e->generation = i->gen;
+	/* The kernel compares 32 bits of it. */
+	e->generation = i->gen + fs->super->salt;
 	inode_stat(i, &e->attr);
 }
 

@@ -8,9 +8,10 @@
  *            known to the kernel as nodeid 1. Because it is derived from the
  *            address, no table is needed to resolve it.
  *   gen      the inode's number, from a counter of 64 bits that never goes
- *            back: st_ino, which is never used again, as on tmpfs, and the
- *            FUSE generation, so that ino + gen is never used twice. The root
- *            is the first, 1.
+ *            back: st_ino, which is never used again, as on tmpfs. With the
+ *            mount's salt it is the FUSE generation, so that a file handle,
+ *            which is ino + generation, is never used twice, and is no good
+ *            on the next mount. The root is the first, 1.
  *
  * Life: an inode lives while nlink > 0 or nlookup > 0. nlookup is what the
  * kernel knows of it (LOOKUP adds, FORGET takes away). nlookup, and the step

@@ -20,7 +20,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 12u
+#define ZSFS_LAYOUT 13u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -134,6 +134,7 @@ struct zsfs_super {
 	uint64_t reap_head; /* inodes with blocks to free; zsfs.reap_lock */
 	uint64_t snap_head; /* snapshots of virtual files; zsfs.snap_lock */
 	uint64_t seed;	    /* of the directories' name hash */
+	uint64_t salt;	    /* of generations, as the kernel knows them */
 	/* Settings that can be changed live; written as single words. */
 	uint64_t size_limit;  /* bytes of file content, 0 = none */
 	uint64_t inode_limit; /* inodes, 0 = none */

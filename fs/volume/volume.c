@@ -268,6 +268,8 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->mem_limit = p->mem_limit;
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
 		s->seed = (uint64_t)(uintptr_t)fs ^ (uint64_t)s->created;
+	if (getrandom(&s->salt, sizeof(s->salt), GRND_NONBLOCK) < 0)
+		s->salt = (uint64_t)s->created << 20;
 	for (unsigned i = 0; i < s->nr_slots; i++)
 		slots[i].undo.max = TX_MAX_UNDO;
 	zsfs_set_comp(fs, &p->comp);

@@ -133,6 +133,30 @@ for h in old:
 '
 }
 
+@test "handles: those of another mount at the same place are ESTALE" {
+	zsfs_only
+	fill='
+os.makedirs("d")
+for n in range(100):
+    put("f%d" % n, sys.argv[1])
+hs = [handle(name) for name in ["d"] + ["f%d" % n for n in range(100)]]
+'
+	handles "$fill"'open(sys.argv[2], "wb").write(b"".join(h.raw for h in hs))' old "$T/handles"
+	cd /
+	zsfs_umount
+	zsfs_mount
+	cd "$M"
+	handles "$fill"'
+raw = open(sys.argv[2], "rb").read()
+old = [ctypes.create_string_buffer(raw[i:i + 136], 136) for i in range(0, len(raw), 136)]
+same(len(old), len(hs))
+for again in range(2):
+    for h in old:
+        same(reopen(h), "ESTALE")
+    drop()
+' new "$T/handles"
+}
+
 @test "handles: made up ones are ESTALE" {
 	zsfs_only
 	handles '
@@ -196,9 +220,10 @@ share() {
 	need ganesha.nfsd nfs-cat nfs-cp nfs-ls
 	local port=$((20000 + $$ % 20000))
 
+	PORT=$port
 	OPEN="?version=4&nfsport=$port"
 	URL=nfs://127.0.0.1/x
-	mkdir "$T/rec"
+	mkdir -p "$T/rec"
 	cat >"$T/conf" <<-END
 		NFS_CORE_PARAM { Protocols = 4; NFS_Port = $port; Bind_addr = 127.0.0.1;
 			Enable_NLM = false; Enable_RQUOTA = false; }
@@ -231,4 +256,56 @@ share() {
 	same "$(nfs-ls "$URL/d$OPEN" | awk '{ print $NF }' | sort | xargs)" "f1 f2 f3 f4 f5"
 	kill "$GANESHA"
 	wait "$GANESHA" || true
+}
+
+# client LINE...: what a client that keeps handles only answers (nfs4.py)
+client() {
+	printf '%s\n' "$@" | "$PYTHON" "$BATS_TEST_DIRNAME/nfs4.py" "$PORT" | xargs
+}
+
+end_share() {
+	kill "$GANESHA"
+	wait "$GANESHA" || true
+}
+
+@test "handles: NFS clients keep theirs over a worker's death, and get no other file" {
+	zsfs_only
+	mkdir d
+	echo kept >d/kept
+	for i in $(seq 50); do
+		echo old >"d/old$i"
+	done
+	share
+	lines=("get kept x/d/kept")
+	asks=()
+	for i in $(seq 50); do
+		lines+=("get old$i x/d/old$i")
+		asks+=("read old$i")
+	done
+	same "$(client "${lines[@]}" "put $T/kept" "read kept" "get none x/d/none" |
+		sed 's/\(ok \)*//')" "kept 2"
+	rm d/old*
+	for i in $(seq 50); do
+		echo new >"d/new$i"
+	done
+	stale=$(printf '70 %.0s' $(seq 50))
+	for round in 1 2; do
+		same "$(client "load $T/kept" "read kept" "${asks[@]}")" "ok kept ${stale% }"
+		kill -9 "$(worker)"
+		echo 2 >/proc/sys/vm/drop_caches
+		poll 30 has_standby
+	done
+	end_share
+	# All of it anew at the same place: a server that was started again.
+	cd /
+	zsfs_umount
+	zsfs_mount
+	cd "$M"
+	mkdir d
+	for i in $(seq 51); do
+		echo new >"d/new$i"
+	done
+	share
+	same "$(client "load $T/kept" "read kept" "${asks[@]}")" "ok 70 ${stale% }"
+	end_share
 }
