@@ -14,71 +14,73 @@
 #include "state/threads.h"
 #include "state/zsfs.h"
 
-struct usage {
-	struct zsfs *fs;
-	uint64_t blocks[NR_FORMS], ram[NR_FORMS];
-};
-
 /* A group has at most one cluster, which counts once. */
-static void add_group(struct usage *u, const struct group *g)
+static void add_group(struct zsfs *fs, struct usage *u, const struct group *g)
 {
 	const struct cluster *cl = NULL;
 
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
 		uint64_t slot = g->slot[k];
-		enum slot_form f = slot_form(u->fs, slot);
+		enum slot_form f = slot_form(fs, slot);
 
 		if (!slot)
 			continue;
 		u->blocks[f]++;
 		if (slot_kind(slot) == SLOT_OBJECT)
-			u->ram[f] += object_cost(u->fs, slot_size(u->fs, slot));
+			u->ram[f] += object_cost(fs, slot_size(fs, slot));
 		else if (f == FORM_DENSE)
 			cl = slot_cluster(slot);
 	}
 	if (cl)
-		u->ram[FORM_DENSE] += cluster_pieces_cost(u->fs, cl->len);
+		u->ram[FORM_DENSE] += cluster_pieces_cost(fs, cl->len);
 }
 
-/* ---- all of them ---- */
+bool usage_add_groups(struct zsfs *fs, struct usage *u, struct group *g)
+{
+	for (unsigned left = LOOK_GROUPS; left > 0; left--) {
+		if (!group_next(g))
+			return false;
+		add_group(fs, u, g);
+		g->first += CLUSTER_BLOCKS;
+	}
+	return true;
+}
+
+void usage_print(const struct usage *u, struct textbuf *t)
+{
+	for (enum slot_form f = 0; f < FORM_UNKNOWN; f++)
+		textbuf_add(t, "%s %" PRIu64 " %" PRIu64 "\n",
+			    slot_form_name(f), u->blocks[f], u->ram[f]);
+}
+
+/* ---- of one file ---- */
 
 /* 1: there is more; 0: that was all; -errno. */
-static int add_some(struct usage *u, uint64_t nodeid, uint64_t *first)
+static int add_some(struct zsfs *fs, struct usage *u, uint64_t nodeid,
+		    struct group *g)
 {
-	struct group g = {.first = *first};
-	unsigned left = LOOK_GROUPS;
-	int err = file_lock_shared(u->fs, nodeid, &g.inode);
+	int err = file_lock_shared(fs, nodeid, &g->inode);
+	bool more;
 
 	if (err)
 		return err == -ESTALE ? err : -ENODATA;
-	while (left > 0 && group_next(&g)) {
-		add_group(u, &g);
-		g.first += CLUSTER_BLOCKS;
-		left--;
-	}
-	inode_unlock(u->fs, g.inode);
-	*first = g.first;
-	return left == 0;
-}
-
-static int render(const struct usage *u, char *buf)
-{
-	struct textbuf t;
-
-	textbuf_init(&t, buf, USAGE_SIZE);
-	for (enum slot_form f = 0; f < FORM_UNKNOWN; f++)
-		textbuf_add(&t, "%s %" PRIu64 " %" PRIu64 "\n",
-			    slot_form_name(f), u->blocks[f], u->ram[f]);
-	return textbuf_end(&t);
+	more = usage_add_groups(fs, u, g);
+	inode_unlock(fs, g->inode);
+	return more;
 }
 
 int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, char *buf)
 {
-	struct usage u = {.fs = th->fs};
-	uint64_t first = 0;
+	struct usage u = {0};
+	struct group g = {0};
+	struct textbuf t;
 	int more;
 
-	while ((more = add_some(&u, nodeid, &first)) > 0)
+	while ((more = add_some(th->fs, &u, nodeid, &g)) > 0)
 		zsfs_pause(th);
-	return more < 0 ? more : render(&u, buf);
+	if (more < 0)
+		return more;
+	textbuf_init(&t, buf, USAGE_SIZE);
+	usage_print(&u, &t);
+	return textbuf_end(&t);
 }

@@ -12,25 +12,46 @@
 #ifndef FS_USAGE_H
 #define FS_USAGE_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "slot.h"
+
+struct group;
+struct textbuf;
 struct zsfs_thread;
 
 #define USAGE_NAME "zsfs.usage"
 /* Enough for the text. */
 #define USAGE_SIZE 512u
 
+/* Of one file, or a sum over many. */
+struct usage {
+	uint64_t blocks[NR_FORMS], ram[NR_FORMS];
+};
+
 /*
- * The text for the regular file @nodeid: a line for each form, with its name,
- * its blocks and the bytes of RAM that these take in the pool, without tables
- * and gaps. Forms: slot_form_name(), without what is damaged. A cluster counts
- * whole, also where some of its blocks live no longer.
+ * Add the groups of @g->inode, a regular file that is locked, from block
+ * @g->first on, but not more than may be looked at under one lock. True: there
+ * are more from @g->first on, which is set.
+ */
+bool usage_add_groups(struct zsfs *fs, struct usage *u, struct group *g);
+
+/*
+ * A line for each form, with its name, its blocks and the bytes of RAM that
+ * these take in the pool, without tables and gaps. Forms: slot_form_name(),
+ * without what is damaged. A cluster counts whole, also where some of its
+ * blocks live no longer.
+ */
+void usage_print(const struct usage *u, struct textbuf *t);
+
+/*
+ * The text for the regular file @nodeid, as usage_print() has it.
  *
  * @buf has USAGE_SIZE bytes. No transaction is open and nothing is locked. The
  * file is locked shared, some groups at a time, so of one that changes
  * meanwhile the sum may be none that it ever had. The length; -ESTALE, or
- * -ENODATA for what is no regular file.
+ * -ENODATA for what is no regular file (of a folder: tree/folder_usage.h).
  */
 int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, char *buf);
 

@@ -2,11 +2,15 @@
 /*
  * zsctl du: what files and folders take, and what of them compresses badly.
  *
- * Each regular file that has blocks is asked once (usage.h); one with several
- * names counts where it is met first.
+ * A folder is asked once for the files in it (usage.h). It leaves out those
+ * with several names, of which each counts where it is met first. Files by
+ * themselves are asked, once, where they are rows and where their folder does
+ * not tell.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +38,27 @@ struct walk {
 	struct row *row;
 	size_t nr, room;
 	void *seen; /* tree of files with several names */
+	dev_t dev;  /* of what was named */
 	int status;
+};
+
+/* Then all files are asked, and no folder is. */
+static bool has_file_rows(const struct walk *w)
+{
+	return w->files || w->worst;
+}
+
+/* Which files that are directly in a folder have to be asked. */
+enum missing {
+	NO_FILES,
+	LINKED_FILES, /* those with several names */
+	ALL_FILES,
+};
+
+/* What is known of one that is walked through. */
+struct folder {
+	struct usage usage;
+	enum missing missing;
 };
 
 /* ---- cells ---- */
@@ -212,54 +236,138 @@ static void complain(struct walk *w, const char *path, int err)
 	w->status = CTL_FAILED;
 }
 
-/* The sum of the folder that @e is in, NULL for what was named. */
-static struct usage *above(FTSENT *e)
+/* By the user; a symbolic link, too, is followed. */
+static bool is_named(const FTSENT *e)
 {
-	return e->fts_level > FTS_ROOTLEVEL ? e->fts_parent->fts_pointer : NULL;
+	return e->fts_level == FTS_ROOTLEVEL;
+}
+
+/* The folder that @e is in, NULL for what was named. */
+static struct folder *above(FTSENT *e)
+{
+	return is_named(e) ? NULL : e->fts_parent->fts_pointer;
 }
 
 static void finish(struct walk *w, FTSENT *e, const struct usage *u, bool row)
 {
-	struct usage *to = above(e);
+	struct folder *to = above(e);
 
 	if (to)
-		usage_add(to, u);
+		usage_add(&to->usage, u);
 	if (row)
 		add_row(w, e->fts_path, u);
 }
 
-static void visit_file(struct walk *w, FTSENT *e)
+static int ask(FTSENT *e, struct usage *u)
 {
-	const struct stat *st = e->fts_statp;
+	return usage_ask(u, e->fts_accpath, is_named(e));
+}
+
+/* ---- files ---- */
+
+static void visit_file(struct walk *w, FTSENT *e, const struct stat *st)
+{
 	struct usage u = {.files = 1, .size = st->st_size};
 	int err = 0;
 
 	if (was_seen(w, st))
 		return;
 	/* What has no blocks need not be asked. */
-	if (S_ISREG(st->st_mode) && st->st_blocks > 0)
-		err = usage_ask(&u, e->fts_accpath);
+	if (st->st_blocks > 0)
+		err = ask(e, &u);
 	if (err == -ENOENT)
 		return; /* gone meanwhile */
 	if (err)
 		complain(w, e->fts_path, -err);
-	finish(w, e, &u, w->files || w->worst || e->fts_level == FTS_ROOTLEVEL);
+	finish(w, e, &u, has_file_rows(w) || is_named(e));
 }
 
-static void visit(struct walk *w, FTSENT *e)
+static enum missing missing_above(FTSENT *e)
+{
+	struct folder *f = above(e);
+
+	return f ? f->missing : ALL_FILES;
+}
+
+static void visit_inode(struct walk *w, FTSENT *e, const struct stat *st)
+{
+	enum missing m = missing_above(e);
+
+	if (!S_ISREG(st->st_mode))
+		return;
+	if (m == ALL_FILES || (m == LINKED_FILES && st->st_nlink > 1))
+		visit_file(w, e, st);
+}
+
+/* What is no folder. */
+static void visit_entry(struct walk *w, FTSENT *e)
+{
+	int flags = is_named(e) ? 0 : AT_SYMLINK_NOFOLLOW;
+	struct stat st;
+
+	if (missing_above(e) == NO_FILES)
+		return;
+	if (!fstatat(AT_FDCWD, e->fts_accpath, &st, flags))
+		visit_inode(w, e, &st);
+	else if (errno != ENOENT) /* gone meanwhile */
+		complain(w, e->fts_path, errno);
+}
+
+/* ---- folders ---- */
+
+static void ask_folder(struct folder *f, FTS *fts, FTSENT *e)
+{
+	struct usage u = {0};
+
+	if (ask(e, &u))
+		return;
+	f->usage = u;
+	f->missing = u.links ? LINKED_FILES : NO_FILES;
+	if (!u.links && !u.folders)
+		fts_set(fts, e, FTS_SKIP);
+}
+
+static void enter_folder(struct walk *w, FTS *fts, FTSENT *e)
+{
+	struct folder *f = calloc(1, sizeof(*f));
+
+	if (is_named(e))
+		w->dev = e->fts_dev;
+	/*
+	 * With FTS_NOSTAT no more entries than that are taken for folders, but
+	 * there may be some more by now.
+	 */
+	e->fts_nlink = INT_MAX;
+	e->fts_pointer = f;
+	if (!f) {
+		no_memory(w);
+		return;
+	}
+	f->missing = ALL_FILES;
+	if (!has_file_rows(w) && e->fts_dev == w->dev)
+		ask_folder(f, fts, e);
+}
+
+static void leave_folder(struct walk *w, FTSENT *e)
+{
+	struct folder *f = e->fts_pointer;
+
+	if (f)
+		finish(w, e, &f->usage, !w->worst && e->fts_level <= w->depth);
+	free(f);
+	e->fts_pointer = NULL;
+}
+
+/* ---- all of it ---- */
+
+static void visit(struct walk *w, FTS *fts, FTSENT *e)
 {
 	switch (e->fts_info) {
 	case FTS_D:
-		e->fts_pointer = calloc(1, sizeof(struct usage));
-		if (!e->fts_pointer)
-			no_memory(w);
+		enter_folder(w, fts, e);
 		break;
 	case FTS_DP:
-		if (e->fts_pointer)
-			finish(w, e, e->fts_pointer,
-			       !w->worst && e->fts_level <= w->depth);
-		free(e->fts_pointer);
-		e->fts_pointer = NULL;
+		leave_folder(w, e);
 		break;
 	case FTS_DNR:
 	case FTS_ERR:
@@ -267,17 +375,23 @@ static void visit(struct walk *w, FTSENT *e)
 		complain(w, e->fts_path, e->fts_errno);
 		break;
 	case FTS_F:
-		visit_file(w, e);
+	case FTS_NSOK:
+		visit_entry(w, e);
 		break;
 	}
 }
 
-/* Symbolic links that are named are followed, and no others. */
+/*
+ * Symbolic links that are named are followed, and no others. What is a folder
+ * is told by the list that it is in, so files that are not asked are not looked
+ * at, either.
+ */
 static void walk(struct walk *w, char *path)
 {
 	char *paths[] = {path, NULL};
-	FTS *fts =
-		fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_XDEV, NULL);
+	FTS *fts = fts_open(
+		paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_XDEV | FTS_NOSTAT,
+		NULL);
 	FTSENT *e;
 
 	if (!fts) {
@@ -285,7 +399,7 @@ static void walk(struct walk *w, char *path)
 		return;
 	}
 	while ((e = fts_read(fts)))
-		visit(w, e);
+		visit(w, fts, e);
 	fts_close(fts);
 }
 

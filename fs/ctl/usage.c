@@ -26,31 +26,62 @@ static enum usage_form form_of(const char *name)
 	return (enum usage_form)form;
 }
 
-int usage_parse(struct usage *u, const char *text)
+static void add_form(struct usage *u, const char *name, int64_t blocks,
+		     int64_t ram)
 {
-	int64_t blocks, ram;
+	enum usage_form form = form_of(name);
+
+	u->bytes[form] += blocks * BLOCK_SIZE;
+	u->ram[form] += ram;
+}
+
+/* Of those that a newer mount has more it can only be silent. */
+static void add_number(struct usage *u, const char *name, int64_t n)
+{
+	if (!strcmp(name, "files"))
+		u->files += n;
+	else if (!strcmp(name, "size"))
+		u->size += n;
+	else if (!strcmp(name, "links"))
+		u->links += n;
+	else if (!strcmp(name, "folders"))
+		u->folders += n;
+}
+
+static int parse_line(struct usage *u, const char *line)
+{
+	int64_t first, second;
 	char name[32];
-	int n;
+	int n = sscanf(line, "%31s%*[ ]%" SCNd64 "%*[ ]%" SCNd64, name, &first,
+		       &second);
 
-	while (*text) {
-		enum usage_form form;
-
-		if (sscanf(text, "%31s %" SCNd64 " %" SCNd64 "%n", name,
-			   &blocks, &ram, &n) != 3)
-			return -EINVAL;
-		form = form_of(name);
-		u->bytes[form] += blocks * BLOCK_SIZE;
-		u->ram[form] += ram;
-		text += n;
-		text += strspn(text, "\n");
-	}
+	if (n < 2)
+		return -EINVAL;
+	if (n == 3)
+		add_form(u, name, first, second);
+	else
+		add_number(u, name, first);
 	return 0;
 }
 
-int usage_ask(struct usage *u, const char *path)
+int usage_parse(struct usage *u, const char *text)
 {
+	int err = 0;
+
+	while (!err && *text) {
+		err = parse_line(u, text);
+		text += strcspn(text, "\n");
+		text += strspn(text, "\n");
+	}
+	return err;
+}
+
+int usage_ask(struct usage *u, const char *path, bool follow)
+{
+	ssize_t (*ask)(const char *, const char *, void *, size_t) =
+		follow ? getxattr : lgetxattr;
 	char text[TEXT_SIZE];
-	ssize_t n = lgetxattr(path, "zsfs.usage", text, sizeof(text) - 1);
+	ssize_t n = ask(path, "zsfs.usage", text, sizeof(text) - 1);
 
 	if (n < 0)
 		return -errno;

@@ -13,6 +13,7 @@
 #include "init_reply.h"
 #include "request.h"
 #include "room.h"
+#include "tree/folder_usage.h"
 #include "tree/xattr.h"
 
 /* Virtual files have none, and say so: the kernel asks by itself, too. */
@@ -77,12 +78,18 @@ static void reply_bytes(fuse_req_t req, struct tx *tx, int err, size_t size,
 	tx_commit(tx);
 }
 
-/* Of a file, how it is stored: not in its attributes, but made for who asks. */
+/*
+ * How a file or those of a folder are stored: not in their attributes, but made
+ * for who asks.
+ */
 static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
+	struct zsfs_thread *th = request_thread_of(req);
 	char text[USAGE_SIZE];
-	int len = zsfs_usage(request_thread_of(req), ino, text);
+	int len = zsfs_usage(th, ino, text);
 
+	if (len == -ENODATA)
+		len = zsfs_folder_usage(th, ino, caller_uid(), text);
 	if (len < 0)
 		reply_error(req, len);
 	else if (size == 0)

@@ -380,6 +380,26 @@ static void test_usage(void)
 	CHECK_EQ(usage_parse(&u, ""), 0);
 	CHECK_EQ(usage_parse(&u, "lz4 x 1\n"), -EINVAL);
 	CHECK_EQ(usage_parse(&u, "lz4\n"), -EINVAL);
+	CHECK_EQ(usage_parse(&u, "lz4\n2 100\n"), -EINVAL);
+}
+
+/* Of a folder, also one of a newer mount. */
+static void test_usage_of_folder(void)
+{
+	struct usage u = {.files = 1}, sum = {.files = 0};
+
+	CHECK_EQ(usage_parse(&u, "lz4 2 100\nfiles 3\nsize 5000\n"
+				 "links 4\nfolders 5\nnew 6\nraw 1 4096\n"),
+		 0);
+	CHECK_EQ(u.files, 4);
+	CHECK_EQ(u.size, 5000);
+	CHECK_EQ(u.links, 4);
+	CHECK_EQ(u.folders, 5);
+	CHECK_EQ(usage_data(&u), 3 * 4096);
+	usage_add(&sum, &u);
+	CHECK_EQ(sum.files, 4);
+	CHECK_EQ(sum.size, 5000);
+	CHECK_EQ(sum.links + sum.folders, 0);
 }
 
 static void test_knobs(void)
@@ -412,6 +432,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_fullness),
 	CHECK_CASE(test_knobs),
 	CHECK_CASE(test_usage),
+	CHECK_CASE(test_usage_of_folder),
 	CHECK_CASE(test_show_missing),
 	CHECK_CASE(test_show),
 };
