@@ -27,8 +27,9 @@ struct zsfs_thread;
  * @buf has USAGE_SIZE bytes. No transaction is open and nothing is locked. The
  * folder and then its files are locked shared, some at a time, one after the
  * other: what comes, goes or is renamed meanwhile counts or does not, over
- * another name even twice, and all else counts once. The length; -ESTALE, -ENODATA for what is no folder,
- * -EACCES where @uid may not read all of it, -EINTR when who asks is ending.
+ * another name even twice, and all else counts once. The length; -ESTALE,
+ * -ENODATA for what is no folder, -EACCES where @uid may not read all of it,
+ * -EINTR when who asks is ending.
  */
 int zsfs_folder_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid,
 		      char *buf);

@@ -371,7 +371,11 @@ tiers_of_all() {
 	same "$(xattr listxattr text)" ""
 	same "$(xattr setxattr text zsfs.usage 'b"x"')" ENOTSUP
 	same "$(xattr removexattr text zsfs.usage)" ENOTSUP
-	same "$(xattr getxattr d zsfs.usage)" ENODATA
+	ln -s text symlink
+	mkfifo fifo
+	same "$(xattr getxattr symlink zsfs.usage)" ENODATA
+	same "$(xattr getxattr fifo zsfs.usage)" ENODATA
+	same "$(xattr getxattr .zsctl zsfs.usage)" ENODATA
 	same "$(xattr getxattr .zsctl/size zsfs.usage)" ENODATA
 	chmod 600 text
 	[ "$(id -u)" != 0 ] || same "$(xattr_by 1000 getxattr text zsfs.usage)" EACCES
@@ -379,4 +383,58 @@ tiers_of_all() {
 	truncate -s 1T sparse
 	echo x >>sparse
 	same "$(usage sparse lz4 | cut -d ' ' -f 1) $(usage sparse raw | cut -d ' ' -f 1)" "1 0"
+}
+
+# said FOLDER NAME: the number that its line has
+said() {
+	xattr getxattr "$1" zsfs.usage | awk -v name="$2" '$1 == name { print $2 }'
+}
+
+# The lines of forms of a folder, or of files together.
+forms() {
+	local f
+
+	for f; do
+		xattr getxattr "$f" zsfs.usage
+	done | awk 'NF == 3 { blocks[$1] += $2; ram[$1] += $3 }
+		END { for (form in blocks) print form, blocks[form], ram[form] }' | sort
+}
+
+@test "xattr: how the files of a folder are stored" {
+	zsfs_only
+	all_have noxattr && skip "there are none"
+	mkdir u u/sub u/empty
+	text_file u/dense 3000000
+	echo 1 >.zsctl/settle
+	text_file u/lz4 100000
+	random_file u/raw 409600
+	head -c 1000000 /dev/zero >u/zeros
+	fallocate -l 1M u/room
+	truncate -s 1G u/sparse
+	random_file u/linked 40960
+	ln u/linked u/again
+	ln u/linked u/sub/again
+	ln -s raw u/symlink
+	mkfifo u/fifo
+	text_file u/sub/below 100000
+	same "$(forms u)" "$(forms u/dense u/lz4 u/raw u/zeros u/room u/sparse)"
+	[ "$(usage u dense | cut -d ' ' -f 1)" -gt 700 ]
+	same "$(usage u raw)" "100 409600"
+	same "$(said u files) $(said u links) $(said u folders)" "6 2 2"
+	same "$(said u size)" "$((3000000 + 100000 + 409600 + 1000000 + (1 << 20) + (1 << 30)))"
+	same "$(forms u/empty)" "$(forms u/sparse)"
+	same "$(said u/empty files) $(said u/empty folders)" "0 0"
+	same "$(xattr listxattr u)" ""
+	same "$(xattr setxattr u zsfs.usage 'b"x"')" ENOTSUP
+	# Nobody learns of a file that is closed to him, nor of a closed folder.
+	[ "$(id -u)" != 0 ] || {
+		[[ $(xattr_by 1000 getxattr u zsfs.usage) == *"files 6"* ]]
+		chmod 600 u/lz4
+		same "$(xattr_by 1000 getxattr u zsfs.usage)" EACCES
+		chmod 644 u/lz4
+		chmod 744 u
+		same "$(xattr_by 1000 getxattr u zsfs.usage)" EACCES
+		chmod 700 u
+		same "$(xattr_by 1000 getxattr u zsfs.usage)" EACCES
+	}
 }

@@ -242,6 +242,98 @@ settled() {
 	ends 1 'is no number' -- zsctl du -w 0 "$M"
 }
 
+# Rows of folders below $M, from those of folders and from those of files.
+by_folder() {
+	zsctl du -nrb -d 9 -o DATA,RAM,SIZE,FILES,LZ4,RAW,DENSE,SAME,RESERVED,PATH "$M" | sort
+}
+
+by_file() {
+	zsctl du -nrb -a -o DATA,RAM,SIZE,FILES,LZ4,RAW,DENSE,SAME,RESERVED,PATH "$M" |
+		while read -r line; do
+			[ ! -d "${line##* }" ] || [ -L "${line##* }" ] || echo "$line"
+		done | sort
+}
+
+@test "zsctl: du of folders is the sum of their files" {
+	zsfs_mount
+	mkdir -p "$M"/{a,b/c/d,empty,links,many}
+	text_file "$M/a/dense" 3000000
+	settled
+	text_file "$M/a/lz4" 100000
+	random_file "$M/a/raw" 409600
+	head -c 100000 /dev/zero >"$M/b/c/same"
+	fallocate -l 1M "$M/b/c/room"
+	truncate -s 1G "$M/b/sparse"
+	random_file "$M/b/linked" 40960
+	ln "$M/b/linked" "$M/b/again"
+	ln "$M/b/linked" "$M/links/again"
+	text_file "$M/links/two" 50000
+	ln "$M/links/two" "$M/b/c/d/two"
+	text_file "$M/links/alone" 60000
+	ln -s /etc "$M/links/folder"
+	ln -s "$M/a/raw" "$M/links/file"
+	ln -s "$M/a" "$M/links/a"
+	mkfifo "$M/many/fifo"
+	"$PYTHON" -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$M/many/socket"
+	for ((i = 0; i < 300; i++)); do
+		echo "$i" >"$M/many/$i"
+	done
+	same "$(by_folder)" "$(by_file)"
+	same "$(by_folder | wc -l)" 8
+	same "$(zsctl du -nr -o FILES "$M")" 309
+	# One file of a folder that folders tell nothing of, and all by themselves.
+	same "$(zsctl du -nrb -o RAW "$M/b" "$M/links" | xargs)" "40960 0"
+	same "$(zsctl du -nrb -o RAW,PATH "$M/links/file" | xargs)" "409600 $M/links/file"
+	same "$(zsctl du -nrb -o RAW,PATH "$M/links/a" | xargs)" "409600 $M/links/a"
+	same "$(zsctl du -nrb -o DATA,FILES "$M/empty" | xargs)" "0 0"
+}
+
+@test "zsctl: du asks once for a folder, and no files" {
+	zsfs_mount
+	mkdir -p "$M/a/b" "$M/links"
+	for ((i = 0; i < 200; i++)); do
+		echo "$i" | tee "$M/a/$i" "$M/a/b/$i" >"$M/links/$i"
+	done
+	mkdir "$M/a"/{1..9}d
+	ln "$M/links/1" "$M/again"
+	ln "$M/links/1" "$M/a/b/again"
+	before=$(json .requests.getxattr)
+	zsctl du "$M"
+	# The root, a, b, links, nine empty ones, and the file with several names.
+	same "$(($(json .requests.getxattr) - before))" 14
+}
+
+@test "zsctl: du of what comes and goes, and not of mounts below" {
+	zsfs_mount -o settle=off
+	mkdir "$M/many" "$M/below"
+	"$PYTHON" -c 'import sys
+for i in range(20000):
+    open(f"{sys.argv[1]}/{i}", "w").write(f"{i} " * (i % 9))' "$M/many"
+	want=$(zsctl du -nrb -o DATA,RAM,SIZE "$M")
+	writers=
+	for who in a b; do
+		timeout 60 "$PYTHON" -c 'import os, sys
+for i in range(10**9):
+    open(f"{sys.argv[1]}{i}", "w").close()
+    if i > 50:
+        os.unlink(f"{sys.argv[1]}{i - 50}")' "$M/many/$who" 3>&- 4>&- &
+		writers+=" $!"
+	done
+	for ((i = 0; i < 10; i++)); do
+		same "$(zsctl du -nrb -o DATA,RAM,SIZE "$M" 2>&1)" "$want"
+	done
+	# shellcheck disable=SC2086 # several
+	kill $writers
+	# shellcheck disable=SC2086
+	wait $writers || :
+	[ "$(id -u)" = 0 ] || return 0
+	mount -t tmpfs none "$M/below"
+	echo elsewhere >"$M/below/file"
+	ends 0 "0 $M/below" -- zsctl du -nrb -d 1 -o DATA,PATH "$M"
+	umount "$M/below"
+}
+
 @test "zsctl: du where it may not look, and where files do not tell" {
 	root_only
 	need setpriv
