@@ -79,6 +79,15 @@ static void reply_bytes(fuse_req_t req, struct tx *tx, int err, size_t size,
 }
 
 /*
+ * Who asks for sure: on an idmapped mount, where the request does not say it,
+ * another owner may be shown than is stored, but root is root.
+ */
+static uint32_t certain_uid(void)
+{
+	return caller_uid() == 0 ? 0 : request_header()->uid;
+}
+
+/*
  * How a file or those of a folder are stored: not in their attributes, but made
  * for who asks.
  */
@@ -89,7 +98,7 @@ static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
 	int len = zsfs_usage(th, ino, text);
 
 	if (len == -ENODATA)
-		len = zsfs_folder_usage(th, ino, caller_uid(), text);
+		len = zsfs_folder_usage(th, ino, certain_uid(), text);
 	if (len < 0)
 		reply_error(req, len);
 	else if (size == 0)
