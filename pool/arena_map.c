@@ -179,14 +179,19 @@ int arena_back(int fd, uint64_t off, uint64_t len)
 	return 0;
 }
 
+/* As madvise(2), of a part of the arena. */
+static int advise(uint64_t off, uint64_t len, int advice)
+{
+	return madvise((void *)(uintptr_t)(ARENA_BASE + off), len, advice);
+}
+
 /* Map it, backed by memory; errno says what madvise(2) says. */
 static int populate(uint64_t off, uint64_t len)
 {
-	void *p = (void *)(uintptr_t)(ARENA_BASE + off);
 	int err;
 
 	do {
-		err = madvise(p, len, MADV_POPULATE_WRITE);
+		err = advise(off, len, MADV_POPULATE_WRITE);
 	} while (err < 0 && errno == EINTR);
 	return err;
 }
@@ -269,12 +274,12 @@ void arena_populate(uint64_t off, uint64_t len)
 
 void arena_want_huge(uint64_t off, uint64_t len)
 {
-	madvise((void *)(uintptr_t)(ARENA_BASE + off), len, MADV_HUGEPAGE);
+	advise(off, len, MADV_HUGEPAGE);
 }
 
 void arena_want_small(uint64_t off, uint64_t len)
 {
-	madvise((void *)(uintptr_t)(ARENA_BASE + off), len, MADV_NOHUGEPAGE);
+	advise(off, len, MADV_NOHUGEPAGE);
 }
 
 void arena_populate_huge(uint64_t off, uint64_t len)
