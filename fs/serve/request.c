@@ -396,8 +396,7 @@ static int accept_request(struct zsfs_thread *th, size_t len)
 
 	if (len < sizeof(struct fuse_in_header))
 		return -EIO;
-	__atomic_store_n(&slot->unique, request_header()->unique,
-			 __ATOMIC_RELAXED);
+	slot->unique = request_header()->unique;
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
 	notify_note(slot);
