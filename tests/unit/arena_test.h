@@ -84,6 +84,15 @@ static inline unsigned fill(struct arena *a, struct arena_thread *t,
 	return n;
 }
 
+/* Of the first @n runs leave every @step-th. */
+static inline void free_all_but(struct arena *a, struct arena_thread *t,
+				unsigned n, unsigned step)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (i % step)
+			arena_run_free(a, t, &refs[i]);
+}
+
 /* A run's own pattern, to see that no two runs share a byte. */
 static inline void stamp_run(uint64_t ref, bool check)
 {

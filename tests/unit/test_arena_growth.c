@@ -201,12 +201,9 @@ static uint64_t make_holes(struct arena *a, unsigned segs, unsigned step)
 	int err;
 
 	CHECK_EQ(fill(a, t, 1, segs * 512, &err), segs * 512);
-	for (unsigned i = 0; i < segs * 512; i++) {
-		if (i % step)
-			arena_run_free(a, t, &refs[i]);
-		else
-			stamp_run(refs[i], false);
-	}
+	for (unsigned i = 0; i < segs * 512; i += step)
+		stamp_run(refs[i], false);
+	free_all_but(a, t, segs * 512, step);
 	check_verify(a);
 	return arena_trim(a, t, false, true);
 }
@@ -285,9 +282,7 @@ static void test_punch_in_vain(void)
 		int err;
 
 		CHECK_EQ(fill(a, t, 1, 4 * 512, &err), 4 * 512);
-		for (unsigned i = 0; i < 4 * 512; i++)
-			if (i % 8)
-				arena_run_free(a, t, &refs[i]);
+		free_all_but(a, t, 4 * 512, 8);
 		/* As if the kernel had kept what it was told to take. */
 		CHECK_EQ(arena_back(arena_fd(a), stuck, ARENA_SEG_SIZE), 0);
 		before = pauses();

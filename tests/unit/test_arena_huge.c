@@ -58,10 +58,10 @@ static void reopen(struct arena **a)
 /* Leave one run in @step, and give back what can be. */
 static void make_holes(struct arena *a, unsigned nr, unsigned step)
 {
-	for (unsigned i = 0; i < nr; i++)
-		if (i % step)
-			arena_run_free(a, arena_thread(a, 0), &refs[i]);
-	CHECK(arena_trim(a, arena_thread(a, 0), false, true) > 0);
+	struct arena_thread *t = arena_thread(a, 0);
+
+	free_all_but(a, t, nr, step);
+	CHECK(arena_trim(a, t, false, true) > 0);
 }
 
 static void check_runs(void)
