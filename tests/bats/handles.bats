@@ -218,14 +218,12 @@ same(reopen(h), "ESTALE")
 # share: nfs-ganesha exports $M, and nothing of the machine is asked; at $URL
 share() {
 	need ganesha.nfsd nfs-cat nfs-cp nfs-ls
-	local port=$((20000 + $$ % 20000))
-
-	PORT=$port
-	OPEN="?version=4&nfsport=$port"
+	PORT=$((20000 + $$ % 20000))
+	OPEN="?version=4&nfsport=$PORT"
 	URL=nfs://127.0.0.1/x
 	mkdir -p "$T/rec"
 	cat >"$T/conf" <<-END
-		NFS_CORE_PARAM { Protocols = 4; NFS_Port = $port; Bind_addr = 127.0.0.1;
+		NFS_CORE_PARAM { Protocols = 4; NFS_Port = $PORT; Bind_addr = 127.0.0.1;
 			Enable_NLM = false; Enable_RQUOTA = false; }
 		NFSV4 { Graceless = true; Minor_Versions = 0; RecoveryRoot = $T/rec; }
 		EXPORT { Export_Id = 77; Path = $M; Pseudo = /x; Access_Type = RW;
@@ -236,6 +234,11 @@ share() {
 	GANESHA=$!
 	on_teardown "kill $GANESHA 2>/dev/null; tail --pid=$GANESHA -f /dev/null"
 	poll 60 nfs-ls "$URL/$OPEN"
+}
+
+end_share() {
+	kill "$GANESHA"
+	wait "$GANESHA" || true
 }
 
 @test "handles: nfs-ganesha exports a mount, whose workers may die" {
@@ -254,18 +257,12 @@ share() {
 	done
 	same "$(nfs-cat "$URL/first$OPEN")" first
 	same "$(nfs-ls "$URL/d$OPEN" | awk '{ print $NF }' | sort | xargs)" "f1 f2 f3 f4 f5"
-	kill "$GANESHA"
-	wait "$GANESHA" || true
+	end_share
 }
 
 # client LINE...: what a client that keeps handles only answers (nfs4.py)
 client() {
 	printf '%s\n' "$@" | "$PYTHON" "$BATS_TEST_DIRNAME/nfs4.py" "$PORT" | xargs
-}
-
-end_share() {
-	kill "$GANESHA"
-	wait "$GANESHA" || true
 }
 
 @test "handles: NFS clients keep theirs over a worker's death, and get no other file" {
