@@ -31,11 +31,6 @@ can_abort() {
 	find_fusectl || skip "no fusectl"
 }
 
-verify_clean() {
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
-}
-
 @test "abort: umount -f of a mount in use changes nothing" {
 	root_only
 	zsfs_mount -o size=1G,mem_limit=512M

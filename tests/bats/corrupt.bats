@@ -29,7 +29,7 @@ verify_names() {
 	[[ $(control last_cmd_status) == "verify: "* ]]
 }
 
-verify_clean() {
+nothing_damaged() {
 	expect 1 puts "$M/.zsctl/verify" 1
 	same "$(control verify)" clean
 	same "$(json .verify.bad_blocks)" 0
@@ -66,7 +66,7 @@ corrupt_test() {
 	dd if="$T/plain" of="$M/f" bs=4096 skip=3 seek=3 count=1 conv=notrunc status=none
 	drop_cache
 	cmp "$T/plain" "$M/f"
-	verify_clean
+	nothing_damaged
 	rm "$M/f" "$M/other"
 	same "$(class_total obj_used)" 0
 }
@@ -99,7 +99,7 @@ corrupt_test() {
 		same "$(control verify)" "$before"
 	fi
 	rm "$M/f"
-	verify_clean
+	nothing_damaged
 }
 
 @test "corrupt: a flipped bit in a block that is stored as it is for a moment" {
@@ -122,7 +122,7 @@ corrupt_test() {
 	done
 	[[ $(control verify) == *", hot" ]]
 	rm "$M/f"
-	verify_clean
+	nothing_damaged
 }
 
 @test "corrupt: a mapped write that meets a bad block is EIO, not a lack of room" {

@@ -40,8 +40,7 @@ teardown() { zsfs_teardown; }
 	timeout 200 "$KILLCLIENT" -q -t 10 -v "$M" "$M"
 	[ "$(json .survival.deaths)" -ge 10 ]
 	same "$(ls -A "$M")" ""
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
+	verify_clean
 	same "$(json .content.inodes)" 1
 	same "$(json .content.objects)" 0
 }
@@ -97,8 +96,7 @@ teardown() { zsfs_teardown; }
 	rm "$M/g"
 	expect ok check "$M/h" 0 40000 3
 	same "$(json .survival.deaths)" 0
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
+	verify_clean
 }
 
 @test "crash: an allocation of many steps ends as if nothing had been" {

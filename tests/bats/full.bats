@@ -17,8 +17,7 @@ fill_mount() {
 	! all_have writeback || how+=(cached)
 	zsfs_mount -o "mem_limit=$1"
 	"$PYTHON" "$BATS_TEST_DIRNAME/full.py" "$M" "$(worker)" "$2" "${how[@]}"
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
+	verify_clean
 	zsfs_umount
 	wait_daemon
 }

@@ -81,6 +81,7 @@ zsfs_teardown() {
 		wait_daemon || rc=1
 		check_log || rc=1
 	else
+		tell_state || true
 		unmount_all || true
 		wait_daemon || true
 		[ ! -s "$LOG" ] || { echo "--- the daemon's log:"; tail -n 40 "$LOG"; }
@@ -97,12 +98,25 @@ clean_up() {
 }
 
 check_verify() {
+	is_mounted "$M" && [ -w "$M/.zsctl/verify" ] || return 0
+	verify_clean
+}
+
+# The file system finds nothing wrong with itself.
+verify_clean() {
 	local said
 
-	is_mounted "$M" && [ -w "$M/.zsctl/verify" ] || return 0
 	echo 1 >"$M/.zsctl/verify" || return 1
 	said=$(cat "$M/.zsctl/verify")
 	[ "$said" = clean ] || { echo "verify says: $said"; return 1; }
+}
+
+# What a test that failed leaves behind, before it is gone.
+tell_state() {
+	is_mounted "$M" || return 0
+	echo "--- verify: $(timeout 5 cat "$M/.zsctl/verify")"
+	echo "--- last_cmd_status: $(timeout 5 cat "$M/.zsctl/last_cmd_status")"
+	timeout 5 jq -c .survival "$M/.zsstats/stats.json"
 }
 
 check_log() {

@@ -11,11 +11,6 @@ text() { tar -C /usr/include -c . 2>/dev/null | head -c "$1"; }
 nothing_kept() { same "$(json .memory.kept_for_hot)" 0; }
 nothing_hot() { same "$(json .content.hot_blocks)" 0; }
 
-verify() {
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
-}
-
 @test "hot: a look at the statistics finds everything compressed, memory goes back" {
 	zsfs_mount -o hot=64M
 	text 40000000 >"$T/text"
@@ -24,7 +19,7 @@ verify() {
 	[ "$(json .content.hot_blocks_compressed)" -gt 0 ]
 	[ "$(mm_stat 2)" -lt 30000000 ]
 	same "$(mm_stat 8)" 0
-	verify
+	verify_clean
 	drop_cache
 	cmp "$T/text" "$M/text"
 	poll 6 nothing_kept
@@ -41,7 +36,7 @@ verify() {
 		rm "$M/f"
 	done
 	[ "$(json .content.hot_blocks_never_compressed)" -gt 0 ]
-	verify
+	verify_clean
 }
 
 @test "hot: a full mount compresses first, and then says ENOSPC" {
@@ -53,14 +48,14 @@ verify() {
 	[ "$n" -ge 2 ]
 	[ "$(mm_stat 3)" -le $((40 << 20)) ]
 	rm "$M/f$n"
-	verify
+	verify_clean
 	drop_cache
 	while [ "$n" -gt 0 ]; do
 		n=$((n - 1))
 		cmp "$T/text" "$M/f$n"
 	done
 	echo 20M >"$M/.zsctl/mem_limit"
-	verify
+	verify_clean
 }
 
 @test "hot: a successor finds what was hot" {
@@ -72,7 +67,7 @@ verify() {
 		cp "$T/text" "$M/g$n"
 	done
 	poll 5 nothing_hot
-	verify
+	verify_clean
 	drop_cache
 	for n in 1 2 3; do
 		cmp "$T/text" "$M/f$n"

@@ -298,8 +298,7 @@ limited() {
 		kill -9 "$(json .survival.worker)"
 		poll 10 quiet expect ok stat "$M/f"
 		rm "$M/f"
-		echo 1 >"$M/.zsctl/verify"
-		same "$(control verify)" clean
+		verify_clean
 		zsfs_umount
 		poll 10 no_daemon
 	done
@@ -314,8 +313,7 @@ limited() {
 	rm "$M/f"
 	[ "$(available)" -gt 50000000 ]
 	expect ok put "$M/g" 30000000
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
+	verify_clean
 	zsfs_umount
 	poll 10 no_daemon
 }

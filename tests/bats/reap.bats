@@ -183,15 +183,13 @@ stalls_beside_hogs() {
 	same "$(mm_stat 6)" 2
 	same "$(stat -c %b "$M/g")" 16
 	same "$(json .survival.takeovers)" 1
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
+	verify_clean
 }
 
 @test "reap: a live check comes in between" {
 	zsfs_mount
 	zeros "$M/f" 8
 	rm "$M/f"
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
+	verify_clean
 	nothing_left
 }

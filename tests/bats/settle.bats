@@ -10,10 +10,6 @@ teardown() { zsfs_teardown; }
 text() { tar -C /usr/include -c . 2>/dev/null | head -c "$1"; }
 
 settle() { echo 1 >"$M/.zsctl/settle"; }
-verify() {
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
-}
 
 # Has the test said so, or failed and gone? Then what it left running ends, too.
 is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
@@ -40,13 +36,13 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 	same "$(mm_stat 8)" 0
 	same "$(class_total obj_used)" "$(json .content.objects)"
 	[ "$(json .content.dense_blocks)" -gt 2000 ]
-	verify
+	verify_clean
 	drop_cache
 	cmp "$T/text" "$M/text"
 	diff -r "$TOP/fs" "$M/tree"
 	rm -r "$M/text" "$M/tree"
 	poll 5 same "$(json .content.blocks)" 0
-	verify
+	verify_clean
 }
 
 @test "settle: single blocks, parts and ends of what has settled" {
@@ -68,7 +64,7 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 	drop_cache
 	cmp "$T/f" "$M/f"
 	settle
-	verify
+	verify_clean
 	for f in "$T/f" "$M/f"; do
 		truncate -s 1000000 "$f"
 		truncate -s 1300000 "$f"
@@ -79,7 +75,7 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 	drop_cache
 	cmp "$T/f" "$M/g"
 	cmp "$T/f" "$M/h"
-	verify
+	verify_clean
 }
 
 @test "settle: what does not compress is tried once" {
@@ -94,7 +90,7 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 	same "$(control settle)" "976 / 1, 0"
 	settle
 	same "$(control settle)" "977 / 0, 0"
-	verify
+	verify_clean
 }
 
 @test "settle: while others write, cut and delete" {
@@ -113,7 +109,7 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 	wait "$loop"
 	drop_cache
 	for i in 0 1 2 3; do cmp "$T/f" "$M/keep$i"; done
-	verify
+	verify_clean
 }
 
 @test "settle: while holes are punched and reserved where it is at work" {
@@ -137,12 +133,12 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 	drop_cache
 	for i in 1 2 3; do cmp "$T/h$i" "$M/h$i"; done
 	settle
-	verify
+	verify_clean
 	for i in 1 2 3; do cmp "$T/h$i" "$M/h$i"; done
 	fallocate -p -o 0 -l 4M "$M/h1"
 	rm "$M/h2" "$M/h3"
 	poll 5 same "$(json .content.blocks)" 0
-	verify
+	verify_clean
 }
 
 @test "settle: workers killed while it settles lose nothing" {
@@ -159,7 +155,7 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 		rm "$M/g"
 	done
 	settle
-	verify
+	verify_clean
 	drop_cache
 	cmp "$T/f" "$M/f"
 	expect_log "killed|died|takes over|took over"
@@ -222,7 +218,7 @@ inode $(stat -c %i "$M/f") blocks 16-31, bytes 65536-131071, dense"
 	drop_cache
 	cmp "$T/f" "$M/f"
 	settle
-	verify
+	verify_clean
 }
 
 # Direct reads of single blocks: numbers on standard input.
@@ -259,7 +255,7 @@ for line in sys.stdin:
 	cmp "$T/f" "$M/f"
 	settle
 	same "$(json .content.dense_blocks)" "$dense"
-	verify
+	verify_clean
 }
 
 @test "warm: not where memory is short" {
@@ -318,7 +314,7 @@ for line in sys.stdin:
 	wait $loops
 	drop_cache
 	for f in "$M"/f* "$M/keep"; do cmp "$T/f" "$f"; done
-	verify
+	verify_clean
 	expect_log "killed|died|takes over|took over"
 }
 
@@ -380,14 +376,14 @@ END
 	cmp "$T/b" "$M/a"
 	# Noise does not fit, and the old content stays.
 	! dd if=/dev/urandom of="$M/a" bs=64k count=200 conv=notrunc status=none
-	verify
+	verify_clean
 	drop_cache
 	cmp <(tail -c +13107201 "$T/b") <(tail -c +13107201 "$M/a")
 	rm "$M/noise"
 	cp "$T/a" "$M/a"
 	drop_cache
 	cmp "$T/a" "$M/a"
-	verify
+	verify_clean
 }
 
 # Wake-ups of the worker so far.
@@ -417,7 +413,7 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	[ "${BASH_REMATCH[2]}" -gt 0 ]
 	[ "${BASH_REMATCH[2]}" -le 16 ]
 	poll 10 is_settled
-	verify
+	verify_clean
 	worker=$(json .survival.worker)
 	# Memory that is free is given back two seconds later.
 	sleep 5
@@ -468,7 +464,7 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	fails is_settled
 	echo 1 >"$M/.zsctl/settle_after"
 	poll 10 is_settled
-	verify
+	verify_clean
 }
 
 @test "settle: off ends a walk that is under way, and who asks is served" {
@@ -486,7 +482,7 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	stat "$M/1" >/dev/null
 	wait $!
 	is_settled
-	verify
+	verify_clean
 }
 
 @test "settle: who asks can be ended, and it goes on" {
@@ -503,7 +499,7 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	echo zstd:1 >"$M/.zsctl/dense"
 	settle
 	is_settled
-	verify
+	verify_clean
 }
 
 @test "settle: a successor goes on with what the dead worker had begun" {
@@ -520,7 +516,7 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	for i in 1 2 3 4 5 6; do
 		cmp <(text $((i * 1000000))) "$M/$i"
 	done
-	verify
+	verify_clean
 	expect_log "killed|died|takes over|took over"
 }
 
@@ -540,5 +536,5 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	done 2>/dev/null
 	echo "$n files"
 	[ "$with" -gt $((n * 3 / 2)) ]
-	verify
+	verify_clean
 }

@@ -54,11 +54,6 @@ no_worker_can_start() {
 	kill -9 $victims
 }
 
-verify_clean() {
-	echo 1 >"$M/.zsctl/verify"
-	same "$(control verify)" clean
-}
-
 @test "survive: files, settings and open files outlive kill -9" {
 	zsfs_mount -o size=1G,mem_limit=512M,nr_inodes=1000
 	text_file "$T/text" 3000000

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A tiny test runner: a table of named functions, and checks that report the
- * place where they fail. It speaks TAP, a test for each function, and runs each
- * in a process of its own, started anew with all that main() prepares: a crash
- * hides no other case, and no case finds what another one left.
+ * place where they fail, on stderr, which meson shows of tests that fail. It
+ * speaks TAP, a test for each function, and runs each in a process of its own,
+ * started anew with all that main() prepares: a crash hides no other case, and
+ * no case finds what another one left.
  *
  *   static void test_it(void) { CHECK_EQ(1 + 1, 2); }
  *   static const struct check_case cases[] = { CHECK_CASE(test_it) };
@@ -44,10 +45,9 @@ static jmp_buf check_leave;
 	do {                                                                   \
 		if (__atomic_fetch_add(&check_failures, 1, __ATOMIC_RELAXED) < \
 		    20) {                                                      \
-			printf("# %s:%d: ", __FILE__, __LINE__);               \
-			printf(__VA_ARGS__);                                   \
-			putchar('\n');                                         \
-			fflush(stdout);                                        \
+			fprintf(stderr, "# %s:%d: ", __FILE__, __LINE__);      \
+			fprintf(stderr, __VA_ARGS__);                          \
+			fputc('\n', stderr);                                   \
 		}                                                              \
 	} while (0)
 
@@ -116,10 +116,10 @@ static inline bool check_start(const struct check_case *c, char **argv)
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		printf("# %s: no process for it\n", c->name);
+		fprintf(stderr, "# %s: no process for it\n", c->name);
 	else if (WIFSIGNALED(status))
-		printf("# %s: killed by signal %d (%s)\n", c->name,
-		       WTERMSIG(status), strsignal(WTERMSIG(status)));
+		fprintf(stderr, "# %s: killed by signal %d (%s)\n", c->name,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return status == 0;
 }
 
@@ -153,7 +153,7 @@ static inline int check_main(const struct check_case *cases, size_t n, int argc,
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(cases[i].name, only))
 			return check_run(&cases[i]);
-	printf("# there is no case %s\n", only);
+	fprintf(stderr, "# there is no case %s\n", only);
 	return 1;
 }
 

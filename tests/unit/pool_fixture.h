@@ -104,7 +104,7 @@ static inline int fixture_verify(const struct fixture *f)
 	if (!err)
 		err = arena_verify(f->arena, msg, sizeof(msg));
 	if (err)
-		printf("# verify: %s\n", msg);
+		fprintf(stderr, "# verify: %s\n", msg);
 	return err;
 }
 

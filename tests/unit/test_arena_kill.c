@@ -322,10 +322,10 @@ static void run_kills(uint64_t limit, bool no_huge)
 				    i / 2 % 2);
 		check_survivor(fd);
 		if (check_failures)
-			printf("# iteration %u of ZS_TEST_SEED=%llu\n", i,
-			       (unsigned long long)now_seed);
+			fprintf(stderr, "# iteration %u of ZS_TEST_SEED=%llu\n",
+				i, (unsigned long long)now_seed);
 	}
-	printf("# %u of %u children were killed\n", killed, n);
+	fprintf(stderr, "# %u of %u children were killed\n", killed, n);
 	CHECK(killed > n / 3);
 	close(fd);
 }

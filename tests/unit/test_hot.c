@@ -58,7 +58,7 @@ static void check_verify(void)
 
 	CHECK_EQ(zsfs_verify(fs, msg, sizeof(msg)), 0);
 	if (*msg)
-		printf("# %s\n", msg);
+		fprintf(stderr, "# %s\n", msg);
 }
 
 static void check_same(size_t size)

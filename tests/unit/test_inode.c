@@ -228,8 +228,8 @@ static uint64_t memory_of_file(int len, size_t size)
 	arena_trim(fs->arena, fs->threads[0].at, true, true);
 	CHECK_EQ(memory_in_use(&tables), before);
 	stop();
-	printf("# %zu bytes with a name of %d: %.1f\n", size, len,
-	       (double)taken / MANY - len);
+	fprintf(stderr, "# %zu bytes with a name of %d: %.1f\n", size, len,
+		(double)taken / MANY - len);
 	return taken / MANY - (uint64_t)len;
 }
 

@@ -31,7 +31,7 @@ static int parse(const char *list)
 	options_free(&o);
 	err = options_parse(4, argv, &env, &o, msg, sizeof(msg));
 	if (err)
-		printf("# %s\n", msg);
+		fprintf(stderr, "# %s\n", msg);
 	return err;
 }
 

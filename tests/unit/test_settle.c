@@ -78,7 +78,7 @@ static void check_verify(void)
 
 	CHECK_EQ(zsfs_verify(fs, msg, sizeof(msg)), 0);
 	if (*msg)
-		printf("# %s\n", msg);
+		fprintf(stderr, "# %s\n", msg);
 }
 
 static void check_same(uint64_t nodeid, size_t n)

@@ -69,7 +69,7 @@ static void end(void)
 	settler_stop(settler);
 	CHECK_EQ(zsfs_verify(fs, msg, sizeof(msg)), 0);
 	if (*msg)
-		printf("# %s\n", msg);
+		fprintf(stderr, "# %s\n", msg);
 	tx = tx_begin(th);
 	CHECK_EQ(fixture_end(tx,
 			     zsfs_read(tx, file, got, sizeof(got), 0, &done)),

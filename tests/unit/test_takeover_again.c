@@ -175,7 +175,7 @@ static void test_killed_anywhere(void)
 			CHECK_FAILED("killed at point %u", n);
 		start_anew();
 	}
-	printf("# killed at %u points\n", n - 1);
+	fprintf(stderr, "# killed at %u points\n", n - 1);
 	CHECK(n > 10);
 }
 

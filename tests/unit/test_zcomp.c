@@ -101,7 +101,7 @@ static void test_parse_rejects(void)
 		CHECK_EQ(params.alg, ZCOMP_NR_ALGS);
 		CHECK_EQ(params.level, -7);
 		if (params.level != -7)
-			printf("# text \"%s\"\n", rejected[i]);
+			fprintf(stderr, "# text \"%s\"\n", rejected[i]);
 	}
 }
 
