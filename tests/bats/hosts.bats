@@ -212,9 +212,8 @@ start_smbd() {
 	on_teardown "umount '$T/net'"
 	printf 'secret\nsecret\n' | smbpasswd -c "$T/samba/conf" -a -s root
 	setsid nsenter --net="$T/net" smbd -F --no-process-group -s "$T/samba/conf" >"$T/samba/out" 2>&1 3>&- 4>&- &
-	SMBD=$!
-	# It has children, which stand in the mount.
-	on_teardown "kill -- -$SMBD; while pgrep -s $SMBD >/dev/null; do sleep 0.1; done"
+	# It has children, which stand in the mount, and such as left its session.
+	on_teardown "while p=\$(pgrep -f '$T/samba/conf'); do kill \$p; sleep 0.1; done"
 	poll 60 quiet client ls
 }
 

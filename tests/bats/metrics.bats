@@ -16,8 +16,8 @@ metrics() { cat "$M/.zsstats/metrics"; }
 # value NAME[LABELS]: of one sample, or nothing
 value() { metrics | awk -v name="$1" '$1 == name { print $2 }'; }
 
-# agree SAMPLE JQ: the same in stats.json
-agree() { same "$1 $(value "$1")" "$1 $(json "$2")"; }
+# agree SAMPLE JQ: the same number in stats.json
+agree() { same "$1 $(value "$1" | jq '. + 0')" "$1 $(json "$2")"; }
 
 fill() {
 	text_file "$M/text" 1000000

@@ -28,9 +28,14 @@ soak() {
 	SOAK=$!
 }
 
-# stores NAME: the mount of the soak has that
+# stores NAME: the mount of the soak, or another folder that it makes, has that
 stores() {
-	[ -e "$(echo "$T"/tmp/zsfs-soak.*)/$1" ]
+	local folder
+
+	for folder in "$T"/tmp/zsfs-soak.*; do
+		[ ! -e "$folder/$1" ] || return 0
+	done
+	return 1
 }
 
 # Of the soak's session, but for those that wait to be reaped by init.

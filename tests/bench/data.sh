@@ -60,7 +60,7 @@ prepare_small()
 {
 	local list=$DATA_DIR/small
 
-	xargs -0 stat --printf '%s %n\0' <"$DATA_DIR/list" |
+	xargs -0 stat --printf '%s %n\0' <"$DATA_DIR/list" 2>/dev/null |
 		sed -zEn 's/^[0-9]{1,4} //p' | head -z -n "$SMALL_FILES" \
 		>"$list" || true
 	NR_SMALL=$(tr -cd '\0' <"$list" | wc -c)
@@ -68,7 +68,8 @@ prepare_small()
 		die "the small files cannot be packed"
 }
 
-# A makefile that needs neither meson nor what it would find out.
+# A makefile that needs neither meson nor what it would find out. zsctl, which
+# has libraries of its own, is left out.
 print_makefile()
 {
 	cat <<END
@@ -84,7 +85,8 @@ END
 
 list_sources()
 {
-	(cd "$TOP" && find $SOURCES -name '*.c' | LC_ALL=C sort)
+	(cd "$TOP" && find $SOURCES -name '*.c' ! -path 'fs/ctl/*' |
+		LC_ALL=C sort)
 }
 
 prepare_sources()
