@@ -141,7 +141,7 @@ struct zsfs_super {
 	uint64_t comp;	      /* enum zcomp_alg | level << 8 */
 	uint64_t dense;	      /* level of zstd for what settles */
 	uint64_t settle;      /* seconds until then, or SETTLE_OFF */
-	uint64_t hot;	      /* bytes, as asked for, or HOT_DEFAULT */
+	uint64_t hot;	      /* bytes; 0: none */
 	/*
 	 * What the arena held when the system was found short of memory
 	 * (pressure.h), which new content must not exceed; 0 = it is not.

@@ -6,13 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/min.h"
 #include "base/size_arg.h"
 #include "wake.h"
 #include "zsfs.h"
 
-#define HOT_MOST (UINT64_C(256) << 20)
-#define HOT_PART 8u
 
 uint64_t zsfs_in_use(const int64_t *counter)
 {
@@ -114,13 +111,7 @@ void zsfs_set_settle(struct zsfs *fs, uint32_t secs)
 
 uint64_t zsfs_get_hot(const struct zsfs *fs)
 {
-	uint64_t hot = __atomic_load_n(&fs->super->hot, __ATOMIC_RELAXED);
-	uint64_t limit;
-
-	if (hot != HOT_DEFAULT)
-		return hot;
-	limit = __atomic_load_n(&fs->super->mem_limit, __ATOMIC_RELAXED);
-	return limit ? min_u64(limit / HOT_PART, HOT_MOST) : HOT_MOST;
+	return __atomic_load_n(&fs->super->hot, __ATOMIC_RELAXED);
 }
 
 void zsfs_set_hot(struct zsfs *fs, uint64_t bytes)

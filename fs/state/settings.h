@@ -48,11 +48,7 @@ void zsfs_format_settle(uint32_t secs, char *text, size_t size);
 unsigned zsfs_get_settle(const struct zsfs *fs);
 void zsfs_set_settle(struct zsfs *fs, uint32_t secs);
 
-/*
- * Most bytes that may be hot (content/hot.h); HOT_DEFAULT stands for an eighth
- * of mem_limit, and at most 256 MiB. 0: nothing is.
- */
-#define HOT_DEFAULT UINT64_MAX
+/* Most bytes that may be hot (content/hot.h). 0: nothing is. */
 uint64_t zsfs_get_hot(const struct zsfs *fs);
 void zsfs_set_hot(struct zsfs *fs, uint64_t bytes);
 

@@ -21,7 +21,7 @@ struct zsfs_params {
 	struct zcomp_params comp;
 	struct zcomp_params dense; /* of what settles: zstd; level 0: 1 */
 	uint32_t settle;	   /* seconds until then; SETTLE_OFF */
-	uint64_t hot;		   /* bytes, HOT_DEFAULT; 0 = none */
+	uint64_t hot;		   /* bytes; 0 = none */
 	unsigned chain_size;
 	unsigned nr_threads;	       /* request threads; one more is made */
 	unsigned nr_helpers;	       /* of the compression crew */

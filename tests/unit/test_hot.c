@@ -317,15 +317,6 @@ static void test_lowered_limit(void)
 	end();
 }
 
-static void test_default(void)
-{
-	begin(HOT_DEFAULT);
-	CHECK_EQ(zsfs_get_hot(fs), 256 * MIB);
-	zsfs_set_mem_limit(fs, 64 * MIB);
-	CHECK_EQ(zsfs_get_hot(fs), 8 * MIB);
-	end();
-}
-
 #if ZS_DEBUG_LEVEL >= 1
 /* Whatever allocation fails, content and books are right. */
 static void test_no_memory(void)
@@ -361,7 +352,6 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_settle),
 		CHECK_CASE(test_taken_over),
 		CHECK_CASE(test_lowered_limit),
-		CHECK_CASE(test_default),
 #if ZS_DEBUG_LEVEL >= 1
 		CHECK_CASE(test_no_memory),
 #endif
