@@ -27,11 +27,11 @@ struct attr {
 	uint64_t runtime, deadline, period;
 };
 
-static void set(uint32_t policy, int nice, uint64_t slice)
+static void set(int nice, uint64_t slice)
 {
 	struct attr a = {
 		.size = sizeof(a),
-		.policy = policy,
+		.policy = SCHED_BATCH,
 		.nice = nice,
 		.runtime = slice,
 	};
@@ -41,16 +41,10 @@ static void set(uint32_t policy, int nice, uint64_t slice)
 
 void priority_low(void)
 {
-	set(SCHED_BATCH, LOWEST, SHORT_SLICE);
+	set(LOWEST, SHORT_SLICE);
 }
 
 void priority_patient(void)
 {
-	set(SCHED_BATCH, getpriority(PRIO_PROCESS, 0), LONG_SLICE);
-}
-
-void priority_prompt(void)
-{
-	if (sched_getscheduler(0) == SCHED_OTHER)
-		set(SCHED_OTHER, getpriority(PRIO_PROCESS, 0), SHORT_SLICE);
+	set(getpriority(PRIO_PROCESS, 0), LONG_SLICE);
 }

@@ -20,11 +20,4 @@ void priority_low(void);
  */
 void priority_patient(void);
 
-/*
- * The calling thread has its share, and goes before what computes when it wakes
- * up, from Linux 6.12 on. One of another policy than SCHED_OTHER stays as it
- * is.
- */
-void priority_prompt(void);
-
 #endif

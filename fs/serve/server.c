@@ -16,7 +16,6 @@
 #include "background.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/priority.h"
 #include "ops.h"
 #include "poison.h"
 #include "readers.h"
@@ -107,7 +106,6 @@ static void *thread_main(void *arg)
 
 	zsfs_thread_lives(s->fs, t->nr);
 	poison_this_thread(t->th->slot);
-	priority_prompt();
 	readers_join(s->readers, t->nr);
 	allow_kicks();
 	wait_for_go(s);

@@ -88,24 +88,10 @@ static void test_patient_stays_as_nice(void)
 	CHECK_EQ(sched_getscheduler(0), SCHED_BATCH);
 }
 
-/* Still of the usual policy, which readers change now and then; or as it was.
- */
-static void test_prompt_stays_as_it_is(void)
-{
-	const struct sched_param none = {0};
-
-	priority_prompt();
-	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
-	CHECK_EQ(sched_setscheduler(0, SCHED_BATCH, &none), 0);
-	priority_prompt();
-	CHECK_EQ(sched_getscheduler(0), SCHED_BATCH);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
 		CHECK_CASE(test_low_comes_to_its_end),
-		CHECK_CASE(test_prompt_stays_as_it_is),
 		CHECK_CASE(test_patient_stays_as_nice),
 	};
 
