@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "mill.h"
+#include "pace.h"
 #include "settling.h"
 #include "slot.h"
 #include "state/counters.h"
@@ -45,6 +46,7 @@ struct settler {
 	struct group g;	  /* where it is; inode NULL: between files */
 	void *at;	  /* record of the inode, NULL: at the beginning */
 	bool walking;	  /* from begin_walk() to end_walk() */
+	struct pace pace; /* of the walk, beside requests */
 	bool found_all;	  /* what is left was given away */
 	bool cut;	  /* it ends before */
 	uint64_t asker;	  /* who asked up to here waits for it; 0: nobody */
@@ -233,6 +235,7 @@ static void begin_walk(struct settler *s, struct zsfs_thread *th, unsigned age)
 	/* First, so that what is stored meanwhile is looked for again. */
 	__atomic_store_n(&s->fs->wake.stored, false, __ATOMIC_SEQ_CST);
 	set_busy(s, true);
+	s->pace = (struct pace){0};
 	s->walking = true;
 	s->at = s->g.inode = NULL;
 	s->found_all = s->cut = s->left = false;
@@ -259,15 +262,37 @@ static void end_walk(struct settler *s)
 	s->asker = 0;
 }
 
-static unsigned walk(struct settler *s, struct zsfs_thread *th)
+/* Milliseconds that requests have for themselves now. */
+static unsigned rest_now(struct settler *s, uint64_t requests)
 {
-	struct mill_job *none = s->found_all ? NULL : mill_free_job(s->mill);
+	if (s->asker || s->found_all || mem_limit_is_near(s->fs, SHORT_PART))
+		return 0;
+	return pace_rest(&s->pace, clock_ms(), requests);
+}
+
+/* Nothing is to be done now: when to come again. */
+static unsigned wait_for_more(struct settler *s, unsigned rest)
+{
+	if (!mill_is_empty(s->mill))
+		return 0; /* who has the next wakes us */
+	set_busy(s, false);
+	return rest + 1; /* 1 would be at once */
+}
+
+static unsigned walk(struct settler *s, struct zsfs_thread *th,
+		     uint64_t requests)
+{
+	bool unwanted = is_unwanted(s);
+	unsigned rest = unwanted ? 0 : rest_now(s, requests);
+	bool looks = !s->found_all && !rest;
+	struct mill_job *none = looks ? mill_free_job(s->mill) : NULL;
 	struct mill_job *done = mill_take(s->mill, !none);
 
-	if (!done && !none && !mill_is_empty(s->mill))
-		return 0; /* who has the next wakes us */
+	if (!done && !none && (rest || !mill_is_empty(s->mill)))
+		return wait_for_more(s, rest);
+	set_busy(s, true);
 	zsfs_enter(th);
-	if (is_unwanted(s))
+	if (unwanted)
 		cut(s);
 	if (done)
 		take_back(s, done);
@@ -323,14 +348,15 @@ static bool is_due(struct settler *s, unsigned secs, bool hurry,
 	return next && (now >= next || hurry);
 }
 
-unsigned settler_step(struct settler *s, struct zsfs_thread *th)
+unsigned settler_step(struct settler *s, struct zsfs_thread *th,
+		      uint64_t requests)
 {
 	unsigned secs, pause;
 	uint64_t asked;
 	bool hurry;
 
 	if (s->walking)
-		return walk(s, th);
+		return walk(s, th, requests);
 	secs = zsfs_get_settle(s->fs);
 	note_setting(s, secs);
 	if (is_asked(s, &asked)) {

@@ -7,8 +7,10 @@
  * follows when the next group may be; without any there is none. Steps are
  * made by the background thread, but what takes long, to compress, is done by
  * the threads of a mill (mill.h) that only have the CPU time nobody else wants:
- * no lock ever waits for them. Where memory is nearly used up, age does not
- * count. Where settling is switched off, a walk ends within a step.
+ * no lock ever waits for them. While many requests are made they have most of
+ * the time for themselves (pace.h). Where memory is nearly used up, neither
+ * that nor age counts. Where settling is switched off, a walk ends within a
+ * step.
  *
  * Who asks for it (.zsctl/settle) has a walk over everything, without age, by a
  * mill whose threads have their share of the CPUs, as somebody waits. A walk
@@ -16,6 +18,8 @@
  */
 #ifndef FS_SETTLER_H
 #define FS_SETTLER_H
+
+#include <stdint.h>
 
 struct settler;
 struct zsfs;
@@ -30,10 +34,12 @@ int settler_start(struct zsfs *fs, struct settler **out);
 void settler_stop(struct settler *s);
 
 /*
- * One step on @th, which has no transaction open and is outside its gate. After
- * how many milliseconds to come again; 1: at once; 0: when woken (wake.h).
+ * One step on @th, which has no transaction open and is outside its gate;
+ * @requests were begun so far. After how many milliseconds to come again; 1: at
+ * once; 0: when woken (wake.h).
  */
-unsigned settler_step(struct settler *s, struct zsfs_thread *th);
+unsigned settler_step(struct settler *s, struct zsfs_thread *th,
+		      uint64_t requests);
 
 /*
  * Have another thread's steps settle all that can be, and wait for that. @th is

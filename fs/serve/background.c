@@ -222,7 +222,8 @@ static unsigned settle(void *arg, bool busy)
 {
 	struct background *b = arg;
 
-	return settler_step(b->settler, zsfs_background(b->fs));
+	return settler_step(b->settler, zsfs_background(b->fs),
+			    requests_begun(b));
 }
 
 static unsigned tell_left_out(void *arg, bool busy)

@@ -525,8 +525,8 @@ static void *compact(void *arg)
 		else
 			arena_trim(fs->arena, th->at, runs % 2, true);
 		zsfs_leave(th);
-		for (unsigned n = 0; n < 64 && settler_step(settler, th) == 1;
-		     n++)
+		for (unsigned n = 0;
+		     n < 64 && settler_step(settler, th, 0) == 1; n++)
 			;
 		usleep(500);
 	}

@@ -89,7 +89,7 @@ static bool step_until(int64_t blocks)
 	uint64_t until = clock_ms() + PATIENCE_MS;
 
 	while (dense() < blocks && clock_ms() < until)
-		if (settler_step(settler, th) != 1)
+		if (settler_step(settler, th, 0) != 1)
 			usleep(200);
 	return dense() >= blocks;
 }
@@ -100,7 +100,7 @@ static void step_to_rest(void)
 	unsigned idle = 0;
 
 	while (idle < 50) {
-		idle = settler_step(settler, th) == 1 ? 0 : idle + 1;
+		idle = settler_step(settler, th, 0) == 1 ? 0 : idle + 1;
 		usleep(200);
 	}
 }
@@ -124,7 +124,7 @@ static void test_others_write(void)
 	for (size_t n = 0; n < 300; n++) {
 		size_t block = n * 7 % MANY;
 
-		settler_step(settler, th);
+		settler_step(settler, th, 0);
 		fill(want + block * BLOCK, BLOCK, n + 99);
 		store(file, block, 1);
 	}
@@ -150,6 +150,32 @@ static void test_off(void)
 	end();
 }
 
+/* Steps beside @rate requests each, 2 ms apart: did they rest meanwhile? */
+static bool rests_beside(uint64_t rate)
+{
+	uint64_t until = clock_ms() + PATIENCE_MS, requests = 0;
+	bool rested = false;
+
+	while (dense() < MANY && clock_ms() < until) {
+		bool was = settler_step(settler, th, requests += rate) > 1;
+
+		rested |= was && !fs->reader_counts.busy;
+		usleep(2000);
+	}
+	return rested;
+}
+
+static void test_beside_requests(void)
+{
+	for (uint64_t rate = 0; rate <= 1000; rate += 1000) {
+		begin();
+		zsfs_set_settle(fs, 0);
+		CHECK_EQ(rests_beside(rate), rate > 0);
+		CHECK_EQ(dense(), MANY);
+		end();
+	}
+}
+
 struct asker {
 	pthread_t thread;
 	bool answered; /* atomic */
@@ -171,7 +197,7 @@ static void *ask(void *arg)
 static void step_for(struct asker *a)
 {
 	while (!__atomic_load_n(&a->answered, __ATOMIC_SEQ_CST))
-		if (settler_step(settler, th) != 1)
+		if (settler_step(settler, th, 0) != 1)
 			usleep(200);
 	pthread_join(a->thread, NULL);
 }
@@ -208,11 +234,9 @@ static void test_asked_amid_a_walk(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		CHECK_CASE(test_walk),
-		CHECK_CASE(test_others_write),
-		CHECK_CASE(test_off),
-		CHECK_CASE(test_asked),
-		CHECK_CASE(test_asked_amid_a_walk),
+		CHECK_CASE(test_walk),	CHECK_CASE(test_others_write),
+		CHECK_CASE(test_off),	CHECK_CASE(test_beside_requests),
+		CHECK_CASE(test_asked), CHECK_CASE(test_asked_amid_a_walk),
 	};
 
 	return CHECK_MAIN(cases, argc, argv);
