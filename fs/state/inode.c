@@ -38,7 +38,7 @@ struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)
 	if (nodeid >= ARENA_SIZE / INODE_ALIGN)
 		return NULL;
 	i = inode_at(nodeid);
-	return inode_valid(fs, i) ? i : NULL;
+	return inode_valid(fs, i) && is_counted(i) ? i : NULL;
 }
 
 int inode_resolve_locked(struct tx *tx, uint64_t nodeid, enum lock_mode mode,

@@ -31,9 +31,9 @@
 struct zsfs;
 
 /*
- * The inode a nodeid names, NULL when it names none that is in use and
- * complete. Anything but a nodeid that the kernel holds may be freed at any
- * time after.
+ * The inode a nodeid names, NULL when it names none that is in use, complete
+ * and alive: one that is being freed is nobody's any more. Anything but a
+ * nodeid that the kernel holds may be freed at any time after.
  */
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid);
 

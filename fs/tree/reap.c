@@ -333,22 +333,44 @@ void reap_all(struct zsfs_thread *th)
 
 /* ---- FORGET ---- */
 
+/*
+ * Who looks at all inodes reads one under its lock, shared, although nobody
+ * else knows it: its end waits for that. What has a name does not end, and gets
+ * or loses its last one under the lock alone.
+ */
+static void lock_to_forget(struct tx *tx, struct zinode *i)
+{
+	tx_lock(tx, &(struct lock_want){i, LOCK_SHARED}, 1);
+	if (i->nlink)
+		return;
+	tx_unlock(tx);
+	tx_lock(tx, &(struct lock_want){i, LOCK_EXCL}, 1);
+}
+
+static void forget_some(struct tx *tx, struct zinode *i, uint64_t n)
+{
+	tx_count_lock(tx, i);
+	if (n > i->nlookup)
+		n = i->nlookup;
+	inode_add_nlookup(tx, i, -(int64_t)n);
+	/* What ended before has been queued before. */
+	if (n && i->nlookup == 0 && i->nlink == 0)
+		reap_inode(tx, i);
+}
+
 void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		 uint64_t *consumed)
 {
 	struct zinode *i = inode_resolve(th->fs, nodeid);
 	struct tx *tx = tx_begin(th);
 
+	if (nodeid == ROOT_NODEID)
+		i = NULL;
+	if (i)
+		lock_to_forget(tx, i);
 	if (consumed)
 		tx_set(tx, consumed, 0);
-	if (i && nodeid != ROOT_NODEID) {
-		tx_lock(tx, &(struct lock_want){i, LOCK_SHARED}, 1);
-		tx_count_lock(tx, i);
-		if (n > i->nlookup)
-			n = i->nlookup;
-		inode_add_nlookup(tx, i, -(int64_t)n);
-		if (i->nlookup == 0 && i->nlink == 0)
-			reap_inode(tx, i);
-	}
+	if (i)
+		forget_some(tx, i, n);
 	tx_commit(tx);
 }

@@ -59,7 +59,8 @@ void reap_all(struct zsfs_thread *th);
  * any more; a complete transaction by itself. If @consumed is not NULL, that
  * word of the arena is cleared in the same transaction (a FORGET is never sent
  * again, so what was executed must be marked with the execution). What is to
- * be reaped then is left to reap_help().
+ * be reaped then is left to reap_help(). Takes the inode's lock, exclusive when
+ * it may end: who reads it under that lock is waited for.
  */
 void zsfs_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		 uint64_t *consumed);

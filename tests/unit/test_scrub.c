@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/fuse.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "content/block_table.h"
@@ -321,6 +322,38 @@ static void test_meanwhile(void)
 	}
 }
 
+static void *forget_file(void *forgotten)
+{
+	zsfs_forget(&fs->threads[1], file, UINT64_MAX, NULL);
+	reap_all(&fs->threads[1]);
+	__atomic_store_n((bool *)forgotten, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* What is read under the lock of a file that has lost its name stays. */
+static void test_end_waits(void)
+{
+	struct zinode *i;
+	struct tx *tx;
+	pthread_t thread;
+	bool forgotten = false;
+
+	begin(MANY);
+	i = inode_resolve(fs, file);
+	tx = tx_begin(th);
+	CHECK_EQ(fixture_end(tx, zsfs_unlink(tx, ROOT_NODEID, "f")), 0);
+	inode_lock_shared(fs, i);
+	REQUIRE(!pthread_create(&thread, NULL, forget_file, &forgotten));
+	usleep(50000);
+	CHECK(!__atomic_load_n(&forgotten, __ATOMIC_SEQ_CST));
+	CHECK_EQ(table_count(&i->file.blocks, 0), MANY);
+	inode_unlock(fs, i);
+	pthread_join(thread, NULL);
+	CHECK(forgotten);
+	check_clean(0);
+	end();
+}
+
 /* It leaves no trace. */
 static void test_no_use(void)
 {
@@ -382,10 +415,11 @@ static void test_interrupted(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		CHECK_CASE(test_nothing), CHECK_CASE(test_single_blocks),
-		CHECK_CASE(test_ranges),  CHECK_CASE(test_cluster),
-		CHECK_CASE(test_forms),	  CHECK_CASE(test_meanwhile),
-		CHECK_CASE(test_no_use),  CHECK_CASE(test_interrupted),
+		CHECK_CASE(test_nothing),     CHECK_CASE(test_single_blocks),
+		CHECK_CASE(test_ranges),      CHECK_CASE(test_cluster),
+		CHECK_CASE(test_forms),	      CHECK_CASE(test_meanwhile),
+		CHECK_CASE(test_end_waits),   CHECK_CASE(test_no_use),
+		CHECK_CASE(test_interrupted),
 	};
 
 	return CHECK_MAIN(cases, argc, argv);
