@@ -441,6 +441,8 @@ void arena_unmap(void);
  * and tries again for a while. Under grow_lock.
  */
 void arena_punch(struct arena *a, uint64_t off, uint64_t len);
+/* Bytes that the file holds and the books do not; 0 if that cannot be told. */
+uint64_t arena_excess(const struct arena *a);
 /* Map what is backed, so that nobody has to fault it in page by page. */
 void arena_populate(uint64_t off, uint64_t len);
 /*
@@ -456,6 +458,14 @@ void arena_want_huge(uint64_t off, uint64_t len);
 void arena_want_small(uint64_t off, uint64_t len);
 /* As arena_populate(), by huge pages, which stay when small ones are wanted. */
 void arena_populate_huge(uint64_t off, uint64_t len);
+
+/* arena_trim.c */
+/*
+ * Punch all that the books call absent once more, if the file holds more than
+ * they say: who is killed at that, or looked on too long, leaves some behind.
+ * Takes the growth lock.
+ */
+void arena_punch_absent(struct arena *a);
 
 /* arena_place.c */
 /* Where the root area begins. */

@@ -238,8 +238,7 @@ void arena_unback(int fd, uint64_t off, uint64_t len)
 	zs_crash_point();
 }
 
-/* Bytes that the file holds and the books do not; 0 if that cannot be told. */
-static uint64_t excess_of(const struct arena *a)
+uint64_t arena_excess(const struct arena *a)
 {
 	struct stat st;
 	uint64_t held;
@@ -258,7 +257,7 @@ void arena_punch(struct arena *a, uint64_t off, uint64_t len)
 		if (i)
 			usleep(i < 10 ? 1u << i : PUNCH_PAUSE);
 		arena_unback(a->fd, off, len);
-		excess = excess_of(a);
+		excess = arena_excess(a);
 		if (excess <= a->excess)
 			break;
 	}

@@ -72,6 +72,35 @@ static uint64_t punch_segments(struct arena *a, struct arena_thread *t)
 	return pages;
 }
 
+static void punch_absent_of(struct arena *a, uint64_t seg)
+{
+	const struct segment *s = segment_of(seg);
+	unsigned first, end = 0;
+
+	while ((first = map_next(s->present, end, false)) < ARENA_SEG_PAGES) {
+		end = map_next(s->present, first, true);
+		arena_unback(a->fd,
+			     seg_offset(seg) +
+				     (uint64_t)first * ARENA_PAGE_SIZE,
+			     (uint64_t)(end - first) * ARENA_PAGE_SIZE);
+	}
+}
+
+void arena_punch_absent(struct arena *a)
+{
+	uint64_t seg = 0, excess;
+
+	do {
+		/* Pages become present and absent under this lock alone. */
+		ranked_lock(&a->grow_lock, RANK_GROW, 0);
+		excess = arena_excess(a);
+		if (excess && seg < arena_nr_segs(a))
+			punch_absent_of(a, seg);
+		a->excess = excess;
+		ranked_unlock(&a->grow_lock, RANK_GROW, 0);
+	} while (excess && ++seg < arena_nr_segs(a));
+}
+
 uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
 		    bool punch)
 {
@@ -82,7 +111,9 @@ uint64_t arena_trim(struct arena *a, struct arena_thread *t, bool all,
 	pages = arena_shrink(a, t, all);
 	if (punch)
 		pages += punch_segments(a, t);
-	if (all)
+	if (all) {
 		pages += arena_trim_descriptors(a, t);
+		arena_punch_absent(a);
+	}
 	return pages;
 }

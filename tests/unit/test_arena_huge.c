@@ -71,6 +71,26 @@ static void check_runs(void)
 			stamp_run(refs[i], true);
 }
 
+/* What is punched in vain is given back the next time all is. */
+static void test_left_behind(void)
+{
+	struct arena *a = new_arena(0, false);
+	uint64_t used;
+
+	fill_segments(a);
+	make_holes(a, SEGS * ARENA_SEG_PAGES, 64);
+	used = stats_of(a).used;
+	CHECK_EQ(arena_back(arena_fd(a), seg_offset(1), ARENA_SEG_SIZE), 0);
+	CHECK(arena_excess(a) > ARENA_SEG_SIZE / 2);
+	reopen(&a);
+	arena_trim(a, arena_thread(a, 0), true, false);
+	CHECK_EQ(arena_excess(a), 0);
+	CHECK_EQ(stats_of(a).used, used);
+	check_runs();
+	check_verify(a);
+	arena_close(a);
+}
+
 /* Whole segments are mapped as such, also by who takes over from the dead. */
 static void test_whole_segments(void)
 {
@@ -119,6 +139,7 @@ static void test_holes_stay_in_successor(void)
 }
 
 static const struct check_case cases[] = {
+	CHECK_CASE(test_left_behind),
 	CHECK_CASE(test_whole_segments),
 	CHECK_CASE(test_holes_stay),
 	CHECK_CASE(test_holes_stay_in_successor),
