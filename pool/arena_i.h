@@ -456,8 +456,11 @@ void arena_populate(uint64_t off, uint64_t len);
  */
 void arena_want_huge(uint64_t off, uint64_t len);
 void arena_want_small(uint64_t off, uint64_t len);
-/* As arena_populate(), by huge pages, which stay when small ones are wanted. */
-void arena_populate_huge(uint64_t off, uint64_t len);
+/*
+ * As arena_populate(), of whole segments of file @fd that nobody uses yet, by
+ * huge pages, which stay when small ones are wanted.
+ */
+void arena_populate_huge(int fd, uint64_t off, uint64_t len);
 
 /* arena_trim.c */
 /*

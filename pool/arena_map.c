@@ -142,11 +142,17 @@ int arena_probe_huge(int fd, const struct arena_place *p, bool *huge)
 	return 0;
 }
 
+static void *map_part(int fd, uint64_t off, uint64_t len, int fixed)
+{
+	return mmap((void *)(uintptr_t)(ARENA_BASE + off), len,
+		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | fixed,
+		    fd, (off_t)off);
+}
+
 int arena_map(int fd, const struct arena_place *place)
 {
 	void *base = (void *)(uintptr_t)ARENA_BASE;
-	void *p = mmap(base, place->size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, 0);
+	void *p = map_part(fd, 0, place->size, MAP_FIXED_NOREPLACE);
 
 	if (p == MAP_FAILED)
 		return -errno;
@@ -281,8 +287,15 @@ void arena_want_small(uint64_t off, uint64_t len)
 	advise(off, len, MADV_NOHUGEPAGE);
 }
 
-void arena_populate_huge(uint64_t off, uint64_t len)
+/*
+ * What was mapped by small pages keeps its page table when they have gone, and
+ * none by a huge one comes beside that: the part is mapped anew.
+ */
+void arena_populate_huge(int fd, uint64_t off, uint64_t len)
 {
+	if (map_part(fd, off, len, MAP_FIXED) == MAP_FAILED)
+		return;
+	advise(off, len, MADV_DONTDUMP);
 	arena_want_huge(off, len);
 	arena_populate(off, len);
 	arena_want_small(off, len);

@@ -20,6 +20,8 @@
 #define MAX_HOLE_TRIES 64
 /* Segments to look at under one grow_lock. */
 #define MAP_ON_SEGS 64u
+/* Below the limit: with so much room left it need not be looked after. */
+#define PLENTY (UINT64_C(64) << 20)
 
 /* Giving back. */
 
@@ -122,7 +124,7 @@ static int back_pages(struct arena *a, enum arena_intent op, uint32_t seg,
 		return err;
 	}
 	if (nr == ARENA_SEG_PAGES && a->hdr->huge)
-		arena_populate_huge(off, len);
+		arena_populate_huge(a->fd, off, len);
 	else
 		arena_populate(off, len);
 	return 0;
@@ -229,9 +231,35 @@ static int fill_hole(struct arena *a, struct arena_thread *t, unsigned pages)
 	return err;
 }
 
+/*
+ * On huge pages, is a new segment better than a hole of one in use? It is
+ * mapped by one, and a filled hole by small pages. Not where room is short, or
+ * as much is absent as is there already: descriptors take memory, too.
+ */
+static bool prefers_segment_locked(const struct arena *a,
+				   const struct arena_thread *t)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t bound = arena_bound(a, t);
+
+	return h->huge && h->hole_pages * ARENA_PAGE_SIZE < h->used &&
+	       bound > h->used && bound - h->used > PLENTY;
+}
+
+static int grow_somewhere(struct arena *a, struct arena_thread *t,
+			  unsigned pages, bool segment)
+{
+	int err;
+
+	if (segment && !grow_segment(a, t))
+		return 0;
+	err = fill_hole(a, t, pages);
+	return err == -EAGAIN ? grow_segment(a, t) : err;
+}
+
 int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 {
-	bool done;
+	bool done, segment;
 	int err;
 
 	if (zs_should_fail())
@@ -240,10 +268,9 @@ int arena_grow(struct arena *a, struct arena_thread *t, unsigned pages)
 	ranked_lock(&a->run_lock, RANK_RUN, 0);
 	/* Somebody may have grown it while we waited. */
 	done = seg_with_run_locked(a, pages) != 0;
+	segment = prefers_segment_locked(a, t);
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
-	err = done ? 0 : fill_hole(a, t, pages);
-	if (err == -EAGAIN)
-		err = grow_segment(a, t);
+	err = done ? 0 : grow_somewhere(a, t, pages, segment);
 	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	return err;
 }

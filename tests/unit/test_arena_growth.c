@@ -236,7 +236,11 @@ static void test_punch(void)
 				stamp_run(refs[r], true);
 		}
 
-		/* The holes are filled before there are new segments. */
+		/*
+		 * Where there is little room, the holes are filled before there
+		 * are new segments.
+		 */
+		arena_set_limit(a, stats_of(a).used + 32 * MIB);
 		before = stats_of(a).segments;
 		for (unsigned r = 4 * 512; pages && !err; r++) {
 			err = arena_run_alloc(a, t, run, ARENA_PAGE_DATA,

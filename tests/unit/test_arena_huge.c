@@ -71,6 +71,49 @@ static void check_runs(void)
 			stamp_run(refs[i], true);
 }
 
+/* Segments that had small pages and were given back come back whole. */
+static void test_segments_come_back(void)
+{
+	struct arena *a = new_arena(0, false);
+	struct arena_thread *t = arena_thread(a, 0);
+
+	fill_segments(a);
+	make_holes(a, SEGS * ARENA_SEG_PAGES, 64);
+	check_runs();
+	CHECK_EQ(huge_mapped(), 0);
+	free_refs(a, t, SEGS * ARENA_SEG_PAGES);
+	arena_trim(a, t, true, true);
+	fill_segments(a);
+	check_runs();
+	CHECK_EQ(huge_mapped(), segments_on_huge_pages(a, SEGS));
+	check_verify(a);
+	arena_close(a);
+}
+
+/* Rather than to fill holes, while these are not the larger part. */
+static void test_new_segment_before_holes(void)
+{
+	struct arena *a = new_arena(0, false);
+	struct arena_thread *t = arena_thread(a, 0);
+	uint64_t few = 0, many = 0;
+
+	fill_segments(a);
+	free_refs(a, t, ARENA_SEG_PAGES / 2);
+	CHECK(arena_trim(a, t, false, true) > 0);
+	CHECK_EQ(arena_run_alloc(a, t, 16, ARENA_PAGE_DATA, &few), 0);
+	CHECK_EQ(stats_of(a).segments, a->hdr->huge ? SEGS + 1 : SEGS);
+	arena_run_free(a, t, &few);
+	/* Now little more than one page in eight is there. */
+	free_all_but(a, t, SEGS * ARENA_SEG_PAGES, 8);
+	arena_trim(a, t, true, true);
+	CHECK(a->hdr->hole_pages * ARENA_PAGE_SIZE > a->hdr->used ||
+	      !a->hdr->hole_pages);
+	CHECK_EQ(arena_run_alloc(a, t, 4, ARENA_PAGE_DATA, &many), 0);
+	CHECK_EQ(stats_of(a).segments, SEGS);
+	check_verify(a);
+	arena_close(a);
+}
+
 /* What is punched in vain is given back the next time all is. */
 static void test_left_behind(void)
 {
@@ -139,6 +182,8 @@ static void test_holes_stay_in_successor(void)
 }
 
 static const struct check_case cases[] = {
+	CHECK_CASE(test_segments_come_back),
+	CHECK_CASE(test_new_segment_before_holes),
 	CHECK_CASE(test_left_behind),
 	CHECK_CASE(test_whole_segments),
 	CHECK_CASE(test_holes_stay),
