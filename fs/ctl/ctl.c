@@ -3,6 +3,7 @@
 #include "ctl.h"
 
 #include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,17 @@ bool ctl_wants_colours(int fd)
 	return isatty(fd) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
+void ctl_use_locale(void)
+{
+	static bool loaded;
+
+	if (!loaded)
+		setlocale(LC_CTYPE, "");
+	loaded = true;
+}
+
 bool ctl_has_utf8(void)
 {
+	ctl_use_locale();
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }

@@ -55,7 +55,15 @@ int ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Do people look at this stream, and do they want colours there? */
 bool ctl_wants_colours(int fd);
 
-/* Are characters of UTF-8 shown as such? */
+/*
+ * Characters are those of the locale from now on. Nobody else calls it who
+ * prints nothing but ASCII, or has others do without a look at it: to load it
+ * takes longer than to ask a mount. Texts are not translated, and numbers are
+ * as scripts read them.
+ */
+void ctl_use_locale(void);
+
+/* Are characters of UTF-8 shown as such? Loads the locale. */
 bool ctl_has_utf8(void);
 
 #endif

@@ -47,6 +47,26 @@ static void put_text(FILE *to, const char *s)
 	}
 }
 
+/*
+ * Powers of two, and straight lines between them. libm's logarithm would be a
+ * library more for each command to load; these two are libc's. @n >= 1.
+ */
+static double powers_in(double n)
+{
+	int exponent;
+	double half = frexp(n, &exponent); /* 0.5 and more, below 1 */
+
+	return exponent - 2 + 2 * half;
+}
+
+/* The other way round. */
+static double of_powers(double powers)
+{
+	int whole = (int)powers;
+
+	return ldexp(1 + powers - whole, whole);
+}
+
 /* Between what is there at all and the most there is, by powers. */
 static double strength(const struct grid *g, double bytes)
 {
@@ -54,7 +74,8 @@ static double strength(const struct grid *g, double bytes)
 
 	if (g->most <= least)
 		return 1;
-	return 0.15 + 0.85 * log(bytes / least) / log(g->most / least);
+	return 0.15 +
+	       0.85 * powers_in(bytes / least) / powers_in(g->most / least);
 }
 
 static double find_most(const struct fullness *f)
@@ -152,12 +173,13 @@ static void draw_columns(const struct grid *g)
 
 static void draw_legend(const struct grid *g)
 {
+	double powers = powers_in(g->most / PAGE_SIZE);
 	int y = HEIGHT - 16;
 	char text[FORMAT_SIZE];
 
 	for (int i = 0; i < SWATCHES && g->f->nr; i++) {
-		double bytes = PAGE_SIZE * pow(g->most / PAGE_SIZE,
-					       (double)i / (SWATCHES - 1));
+		double bytes =
+			PAGE_SIZE * of_powers(powers * i / (SWATCHES - 1));
 
 		fprintf(g->to,
 			"<rect class=\"cell\" x=\"%d\" y=\"%d\" width=\"14\" "

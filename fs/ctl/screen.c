@@ -2,61 +2,123 @@
 /* The screen (see screen.h). The only file that knows ncurses. */
 #include "screen.h"
 
+/* Functions alone: they are called by their address. */
+#define NCURSES_NOMACROS 1
 #include <curses.h>
+#include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
+#include "ctl.h"
+
 #define MAX_LINE 512
+
+/* ---- the library ---- */
+
+#define TEXT_(n) #n
+#define TEXT(n)	 TEXT_(n)
+/* By the name that the linker would have noted. */
+#define LIBRARY "libncursesw.so." TEXT(NCURSES_VERSION_MAJOR)
+
+/* What is used of it, functions and variables. */
+/* clang-format off */
+#define USED(C)                                                                \
+	C(newterm) C(delscreen) C(endwin) C(cbreak) C(noecho) C(keypad)        \
+	C(set_escdelay) C(curs_set) C(has_colors) C(start_color)               \
+	C(use_default_colors) C(init_pair) C(COLOR_PAIR) C(erase) C(refresh)   \
+	C(attrset) C(mvaddnwstr) C(timeout) C(getch)                           \
+	C(stdscr) C(LINES) C(COLS)
+/* clang-format on */
+
+/*
+ * Where it is: other commands do without a library whose loading takes longer
+ * than to ask a mount.
+ */
+static struct {
+#define PLACE(name) __typeof__(name) *name;
+	USED(PLACE)
+#undef PLACE
+} curses;
+
+/* NULL, or what is missing. */
+static const char *load(void)
+{
+	void *lib = dlopen(LIBRARY, RTLD_NOW);
+
+	if (!lib)
+		return LIBRARY;
+#define FIND(name)                                                             \
+	curses.name = dlsym(lib, #name);                                       \
+	if (!curses.name)                                                      \
+		return LIBRARY " with " #name;
+	USED(FIND)
+#undef FIND
+	return NULL;
+}
+
+/* ---- begin and end ---- */
 
 static SCREEN *screen;
 
-bool screen_begin(void)
+static void choose_colours(void)
 {
-	screen = newterm(NULL, stdout, stdin);
+	if (!curses.has_colors() || getenv("NO_COLOR"))
+		return;
+	curses.start_color();
+	curses.use_default_colors();
+	curses.init_pair(INK_GOOD, COLOR_GREEN, -1);
+	curses.init_pair(INK_ODD, COLOR_YELLOW, -1);
+	curses.init_pair(INK_BAD, COLOR_RED, -1);
+}
+
+int screen_begin(void)
+{
+	const char *missing = load();
+
+	if (missing)
+		return ctl_error("top needs the library ncurses (%s), which is "
+				 "not installed",
+				 missing);
+	ctl_use_locale();
+	screen = curses.newterm(NULL, stdout, stdin);
 	if (!screen)
-		return false;
-	cbreak();
-	noecho();
-	keypad(stdscr, true);
-	set_escdelay(50);
-	curs_set(0);
-	if (has_colors() && !getenv("NO_COLOR")) {
-		start_color();
-		use_default_colors();
-		init_pair(INK_GOOD, COLOR_GREEN, -1);
-		init_pair(INK_ODD, COLOR_YELLOW, -1);
-		init_pair(INK_BAD, COLOR_RED, -1);
-	}
-	return true;
+		return ctl_error(SCREEN_NEEDED);
+	curses.cbreak();
+	curses.noecho();
+	curses.keypad(*curses.stdscr, true);
+	curses.set_escdelay(50);
+	curses.curs_set(0);
+	choose_colours();
+	return CTL_OK;
 }
 
 void screen_end(void)
 {
-	endwin();
-	delscreen(screen);
+	curses.endwin();
+	curses.delscreen(screen);
 }
 
 int screen_lines(void)
 {
-	return LINES;
+	return *curses.LINES;
 }
 
 int screen_columns(void)
 {
-	return COLS;
+	return *curses.COLS;
 }
 
 void screen_clear(void)
 {
-	erase();
+	curses.erase();
 }
 
 void screen_show(void)
 {
-	refresh();
+	curses.refresh();
 }
 
 static attr_t attributes(enum ink ink)
@@ -69,7 +131,7 @@ static attr_t attributes(enum ink ink)
 	case INK_FAINT:
 		return A_DIM;
 	default:
-		return (attr_t)COLOR_PAIR(ink);
+		return (attr_t)curses.COLOR_PAIR(ink);
 	}
 }
 
@@ -99,14 +161,14 @@ int screen_put(int y, int x, enum ink ink, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (y < 0 || y >= LINES || x < 0 || x >= COLS ||
+	if (y < 0 || y >= screen_lines() || x < 0 || x >= screen_columns() ||
 	    mbstowcs(wide, text, MAX_LINE) == (size_t)-1)
 		return x;
 	wide[MAX_LINE - 1] = L'\0';
-	n = fitting(wide, COLS - x, &columns);
-	attrset(attributes(ink));
-	mvaddnwstr(y, x, wide, n);
-	attrset(A_NORMAL);
+	n = fitting(wide, screen_columns() - x, &columns);
+	curses.attrset((int)attributes(ink));
+	curses.mvaddnwstr(y, x, wide, n);
+	curses.attrset(A_NORMAL);
 	return x + columns;
 }
 
@@ -114,8 +176,8 @@ int screen_key(int msecs)
 {
 	int key;
 
-	timeout(msecs);
-	key = getch();
+	curses.timeout(msecs);
+	key = curses.getch();
 	switch (key) {
 	case ERR:
 		return -1;

@@ -8,8 +8,11 @@
 
 enum ink { INK_PLAIN, INK_HEAD, INK_GOOD, INK_ODD, INK_BAD, INK_FAINT };
 
-/* false: the terminal is none that ncurses knows. */
-bool screen_begin(void);
+/* Where there is none that ncurses knows. */
+#define SCREEN_NEEDED "top needs a terminal; \"zsctl list\" does without"
+
+/* CTL_OK, or CTL_FAILED after a message. */
+int screen_begin(void);
 void screen_end(void);
 
 int screen_lines(void);

@@ -135,6 +135,14 @@ static bool add_column(struct libscols_table *t, const struct table_column *c,
 	return col && !scols_column_set_json_type(col, json_type(c, o));
 }
 
+/* How wide others than ASCII are is known to the locale. */
+static void note_characters(const char *cell)
+{
+	for (; *cell; cell++)
+		if ((unsigned char)*cell & 0x80)
+			ctl_use_locale();
+}
+
 /* What is missing is null in JSON. */
 static const char *shown(const char *cell, const struct table_options *o)
 {
@@ -160,6 +168,7 @@ static bool add_cell(struct libscols_line *line, size_t at,
 	struct libscols_cell *made;
 
 	bare(cell, c, o);
+	note_characters(cell);
 	if (scols_line_set_data(line, at, shown(cell, o)))
 		return false;
 	made = scols_line_get_cell(line, at);

@@ -272,9 +272,11 @@ static int run(struct args *a)
 			return status;
 		one_end(&o);
 	}
-	if (!isatty(STDOUT_FILENO) || !screen_begin())
-		return ctl_error("top needs a terminal; \"zsctl list\" does "
-				 "without");
+	if (!isatty(STDOUT_FILENO))
+		return ctl_error(SCREEN_NEEDED);
+	status = screen_begin();
+	if (status)
+		return status;
 	watch_signals();
 	watch(&t);
 	screen_end();

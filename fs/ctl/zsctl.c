@@ -2,7 +2,6 @@
 /* zsctl: finding the command, and what holds for all of them (see ctl.h). */
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,8 +111,6 @@ int main(int argc, char **argv)
 	/* Little memory, and the threads that ask take turns. */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TOP_PAD, 1 << 20);
-	/* Texts are not translated, and numbers are as scripts read them. */
-	setlocale(LC_CTYPE, "");
 	atexit(flush_output);
 	return dispatch(argc, argv);
 }

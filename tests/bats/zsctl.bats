@@ -405,6 +405,12 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 	grep -aq 'Requests' "$T/screen"
 	grep -aq "$M" "$T/screen"
 	fails in_terminal 24x80 "TERM=none-such '$ZSCTL' top"
+	# Without the library the rest still works.
+	mkdir "$T/lib"
+	: >"$T/lib/libncursesw.so.6"
+	fails in_terminal 24x80 "LD_LIBRARY_PATH='$T/lib' '$ZSCTL' top"
+	grep -aq 'needs the library ncurses' "$T/screen"
+	LD_LIBRARY_PATH=$T/lib zsctl list "$M"
 }
 
 @test "zsctl: output that goes nowhere" {
