@@ -17,6 +17,7 @@
 #include "base/textbuf.h"
 #include "compact.h"
 #include "content/settle.h"
+#include "state/ceiling.h"
 #include "state/mem_limit.h"
 #include "state/ranks.h"
 #include "state/reserve.h"
@@ -33,18 +34,26 @@
  * that they hold no more than one request thread.
  */
 static struct {
-	pthread_mutex_t lock;	   /* held while long work is done */
-	pthread_mutex_t text_lock; /* zsfs_super.control_text */
+	pthread_mutex_t lock;	    /* held while long work is done */
+	pthread_mutex_t value_lock; /* while a value is set, with its ceiling */
+	pthread_mutex_t text_lock;  /* zsfs_super.control_text */
 } work = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.value_lock = PTHREAD_MUTEX_INITIALIZER,
 	.text_lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+/* Whose write is executed. */
+struct writer {
+	struct zsfs_thread *th;
+	bool bounded; /* by the ceilings: it is not the mounter */
 };
 
 struct meaning {
 	/* The value, as write() or the option takes it. */
 	void (*show)(struct zsfs *fs, struct textbuf *t);
 	/* 0 or -errno. @val is "" for a trigger. NULL: there is no file. */
-	int (*write)(struct zsfs *fs, struct zsfs_thread *th,
+	int (*write)(struct zsfs *fs, const struct writer *w,
 		     const struct knob *k, const char *val);
 };
 
@@ -197,6 +206,39 @@ static int refused_below(struct zsfs *fs, const struct knob *k, const char *val,
 	return -EINVAL;
 }
 
+static int beyond(struct zsfs *fs, const struct knob *k, const char *val)
+{
+	char why[512];
+
+	snprintf(why, sizeof(why),
+		 "%s: \"%s\" is more than the mount was given; only who "
+		 "mounted (user %" PRIu64 ") or root may set that, here or by "
+		 "a remount",
+		 k->file, val, fs->super->mounter_uid);
+	control_refuse(fs, why);
+	return -EPERM;
+}
+
+/*
+ * What @val takes is @much: may @w set it? 0; -EPERM, and last_cmd_status says
+ * why. Before anything is changed.
+ */
+static int check_ceiling(struct zsfs *fs, const struct writer *w,
+			 const struct knob *k, const char *val,
+			 enum zsfs_ceiling c, uint64_t much)
+{
+	return w->bounded && !ceiling_allows(fs, c, much) ? beyond(fs, k, val)
+							  : 0;
+}
+
+/* It was set. */
+static int done(struct zsfs *fs, const struct writer *w, enum zsfs_ceiling c)
+{
+	if (!w->bounded)
+		ceiling_note(fs, c);
+	return 0;
+}
+
 static uint64_t counter(const int64_t *n)
 {
 	return (uint64_t)__atomic_load_n(n, __ATOMIC_RELAXED);
@@ -213,93 +255,114 @@ static int parse_size(struct zsfs *fs, const struct knob *k, const char *val,
 	return 0;
 }
 
-static int change_size(struct zsfs *fs, struct zsfs_thread *th,
+static int change_size(struct zsfs *fs, const struct writer *w,
 		       const struct knob *k, const char *val)
 {
 	uint64_t n;
+	int err = parse_size(fs, k, val, &n);
 
-	if (parse_size(fs, k, val, &n))
-		return -EINVAL;
+	if (!err)
+		err = check_ceiling(fs, w, k, val, CEILING_SIZE,
+				    ceiling_of_limit(zsfs_whole_blocks(n)));
+	if (err)
+		return err;
 	if (zsfs_set_size(fs, n))
 		return refused_below(fs, k, val,
 				     counter(&fs->used_blocks)
 					     << ZSFS_BLOCK_SHIFT,
 				     "bytes in use");
-	return 0;
+	return done(fs, w, CEILING_SIZE);
 }
 
-static int change_nr_inodes(struct zsfs *fs, struct zsfs_thread *th,
+static int change_nr_inodes(struct zsfs *fs, const struct writer *w,
 			    const struct knob *k, const char *val)
 {
 	uint64_t n;
+	int err = parse_size(fs, k, val, &n);
 
-	if (parse_size(fs, k, val, &n))
-		return -EINVAL;
+	if (!err)
+		err = check_ceiling(fs, w, k, val, CEILING_NR_INODES,
+				    ceiling_of_limit(n));
+	if (err)
+		return err;
 	if (zsfs_set_nr_inodes(fs, n))
 		return refused_below(fs, k, val, counter(&fs->used_inodes),
 				     "inodes in use");
-	return 0;
+	return done(fs, w, CEILING_NR_INODES);
 }
 
-static int change_mem_limit(struct zsfs *fs, struct zsfs_thread *th,
+static int change_mem_limit(struct zsfs *fs, const struct writer *w,
 			    const struct knob *k, const char *val)
 {
 	uint64_t n;
+	int err = parse_size(fs, k, val, &n);
 
-	if (parse_size(fs, k, val, &n))
-		return -EINVAL;
+	if (!err)
+		err = check_ceiling(fs, w, k, val, CEILING_MEM_LIMIT,
+				    ceiling_of_limit(n));
+	if (err)
+		return err;
 	if (zsfs_set_mem_limit(fs, n))
 		return refused_below(fs, k, val,
 				     zsfs_min_mem_limit(fs->nr_threads - 1),
 				     "what an empty file system takes");
-	return 0;
+	return done(fs, w, CEILING_MEM_LIMIT);
 }
 
-static int change_comp(struct zsfs *fs, struct zsfs_thread *th,
+static int change_comp(struct zsfs *fs, const struct writer *w,
 		       const struct knob *k, const char *val)
 {
 	struct zcomp_params p;
 
 	if (zcomp_parse(val, &p))
 		return refused(fs, k, val, zcomp_usage());
+	if (check_ceiling(fs, w, k, val, CEILING_COMP, ceiling_of_comp(&p)))
+		return -EPERM;
 	zsfs_set_comp(fs, &p);
-	return 0;
+	return done(fs, w, CEILING_COMP);
 }
 
-static int change_dense(struct zsfs *fs, struct zsfs_thread *th,
+static int change_dense(struct zsfs *fs, const struct writer *w,
 			const struct knob *k, const char *val)
 {
 	struct zcomp_params p;
 
 	if (zsfs_parse_dense(val, &p))
 		return refused(fs, k, val, DENSE_USAGE);
+	if (check_ceiling(fs, w, k, val, CEILING_DENSE, (uint64_t)p.level))
+		return -EPERM;
 	zsfs_set_dense(fs, p.level);
-	return 0;
+	return done(fs, w, CEILING_DENSE);
 }
 
-static int change_settle(struct zsfs *fs, struct zsfs_thread *th,
+static int change_settle(struct zsfs *fs, const struct writer *w,
 			 const struct knob *k, const char *val)
 {
 	uint32_t secs;
 
 	if (zsfs_parse_settle(val, &secs))
 		return refused(fs, k, val, SETTLE_USAGE);
+	if (check_ceiling(fs, w, k, val, CEILING_SETTLE,
+			  ceiling_of_settle(secs)))
+		return -EPERM;
 	zsfs_set_settle(fs, secs);
-	return 0;
+	return done(fs, w, CEILING_SETTLE);
 }
 
-static int change_hot(struct zsfs *fs, struct zsfs_thread *th,
+static int change_hot(struct zsfs *fs, const struct writer *w,
 		      const struct knob *k, const char *val)
 {
 	uint64_t n;
 
 	if (parse_size(fs, k, val, &n))
 		return -EINVAL;
+	if (check_ceiling(fs, w, k, val, CEILING_HOT, n))
+		return -EPERM;
 	zsfs_set_hot(fs, n);
-	return 0;
+	return done(fs, w, CEILING_HOT);
 }
 
-static int write_mem_used_max(struct zsfs *fs, struct zsfs_thread *th,
+static int write_mem_used_max(struct zsfs *fs, const struct writer *w,
 			      const struct knob *k, const char *val)
 {
 	if (strcmp(val, "0") != 0)
@@ -309,7 +372,7 @@ static int write_mem_used_max(struct zsfs *fs, struct zsfs_thread *th,
 }
 
 /* Says what became of other writes. */
-static int write_last_cmd_status(struct zsfs *fs, struct zsfs_thread *th,
+static int write_last_cmd_status(struct zsfs *fs, const struct writer *w,
 				 const struct knob *k, const char *val)
 {
 	return -EPERM;
@@ -317,10 +380,10 @@ static int write_last_cmd_status(struct zsfs *fs, struct zsfs_thread *th,
 
 /* ---- writing: work ---- */
 
-static int write_compact(struct zsfs *fs, struct zsfs_thread *th,
+static int write_compact(struct zsfs *fs, const struct writer *w,
 			 const struct knob *k, const char *val)
 {
-	int64_t freed = zsfs_compact(fs, th);
+	int64_t freed = zsfs_compact(fs, w->th);
 
 	if (freed >= 0)
 		return 0;
@@ -328,22 +391,22 @@ static int write_compact(struct zsfs *fs, struct zsfs_thread *th,
 	return (int)freed;
 }
 
-static int write_settle(struct zsfs *fs, struct zsfs_thread *th,
+static int write_settle(struct zsfs *fs, const struct writer *w,
 			const struct knob *k, const char *val)
 {
-	int err = zsfs_settle(th);
+	int err = zsfs_settle(w->th);
 
-	arena_trim(fs->arena, th->at, true, true);
+	arena_trim(fs->arena, w->th->at, true, true);
 	if (err)
 		set_status(fs, err == -EINTR ? "settle: goes on by itself"
 					     : "settle: no memory");
 	return err;
 }
 
-static int write_verify(struct zsfs *fs, struct zsfs_thread *th,
+static int write_verify(struct zsfs *fs, const struct writer *w,
 			const struct knob *k, const char *val)
 {
-	int err = control_verify(fs, th);
+	int err = control_verify(fs, w->th);
 
 	if (err)
 		set_status(fs, "verify: see what reading it says");
@@ -398,7 +461,7 @@ int control_render(struct zsfs *fs, enum knob_id id, char *buf, size_t size)
 	return textbuf_end(&t);
 }
 
-static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id)
+static int do_work(struct zsfs *fs, const struct writer *w, enum knob_id id)
 {
 	int err;
 
@@ -407,15 +470,16 @@ static int do_work(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id)
 				   "is under way already");
 		return -EBUSY;
 	}
-	err = meaning[id].write(fs, th, &knobs[id], "");
+	err = meaning[id].write(fs, w, &knobs[id], "");
 	ranked_unlock(&work.lock, RANK_WORK, 0);
 	return err;
 }
 
-static int write_text(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
+static int write_text(struct zsfs *fs, const struct writer *w, enum knob_id id,
 		      const char *buf, size_t len)
 {
 	char val[MAX_VALUE + 1];
+	int err;
 
 	if (len > 0 && buf[len - 1] == '\n')
 		len--;
@@ -425,18 +489,22 @@ static int write_text(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
 	}
 	memcpy(val, buf, len);
 	val[len] = '\0';
-	return meaning[id].write(fs, th, &knobs[id], val);
+	pthread_mutex_lock(&work.value_lock);
+	err = meaning[id].write(fs, w, &knobs[id], val);
+	pthread_mutex_unlock(&work.value_lock);
+	return err;
 }
 
-int control_write(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
-		  const char *buf, size_t len)
+int control_write(struct zsfs *fs, struct zsfs_thread *th, bool bounded,
+		  enum knob_id id, const char *buf, size_t len)
 {
+	const struct writer w = {.th = th, .bounded = bounded};
 	int err;
 
 	if (!knobs[id].file)
 		return -EPERM;
-	err = knobs[id].kind == KIND_TRIGGER ? do_work(fs, th, id)
-					     : write_text(fs, th, id, buf, len);
+	err = knobs[id].kind == KIND_TRIGGER ? do_work(fs, &w, id)
+					     : write_text(fs, &w, id, buf, len);
 	if (!err)
 		set_status(fs, "");
 	return err;

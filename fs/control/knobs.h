@@ -64,7 +64,7 @@ enum knob_kind {
 	       "permissions (default: 1777 mounted by root, else 0755)")       \
 	OPTION(UID, uid, WORD, set_uid, fs.uid, NULL, "U",                     \
 	       "owner, by number or name (default: who mounts); also owns "    \
-	       "the files in .zsctl")                                          \
+	       "the files in .zsctl, but cannot raise what was mounted")                                          \
 	OPTION(GID, gid, WORD, set_gid, fs.gid, NULL, "G",                     \
 	       "group, by number or name; likewise")                           \
 	LIVE(COMP, comp, ALGORITHM, set_comp, fs.comp, "lz4", "ALG",           \

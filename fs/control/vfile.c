@@ -264,8 +264,21 @@ void vfile_forget_all(struct zsfs_thread *th)
 	}
 }
 
+static bool is_mounter(const struct zsfs_super *s, uint32_t uid)
+{
+	return uid == 0 || uid == s->mounter_uid;
+}
+
+/* An owner who mounted need not be told apart, wherever he comes from. */
+static bool is_bounded(const struct zsfs_super *s, const struct snapshot *snap,
+		       uint32_t uid)
+{
+	return s->mount_uid != s->mounter_uid &&
+	       !(is_mounter(s, snap->uid) && is_mounter(s, uid));
+}
+
 int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
-		size_t len, uint64_t off)
+		size_t len, uint64_t off, uint32_t uid)
 {
 	const struct snapshot *s = snap_at(nodeid);
 
@@ -279,5 +292,6 @@ int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
 				       "beginning of its file");
 		return -EINVAL;
 	}
-	return control_write(th->fs, th, files[s->id].knob, buf, len);
+	return control_write(th->fs, th, is_bounded(th->fs->super, s, uid),
+			     files[s->id].knob, buf, len);
 }

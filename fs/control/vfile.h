@@ -87,8 +87,13 @@ int vfile_getattr(struct zsfs *fs, uint64_t nodeid, struct stat *st);
 /* Text of a snapshot; good until the kernel forgets the nodeid. */
 int vfile_text(struct zsfs *fs, uint64_t nodeid, const char **text,
 	       size_t *len);
+/*
+ * By user @uid. Values are set as the mounter's where both who looked the file
+ * up and who writes are that user, or root: a program with more rights can be
+ * made to write to a descriptor that somebody else has opened.
+ */
 int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
-		size_t len, uint64_t off);
+		size_t len, uint64_t off, uint32_t uid);
 /* Entry number @pos (from 0) of a virtual directory; false at the end. */
 bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 		     struct stat *st);
@@ -112,11 +117,12 @@ void control_show(struct zsfs *fs, enum knob_id id, struct textbuf *t);
  * Execute a write of @len bytes (not terminated) to a control file. 0 or
  * -errno: -EINVAL for a value that is not allowed (nothing is changed), -EBUSY
  * when the same long work is already under way, -EPERM for a knob without a
- * file. The log and last_cmd_status then say why. @th is the calling thread's
- * context, with no transaction open.
+ * file, or with @bounded for a value beyond what the mounter set
+ * (state/ceiling.h). The log and last_cmd_status then say why. @th is the
+ * calling thread's context, with no transaction open.
  */
-int control_write(struct zsfs *fs, struct zsfs_thread *th, enum knob_id id,
-		  const char *buf, size_t len);
+int control_write(struct zsfs *fs, struct zsfs_thread *th, bool bounded,
+		  enum knob_id id, const char *buf, size_t len);
 
 /* A write was refused for what @why says: log and last_cmd_status say it. */
 void control_refuse(struct zsfs *fs, const char *why);

@@ -181,7 +181,8 @@ static bool are_attr_old(const struct tx *tx, fuse_ino_t ino, unsigned flags)
 static void write_virtual(fuse_req_t req, fuse_ino_t ino, const char *buf,
 			  size_t size, off_t off)
 {
-	int err = vfile_write(request_thread(), ino, buf, size, (uint64_t)off);
+	int err = vfile_write(request_thread(), ino, buf, size, (uint64_t)off,
+			      caller_uid());
 
 	if (err)
 		reply_error(req, err);

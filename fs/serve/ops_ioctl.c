@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 #include <string.h>
 
+#include "caller.h"
 #include "control/vfile.h"
 #include "request.h"
 #include "state/inode_flags.h"
@@ -156,7 +157,7 @@ static void set_virtual(fuse_req_t req, fuse_ino_t ino, unsigned cmd,
 
 	if (cmd == VFILE_SET && size == VFILE_VALUE_SIZE)
 		err = vfile_write(request_thread(), ino, in, strnlen(in, size),
-				  0);
+				  0, caller_uid());
 	if (err)
 		reply_error(req, err);
 	else

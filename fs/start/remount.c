@@ -177,7 +177,7 @@ static int refused(const struct remount *r, const char *file, const char *val,
 {
 	char why[512];
 
-	if (err == -EINVAL &&
+	if ((err == -EINVAL || err == -EPERM) &&
 	    !read_control(r, "last_cmd_status", why, sizeof(why)))
 		return complain(r, why);
 	zsfs_log(LOG_ERR, "%s: %s=%s: %s%s", r->path, file, val, strerror(-err),

@@ -20,7 +20,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 13u
+#define ZSFS_LAYOUT 14u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -108,6 +108,18 @@ enum zsfs_atime {
 enum zsfs_stat { ZSFS_COUNTERS(ZSFS_COUNTER_ENUM) ST_NR };
 #undef ZSFS_COUNTER_ENUM
 
+/* Settings that only the mounter may give more than they have (ceiling.h). */
+enum zsfs_ceiling {
+	CEILING_SIZE,
+	CEILING_MEM_LIMIT,
+	CEILING_NR_INODES,
+	CEILING_COMP,
+	CEILING_DENSE,
+	CEILING_SETTLE,
+	CEILING_HOT,
+	CEILING_NR,
+};
+
 #define ZSFS_NR_OPCODES 64
 
 /*
@@ -153,9 +165,11 @@ struct zsfs_super {
 	 * more was in use already when it was set.
 	 */
 	uint64_t over_limit;
+	uint64_t ceiling[CEILING_NR];
 	/* Fixed by the mount. */
 	uint32_t mount_uid; /* owner of the root and of control files */
 	uint32_t mount_gid;
+	uint64_t mounter_uid;  /* who made the mount */
 	int64_t created;       /* seconds since the epoch */
 	uint64_t atime;	       /* enum zsfs_atime, as asked for */
 	uint64_t nodiratime;   /* not that of directories */

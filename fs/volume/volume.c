@@ -15,6 +15,7 @@
 #include "content/crew.h"
 #include "content/hot.h"
 #include "state/atime.h"
+#include "state/ceiling.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/late.h"
@@ -258,6 +259,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->follow_cpu = p->follow_cpu;
 	s->mount_uid = p->owner_uid;
 	s->mount_gid = p->owner_gid;
+	s->mounter_uid = geteuid();
 	s->created = stamp_coarse().sec;
 	s->atime = p->atime;
 	s->nodiratime = p->nodiratime;
@@ -276,6 +278,8 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	zsfs_set_dense(fs, p->dense.level ? p->dense.level : 1);
 	s->settle = p->settle;
 	zsfs_set_hot(fs, p->hot);
+	for (unsigned c = 0; c < CEILING_NR; c++)
+		ceiling_note(fs, c);
 	s->magic = ZSFS_MAGIC;
 }
 

@@ -46,7 +46,7 @@ static bool has_limit(enum knob_id id)
 
 static int write_to(enum knob_id id, const void *data, size_t len)
 {
-	return control_write(&fake_fs, &fake_threads[0], id, data, len);
+	return control_write(&fake_fs, &fake_threads[0], false, id, data, len);
 }
 
 /* Taken: what it shows now is another way to write the same. */

@@ -31,7 +31,7 @@ static int put_n(enum knob_id id, const char *val, size_t len)
 	int err;
 
 	memcpy(copy, val, len);
-	err = control_write(&fake_fs, &fake_threads[0], id, copy, len);
+	err = control_write(&fake_fs, &fake_threads[0], false, id, copy, len);
 	free(copy);
 	return err;
 }
@@ -189,6 +189,75 @@ static void test_mem_used_max(void)
 	CHECK_EQ(put(KNOB_MEM_USED_MAX, "0\n"), 0);
 	CHECK_EQ(fake.resets, 1);
 	check_text(KNOB_MEM_USED_MAX, "10\n");
+}
+
+/* ---- ceilings ---- */
+
+static int put_bounded(enum knob_id id, const char *val)
+{
+	return control_write(&fake_fs, &fake_threads[0], true, id, val,
+			     strlen(val));
+}
+
+/* Of each knob: what the mounter sets, what is less, and what is more. */
+static const struct bound {
+	enum knob_id id;
+	const char *given, *less, *more;
+} bounds[] = {
+	{KNOB_SIZE, "8M", "4M", "9M"},
+	{KNOB_SIZE, "8M", "8388608", "0"},
+	{KNOB_SIZE, "5000", "8192", "8193"},
+	{KNOB_SIZE, "0", "1T", NULL},
+	{KNOB_MEM_LIMIT, "64M", "32M", "65M"},
+	{KNOB_MEM_LIMIT, "64M", "64M", "0"},
+	{KNOB_NR_INODES, "100", "99", "101"},
+	{KNOB_NR_INODES, "100", "1", "0"},
+	{KNOB_HOT, "1M", "0", "2M"},
+	{KNOB_COMP, "lz4", "none", "zstd"},
+	{KNOB_COMP, "lz4:8", "lz4", "zstd"},
+	{KNOB_COMP, "zstd:3", "lz4", "zstd:4"},
+	{KNOB_COMP, "none", "none", "lz4"},
+	{KNOB_DENSE, "zstd:3", "zstd", "zstd:19"},
+	{KNOB_SETTLE_AFTER, "30", "31", "29"},
+	{KNOB_SETTLE_AFTER, "30", "off", "0"},
+	{KNOB_SETTLE_AFTER, "off", "off", "1000"},
+};
+
+static void check_bound(const struct bound *b)
+{
+	fake_reset();
+	CHECK_EQ(put(b->id, b->given), 0);
+	if (b->more && put_bounded(b->id, b->more) != -EPERM)
+		CHECK_FAILED("file %d: %s beyond %s", b->id, b->more, b->given);
+	/* Down, and up again. */
+	CHECK_EQ(put_bounded(b->id, b->less), 0);
+	CHECK_EQ(put_bounded(b->id, b->given), 0);
+	if (!b->more)
+		return;
+	/* The mounter may always, and then others may as much. */
+	CHECK_EQ(put(b->id, b->more), 0);
+	CHECK_EQ(put_bounded(b->id, b->given), 0);
+	CHECK_EQ(put_bounded(b->id, b->more), 0);
+	CHECK_EQ(put(b->id, b->given), 0);
+	CHECK_EQ(put_bounded(b->id, b->more), -EPERM);
+}
+
+static void test_ceilings(void)
+{
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+		check_bound(&bounds[i]);
+	fake_super.mounter_uid = 12;
+	CHECK_EQ(put(KNOB_SIZE, "1M"), 0);
+	CHECK_EQ(put_bounded(KNOB_SIZE, "2M"), -EPERM);
+	check_text(KNOB_SIZE, "1048576\n");
+	check_text(KNOB_LAST_CMD_STATUS,
+		   "size: \"2M\" is more than the mount was given; only who "
+		   "mounted (user 12) or root may set that, here or by a "
+		   "remount\n");
+	/* What is no value is that, whoever says it. */
+	CHECK_EQ(put_bounded(KNOB_SIZE, "2MB"), -EINVAL);
+	/* Work is not bounded. */
+	CHECK_EQ(put_bounded(KNOB_COMPACT, "1"), 0);
 }
 
 /* ---- work ---- */
@@ -438,6 +507,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_verify_much),	   CHECK_CASE(test_other_files),
 	CHECK_CASE(test_statfs_memory),	   CHECK_CASE(test_statfs_size),
 	CHECK_CASE(test_statfs_unlimited),
+	CHECK_CASE(test_ceilings),
 };
 
 int main(int argc, char **argv)

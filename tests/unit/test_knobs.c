@@ -155,7 +155,7 @@ static mode_t mode_in_ctl(const char *file)
 
 static int put(struct zsfs *fs, enum knob_id id, const char *val)
 {
-	return control_write(fs, &fs->threads[0], id, val, strlen(val));
+	return control_write(fs, &fs->threads[0], false, id, val, strlen(val));
 }
 
 /* Only triggers take everything; the others say what they do not take. */

@@ -367,7 +367,7 @@ static void test_check_in_compaction(void)
 	REQUIRE(!pthread_create(&check, NULL, check_all_gates, NULL));
 	while (!__atomic_load_n(&fs->checking, __ATOMIC_RELAXED))
 		sched_yield();
-	CHECK_EQ(control_write(fs, th, KNOB_COMPACT, "1", 1), 0);
+	CHECK_EQ(control_write(fs, th, false, KNOB_COMPACT, "1", 1), 0);
 	zsfs_leave(th);
 	pthread_join(check, NULL);
 	CHECK(pool_stats().pages_compacted > 0);
