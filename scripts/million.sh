@@ -9,7 +9,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$TOP/scripts/soak-lib.sh"
 
-options=(-o mem_limit=0)
+options=(-o 'mem_limit=0,nr_inodes=0')
 
 usage() {
 	cat <<-EOF

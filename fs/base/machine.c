@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of which most RAM there is, and blocks are, too. */
+#define PAGE_BYTES 4096u
+
 struct process_notes process_notes;
 
 /* Open @path below @root; NULL when it cannot be. */
@@ -423,4 +426,9 @@ void machine_read(const char *root, struct environment *env)
 uint64_t machine_default_mem_limit(const struct environment *env)
 {
 	return smaller_limit(env->ram, env->cgroup) / 2;
+}
+
+uint64_t machine_default_nr_inodes(const struct environment *env)
+{
+	return machine_default_mem_limit(env) / PAGE_BYTES;
 }

@@ -51,6 +51,9 @@ uint64_t machine_read_oom(int fd);
 /* Half of the smaller of RAM and control group limit: mem_limit's default. */
 uint64_t machine_default_mem_limit(const struct environment *env);
 
+/* As many as that has pages: nr_inodes's default, as on tmpfs; 0 = unknown. */
+uint64_t machine_default_nr_inodes(const struct environment *env);
+
 /* Undo the octal escapes of mountinfo in place. */
 void machine_unescape(char *s);
 

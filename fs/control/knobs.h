@@ -58,8 +58,10 @@ enum knob_kind {
 	     "SIZE", "most RAM that everything may take together (default: "   \
 	     "half of the RAM, or of what the control group allows)",          \
 	     mem_limit)                                                        \
-	LIVE(NR_INODES, nr_inodes, COUNT, set_size, fs.inode_limit, "0", "N",  \
-	     "most files and directories; K, M, G as above", nr_inodes)        \
+	LIVE(NR_INODES, nr_inodes, COUNT, set_size, fs.inode_limit, NULL, "N", \
+	     "most files and directories; K, M, G as above (default: as many " \
+	     "as there are pages of 4 KiB in the default of mem_limit)",       \
+	     nr_inodes)                                                        \
 	OPTION(MODE, mode, WORD, set_mode, fs.mode, NULL, "OCTAL",             \
 	       "permissions (default: 1777 mounted by root, else 0755)")       \
 	OPTION(UID, uid, WORD, set_uid, fs.uid, NULL, "U",                     \

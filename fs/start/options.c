@@ -148,6 +148,7 @@ static int set_defaults(struct parser *p)
 
 	memset(o, 0, sizeof(*o));
 	fs->mem_limit = machine_default_mem_limit(p->env);
+	fs->inode_limit = machine_default_nr_inodes(p->env);
 	fs->nr_threads = cpus < 2 ? 2 : cpus > MAX_THREADS ? MAX_THREADS : cpus;
 	fs->nr_helpers = cpus - 1 > MAX_HELPERS ? MAX_HELPERS : cpus - 1;
 	fs->mode = p->env->privileged ? 01777 : 0755;

@@ -45,6 +45,26 @@ fill_up() {
 	expect 4096 write "$M/f" wa 0 5000 2
 }
 
+@test "limits: by default an inode for each 8 KiB of RAM, as on tmpfs" {
+	zsfs_only
+	zsfs_mount
+	# What the control groups allow may be less.
+	between 1 "$(control nr_inodes)" \
+		$(($(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo) / 8))
+	same "$(control nr_inodes)" "$(json .limits.nr_inodes)"
+	same "$(control nr_inodes)" $(($(json .limits.mem_limit) / 4096))
+	[ "$(stat -f -c %c "$M")" -le "$(control nr_inodes)" ]
+	echo 0 >"$M/.zsctl/nr_inodes"
+	same "$(control nr_inodes)" 0
+}
+
+@test "limits: a control group's limit counts for the default of nr_inodes" {
+	zsfs_only
+	make_group $((256 << 20))
+	start_in_group "$GROUP"
+	same "$(control nr_inodes)" $((128 << 20 >> 12))
+}
+
 @test "limits: overwriting and metadata work at the size limit" {
 	zsfs_mount -o size=8M
 	expect 8388608 write "$M/f" wc 0 8388608 1

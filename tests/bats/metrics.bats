@@ -145,7 +145,7 @@ for f in all:
 @test "metrics: what does not apply has no sample" {
 	zsfs_umount
 	wait_daemon
-	zsfs_mount -o nosurvive,mem_limit=0
+	zsfs_mount -o nosurvive,mem_limit=0,nr_inodes=0
 	same "$(metrics | grep -E '^zsfs_(limit|standby|takeovers)')" ""
 	same "$(value zsfs_survives)" 0
 	same "$(look_at_text)" ""

@@ -66,7 +66,7 @@ static void test_defaults_root(void)
 	CHECK(is(o.subtype, "zsfs"));
 	CHECK_EQ(o.fs.size_limit, 0);
 	CHECK_EQ(o.fs.mem_limit, UINT64_C(4) << 30);
-	CHECK_EQ(o.fs.inode_limit, 0);
+	CHECK_EQ(o.fs.inode_limit, 1 << 20);
 	CHECK_EQ(o.fs.comp.alg, ZCOMP_LZ4);
 	CHECK_EQ(o.fs.comp.level, 1);
 	CHECK_EQ(o.fs.chain_size, 8);
@@ -110,9 +110,13 @@ static void test_cgroup_default(void)
 	env.cgroup = UINT64_C(1) << 30;
 	REQUIRE(parse_as(&env, "zsfs /mnt") == 0);
 	CHECK_EQ(o.fs.mem_limit, UINT64_C(512) << 20);
+	CHECK_EQ(o.fs.inode_limit, 128 << 10);
 	/* What is asked for counts all the same. */
 	REQUIRE(parse_as(&env, "zsfs -o mem_limit=2G /mnt") == 0);
 	CHECK_EQ(o.fs.mem_limit, UINT64_C(2) << 30);
+	CHECK_EQ(o.fs.inode_limit, 128 << 10);
+	REQUIRE(parse_as(&env, "zsfs -o nr_inodes=0 /mnt") == 0);
+	CHECK_EQ(o.fs.inode_limit, 0);
 	env.cgroup = 2 * MIN_LIMIT;
 	CHECK_EQ(parse_as(&env, "zsfs /mnt"), -EINVAL);
 	CHECK(strstr(msg, "give mem_limit=17M or more"));
