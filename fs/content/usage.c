@@ -11,6 +11,7 @@
 #include "object.h"
 #include "slot.h"
 #include "state/inode.h"
+#include "state/settings.h"
 #include "state/threads.h"
 #include "state/zsfs.h"
 
@@ -35,6 +36,11 @@ static void add_group(struct zsfs *fs, struct usage *u, const struct group *g)
 		u->ram[FORM_DENSE] += cluster_pieces_cost(fs, cl->len);
 }
 
+bool usage_is_open(const struct zsfs *fs, const struct zinode *i, uint32_t uid)
+{
+	return zsfs_tells_all(fs, uid) || uid == i->uid;
+}
+
 bool usage_add_groups(struct zsfs *fs, struct usage *u, struct group *g)
 {
 	for (unsigned left = LOOK_GROUPS; left > 0; left--) {
@@ -57,26 +63,26 @@ void usage_print(const struct usage *u, struct textbuf *t)
 
 /* 1: there is more; 0: that was all; -errno. */
 static int add_some(struct zsfs *fs, struct usage *u, uint64_t nodeid,
-		    struct group *g)
+		    uint32_t uid, struct group *g)
 {
-	int err = file_lock_shared(fs, nodeid, &g->inode);
-	bool more;
+	int ret = file_lock_shared(fs, nodeid, &g->inode);
 
-	if (err)
-		return err == -ESTALE ? err : -ENODATA;
-	more = usage_add_groups(fs, u, g);
+	if (ret)
+		return ret == -ESTALE ? ret : -ENODATA;
+	ret = usage_is_open(fs, g->inode, uid) ? usage_add_groups(fs, u, g)
+					       : -EACCES;
 	inode_unlock(fs, g->inode);
-	return more;
+	return ret;
 }
 
-int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, char *buf)
+int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid, char *buf)
 {
 	struct usage u = {0};
 	struct group g = {0};
 	struct textbuf t;
 	int more;
 
-	while ((more = add_some(th->fs, &u, nodeid, &g)) > 0)
+	while ((more = add_some(th->fs, &u, nodeid, uid, &g)) > 0)
 		zsfs_pause(th);
 	if (more < 0)
 		return more;

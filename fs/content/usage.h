@@ -19,6 +19,7 @@
 
 struct group;
 struct textbuf;
+struct zinode;
 struct zsfs_thread;
 
 #define USAGE_NAME "zsfs.usage"
@@ -29,6 +30,12 @@ struct zsfs_thread;
 struct usage {
 	uint64_t blocks[NR_FORMS], ram[NR_FORMS];
 };
+
+/*
+ * May user @uid be told how @i is stored? With hidestats only its owner may,
+ * the mount's owner, and root. @i is locked.
+ */
+bool usage_is_open(const struct zsfs *fs, const struct zinode *i, uint32_t uid);
 
 /*
  * Add the groups of @g->inode, a regular file that is locked, from block
@@ -46,13 +53,16 @@ bool usage_add_groups(struct zsfs *fs, struct usage *u, struct group *g);
 void usage_print(const struct usage *u, struct textbuf *t);
 
 /*
- * The text for the regular file @nodeid, as usage_print() has it.
+ * The text for the regular file @nodeid, as usage_print() has it, for user
+ * @uid.
  *
  * @buf has USAGE_SIZE bytes. No transaction is open and nothing is locked. The
  * file is locked shared, some groups at a time, so of one that changes
- * meanwhile the sum may be none that it ever had. The length; -ESTALE, or
- * -ENODATA for what is no regular file (of a folder: tree/folder_usage.h).
+ * meanwhile the sum may be none that it ever had. The length; -ESTALE,
+ * -ENODATA for what is no regular file (of a folder: tree/folder_usage.h), or
+ * -EACCES when it is none of @uid's business.
  */
-int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, char *buf);
+int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid,
+	       char *buf);
 
 #endif

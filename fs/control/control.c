@@ -82,6 +82,7 @@ static void show_chain_size(struct zsfs *fs, struct textbuf *t)
 SHOW_FLAG(follow_cpu)
 SHOW_FLAG(writeback)
 SHOW_FLAG(xattr)
+SHOW_FLAG(hidestats)
 
 static void read_last_cmd_status(struct zsfs *fs, struct textbuf *t)
 {

@@ -110,6 +110,9 @@ enum knob_kind {
 	FIXED(XATTR, xattr, FLAG, set_flag, fs.xattr, "xattr", NULL,           \
 	      "extended attributes and access control lists; without them "    \
 	      "a new file with content is a request less")                     \
+	FIXED(HIDESTATS, hidestats, FLAG, set_flag, fs.hidestats,              \
+	      "nohidestats", NULL, "keep statistics, and how files are stored, " \
+	      "from all but their owners and root")                            \
 	OPTION(FSNAME, fsname, WORD, set_name, fsname, NULL, "NAME",           \
 	       "what mount(8) and df(1) show as the source (default: SOURCE "  \
 	       "or zsfs)")                                                     \

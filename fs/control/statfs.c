@@ -25,6 +25,9 @@
  */
 #define PROMISE_SLACK (ARENA_SEG_SIZE + 64 * (uint64_t)ARENA_PAGE_SIZE)
 
+/* With hidestats what is left is told in steps of so many bytes. */
+#define HIDDEN_STEP (UINT64_C(4) << 20)
+
 /* Without mem_limit: what the machine says it has, no promise possible. */
 static uint64_t unlimited_memory(struct zsfs *fs)
 {
@@ -53,6 +56,17 @@ static uint64_t promised_memory(struct zsfs *fs)
 	return avail > PROMISE_SLACK ? avail - PROMISE_SLACK : 0;
 }
 
+/*
+ * What anybody may be told of that: with hidestats nothing exact, else whoever
+ * looks before and after learns how well a neighbour's file compresses.
+ */
+static uint64_t told_memory(struct zsfs *fs)
+{
+	uint64_t memory = promised_memory(fs);
+
+	return fs->super->hidestats ? memory - memory % HIDDEN_STEP : memory;
+}
+
 /* What of @limit is left, UINT64_MAX without a limit. */
 static uint64_t left_of(uint64_t limit, uint64_t in_use)
 {
@@ -69,7 +83,7 @@ void zsfs_statfs(struct zsfs *fs, struct statvfs *st)
 	uint64_t size = __atomic_load_n(&s->size_limit, __ATOMIC_RELAXED);
 	uint64_t max_inodes =
 		__atomic_load_n(&s->inode_limit, __ATOMIC_RELAXED);
-	uint64_t memory = promised_memory(fs);
+	uint64_t memory = told_memory(fs);
 
 	memset(st, 0, sizeof(*st));
 	st->f_bsize = ZSFS_BLOCK_SIZE;

@@ -97,12 +97,21 @@ bool vfile_no_negative(uint64_t parent, const char *name)
 
 /* ---- attributes ---- */
 
+static mode_t mode_of(const struct zsfs *fs, enum vfile_id id)
+{
+	bool stats = id == VF_STATS_DIR || files[id].dir == VF_STATS_DIR;
+
+	return files[id].mode &
+	       (stats && fs->super->hidestats ? ~(mode_t)(S_IRWXG | S_IRWXO)
+					      : ~(mode_t)0);
+}
+
 static void fill_stat(const struct zsfs *fs, enum vfile_id id,
 		      struct ztime time, size_t len, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->st_ino = dir_nodeid(id);
-	st->st_mode = files[id].mode;
+	st->st_mode = mode_of(fs, id);
 	st->st_nlink = is_dir(id) ? 2 : 1;
 	st->st_uid = fs->super->mount_uid;
 	st->st_gid = fs->super->mount_gid;

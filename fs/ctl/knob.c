@@ -46,6 +46,7 @@ WORD(settle)
 TRUTH(follow_cpu)
 TRUTH(writeback)
 TRUTH(xattr)
+TRUTH(hidestats)
 
 /* clang-format off */
 const struct ctl_knob ctl_knobs[] = {
@@ -61,6 +62,7 @@ const struct ctl_knob ctl_knobs[] = {
 	{"follow_cpu", NULL, NULL, "requests are served where they come from", show_follow_cpu},
 	{"writeback", NULL, NULL, "the kernel holds what is written for a while", show_writeback},
 	{"xattr", NULL, NULL, "there are extended attributes", show_xattr},
+	{"hidestats", NULL, NULL, "statistics are for owners only", show_hidestats},
 };
 /* clang-format on */
 

@@ -24,6 +24,7 @@
 	N(follow_cpu, NULL, "follow_cpu")                                      \
 	N(writeback, NULL, "writeback")                                        \
 	N(xattr, NULL, "xattr")                                                \
+	N(hidestats, NULL, "hidestats")                                        \
 	N(survive, NULL, "survive")                                            \
 	N(keeper, "survival", "keeper")                                        \
 	N(worker, "survival", "worker")                                        \

@@ -95,10 +95,12 @@ static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct zsfs_thread *th = request_thread_of(req);
 	char text[USAGE_SIZE];
-	int len = zsfs_usage(th, ino, text);
+	/* Who may read the file, which the kernel knows, is no stranger. */
+	uint32_t owner = caller_uid();
+	int len = zsfs_usage(th, ino, owner, text);
 
 	if (len == -ENODATA)
-		len = zsfs_folder_usage(th, ino, certain_uid(), text);
+		len = zsfs_folder_usage(th, ino, certain_uid(), owner, text);
 	if (len < 0)
 		reply_error(req, len);
 	else if (size == 0)

@@ -180,7 +180,8 @@ struct zsfs_super {
 	 * knows size, mtime and ctime (serve/writeback.h).
 	 */
 	uint64_t writeback;
-	uint64_t xattr; /* extended attributes are answered (ops_xattr.c) */
+	uint64_t xattr;	    /* extended attributes are answered (ops_xattr.c) */
+	uint64_t hidestats; /* statistics are their owners' alone */
 	/* Comma separated: how the arena was made, and what means nothing. */
 	char fixed_options[ZSFS_OPTIONS_SIZE];
 	char idle_options[ZSFS_OPTIONS_SIZE];

@@ -10,6 +10,12 @@
 #include "wake.h"
 #include "zsfs.h"
 
+bool zsfs_tells_all(const struct zsfs *fs, uint32_t uid)
+{
+	const struct zsfs_super *s = fs->super;
+
+	return !s->hidestats || uid == 0 || uid == s->mount_uid;
+}
 
 uint64_t zsfs_in_use(const int64_t *counter)
 {

@@ -8,6 +8,7 @@
 #ifndef FS_SETTINGS_H
 #define FS_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,12 @@ void zsfs_set_settle(struct zsfs *fs, uint32_t secs);
 /* Most bytes that may be hot (content/hot.h). 0: nothing is. */
 uint64_t zsfs_get_hot(const struct zsfs *fs);
 void zsfs_set_hot(struct zsfs *fs, uint64_t bytes);
+
+/*
+ * May user @uid be told exact sums over what others have? With hidestats only
+ * root and the mount's owner.
+ */
+bool zsfs_tells_all(const struct zsfs *fs, uint32_t uid);
 
 /* zsfs.used_blocks or used_inodes, never below 0. */
 uint64_t zsfs_in_use(const int64_t *counter);

@@ -19,7 +19,7 @@
 struct walk {
 	struct zsfs_thread *th;
 	uint64_t nodeid;
-	uint32_t uid;
+	uint32_t uid, owner;
 	uint64_t off; /* of the directory's reader */
 	struct usage usage;
 	uint64_t files, size, links, folders;
@@ -95,7 +95,8 @@ static int find_files(struct walk *w)
 /* As read_entries(), of a file that was met: is it one that is summed? */
 static int meet_file(struct walk *w, const struct zinode *i)
 {
-	if (!surely_may(w, i, S_IROTH))
+	if (!surely_may(w, i, S_IROTH) ||
+	    !usage_is_open(w->th->fs, i, w->owner))
 		return -EACCES;
 	if (i->nlink != 1) {
 		w->links += i->nlink > 1;
@@ -170,9 +171,10 @@ static int print(const struct walk *w, char *buf)
 }
 
 int zsfs_folder_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid,
-		      char *buf)
+		      uint32_t owner, char *buf)
 {
-	struct walk w = {.th = th, .nodeid = nodeid, .uid = uid};
+	struct walk w = {
+		.th = th, .nodeid = nodeid, .uid = uid, .owner = owner};
 	int err = add_all(&w);
 
 	return err ? err : print(&w, buf);

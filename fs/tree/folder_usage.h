@@ -16,7 +16,9 @@
 struct zsfs_thread;
 
 /*
- * The text for the folder @nodeid, asked by @uid. It has the lines of
+ * The text for the folder @nodeid, asked by @uid, and by @owner as far as being
+ * an owner counts with hidestats (content/usage.h): on a mount that may be
+ * idmapped @uid is not known. It has the lines of
  * usage_print(), summed over the regular files with one name that are directly
  * in it, and
  *   files N     how many these are
@@ -32,6 +34,6 @@ struct zsfs_thread;
  * -EINTR when who asks is ending.
  */
 int zsfs_folder_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid,
-		      char *buf);
+		      uint32_t owner, char *buf);
 
 #endif

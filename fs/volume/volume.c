@@ -266,6 +266,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->atime_is_own = p->atime_is_own;
 	s->writeback = p->writeback;
 	s->xattr = p->xattr;
+	s->hidestats = p->hidestats;
 	note_options(s, p);
 	s->mem_limit = p->mem_limit;
 	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)

@@ -37,6 +37,7 @@ struct zsfs_params {
 	bool atime_is_own; /* no flag of the mount says so */
 	bool writeback;	   /* the kernel caches writes */
 	bool xattr;	   /* the kernel may ask for attributes */
+	bool hidestats;	   /* statistics are their owners' alone */
 	char idle_options[ZSFS_OPTIONS_SIZE]; /* accepted, without meaning */
 };
 

@@ -5,7 +5,7 @@
 _zsctl_commands='list show top du settle compact verify get set classes run
 	wait-ready replace report'
 _zsctl_knobs='size mem_limit nr_inodes comp dense settle hot mem_used_max'
-_zsctl_fixed='chain_size follow_cpu writeback xattr'
+_zsctl_fixed='chain_size follow_cpu writeback xattr hidestats'
 _zsctl_table='--bytes --json --noheadings --output --raw'
 
 # _zsctl_options COMMAND

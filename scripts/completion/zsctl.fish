@@ -88,3 +88,4 @@ complete -c zsctl -n $getting -a chain_size -d 'most pages put together for obje
 complete -c zsctl -n $getting -a follow_cpu -d 'requests are served where they come from'
 complete -c zsctl -n $getting -a writeback -d 'the kernel holds what is written for a while'
 complete -c zsctl -n $getting -a xattr -d 'there are extended attributes'
+complete -c zsctl -n $getting -a hidestats -d 'statistics are for owners only'

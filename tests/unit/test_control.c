@@ -483,6 +483,26 @@ static void test_statfs_size(void)
 	CHECK_EQ(st.f_blocks, 100);
 }
 
+/* One more block that does not compress is seen by nobody. */
+static void test_statfs_hidden(void)
+{
+	const uint64_t step = 4 << 20, some = 100 * step;
+
+	fake_reset();
+	fake_super.hidestats = 1;
+	fake.available = SLACK + some + 4096;
+	CHECK_EQ(statfs_now().f_bfree, some / 4320);
+	fake.available -= 4096;
+	CHECK_EQ(statfs_now().f_bfree, some / 4320);
+	fake.available--;
+	CHECK_EQ(statfs_now().f_bfree, (some - step) / 4320);
+	CHECK_EQ(statfs_now().f_ffree, (some - step) / 512);
+	/* A limit of content says nothing of how that compresses. */
+	fake_super.size_limit = 100 * 4096;
+	fake_fs.used_blocks = 30;
+	CHECK_EQ(statfs_now().f_bfree, 70);
+}
+
 /* Without mem_limit, about what the machine has. */
 static void test_statfs_unlimited(void)
 {
@@ -506,7 +526,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_verify),	   CHECK_CASE(test_verify_content),
 	CHECK_CASE(test_verify_much),	   CHECK_CASE(test_other_files),
 	CHECK_CASE(test_statfs_memory),	   CHECK_CASE(test_statfs_size),
-	CHECK_CASE(test_statfs_unlimited),
+	CHECK_CASE(test_statfs_unlimited), CHECK_CASE(test_statfs_hidden),
 	CHECK_CASE(test_ceilings),
 };
 

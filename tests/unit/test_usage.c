@@ -155,14 +155,14 @@ static int ask_file(struct said *s, uint64_t nodeid)
 {
 	char text[USAGE_SIZE];
 
-	return take(s, zsfs_usage(th, nodeid, text), text);
+	return take(s, zsfs_usage(th, nodeid, 0, text), text);
 }
 
 static int ask_folder(struct said *s, uint64_t nodeid, uint32_t uid)
 {
 	char text[USAGE_SIZE];
 
-	return take(s, zsfs_folder_usage(th, nodeid, uid, text), text);
+	return take(s, zsfs_folder_usage(th, nodeid, uid, uid, text), text);
 }
 
 static int ask_whom(uint64_t nodeid, uint32_t uid)
@@ -358,11 +358,41 @@ static void test_while_others_come_and_go(void)
 	stop();
 }
 
+/* With hidestats: the file's owner, the mount's, and root. */
+static void test_hidden(void)
+{
+	struct said s = {0};
+	char room[USAGE_SIZE];
+	uint64_t dir, file;
+
+	start();
+	dir = make(th, ROOT_NODEID, "dir", S_IFDIR | 0755);
+	file = make_file(dir, "f", 0, 100000);
+	inode_resolve(th->fs, file)->uid = OWNER;
+	CHECK(zsfs_usage(th, file, SOMEONE, room) > 0);
+	CHECK_EQ(ask_whom(dir, SOMEONE), 0);
+	th->fs->super->hidestats = 1;
+	CHECK_EQ(zsfs_usage(th, file, SOMEONE, room), -EACCES);
+	CHECK_EQ(zsfs_usage(th, file, UINT32_MAX, room), -EACCES);
+	CHECK(zsfs_usage(th, file, OWNER, room) > 0);
+	CHECK(zsfs_usage(th, file, 0, room) > 0);
+	CHECK_EQ(ask_whom(dir, SOMEONE), -EACCES);
+	CHECK_EQ(ask_folder(&s, dir, OWNER), 0);
+	/* One file of somebody else's closes the folder. */
+	inode_resolve(th->fs, make_file(dir, "g", 0, 1))->uid = SOMEONE;
+	CHECK_EQ(ask_whom(dir, OWNER), -EACCES);
+	th->fs->super->mount_uid = OWNER;
+	CHECK_EQ(ask_whom(dir, OWNER), 0);
+	CHECK_EQ(ask_whom(dir, 0), 0);
+	stop();
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_all_forms),
 	CHECK_CASE(test_what_has_one_name_again),
 	CHECK_CASE(test_what_has_none),
 	CHECK_CASE(test_who_asks),
+	CHECK_CASE(test_hidden),
 	CHECK_CASE(test_while_others_come_and_go),
 };
 

@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# What one who has a mount, or only files in it, cannot do to others.
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_only
+	root_only
+}
+teardown() { zsfs_teardown; }
+
+# by_owner RESULT KNOB VALUE: user 1000 writes it
+by_owner() {
+	expect "$1" -u 1000:1000 puts "$M/.zsctl/$2" "$3"
+}
+
+@test "neighbours: the owner that uid= makes stays within what root gave" {
+	zsfs_mount -o uid=1000,size=64M,mem_limit=64M,nr_inodes=1000,hot=1M,comp=zstd:3,dense=zstd:5,settle=20
+	expect_log 'is more than the mount was given'
+	for set in size=65M size=0 mem_limit=65M mem_limit=0 mem_limit=100% \
+		nr_inodes=1001 nr_inodes=0 hot=2M comp_algorithm=zstd:4 dense=zstd:6 \
+		settle_after=19; do
+		by_owner EPERM "${set%=*}" "${set#*=}"
+		run -0 control last_cmd_status
+		[[ $output == "${set%=*}: "*"only who mounted"* ]]
+	done
+	same "$(control size) $(control mem_limit) $(control nr_inodes)" "67108864 67108864 1000"
+	same "$(control hot) $(control dense) $(control settle_after)" "1048576 zstd:5 20"
+	grep -q 'size: "65M" is more than the mount was given' "$LOG"
+	# Down and up again.
+	by_owner 3 size 32M
+	by_owner 3 size 64M
+	by_owner 3 settle_after off
+	by_owner 2 settle_after 20
+	by_owner 4 comp_algorithm none
+	by_owner 6 comp_algorithm zstd:3
+	by_owner EPERM comp_algorithm zstd:19
+	# Work can be asked for.
+	by_owner 1 compact 1
+}
+
+@test "neighbours: what root sets is what the owner may have" {
+	zsfs_mount -o uid=1000,size=64M
+	expect_log 'is more than the mount was given'
+	echo 128M >"$M/.zsctl/size"
+	by_owner 4 size 100M
+	by_owner EPERM size 129M
+	"$ZSFS" -o remount,size=256M "$M"
+	by_owner 4 size 200M
+	echo 16M >"$M/.zsctl/size"
+	by_owner EPERM size 17M
+	by_owner 3 size 16M
+	# A takeover changes nothing.
+	kill -9 "$(worker)"
+	by_owner EPERM size 17M
+	same "$(control size)" 16777216
+}
+
+@test "neighbours: a remount by the owner tells why it is refused, and does nothing" {
+	zsfs_mount -o uid=$NOBODY,size=64M,settle=20
+	expect_log 'is more than the mount was given'
+	cp "$ZSFS" "$T/daemon"
+	as() { setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups "$@"; }
+	run -0 as "$T/daemon" -o remount,size=32M "$M"
+	run -1 as "$T/daemon" -o remount,settle=30,size=65M "$M"
+	[[ $output == *"more than the mount was given"* ]]
+	same "$(control size) $(control settle_after)" "33554432 20"
+}
+
+# The shell opens it as the owner, and what writes is root.
+@test "neighbours: root does not lift the limit by a descriptor of the owner" {
+	zsfs_mount -o uid=1000,size=64M
+	expect_log 'is more than the mount was given'
+	cat >"$T/lend.py" <<-'END'
+		import os, sys
+		os.seteuid(1000)
+		fd = os.open(sys.argv[1], os.O_WRONLY)
+		os.seteuid(0)
+		try:
+		    os.write(fd, b"1G")
+		except PermissionError:
+		    print("refused")
+	END
+	same "$("$PYTHON" "$T/lend.py" "$M/.zsctl/size")" refused
+	same "$(control size)" 67108864
+}
+
+@test "neighbours: without uid= whoever may write raises limits" {
+	zsfs_mount -o size=64M
+	echo 1G >"$M/.zsctl/size"
+	echo zstd:19 >"$M/.zsctl/comp_algorithm"
+	same "$(control size)" 1073741824
+}
+
+# as USER COMMAND...
+as() {
+	setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"
+}
+
+usage_by() {
+	as "$1" getfattr --absolute-names --only-values -n zsfs.usage "$2" 2>&1
+}
+
+@test "neighbours: hidestats closes statistics and usage to all but owners" {
+	need setpriv getfattr
+	zsfs_mount -o hidestats,uid=1000
+	mkdir "$M/d"
+	text_file "$M/d/f" 300000
+	chown 1001 "$M/d" "$M/d/f"
+	same "$(stat -c %a "$M/.zsstats" "$M/.zsstats/stats.json" "$M/.zsstats/metrics" | xargs)" "500 400 400"
+	same "$(json .hidestats)" true
+	for file in stats.json mm_stat classes tiers io_stat fullness metrics; do
+		fails as 1001 cat "$M/.zsstats/$file"
+		as 1000 cat "$M/.zsstats/$file" >/dev/null
+	done
+	for who in 0 1000 1001; do
+		[[ $(usage_by $who "$M/d/f") == *lz4* ]]
+	done
+	[[ $(usage_by 1002 "$M/d/f") == *"ermission denied"* ]]
+	[[ $(usage_by 1002 "$M/d") == *"ermission denied"* ]]
+	[[ $(usage_by 1000 "$M/d") == *"files 1"* ]] || [[ $(usage_by 0 "$M/d") == *"files 1"* ]]
+	# What others may know stays: it can be read and counted.
+	same "$(as 1002 wc -c <"$M/d/f")" 300000
+	before=$(available)
+	random_file "$M/small" 4096
+	between 0 $(((before - $(available)) % (4 << 20))) 8192
+	fails "$ZSFS" -o remount,nohidestats "$M"
+}
+
+@test "neighbours: without hidestats statistics are for all" {
+	need setpriv getfattr
+	zsfs_mount
+	text_file "$M/f" 300000
+	same "$(json .hidestats)" false
+	as 1002 cat "$M/.zsstats/stats.json" >/dev/null
+	[[ $(usage_by 1002 "$M/f") == *lz4* ]]
+}
