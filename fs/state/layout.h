@@ -15,12 +15,13 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "base/siphash.h"
 #include "undo.h"
 
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 14u
+#define ZSFS_LAYOUT 15u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -145,8 +146,10 @@ struct zsfs_super {
 	uint64_t last_gen;  /* generation of the last inode; atomic */
 	uint64_t reap_head; /* inodes with blocks to free; zsfs.reap_lock */
 	uint64_t snap_head; /* snapshots of virtual files; zsfs.snap_lock */
-	uint64_t seed;	    /* of the directories' name hash */
-	uint64_t salt;	    /* of generations, as the kernel knows them */
+	/* Nobody can guess these. */
+	struct siphash_key name_key; /* of the directories' name hash */
+	uint64_t seed;		     /* of the clusters' checksums */
+	uint64_t salt; /* of generations, as the kernel knows them */
 	/* Settings that can be changed live; written as single words. */
 	uint64_t size_limit;  /* bytes of file content, 0 = none */
 	uint64_t inode_limit; /* inodes, 0 = none */

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
-
+#include "base/siphash.h"
 #include "content/block_table.h"
 #include "state/inode.h"
 #include "state/tx.h"
@@ -29,7 +28,7 @@ static uint64_t addr_of(const struct dentry *d)
 
 static uint32_t name_hash(const struct zsfs *fs, const char *name, size_t len)
 {
-	return (uint32_t)XXH3_64bits_withSeed(name, len, fs->super->seed);
+	return (uint32_t)siphash(&fs->super->name_key, name, len);
 }
 
 static uint64_t floor_pow2(uint64_t n)

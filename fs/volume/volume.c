@@ -245,6 +245,28 @@ static void note_options(struct zsfs_super *s, const struct zsfs_params *p)
 	memcpy(s->idle_options, p->idle_options, sizeof(s->idle_options));
 }
 
+/* Early at boot the kernel may have none yet: it is waited for. */
+static int draw(void *p, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = getrandom(p, size, 0);
+	} while (n < 0 && errno == EINTR);
+	return n == (ssize_t)size ? 0 : -EIO;
+}
+
+static int draw_keys(struct zsfs_super *s)
+{
+	int err = draw(&s->name_key, sizeof(s->name_key));
+
+	if (!err)
+		err = draw(&s->seed, sizeof(s->seed));
+	if (!err)
+		err = draw(&s->salt, sizeof(s->salt));
+	return err;
+}
+
 static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 {
 	struct zsfs_super *s = fs->super;
@@ -269,10 +291,6 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	s->hidestats = p->hidestats;
 	note_options(s, p);
 	s->mem_limit = p->mem_limit;
-	if (getrandom(&s->seed, sizeof(s->seed), GRND_NONBLOCK) < 0)
-		s->seed = (uint64_t)(uintptr_t)fs ^ (uint64_t)s->created;
-	if (getrandom(&s->salt, sizeof(s->salt), GRND_NONBLOCK) < 0)
-		s->salt = (uint64_t)s->created << 20;
 	for (unsigned i = 0; i < s->nr_slots; i++)
 		slots[i].undo.max = TX_MAX_UNDO;
 	zsfs_set_comp(fs, &p->comp);
@@ -324,6 +342,9 @@ int zsfs_create(const struct zsfs_params *p, struct zsfs **out)
 	fs->super = arena_root(fs->arena);
 	err = zs_create_pool(fs->arena, root_at(fs, layout_pool_offset()),
 			     p->chain_size, &fs->pool);
+	if (err)
+		goto err_close;
+	err = draw_keys(fs->super);
 	if (err)
 		goto err_close;
 	init_super(fs, p);

@@ -161,6 +161,7 @@ static int make_trial(struct trial *t, const struct variant *v, uint64_t seed,
 	if (err)
 		return err;
 	/* So that a seed always gives the same run. */
+	fs->super->name_key = (struct siphash_key){seed, seed};
 	fs->super->seed = seed;
 	if (v->nr_actors > 1)
 		err = make_roots(t, fs);

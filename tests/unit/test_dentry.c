@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#include <xxhash.h>
-
 #include "tree/dentry.h"
 #include "fs_fixture.h"
 #include "state/zsfs.h"
@@ -19,8 +17,7 @@ static struct zinode *dir;
 /* The hash that dentry.c uses. */
 static uint32_t hash_of(const char *name)
 {
-	return (uint32_t)XXH3_64bits_withSeed(name, strlen(name),
-					      fs->super->seed);
+	return (uint32_t)siphash(&fs->super->name_key, name, strlen(name));
 }
 
 static int add(const char *name, uint64_t ino)
@@ -83,6 +80,58 @@ static void name_of(char *name, unsigned k)
 }
 
 /* ---- tests ---- */
+
+/* Of what its authors published: key 00 01 .. 0f, @len bytes 00 01 .. */
+static const uint64_t vectors[] = {
+	UINT64_C(0x726fdb47dd0e0e31), UINT64_C(0x74f839c593dc67fd),
+	UINT64_C(0x0d6c8009d9a94f5a), UINT64_C(0x85676696d7fb7e2d),
+	UINT64_C(0xcf2794e0277187b7), UINT64_C(0x18765564cd99a68d),
+	UINT64_C(0xcbc9466e58fee3ce), UINT64_C(0xab0200f58b01d137),
+	UINT64_C(0x93f5f5799a932462), UINT64_C(0x9e0082df0ba9e4b0),
+	UINT64_C(0x7a5dbbc594ddb9f3), UINT64_C(0xf4b32f46226bada7),
+	UINT64_C(0x751e8fbc860ee5fb), UINT64_C(0x14ea5627c0843d90),
+	UINT64_C(0xf723ca908e7af2ee), UINT64_C(0xa129ca6149be45e5),
+};
+
+static void test_hash(void)
+{
+	uint8_t bytes[16];
+	struct siphash_key key, other;
+
+	for (unsigned n = 0; n < 16; n++)
+		bytes[n] = (uint8_t)n;
+	memcpy(&key, bytes, sizeof(key));
+	for (unsigned len = 0; len < 16; len++)
+		CHECK_EQ(siphash(&key, bytes, len), vectors[len]);
+	other = key;
+	other.k1 ^= 1;
+	CHECK(siphash(&key, bytes, 9) != siphash(&other, bytes, 9));
+}
+
+/* What collides on one mount does not on another. */
+static void test_other_mount(void)
+{
+	struct siphash_key key = fs->super->name_key;
+	uint32_t same = 0;
+	char name[32];
+
+	CHECK_EQ(add("a", 1), 0);
+	same = find("a")->hash;
+	CHECK_EQ(same, hash_of("a"));
+	zsfs_close(fs);
+	fs = fixture_fs();
+	dir = inode_resolve(fs, ROOT_NODEID);
+	CHECK(key.k0 != fs->super->name_key.k0);
+	CHECK(key.k1 != fs->super->name_key.k1);
+	CHECK(fs->super->name_key.k0 != fs->super->seed);
+	same = 0;
+	for (unsigned k = 0; k < 100; k++) {
+		name_of(name, k);
+		same += (uint32_t)siphash(&key, name, strlen(name)) ==
+			hash_of(name);
+	}
+	CHECK(same <= 1);
+}
 
 static void test_basics(void)
 {
@@ -561,7 +610,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_reader_begun), CHECK_CASE(test_cookies_again),
 	CHECK_CASE(test_ends_differ),  CHECK_CASE(test_made_up),
 	CHECK_CASE(test_many),	       CHECK_CASE(test_same_hash),
-	CHECK_CASE(test_one_bucket),
+	CHECK_CASE(test_one_bucket),   CHECK_CASE(test_hash),
+	CHECK_CASE(test_other_mount),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_failing),
 #endif
