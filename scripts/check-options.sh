@@ -84,6 +84,11 @@ words=$(wc -w <README.md)
 [ "$words" -le $README_WORDS ] ||
 	{ echo "README.md has $words words, more than $README_WORDS"; rc=1; }
 
+# Where everybody may write, no example lets programs get rights or devices work.
+open=$(grep -rnE '(mode=1777|^none +/.* zsfs |^Options=size|ZSFS_OPTIONS=)' README.md man/zsfs.1 \
+	scripts/systemd | grep -v 'nosuid,nodev')
+[ -z "$open" ] || { echo "without nosuid,nodev: $open"; rc=1; }
+
 # The flags of the command line itself.
 for flag in -o -f -d -h -V --help --version --replace; do
 	grep -qE -- "(^| |,)$flag( |,)" <<<"$HELP" ||
