@@ -431,3 +431,12 @@ void stats_json(struct zsfs *fs, struct textbuf *t)
 	textbuf_init(t, room, size);
 	textbuf_add(t, "{}\n");
 }
+
+int stats_summary(struct zsfs *fs, char *buf, size_t size)
+{
+	struct textbuf t;
+
+	textbuf_init(&t, buf, size);
+	render(fs, &t, false);
+	return textbuf_end(&t);
+}

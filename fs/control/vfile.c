@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "content/hot.h"
 #include "state/inode.h"
+#include "state/settings.h"
 #include "state/snapshot.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
@@ -175,6 +176,25 @@ bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 	return false;
 }
 
+/* ---- texts ---- */
+
+/* Statistics are of what is compressed, as on zram. */
+static void settle_numbers(struct zsfs_thread *th)
+{
+	hot_drain(th, clock_ms() + HOT_WAIT_MSECS);
+}
+
+int vfile_summary(struct zsfs_thread *th, uint32_t uid, const char **text)
+{
+	char *buf = (char *)th->buf.stage;
+
+	if (!zsfs_tells_all(th->fs, uid))
+		return -EACCES;
+	settle_numbers(th);
+	*text = buf;
+	return stats_summary(th->fs, buf, SNAPSHOT_MAX_TEXT);
+}
+
 /* ---- snapshots ---- */
 
 static int render(struct zsfs *fs, enum vfile_id id, char *buf)
@@ -212,9 +232,8 @@ static int lookup_file(struct zsfs_thread *th, enum vfile_id id, uint32_t uid,
 	struct tx *tx;
 	int err, len;
 
-	/* Statistics are of what is compressed, as on zram. */
 	if (!spec.control)
-		hot_drain(th, clock_ms() + HOT_WAIT_MSECS);
+		settle_numbers(th);
 	len = render(th->fs, id, buf);
 	if (len < 0)
 		return len;

@@ -97,6 +97,15 @@ int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
 /* Entry number @pos (from 0) of a virtual directory; false at the end. */
 bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 		     struct stat *st);
+/*
+ * The text of the attribute STATS_NAME of the root, for user @uid: statistics
+ * in one request. Those of a file take three, or four where somebody has looked
+ * before: then the kernel asks whether its name is still the same file, which
+ * no snapshot is. In @th's stage_buf, without a transaction. Its length, or
+ * -EACCES where statistics are hidden from that user.
+ */
+#define STATS_NAME "zsfs.stats"
+int vfile_summary(struct zsfs_thread *th, uint32_t uid, const char **text);
 void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		  uint64_t *consumed);
 /* All that the kernel knew of, when it has forgotten it. */
@@ -109,6 +118,8 @@ void vfile_forget_all(struct zsfs_thread *th);
  */
 int stats_render(struct zsfs *fs, enum vfile_id id, char *buf, size_t size);
 int control_render(struct zsfs *fs, enum knob_id id, char *buf, size_t size);
+/* stats.json without the classes, which are most of it. */
+int stats_summary(struct zsfs *fs, char *buf, size_t size);
 
 /* The value of a knob that is shown, as its option takes it. */
 void control_show(struct zsfs *fs, enum knob_id id, struct textbuf *t);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +23,9 @@
 /* After so long without any answer another thread goes on with the others. */
 #define SLOW_SECS  0.1
 #define STATS_FILE "/.zsstats/stats.json"
+/* Of its root: the same text without the classes. */
+#define STATS_NAME "zsfs.stats"
+#define STATS_ROOM (16u << 10)
 
 static const struct {
 	const char *word, *sentence;
@@ -151,12 +156,20 @@ void ask_why(const char *mountpoint, char *text, size_t size)
 
 /* ---- statistics ---- */
 
+/* Does its path lead to @m? Asks no daemon. */
+static bool leads_to(const struct mount *m)
+{
+	struct statx st;
+
+	return !statx(AT_FDCWD, m->at, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
+		      0, &st) &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == m->dev;
+}
+
 /* No such file: is that because the path leads to another mount? */
 static enum answer why_none(const struct mount *m)
 {
-	struct stat st;
-
-	if (mount_is_zsfs(m) && (stat(m->at, &st) || st.st_dev != m->dev))
+	if (mount_is_zsfs(m) && !leads_to(m))
 		return ANSWER_COVERED;
 	return ANSWER_NOT_ZSFS;
 }
@@ -196,20 +209,37 @@ static enum answer read_stats(int fd, const struct mount *m, bool classes,
 	return parse_file(fd, (size_t)st.st_size, classes, s);
 }
 
+/*
+ * In one request. False where that brings nothing: older mounts have only the
+ * file, and so have those with noxattr or where who asks may look into the root
+ * but not list it. What is wrong is known better from there.
+ */
+static bool ask_root(const struct mount *m, struct stats *s)
+{
+	char text[STATS_ROOM];
+	ssize_t len;
+
+	if (!mount_is_zsfs(m) || !leads_to(m))
+		return false;
+	len = getxattr(m->at, STATS_NAME, text, sizeof(text));
+	return len > 0 && !stats_parse(s, text, (size_t)len);
+}
+
 static enum answer ask(const struct mount *m, bool classes, struct stats *s)
 {
-	int fd = open_at(m->at, STATS_FILE, O_RDONLY);
 	enum answer a;
+	int fd;
 
 	stats_init(s);
+	if (!classes && ask_root(m, s))
+		return ANSWERED;
+	fd = open_at(m->at, STATS_FILE, O_RDONLY);
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return why_none(m);
 	if (fd < 0)
 		return answer_of(-fd);
 	a = read_stats(fd, m, classes, s);
 	close(fd);
-	if (a != ANSWERED)
-		stats_free(s);
 	return a;
 }
 

@@ -39,8 +39,8 @@ struct asked {
 #define PATIENCE 3.0
 
 /*
- * Read stats.json of all. One that has not answered after @patience seconds is
- * ANSWER_NONE, and holds up no other one; the thread that asks it goes on by
+ * Read the statistics of all. One that has not answered after @patience seconds
+ * is ANSWER_NONE, and holds up no other one; the thread that asks it goes on by
  * itself. The caller calls stats_free() for each.
  */
 void ask_all(const struct mounts *all, struct asked *asked, size_t nr,

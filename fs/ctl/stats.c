@@ -116,6 +116,45 @@ static int read_classes(struct stats *s, json_object *top)
 	return 0;
 }
 
+/* ---- words ---- */
+
+static size_t room_for(const char *s)
+{
+	return s ? strlen(s) + 1 : 0;
+}
+
+static const char *copy(char **to, const char *s)
+{
+	char *at = *to;
+
+	if (!s)
+		return NULL;
+	*to = stpcpy(at, s) + 1;
+	return at;
+}
+
+/* Copies of their own: the objects they are in take ten times the memory. */
+static int copy_words(struct stats *s)
+{
+	size_t len = 1;
+	char *to;
+
+#define WORD(name, in, json) len += room_for(s->name);
+	STATS_WORDS(WORD)
+#undef WORD
+	for (size_t i = 0; i < s->nr_requests; i++)
+		len += room_for(s->request[i].name);
+	s->text = to = malloc(len);
+	if (!to)
+		return -ENOMEM;
+#define WORD(name, in, json) s->name = copy(&to, s->name);
+	STATS_WORDS(WORD)
+#undef WORD
+	for (size_t i = 0; i < s->nr_requests; i++)
+		s->request[i].name = copy(&to, s->request[i].name);
+	return 0;
+}
+
 /* ---- all ---- */
 
 void stats_init(struct stats *s)
@@ -140,12 +179,8 @@ static json_object *parse_text(const char *text, size_t len)
 	return o;
 }
 
-int stats_parse(struct stats *s, const char *text, size_t len)
+static int read_all(struct stats *s, json_object *top)
 {
-	json_object *top = parse_text(text, len);
-
-	stats_init(s);
-	s->json = top;
 	if (!json_object_is_type(top, json_type_object))
 		return -EINVAL;
 #define NUMBER(name, in, json) s->name = number(top, in, json);
@@ -155,7 +190,22 @@ int stats_parse(struct stats *s, const char *text, size_t len)
 #undef NUMBER
 #undef WORD
 	read_tiers(s, top);
-	return read_requests(s, top) || read_classes(s, top) ? -ENOMEM : 0;
+	if (read_requests(s, top) || read_classes(s, top))
+		return -ENOMEM;
+	return copy_words(s);
+}
+
+int stats_parse(struct stats *s, const char *text, size_t len)
+{
+	json_object *top = parse_text(text, len);
+	int err;
+
+	stats_init(s);
+	err = read_all(s, top);
+	json_object_put(top);
+	if (err)
+		stats_free(s);
+	return err;
 }
 
 size_t stats_cut_classes(char *text, size_t len)
@@ -171,7 +221,7 @@ size_t stats_cut_classes(char *text, size_t len)
 
 void stats_free(struct stats *s)
 {
-	json_object_put(s->json);
+	free(s->text);
 	free(s->request);
 	free(s->class);
 	stats_init(s);

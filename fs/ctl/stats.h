@@ -101,12 +101,12 @@ struct stats {
 	size_t nr_requests;
 	struct stats_class *class; /* those that hold anything */
 	size_t nr_classes;
-	void *json; /* has the words */
+	char *text; /* has the words */
 };
 
 /*
- * Read @text, of @len bytes. 0, or -EINVAL when it is no JSON object. The
- * caller ends it with stats_free(), also after an error.
+ * Read @text, of @len bytes. 0, or -errno with everything missing: -EINVAL when
+ * it is no JSON object. The caller ends it with stats_free().
  */
 int stats_parse(struct stats *s, const char *text, size_t len);
 

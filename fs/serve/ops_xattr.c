@@ -87,6 +87,19 @@ static uint32_t certain_uid(void)
 	return caller_uid() == 0 ? 0 : request_header()->uid;
 }
 
+/* @len bytes at @text or -errno, or with @size 0 their number. */
+static void reply_text(fuse_req_t req, const char *text, int len, size_t size)
+{
+	if (len < 0)
+		reply_error(req, len);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)len);
+	else if ((size_t)len > size)
+		reply_error(req, -ERANGE);
+	else
+		fuse_reply_buf(req, text, (size_t)len);
+}
+
 /*
  * How a file or those of a folder are stored: not in their attributes, but made
  * for who asks.
@@ -101,14 +114,16 @@ static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 	if (len == -ENODATA)
 		len = zsfs_folder_usage(th, ino, certain_uid(), owner, text);
-	if (len < 0)
-		reply_error(req, len);
-	else if (size == 0)
-		fuse_reply_xattr(req, (size_t)len);
-	else if ((size_t)len > size)
-		reply_error(req, -ERANGE);
-	else
-		fuse_reply_buf(req, text, (size_t)len);
+	reply_text(req, text, len, size);
+}
+
+/* Of the whole mount, likewise. */
+static void get_stats(fuse_req_t req, size_t size)
+{
+	const char *text = NULL;
+	int len = vfile_summary(request_thread_of(req), caller_uid(), &text);
+
+	reply_text(req, text, len, size);
 }
 
 static void get_stored(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -130,6 +145,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	if (!strcmp(name, USAGE_NAME) && !vfile_is(ino))
 		get_usage(req, ino, size);
+	else if (ino == FUSE_ROOT_ID && !strcmp(name, STATS_NAME))
+		get_stats(req, size);
 	else
 		get_stored(req, ino, name, size);
 }

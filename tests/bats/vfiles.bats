@@ -437,3 +437,27 @@ hold() {
 	head -c 4000000 /dev/zero | tr '\0' x >"$M/f"
 	[[ $(eval "$line") =~ ^4001792\ [0-9]+\ [0-9.]+$ ]]
 }
+
+@test "vfiles: the root tells statistics in one request" {
+	need getfattr
+	head -c 100000 /usr/bin/bash >"$M/f"
+	stats() { getfattr --absolute-names --only-values -n zsfs.stats "$@"; }
+	stats "$M" >"$T/stats"
+	# The same as the file but for the classes and what counts requests.
+	members() { jq -S 'del(.classes, .requests, .readers)'; }
+	same "$(members <"$T/stats")" "$(json . | members)"
+	same "$(jq .classes "$T/stats")" null
+	fails stats "$M/f"
+	fails setfattr -n zsfs.stats -v 1 "$M"
+	same "$(getfattr -d -m - "$M")" ""
+	root_only
+	need setpriv
+	as() { setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups "$@"; }
+	chmod 755 "$M"
+	[ -n "$(as getfattr --only-values -n zsfs.stats "$M")" ]
+	zsfs_umount
+	wait_daemon
+	zsfs_mount -o hidestats,mode=755
+	[ -n "$(stats "$M")" ]
+	fails as getfattr --only-values -n zsfs.stats "$M"
+}

@@ -77,6 +77,35 @@ settled() {
 	same "$(zsctl list -nr -o "$all" "$M" | wc -l)" 1
 }
 
+# Requests that reading stats.json says were served.
+served() {
+	json '[.requests | .lookup, .open, .read, .getattr, .getxattr] | @tsv'
+}
+
+@test "zsctl: list asks a mount once, and loads what it needs" {
+	local a b c i
+
+	zsfs_mount
+	served
+	read -ra a < <(served)
+	read -ra b < <(served)
+	zsctl list "$M"
+	read -ra c < <(served)
+	for i in 0 1 2 3; do
+		same "$((c[i] - b[i]))" "$((b[i] - a[i]))"
+	done
+	same "$((c[4] - b[4]))" 1
+	# Where there is no attribute, it reads the file.
+	zsfs_umount
+	wait_daemon
+	zsfs_mount -o noxattr
+	poll 20 has_standby
+	same "$(row "$M" STATE)" ready
+	same "$(json .requests.read)" 2
+	need ldd
+	fails grep -E 'curses|tinfo|libm\.so' <<<"$(ldd "$ZSCTL")"
+}
+
 @test "zsctl: a mount is found by what is in it, by links and with blanks" {
 	export LC_ALL=C.UTF-8
 	mkdir -p "$T/a b/ü"
