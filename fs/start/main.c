@@ -260,8 +260,12 @@ static int run(struct zsfs_options *o, bool privileged)
 	struct daemon d = {.verdict = -1};
 	struct zsfs *fs = NULL;
 	char *mountpoint, *opts;
-	int ret, err = o->foreground ? 0 : daemon_fork(&d);
+	int ret, err = 0;
 
+	if (o->foreground)
+		daemon_close_inherited();
+	else
+		err = daemon_fork(&d);
 	if (err) {
 		zsfs_log(LOG_ERR, "fork: %s%s", strerror(-err),
 			 rlimits_behind(-err));

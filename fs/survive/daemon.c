@@ -43,10 +43,12 @@ static void await_verdict(pid_t child, int verdict)
 	_exit(1);
 }
 
-/*
- * Close all descriptors but the standard ones and @fd, which may change its
- * number: a daemon that keeps the pipes of its caller open makes scripts hang.
- */
+void daemon_close_inherited(void)
+{
+	close_range(3, ~0U, 0);
+}
+
+/* Close all descriptors but the standard ones and @fd, which may change. */
 static int keep_only(int fd)
 {
 	if (fd != 3) {

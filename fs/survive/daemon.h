@@ -19,6 +19,13 @@ struct daemon {
 };
 
 /*
+ * Close all descriptors but the standard ones: a daemon that keeps the pipes
+ * and files of its caller open makes scripts hang, and its workers could use
+ * them. daemon_fork() does it for the child.
+ */
+void daemon_close_inherited(void);
+
+/*
  * Fork. In the child returns 0 (or -errno without having forked); the parent
  * does not return: it ends with status 0 once daemon_ready() was called in the
  * child, else with 1.

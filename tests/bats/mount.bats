@@ -475,3 +475,20 @@ in_namespace() {
 	umount "$T/ns/mnt"
 	poll 10 not_served
 }
+
+@test "mount: files of who starts it are not its, in the foreground either" {
+	zsfs_only
+	for fd in 7 19 200; do
+		eval "exec $fd<\"$T\""
+	done
+	zsfs_mount
+	poll 10 has_standby
+	for pid in $(processes_of "$M"); do
+		for fd in /proc/"$pid"/fd/*; do
+			[ "$(readlink "$fd")" != "$T" ] || { echo "$fd is $T"; return 1; }
+		done
+	done
+	for fd in 7 19 200; do
+		eval "exec $fd<&-"
+	done
+}
