@@ -22,6 +22,11 @@ void *arena_root(const struct arena *a)
 	return (void *)(uintptr_t)(ARENA_BASE + a->hdr->root_off);
 }
 
+size_t arena_root_size(const struct arena *a)
+{
+	return a->hdr->root_size;
+}
+
 unsigned arena_nr_threads(const struct arena *a)
 {
 	return a->hdr->nr_threads;

@@ -116,6 +116,7 @@ enum slab_cache {
 
 struct arena;
 struct arena_thread;
+struct undo_log;
 
 /* How much of the limit a thread may fill: each leaves room for the next. */
 enum arena_claim {
@@ -215,6 +216,9 @@ int arena_fd(const struct arena *a);
 
 /* The owner's root area: zeroed at creation, page aligned, always backed. */
 void *arena_root(const struct arena *a);
+
+/* Its size in bytes, as given at creation. */
+size_t arena_root_size(const struct arena *a);
 
 unsigned arena_nr_threads(const struct arena *a);
 
@@ -383,6 +387,24 @@ size_t slab_object_size(enum slab_cache cache);
  * any value of @p; at rest, or of an object that is the caller's.
  */
 bool arena_holds_slab(const struct arena *a, const void *p, size_t size);
+
+/*
+ * For recovery by the owner of refs, which believes nothing that may be
+ * damaged; at rest. Each for any value.
+ *
+ * Is there a word of the arena at @addr that may be touched?
+ */
+bool arena_holds_word(const struct arena *a, uint64_t addr);
+/* Has this log @room entries, and are they such words? */
+bool undo_is_sound(const struct arena *a, const struct undo_log *u,
+		   uint64_t room);
+/* Is what @ref owns of the arena, and in use? */
+bool arena_owns(struct arena *a, uint64_t ref);
+
+/* Does a run of @type begin at @p? For any value of @p, also when not at rest.
+ */
+bool arena_holds_run(const struct arena *a, const void *p,
+		     enum arena_page_type type);
 
 /*
  * Is @p the address of a SLAB_RECORD object in use? For any value of @p; takes

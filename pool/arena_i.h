@@ -545,6 +545,15 @@ void arena_drop_descriptors(struct arena *a, uint64_t steps);
 /* Bring the arena of a dead process into a consistent state; sound header. */
 int arena_repair(struct arena *a);
 
+/*
+ * arena_sound.c: may recovery go by what is there? First by the logs, and when
+ * they are rolled back by the rest.
+ */
+bool arena_has_sound_logs(const struct arena *a);
+bool arena_has_sound_books(const struct arena *a);
+/* Does @ref own a run? For any value; at rest, or with run_lock. */
+bool arena_is_run(const struct arena *a, uint64_t ref);
+
 /* run_map.c; a map is MAP_WORDS words, a bit per page of a segment. */
 /* First run of at least @n set bits; its first bit, or -1. */
 int map_find(const uint64_t *map, unsigned n);

@@ -6,22 +6,17 @@
  * wholly or not at all; then the one change of backing that was under way is
  * finished or undone by punching what its intent names, which is harmless as
  * often as it is repeated; then runs that nothing names go back. Being killed
- * in here leaves an arena that the same steps repair.
+ * in here leaves an arena that the same steps repair. What does not make sense
+ * (arena_sound.c) is refused before anything is done by it.
  */
 #include "arena_i.h"
 
 #include <errno.h>
 
-static int roll_back(struct arena *a)
+static void roll_back(struct arena *a)
 {
-	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
-		struct undo_log *u = &a->threads[i].shared->undo;
-
-		if (u->n > u->max || u->max != UNDO_ROOM)
-			return -EPROTO;
-		undo_rollback(u);
-	}
-	return 0;
+	for (unsigned i = 0; i < a->hdr->nr_threads; i++)
+		undo_rollback(&a->threads[i].shared->undo);
 }
 
 /* Punch pages that the books call absent. */
@@ -69,10 +64,14 @@ static int finish_intent(struct arena *a)
 
 int arena_repair(struct arena *a)
 {
-	int err = roll_back(a);
+	int err;
 
-	if (!err)
-		err = finish_intent(a);
+	if (!arena_has_sound_logs(a))
+		return -EPROTO;
+	roll_back(a);
+	if (!arena_has_sound_books(a))
+		return -EPROTO;
+	err = finish_intent(a);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {

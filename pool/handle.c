@@ -228,8 +228,71 @@ void zs_trim_handles(struct zs_pool *pool, struct arena_thread *t)
 		zs_unlock(&pool->class[i].lock);
 }
 
-void zs_recover_pool(struct zs_pool *pool, struct arena_thread *t)
+/* ---- recovery ---- */
+
+/* A handle that the next object may have. */
+static bool is_free_handle(const struct zs_pool *pool, uint32_t handle)
 {
+	return handle_valid(pool, handle) && !cell_live(cell_load(handle));
+}
+
+static bool is_sound_magazine(const struct zs_pool *pool,
+			      const struct arena_thread *t)
+{
+	uint64_t n = magazine_count(t);
+
+	if (n > ZS_MAGAZINE)
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+		if (!is_free_handle(pool, t->shared->handles[i]))
+			return false;
+	return true;
+}
+
+static bool has_sound_handles(const struct zs_pool *pool)
+{
+	const struct zs_pool_root *root = pool->root;
+
+	if (!root->handle_next ||
+	    root->handle_next > arena_handles_backed(pool->arena))
+		return false;
+	if (root->relinking)
+		return true;
+	for (unsigned i = 0; i < pool->nr_readers; i++)
+		if (!is_sound_magazine(pool, arena_thread(pool->arena, i)))
+			return false;
+	return !root->handle_free || is_free_handle(pool, root->handle_free);
+}
+
+/* Is it a zspage of @class that there are lists of? */
+static bool is_listed(const struct zs_pool *pool,
+		      const struct size_class *class, uint32_t pfn)
+{
+	return arena_holds_run(pool->arena, pfn_to_addr(pfn),
+			       ARENA_PAGE_ZSPAGE) &&
+	       page_desc_of(pfn)->class == class->slot;
+}
+
+static bool has_sound_lists(const struct zs_pool *pool,
+			    const struct size_class *class)
+{
+	for (unsigned g = 0; g < ZS_NR_GROUPS; g++) {
+		uint32_t pfn = class->root->group[g].head;
+
+		if (pfn && group_has_list(g) && !is_listed(pool, class, pfn))
+			return false;
+	}
+	return true;
+}
+
+int zs_recover_pool(struct zs_pool *pool, struct arena_thread *t)
+{
+	if (!has_sound_handles(pool))
+		return -EPROTO;
+	for (unsigned i = 0; i < pool->nr_classes; i++)
+		if (!has_sound_lists(pool, &pool->class[i]))
+			return -EPROTO;
 	if (pool->root->relinking)
 		relink_locked(pool, t);
+	return 0;
 }

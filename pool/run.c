@@ -88,24 +88,6 @@ int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
 	}
 }
 
-#ifndef NDEBUG
-static bool is_run(const struct arena *a, uint64_t ref)
-{
-	uint64_t pfn = run_ref_pfn(ref);
-	unsigned pages = run_ref_pages(ref);
-
-	if (REF_KIND(ref) != REF_RUN || !pages || pages > ARENA_MAX_RUN ||
-	    pfn % ARENA_SEG_PAGES + pages > ARENA_SEG_PAGES)
-		return false;
-	for (unsigned i = 0; i < pages; i++) {
-		if (!pfn_in_use(a, pfn + i) ||
-		    page_desc_of(pfn + i)->run_off != i)
-			return false;
-	}
-	return true;
-}
-#endif
-
 void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 {
 	uint64_t pfn = run_ref_pfn(*ref);
@@ -119,7 +101,7 @@ void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 	d = page_desc_of(pfn);
 
 	ranked_lock(&a->run_lock, RANK_RUN, 0);
-	assert(is_run(a, *ref));
+	assert(arena_is_run(a, *ref));
 	u = undo_begin(t);
 	change_in_use_locked(a, u, d->type, -(int)pages);
 	set_type(u, d, pages, ARENA_PAGE_NONE);

@@ -122,9 +122,9 @@ int zs_open_pool(struct arena *a, void *root, struct zs_pool **out);
 
 /*
  * Finish what a process died in. Nobody else uses the pool. Safe to be killed
- * in and to be called again.
+ * in and to be called again. 0, or -EPROTO when what it goes by makes no sense.
  */
-void zs_recover_pool(struct zs_pool *pool, struct arena_thread *t);
+int zs_recover_pool(struct zs_pool *pool, struct arena_thread *t);
 
 /* Release the process's half of the pool. The objects stay in the arena. */
 void zs_close_pool(struct zs_pool *pool);

@@ -57,11 +57,11 @@ static uint64_t snap_nodeid(const struct snapshot *s)
 	return VFILE_NODEID + snapshot_pfn(s);
 }
 
-static struct snapshot *snap_at(uint64_t nodeid)
+static struct snapshot *snap_at(const struct zsfs *fs, uint64_t nodeid)
 {
 	uint64_t pfn = nodeid - VFILE_NODEID;
 
-	return pfn < VF_NR ? NULL : snapshot_at(pfn);
+	return pfn < VF_NR ? NULL : snapshot_at(fs, pfn);
 }
 
 /* The directory that @nodeid is, VF_NR for the root, -1 for none. */
@@ -139,7 +139,7 @@ int vfile_getattr(struct zsfs *fs, uint64_t nodeid, struct stat *st)
 		dir_stat(fs, (enum vfile_id)dir, st);
 		return 0;
 	}
-	s = snap_at(nodeid);
+	s = snap_at(fs, nodeid);
 	if (!s)
 		return -ESTALE;
 	fill_stat(fs, s->id, s->time, s->len, st);
@@ -148,7 +148,7 @@ int vfile_getattr(struct zsfs *fs, uint64_t nodeid, struct stat *st)
 
 int vfile_text(struct zsfs *fs, uint64_t nodeid, const char **text, size_t *len)
 {
-	const struct snapshot *s = snap_at(nodeid);
+	const struct snapshot *s = snap_at(fs, nodeid);
 
 	if (dir_of(nodeid) >= 0)
 		return -EISDIR;
@@ -269,7 +269,8 @@ void vfile_forget(struct zsfs_thread *th, uint64_t nodeid, uint64_t n,
 		  uint64_t *consumed)
 {
 	struct tx *tx = tx_begin(th);
-	struct snapshot *s = dir_of(nodeid) < 0 ? snap_at(nodeid) : NULL;
+	struct snapshot *s =
+		dir_of(nodeid) < 0 ? snap_at(th->fs, nodeid) : NULL;
 
 	if (consumed)
 		tx_set(tx, consumed, 0);
@@ -308,7 +309,7 @@ static bool is_bounded(const struct zsfs_super *s, const struct snapshot *snap,
 int vfile_write(struct zsfs_thread *th, uint64_t nodeid, const char *buf,
 		size_t len, uint64_t off, uint32_t uid)
 {
-	const struct snapshot *s = snap_at(nodeid);
+	const struct snapshot *s = snap_at(th->fs, nodeid);
 
 	if (!s)
 		return -ESTALE;

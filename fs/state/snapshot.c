@@ -165,12 +165,23 @@ void snapshot_forget(struct tx *tx, struct snapshot *s, uint64_t n)
 		tx_free(tx, s->ref);
 }
 
-struct snapshot *snapshot_at(uint64_t pfn)
+/* Is @s where there may be one? For any value. */
+static bool is_place(const struct zsfs *fs, const struct snapshot *s)
+{
+	uint64_t off =
+		(uint64_t)(uintptr_t)s - (uint64_t)(uintptr_t)fs->snap_area;
+
+	if (off < ZSFS_SNAP_PAGES * (uint64_t)ARENA_PAGE_SIZE)
+		return off % ARENA_PAGE_SIZE == 0;
+	return arena_holds_run(fs->arena, s, ARENA_PAGE_DATA);
+}
+
+struct snapshot *snapshot_at(const struct zsfs *fs, uint64_t pfn)
 {
 	struct snapshot *s =
 		at_address(ARENA_BASE + pfn * (uint64_t)ARENA_PAGE_SIZE);
 
-	if (pfn >= ARENA_SIZE / ARENA_PAGE_SIZE ||
+	if (pfn >= ARENA_SIZE / ARENA_PAGE_SIZE || !is_place(fs, s) ||
 	    __atomic_load_n(&s->magic, __ATOMIC_ACQUIRE) != SNAP_MAGIC)
 		return NULL;
 	return s;
@@ -211,7 +222,8 @@ const char *snapshot_verify(const struct zsfs *fs, uint64_t *pages)
 	const char *wrong = NULL;
 
 	for (*pages = 0; s && !wrong; s = at_address(s->next)) {
-		if (s->magic != SNAP_MAGIC || !s->nlookup || !s->pages ||
+		if (!is_place(fs, s) || *pages > MAX_PAGES ||
+		    s->magic != SNAP_MAGIC || !s->nlookup || !s->pages ||
 		    s->pages > ARENA_MAX_RUN ||
 		    sizeof(*s) + s->len > s->pages * (size_t)ARENA_PAGE_SIZE)
 			return "a snapshot makes no sense";

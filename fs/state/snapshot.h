@@ -61,8 +61,11 @@ int snapshot_add(struct tx *tx, const struct snapshot_spec *spec,
 /* Take @n from its look-ups; its end with the last. snap_lock is with @tx. */
 void snapshot_forget(struct tx *tx, struct snapshot *s, uint64_t n);
 
-/* The snapshot whose first page is the arena's page @pfn, or NULL. */
-struct snapshot *snapshot_at(uint64_t pfn);
+/*
+ * The snapshot whose first page is the arena's page @pfn, or NULL. For any
+ * value.
+ */
+struct snapshot *snapshot_at(const struct zsfs *fs, uint64_t pfn);
 uint64_t snapshot_pfn(const struct snapshot *s);
 
 /*

@@ -329,6 +329,12 @@ void tx_redeem_end(struct tx *tx, bool stored);
 bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees);
 
 /*
+ * Does the slot of a dead process make sense, so that recovery may go by it?
+ * For all slots before the first of them is brought to rest.
+ */
+bool tx_is_sound(struct zsfs *fs, const struct zsfs_thread *th);
+
+/*
  * Bring the slot of a dead process to rest: roll back or finish. Needs the
  * arena and pool recovered. May be killed and repeated.
  */

@@ -22,6 +22,7 @@
 #include "state/reserve.h"
 #include "state/settings.h"
 #include "state/shared_page.h"
+#include "state/snapshot.h"
 #include "state/tx.h"
 #include "state/wake.h"
 #include "state/zsfs.h"
@@ -371,9 +372,58 @@ static int check_super(const struct zsfs *fs, unsigned nr_helpers)
 	if (s->magic != ZSFS_MAGIC || s->layout != ZSFS_LAYOUT ||
 	    s->inode_size != sizeof(struct zinode) ||
 	    s->slot_size != sizeof(struct zsfs_slot) || s->nr_slots < 2 ||
-	    s->nr_slots + nr_helpers > arena_nr_threads(fs->arena))
+	    s->nr_slots > arena_nr_threads(fs->arena) ||
+	    s->nr_slots + nr_helpers > arena_nr_threads(fs->arena) ||
+	    layout_root_size(s->nr_slots - 1) != arena_root_size(fs->arena))
 		return -EPROTO;
 	return 0;
+}
+
+/* Settings that are indices, and texts that end. */
+static bool has_sound_settings(struct zsfs_super *s)
+{
+	s->fixed_options[sizeof(s->fixed_options) - 1] = '\0';
+	s->idle_options[sizeof(s->idle_options) - 1] = '\0';
+	s->verify_text[sizeof(s->verify_text) - 1] = '\0';
+	s->scrub_text[sizeof(s->scrub_text) - 1] = '\0';
+	s->control_text[sizeof(s->control_text) - 1] = '\0';
+	return (s->comp & 0xff) < ZCOMP_NR_ALGS && s->atime < ATIME_NR &&
+	       s->init_req_len <= sizeof(s->init_req) &&
+	       s->init_reply_len <= sizeof(s->init_reply);
+}
+
+static bool is_inode(const struct zsfs *fs, uint64_t addr)
+{
+	return inode_valid(fs, (const struct zinode *)(uintptr_t)addr);
+}
+
+/* What there is to go by once transactions are at rest. */
+static bool has_sound_roots(const struct zsfs *fs)
+{
+	const struct zsfs_super *s = fs->super;
+	uint64_t pages;
+
+	if (!is_inode(fs, s->root) ||
+	    !S_ISDIR(((const struct zinode *)(uintptr_t)s->root)->mode) ||
+	    (s->reap_head && !is_inode(fs, s->reap_head)))
+		return false;
+	for (unsigned i = 0; i < fs->nr_threads; i++) {
+		uint64_t own = fs->threads[i].slot->reap;
+
+		if (own && !is_inode(fs, own))
+			return false;
+	}
+	return !snapshot_verify(fs, &pages);
+}
+
+static int recover_transactions(struct zsfs *fs)
+{
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		if (!tx_is_sound(fs, &fs->threads[i]))
+			return -EPROTO;
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		tx_recover(fs, &fs->threads[i]);
+	return has_sound_roots(fs) ? 0 : -EPROTO;
 }
 
 int zsfs_recover(struct zsfs *fs)
@@ -382,11 +432,14 @@ int zsfs_recover(struct zsfs *fs)
 
 	if (!err)
 		err = check_super(fs, 0);
+	if (!err && !has_sound_settings(fs->super))
+		err = -EPROTO;
+	if (!err)
+		err = zs_recover_pool(fs->pool, fs->threads[0].at);
+	if (!err)
+		err = recover_transactions(fs);
 	if (err)
 		return err;
-	zs_recover_pool(fs->pool, fs->threads[0].at);
-	for (unsigned i = 0; i < fs->nr_threads; i++)
-		tx_recover(fs, &fs->threads[i]);
 	for (unsigned i = 0; i < fs->nr_threads; i++)
 		reap_hand_over(&fs->threads[i]);
 	fs->used_blocks = zsfs_stat_sum(fs, ST_BLOCKS);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Does the slot of a dead process make sense (see tx.h)? */
+#include "tx.h"
+
+#include "zsfs.h"
+
+static bool is_owned(struct zsfs *fs, uint64_t ref)
+{
+	if (REF_KIND(ref) == REF_OBJ)
+		return REF_VALUE(ref) <= UINT32_MAX &&
+		       zs_obj_size(fs->pool, (uint32_t)REF_VALUE(ref));
+	return !ref || arena_owns(fs->arena, ref);
+}
+
+static bool are_owned(struct zsfs *fs, const uint64_t *refs, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (!is_owned(fs, refs[i]))
+			return false;
+	return true;
+}
+
+/* What is to be undone, or what is to be freed, as its state says. */
+static bool has_sound_logs(struct zsfs *fs, const struct zsfs_slot *s)
+{
+	if (s->undo.max != TX_MAX_UNDO || s->nr_alloc > TX_MAX_ALLOC ||
+	    s->nr_free > TX_MAX_FREE)
+		return false;
+	switch (s->state) {
+	case TX_IDLE:
+		return true;
+	case TX_ACTIVE:
+		return undo_is_sound(fs->arena, &s->undo, TX_MAX_UNDO) &&
+		       are_owned(fs, s->alloc, s->nr_alloc);
+	case TX_COMMITTED:
+	case TX_ANSWERED:
+		return are_owned(fs, s->free, s->nr_free);
+	default:
+		return false;
+	}
+}
+
+bool tx_is_sound(struct zsfs *fs, const struct zsfs_thread *th)
+{
+	const struct zsfs_slot *s = th->slot;
+
+	return has_sound_logs(fs, s) && s->req_len <= ZSFS_REQ_SIZE &&
+	       s->reply_len <= ZSFS_REPLY_SIZE;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Does what a dead process left make sense, as far as recovery goes by it?
+ *
+ * Recovery writes where logs say and gives back what words of the arena name.
+ * If those are damaged it would damage the rest, so they are looked at first.
+ * That is little: what the header says and what threads were at, not the
+ * segments (arena_verify()).
+ */
+#include "arena_i.h"
+
+/* The fields are changed one by one under a log, so each by itself is. */
+static bool has_sound_windows(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+	const struct arena_place *p = &arena_place;
+	uint64_t descs = h->nr_segs * sizeof(struct segment);
+
+	return h->nr_segs <= p->max_segs && h->window_low >= h->root_bytes &&
+	       h->window_low <= p->window && h->window_high >= p->window &&
+	       h->window_high <= p->data_pfn * ARENA_PAGE_SIZE &&
+	       h->window_low % ARENA_PAGE_SIZE == 0 &&
+	       h->window_high % ARENA_PAGE_SIZE == 0 &&
+	       p->window - h->window_low >= descs;
+}
+
+bool arena_holds_word(const struct arena *a, uint64_t addr)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t off = addr - ARENA_BASE, pfn = off / ARENA_PAGE_SIZE;
+
+	if (addr % sizeof(uint64_t) || off >= arena_place.size)
+		return false;
+	if (off < h->root_bytes ||
+	    (off >= h->window_low && off < h->window_high))
+		return true;
+	return pfn_valid(a, pfn) && map_test(segment_of(pfn_seg(pfn))->present,
+					     pfn % ARENA_SEG_PAGES);
+}
+
+bool undo_is_sound(const struct arena *a, const struct undo_log *u,
+		   uint64_t room)
+{
+	if (u->max != room || u->n > room)
+		return false;
+	for (uint64_t i = 0; i < u->n; i++)
+		if (!arena_holds_word(a, u->e[i].addr))
+			return false;
+	return true;
+}
+
+bool arena_has_sound_logs(const struct arena *a)
+{
+	if (!has_sound_windows(a))
+		return false;
+	for (unsigned i = 0; i < a->hdr->nr_threads; i++)
+		if (!undo_is_sound(a, &a->threads[i].shared->undo, UNDO_ROOM))
+			return false;
+	return true;
+}
+
+/* ---- what is there once the logs are rolled back ---- */
+
+/* What is punched must be what the books call absent. */
+static bool are_absent(const struct arena *a, uint64_t intent)
+{
+	uint32_t seg = INTENT_SEG(intent);
+	unsigned end = INTENT_PAGE(intent) + INTENT_NR(intent);
+
+	if (seg >= arena_place.max_segs || end > ARENA_SEG_PAGES)
+		return false;
+	for (unsigned k = INTENT_PAGE(intent); k < end; k++)
+		if (seg < a->hdr->nr_segs &&
+		    map_test(segment_of(seg)->present, k))
+			return false;
+	return true;
+}
+
+static bool has_sound_intent(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t steps = INTENT_SEG(h->intent) * h->step;
+
+	switch (INTENT_OP(h->intent)) {
+	case INTENT_NONE:
+		return true;
+	case INTENT_GROW:
+	case INTENT_DROP:
+	case INTENT_FILL:
+	case INTENT_PUNCH:
+		return are_absent(a, h->intent);
+	case INTENT_WINDOW_LOW:
+		return h->window_low - h->root_bytes >= h->step;
+	case INTENT_WINDOW_HIGH:
+		return h->window_high < arena_place.handles_end;
+	case INTENT_TRIM_HANDLES:
+		return arena_place.window + arena_first_step(h->step) + steps <=
+		       h->window_high;
+	case INTENT_TRIM_DESCS:
+		return h->window_low - h->root_bytes >= steps;
+	default:
+		return false;
+	}
+}
+
+bool arena_is_run(const struct arena *a, uint64_t ref)
+{
+	uint64_t pfn = run_ref_pfn(ref);
+	unsigned pages = run_ref_pages(ref);
+
+	if (REF_KIND(ref) != REF_RUN || !pages || pages > ARENA_MAX_RUN ||
+	    pfn % ARENA_SEG_PAGES + pages > ARENA_SEG_PAGES)
+		return false;
+	for (unsigned i = 0; i < pages; i++) {
+		if (!pfn_in_use(a, pfn + i) ||
+		    page_desc_of(pfn + i)->run_off != i)
+			return false;
+	}
+	return true;
+}
+
+bool arena_holds_run(const struct arena *a, const void *p,
+		     enum arena_page_type type)
+{
+	uint64_t off = (uint64_t)(uintptr_t)p - ARENA_BASE;
+	uint64_t pfn = off / ARENA_PAGE_SIZE;
+
+	return off < arena_place.size && off % ARENA_PAGE_SIZE == 0 &&
+	       pfn_in_use(a, pfn) && page_desc_of(pfn)->type == type &&
+	       !page_desc_of(pfn)->run_off;
+}
+
+bool arena_owns(struct arena *a, uint64_t ref)
+{
+	const void *p = slab_addr(ref);
+
+	if (REF_KIND(ref) == REF_RUN)
+		return arena_is_run(a, ref);
+	return REF_KIND(ref) == REF_SLAB &&
+	       (arena_holds_slab(a, p, 1) || slab_record_valid(a, p));
+}
+
+static bool is_slab_of(const struct arena *a, unsigned cache, uint32_t pfn)
+{
+	return !pfn || (pfn_in_use(a, pfn) &&
+			page_desc_of(pfn)->type == ARENA_PAGE_SLAB &&
+			page_desc_of(pfn)->class == cache);
+}
+
+static bool has_sound_lists(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+
+	if (h->hole_head > h->nr_segs)
+		return false;
+	for (unsigned i = 0; i < NR_BINS; i++)
+		if (h->bin[i] > h->nr_segs)
+			return false;
+	for (unsigned i = 0; i < SLAB_NR_CACHES; i++)
+		if (!is_slab_of(a, i, h->slab[i].partial) ||
+		    !is_slab_of(a, i, h->slab[i].spare))
+			return false;
+	return true;
+}
+
+static bool has_sound_threads(const struct arena *a)
+{
+	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+		uint64_t run = a->threads[i].shared->pending_run;
+
+		if (run && !arena_is_run(a, run))
+			return false;
+	}
+	return true;
+}
+
+bool arena_has_sound_books(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+
+	return has_sound_windows(a) &&
+	       h->handles_backed * sizeof(uint64_t) ==
+		       h->window_high - arena_place.window &&
+	       has_sound_intent(a) && has_sound_lists(a) &&
+	       has_sound_threads(a);
+}

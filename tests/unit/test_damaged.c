@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A takeover refuses what makes no sense, before it does anything by it. */
+#include "check.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "fs_fixture.h"
+#include "arena_i.h"
+#include "content/block_table.h"
+#include "content/slot.h"
+#include "volume/verify_fs.h"
+#include "zsmalloc_i.h"
+
+static struct zsfs *fs;
+static uint32_t live; /* handle of an object */
+
+static struct arena_header *header(void)
+{
+	return fs->arena->hdr;
+}
+
+static struct arena_thread_shared *thread(void)
+{
+	return arena_thread(fs->arena, 1)->shared;
+}
+
+static struct zs_pool_root *pool(void)
+{
+	return fs->pool->root;
+}
+
+static struct zsfs_slot *slot(void)
+{
+	return fs->threads[0].slot;
+}
+
+/* Recovery finds one word changed; all is well again when that is put back. */
+#define CHECK_REFUSED(word, value)                                             \
+	do {                                                                   \
+		__typeof__(word) was_ = (word);                                \
+                                                                               \
+		(word) = (__typeof__(word))(value);                            \
+		CHECK_EQ(zsfs_recover(fs), -EPROTO);                           \
+		(word) = was_;                                                 \
+	} while (0)
+
+static void check_sound(void)
+{
+	char msg[256] = "";
+
+	CHECK_EQ(zsfs_recover(fs), 0);
+	if (zsfs_verify(fs, msg, sizeof(msg)))
+		CHECK_FAILED("%s", msg);
+}
+
+/* ---- the arena ---- */
+
+static void test_header(void)
+{
+	CHECK_REFUSED(header()->magic, 1);
+	CHECK_REFUSED(header()->nr_segs, 1 << 30);
+	CHECK_REFUSED(header()->nr_segs, 5000);
+	CHECK_REFUSED(header()->window_low, 4096);
+	CHECK_REFUSED(header()->window_low, header()->window_low + 1);
+	CHECK_REFUSED(header()->window_high, UINT64_MAX - 4095);
+	CHECK_REFUSED(header()->handles_backed, header()->handles_backed + 1);
+	CHECK_REFUSED(header()->hole_head, header()->nr_segs + 1);
+	for (unsigned k = 0; k < NR_BINS; k++)
+		CHECK_REFUSED(header()->bin[k], UINT32_MAX);
+	for (unsigned k = 0; k < SLAB_NR_CACHES; k++) {
+		CHECK_REFUSED(header()->slab[k].partial, 77);
+		CHECK_REFUSED(header()->slab[k].spare, UINT32_MAX);
+	}
+	check_sound();
+}
+
+/* What is to be punched is in use, or nowhere. */
+static void test_intent(void)
+{
+	CHECK_REFUSED(header()->intent, INTENT_MAKE(INTENT_PUNCH, 0, 0, 512));
+	CHECK_REFUSED(header()->intent, INTENT_MAKE(INTENT_FILL, 0, 500, 100));
+	CHECK_REFUSED(header()->intent,
+		      INTENT_MAKE(INTENT_DROP, UINT32_MAX, 0, 1));
+	CHECK_REFUSED(header()->intent,
+		      INTENT_MAKE(INTENT_TRIM_HANDLES, 9999, 0, 0));
+	CHECK_REFUSED(header()->intent,
+		      INTENT_MAKE(INTENT_TRIM_DESCS, UINT32_MAX, 0, 0));
+	CHECK_REFUSED(header()->intent, UINT64_MAX);
+	check_sound();
+}
+
+static void test_logs(void)
+{
+	struct undo_log *u = &thread()->undo;
+
+	CHECK_REFUSED(u->n, u->max + 1);
+	CHECK_REFUSED(u->max, u->max + 1);
+	u->e[0].old = header()->limit;
+	u->n = 1;
+	CHECK_REFUSED(u->e[0].addr, 0);
+	CHECK_REFUSED(u->e[0].addr, ARENA_BASE + header()->root_bytes);
+	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&header()->limit + 1);
+	CHECK_REFUSED(u->e[0].addr, ARENA_BASE + arena_place.size);
+	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&fs);
+	u->e[0].addr = (uintptr_t)&header()->limit;
+	CHECK_EQ(zsfs_recover(fs), 0);
+	CHECK_EQ(u->n, 0);
+	CHECK_REFUSED(thread()->pending_run, 1);
+	CHECK_REFUSED(thread()->pending_run,
+		      run_ref(arena_place.data_pfn + 511, 2));
+	check_sound();
+}
+
+/* ---- the pool ---- */
+
+static void test_handles(void)
+{
+	CHECK_REFUSED(thread()->nr_handles, ZS_MAGAZINE + 1);
+	thread()->nr_handles = 1;
+	CHECK_REFUSED(thread()->handles[0], live);
+	CHECK_REFUSED(thread()->handles[0], 0);
+	CHECK_REFUSED(thread()->handles[0], UINT32_MAX);
+	thread()->nr_handles = 0;
+	CHECK_REFUSED(pool()->handle_free, live);
+	CHECK_REFUSED(pool()->handle_free, UINT32_MAX);
+	CHECK_REFUSED(pool()->handle_next, 0);
+	CHECK_REFUSED(pool()->handle_next, header()->handles_backed + 1);
+	for (unsigned k = 0; k < fs->pool->nr_classes; k++)
+		CHECK_REFUSED(pool()->class[k].group[3].head, 99);
+	check_sound();
+}
+
+/* ---- the file system ---- */
+
+static void test_slot(void)
+{
+	CHECK_REFUSED(slot()->state, TX_ANSWERED + 1);
+	CHECK_REFUSED(slot()->nr_alloc, TX_MAX_ALLOC + 1);
+	CHECK_REFUSED(slot()->nr_free, TX_MAX_FREE + 1);
+	CHECK_REFUSED(slot()->undo.max, TX_MAX_UNDO + 1);
+	CHECK_REFUSED(slot()->req_len, ZSFS_REQ_SIZE + 1);
+	CHECK_REFUSED(slot()->reply_len, ZSFS_REPLY_SIZE + 1);
+	CHECK_REFUSED(slot()->reap, ARENA_BASE);
+	slot()->state = TX_ACTIVE;
+	CHECK_REFUSED(slot()->undo.n, TX_MAX_UNDO + 1);
+	slot()->nr_alloc = 1;
+	CHECK_REFUSED(slot()->alloc[0], REF_MAKE(REF_SLAB, ARENA_BASE));
+	CHECK_REFUSED(slot()->alloc[0], REF_MAKE(REF_RUN, 1));
+	CHECK_REFUSED(slot()->alloc[0], REF_MAKE(REF_OBJ, UINT32_MAX));
+	CHECK_REFUSED(slot()->alloc[0], 5);
+	slot()->nr_alloc = 0;
+	slot()->state = TX_COMMITTED;
+	slot()->nr_free = 1;
+	CHECK_REFUSED(slot()->free[0], REF_MAKE(REF_OBJ, 0));
+	slot()->nr_free = 0;
+	check_sound();
+}
+
+static void test_super(void)
+{
+	CHECK_REFUSED(fs->super->magic, 1);
+	CHECK_REFUSED(fs->super->nr_slots, fs->super->nr_slots + 1);
+	CHECK_REFUSED(fs->super->root, ARENA_BASE);
+	CHECK_REFUSED(fs->super->root, fs->super->root + 16);
+	CHECK_REFUSED(fs->super->reap_head, 8);
+	CHECK_REFUSED(fs->super->snap_head, 8);
+	CHECK_REFUSED(fs->super->snap_head, ARENA_BASE);
+	CHECK_REFUSED(fs->super->comp, 250);
+	CHECK_REFUSED(fs->super->init_req_len, 257);
+	CHECK_REFUSED(fs->super->init_reply_len, 129);
+	check_sound();
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_header), CHECK_CASE(test_intent),
+	CHECK_CASE(test_logs),	 CHECK_CASE(test_handles),
+	CHECK_CASE(test_slot),	 CHECK_CASE(test_super),
+};
+
+static void make_some(void)
+{
+	struct zsfs_thread *th = &fs->threads[0];
+	uint64_t nodeid = fixture_file(th, "a");
+	char text[5000];
+	size_t done;
+
+	for (unsigned k = 0; k < sizeof(text); k++)
+		text[k] = (char)(k % 50 + k / 700);
+	CHECK_EQ(fixture_write(th, nodeid, text, sizeof(text), 0, &done), 0);
+	live = slot_handle(
+		table_get(&inode_resolve(fs, nodeid)->file.blocks, 0));
+	CHECK(zs_obj_size(fs->pool, live));
+}
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	fs = fixture_fs_of(2);
+	make_some();
+	ret = CHECK_MAIN(cases, argc, argv);
+	zsfs_close(fs);
+	return ret;
+}
