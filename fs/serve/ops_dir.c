@@ -100,10 +100,20 @@ static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
 		reply_entry(req, tx, i);
 }
 
+/* Directories and symlinks need more than a mode. */
+static bool is_node(mode_t mode)
+{
+	return S_ISREG(mode) || S_ISCHR(mode) || S_ISBLK(mode) ||
+	       S_ISFIFO(mode) || S_ISSOCK(mode);
+}
+
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	      dev_t rdev)
 {
-	make_and_reply(req, parent, name, mode, rdev, NULL);
+	if (is_node(mode))
+		make_and_reply(req, parent, name, mode, rdev, NULL);
+	else
+		reply_error(req, -EINVAL);
 }
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)

@@ -310,6 +310,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 
 	if (vfile_is(ino) || !mode_is_known(mode)) {
 		reply_error(req, -EOPNOTSUPP);
+	} else if (off < 0 || len <= 0) {
+		reply_error(req, -EINVAL);
 	} else if (a.end > INT64_MAX) {
 		reply_error(req, -EFBIG);
 	} else {

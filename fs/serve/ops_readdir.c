@@ -253,7 +253,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		reply_abort(req, l.tx, err);
 		return;
 	}
-	if (!l.used && !l.fill) {
+	if (!l.used && !l.fill && l.size >= 8) {
 		memset(l.buf, 0, 8);
 		l.used = 8;
 	}

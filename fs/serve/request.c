@@ -19,6 +19,7 @@
 #include "init_reply.h"
 #include "notify.h"
 #include "readers.h"
+#include "request_check.h"
 #include "resent.h"
 #include "statx.h"
 #include "state/shared_page.h"
@@ -39,6 +40,7 @@ struct current {
 	const uint8_t *reply; /* captured, NULL = none */
 	size_t reply_len;
 	bool deferred;	      /* another thread replies */
+	bool sound;	      /* it is a request (request_check.h) */
 	struct fuse_req *req; /* NULL: not known yet */
 };
 
@@ -175,6 +177,12 @@ static bool changes_something(uint32_t opcode)
 	       opcode != FUSE_LISTXATTR;
 }
 
+/* Does the answer in @slot say that it was done? */
+static bool is_success(const struct zsfs_slot *slot)
+{
+	return !((const struct fuse_out_header *)slot->reply)->error;
+}
+
 /* Anything else: record it in the slot. */
 static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
 {
@@ -192,7 +200,7 @@ static ssize_t capture_small(const struct iovec *iov, int count, size_t total)
 		memcpy(p, iov[i].iov_base, iov[i].iov_len);
 		p += iov[i].iov_len;
 	}
-	if (slot->opcode == FUSE_INIT) {
+	if (slot->opcode == FUSE_INIT && is_success(slot)) {
 		init_reply_complete(slot->req, slot->reply, total,
 				    init_reply_timeout());
 		keep_init(cur.th->fs->super, slot, slot->reply, total);
@@ -321,12 +329,6 @@ static void process(void *buf)
 		tidy_clusters(cur.th);
 }
 
-static bool has_answer(uint32_t opcode)
-{
-	return !forget_opcode(opcode) && opcode != FUSE_INTERRUPT &&
-	       opcode != FUSE_NOTIFY_REPLY;
-}
-
 /* An operation has returned, with its transaction ended and an answer? */
 static void check_answer(struct zsfs_thread *th)
 {
@@ -336,7 +338,8 @@ static void check_answer(struct zsfs_thread *th)
 		complain(slot, "its transaction was left open");
 		tx_abort(&th->tx, -EIO);
 		answer_eio(slot);
-	} else if (!cur.reply && !cur.deferred && has_answer(slot->opcode)) {
+	} else if (!cur.reply && !cur.deferred &&
+		   request_has_answer(slot->opcode)) {
 		complain(slot, "it was left without an answer");
 		answer_eio(slot);
 	}
@@ -348,8 +351,7 @@ static void interrupt(struct zsfs_thread *th)
 	const struct fuse_interrupt_in *in =
 		(const void *)(request_header() + 1);
 
-	if (th->slot->req_len >= sizeof(struct fuse_in_header) + sizeof(*in))
-		zsfs_interrupt(th->fs, in->unique);
+	zsfs_interrupt(th->fs, in->unique);
 }
 
 static void execute(struct zsfs_thread *th)
@@ -399,7 +401,11 @@ static int accept_request(struct zsfs_thread *th, size_t len)
 	slot->unique = request_header()->unique;
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
-	notify_note(slot);
+	cur.sound = request_is_sound(th->fs->super, request_header(), len);
+	if (cur.sound)
+		notify_note(slot);
+	else
+		request_drop(slot);
 	undo_barrier();
 	slot->executing = 1;
 	undo_barrier();
@@ -438,6 +444,16 @@ static int receive(struct zsfs_thread *th)
 	return accept_request(th, (size_t)n);
 }
 
+/* What was read is none, and must not be looked at. */
+static int refuse(struct zsfs_slot *slot)
+{
+	complain(slot, "it makes no sense");
+	if (!request_has_answer(slot->opcode))
+		return 0;
+	answer_eio(slot);
+	return send_reply(slot);
+}
+
 /* The request in the slot. 0, or -errno when no more will come. */
 static int serve(struct zsfs_thread *th)
 {
@@ -446,6 +462,8 @@ static int serve(struct zsfs_thread *th)
 	cur.reply = NULL;
 	cur.deferred = false;
 	cur.req = NULL;
+	if (!cur.sound)
+		return refuse(th->slot);
 	if (forget_opcode(th->slot->opcode)) {
 		forget_serve(th);
 		return 0;
@@ -458,7 +476,7 @@ static int serve(struct zsfs_thread *th)
 		notify_touched(cur.env->fd, th->slot);
 	err = send_reply(th->slot);
 	follow_up(th);
-	if (!err && th->slot->opcode == FUSE_INIT)
+	if (!err && th->slot->opcode == FUSE_INIT && is_success(th->slot))
 		cur.env->on_init(cur.env->arg);
 	return err;
 }

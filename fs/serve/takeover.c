@@ -19,6 +19,7 @@
 #include "notify.h"
 #include "poison.h"
 #include "request.h"
+#include "request_check.h"
 #include "resent.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
@@ -135,17 +136,33 @@ static int send_bytes(const struct takeover *t, const void *p, size_t len)
 	return -errno;
 }
 
-static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
+static int answer_eio(struct takeover *t, const struct fuse_in_header *in)
 {
 	struct fuse_out_header out = {
 		.len = sizeof(out), .error = -EIO, .unique = in->unique};
 
+	return send_bytes(t, &out, sizeof(out));
+}
+
+static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
+{
 	zsfs_log(LOG_ERR,
 		 "request %u on inode %" PRIu64
 		 " has cost too many workers: it gets EIO",
 		 in->opcode, in->nodeid);
 	t->poisoned++;
-	return send_bytes(t, &out, sizeof(out));
+	return answer_eio(t, in);
+}
+
+/* What was read is none, and must not be looked at. */
+static int refuse(struct takeover *t, struct zsfs_slot *slot)
+{
+	struct fuse_in_header *in = request_in(slot);
+
+	zsfs_log(LOG_ERR, "request %u on inode %" PRIu64 ": it makes no sense",
+		 in->opcode, in->nodeid);
+	request_drop(slot);
+	return request_has_answer(in->opcode) ? answer_eio(t, in) : 0;
 }
 
 /*
@@ -248,8 +265,11 @@ static int drain_one(struct takeover *t, unsigned nr)
 		       : errno == ECONNABORTED ? -ENODEV
 					       : -errno;
 	zs_crash_point();
-	return n < (ssize_t)sizeof(struct fuse_in_header) ? -EIO
-							  : sort_request(t, nr);
+	if (n < (ssize_t)sizeof(struct fuse_in_header))
+		return -EIO;
+	if (!request_is_sound(t->fs->super, request_in(slot), (size_t)n))
+		return refuse(t, slot);
+	return sort_request(t, nr);
 }
 
 static int set_nonblocking(int fd, bool on)

@@ -146,11 +146,14 @@ static int serve(unsigned n)
 	return err;
 }
 
-/* Send a request with @len bytes behind its header. */
-static void ask(uint32_t opcode, const void *body, size_t len)
+/*
+ * Send a request with @len bytes behind its header, whose length is @more than
+ * it should be.
+ */
+static void ask_longer(uint32_t opcode, const void *body, size_t len, int more)
 {
 	struct fuse_in_header in = {
-		.len = (uint32_t)(sizeof(in) + len),
+		.len = (uint32_t)((int)(sizeof(in) + len) + more),
 		.opcode = opcode,
 		.unique = unique += 2,
 		.nodeid = ROOT_NODEID,
@@ -158,6 +161,11 @@ static void ask(uint32_t opcode, const void *body, size_t len)
 	struct iovec iov[2] = {{&in, sizeof(in)}, {(void *)body, len}};
 
 	CHECK_EQ(writev(kernel, iov, len ? 2 : 1), sizeof(in) + len);
+}
+
+static void ask(uint32_t opcode, const void *body, size_t len)
+{
+	ask_longer(opcode, body, len, 0);
 }
 
 /* Bytes of the next answer, 0 when there is none; its header in @out. */
@@ -304,11 +312,100 @@ static void test_nobody_waits(void)
 	refuse_with[0] = 0;
 }
 
+/* A body, that of write(2) or of an ioctl in front. */
+static uint8_t body[2000];
+
+/* Refused, by nobody else, and what it is about was not looked at. */
+static void check_refused(uint32_t opcode, size_t len)
+{
+	check_error(opcode, body, len, -EIO);
+	CHECK_EQ(fs->threads[0].slot->touched[0], 0);
+}
+
+static void test_another_length(void)
+{
+	struct fuse_out_header out = {0};
+	struct fuse_forget_in forget = {1};
+
+	for (int more = -40; more <= 40; more += 20) {
+		ask_longer(FUSE_UNLINK, "name", 5, more);
+		CHECK_EQ(serve(1), 0);
+		CHECK_EQ(answer(&out), sizeof(out));
+		CHECK_EQ(out.error, more ? -EIO : -EBUSY);
+		CHECK_EQ(out.unique, unique);
+	}
+	ask_longer(FUSE_FORGET, &forget, sizeof(forget), -1);
+	CHECK_EQ(serve(1), 0);
+	CHECK_EQ(answer(&out), 0);
+}
+
+/* Nothing that a request says lies behind its end. */
+static void test_cut_off(void)
+{
+	struct fuse_write_in *write = (void *)body;
+	struct fuse_batch_forget_in *batch = (void *)body;
+	struct fuse_ioctl_in *ioctl = (void *)body;
+
+	memset(body, 'x', sizeof(body));
+	for (size_t len = 0; len < 16; len++) {
+		check_refused(FUSE_READ, len);
+		check_refused(FUSE_UNLINK, len);
+		check_refused(FUSE_MKDIR, len);
+		check_refused(FUSE_CREATE, len);
+		check_refused(FUSE_SETXATTR, len);
+	}
+	memcpy(body + 20, "\0b", 2);
+	check_refused(FUSE_RENAME, 22);
+	check_refused(FUSE_SYMLINK, 22);
+	write->size = 100;
+	check_refused(FUSE_WRITE, sizeof(*write) + 99);
+	ioctl->in_size = 100;
+	check_refused(FUSE_IOCTL, sizeof(*ioctl) + 99);
+	/* Nobody answers. */
+	batch->count = 2;
+	ask(FUSE_BATCH_FORGET, body, sizeof(*batch) + 31);
+	CHECK_EQ(serve(1), 0);
+}
+
+/* What the kernel sees to. */
+static void test_no_names_of_entries(void)
+{
+	static const char *const bad[] = {".", "..", "a/b", "/"};
+	struct fuse_out_header out = {0};
+
+	for (unsigned k = 0; k < 4; k++)
+		check_error(FUSE_UNLINK, bad[k], strlen(bad[k]) + 1, -EIO);
+	check_error(FUSE_LOOKUP, "a/b", 4, -EIO);
+	ask(FUSE_UNLINK, "...", 4);
+	CHECK_EQ(serve(1), 0);
+	CHECK(answer(&out) && out.error == -EBUSY);
+}
+
+/* A second INIT is refused, and the first is what a successor takes up. */
+static void test_second_init(void)
+{
+	struct fuse_init_in in = {.major = FUSE_KERNEL_VERSION,
+				  .minor = FUSE_KERNEL_MINOR_VERSION};
+	uint32_t len = fs->super->init_reply_len;
+
+	CHECK(len > sizeof(struct fuse_out_header));
+	check_error(FUSE_INIT, &in, sizeof(in), -EIO);
+	CHECK_EQ(fs->super->init_reply_len, len);
+}
+
 static const struct check_case cases[] = {
-	CHECK_CASE(test_none),	   CHECK_CASE(test_open_transaction),
-	CHECK_CASE(test_too_long), CHECK_CASE(test_longest),
-	CHECK_CASE(test_two),	   CHECK_CASE(test_no_answer),
-	CHECK_CASE(test_refused),  CHECK_CASE(test_nobody_waits),
+	CHECK_CASE(test_none),
+	CHECK_CASE(test_open_transaction),
+	CHECK_CASE(test_too_long),
+	CHECK_CASE(test_longest),
+	CHECK_CASE(test_two),
+	CHECK_CASE(test_no_answer),
+	CHECK_CASE(test_refused),
+	CHECK_CASE(test_nobody_waits),
+	CHECK_CASE(test_another_length),
+	CHECK_CASE(test_cut_off),
+	CHECK_CASE(test_no_names_of_entries),
+	CHECK_CASE(test_second_init),
 };
 
 static void connect_both(void)

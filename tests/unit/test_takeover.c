@@ -333,6 +333,25 @@ static void test_half_a_request(void)
 	leave();
 }
 
+/* A directory without a name that ends: it is not looked at, nor kept. */
+static void test_a_request_that_is_none(void)
+{
+	struct fuse_mkdir_in in = {.mode = 0755};
+	struct asked *a = dev_ask(FUSE_MKDIR, ROOT_NODEID, &in, sizeof(in));
+	struct asked *b = dev_ask_mkdir("b");
+	struct takeover t;
+
+	a->state = ASKED_READ; /* by a worker that died of it */
+	b->state = ASKED_READ;
+	t = succeed(0);
+	CHECK(a->answered);
+	CHECK_EQ(a->error, -EIO);
+	CHECK_EQ(t.parked, 1);
+	serve(1);
+	CHECK(b->answered && !b->error);
+	leave();
+}
+
 static void test_who_can_send_again(void)
 {
 	struct fuse_init_in *in;
@@ -402,6 +421,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_a_forget_in_the_drain),
 	CHECK_CASE(test_no_connection),
 	CHECK_CASE(test_half_a_request),
+	CHECK_CASE(test_a_request_that_is_none),
 	CHECK_CASE(test_who_can_send_again),
 	CHECK_CASE(test_another_answer_to_init),
 };
