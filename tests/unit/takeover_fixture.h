@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "fake_device.h"
+#include "fixture_session.h"
 #include "fs_fixture.h"
 #include "serve/ops.h"
 #include "serve/poison.h"
@@ -48,28 +49,10 @@ static inline void on_init(void *arg)
 {
 }
 
-static inline struct fuse_session *new_session(void)
-{
-	static const struct fuse_custom_io io = {
-		.writev = request_capture,
-		.read = request_read,
-	};
-	struct fuse_lowlevel_ops ops = ops_of(fs);
-	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	struct fuse_session *se;
-
-	fuse_opt_add_arg(&args, "test");
-	se = fuse_session_new(&args, &ops, sizeof(ops), fs);
-	fuse_opt_free_args(&args);
-	if (!se || fuse_session_custom_io(se, &io, dup(dev)))
-		exit(2);
-	return se;
-}
-
 /* Thread @nr serves @n requests. */
 static inline void serve_in(unsigned nr, unsigned n)
 {
-	struct request_env env = {.se = new_session(),
+	struct request_env env = {.se = fixture_session(fs, dev),
 				  .fd = dev,
 				  .on_init = on_init,
 				  .leaving = leaving};

@@ -375,7 +375,7 @@ static void test_who_can_send_again(void)
 
 static int primed(bool writeback)
 {
-	struct fuse_session *se = new_session();
+	struct fuse_session *se = fixture_session(fs, dev);
 	int err;
 
 	fs->super->writeback = writeback;

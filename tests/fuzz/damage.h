@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An arena with a small file system that a worker died in, and damage to it.
+ *
+ * It is made once. A request was being executed (its transaction is open), one
+ * was answered, and FORGETs are half done. Each time it is put into the file
+ * anew, and then damaged as the bytes of a fuzzer say: a row of records of 8,
+ *
+ *   kind, how: a byte each; where, at, value: two bytes each
+ *
+ * What is damaged is one of these kinds; what may come of it is promised:
+ *
+ *   content    the stored bytes of a block, or of a piece of a cluster
+ *   checksum   the word that an object is held against
+ *   head       what else stands before an object: its handle
+ *   cell       of a handle: where the object is, its size and its tag
+ *   cluster    the descriptor of a cluster
+ *   header     what the arena begins with
+ *   thread     a thread's log in the arena, and what it is about to own
+ *   pool       what the pool begins with
+ *   super      the superblock
+ *   slot       of a transaction: its state, logs and lists
+ *   request    the request in a slot, and its answer
+ *   meta       all else, when it was taken over: inodes, names, tables,
+ *              descriptors of pages, maps and lists of segments
+ */
+#ifndef TESTS_FUZZ_DAMAGE_H
+#define TESTS_FUZZ_DAMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DAMAGE_RECORD 8u
+
+enum promise {
+	/* All goes on; a read gives what was written, or EIO. */
+	PROMISE_ALL,
+	/*
+	 * Reads do, at once; for the rest it is first to be verified. Where a
+	 * request was at what was hit it may be refused.
+	 */
+	PROMISE_READS,
+	/*
+	 * It is refused, or goes on if it verifies. What checksums do not cover
+	 * may have changed.
+	 */
+	PROMISE_REFUSAL,
+	/* To verify it ends, and says what is wrong or works with what it is.
+	 */
+	PROMISE_VERIFY,
+};
+
+#define NR_FILES  12u
+#define FILE_SIZE (40u * 4096)
+
+/* Those in the root, by number; the rest of what is there is not looked at. */
+struct damage_file {
+	char name[8];
+	size_t size;
+	uint8_t data[FILE_SIZE];
+};
+
+extern struct damage_file damage_files[NR_FILES];
+
+/*
+ * Put the arena into a file, damaged by @size bytes of records, but for those
+ * of meta; *@promise is the least that each of them leaves. The file's
+ * descriptor, which stays ours.
+ */
+int damage_make(const uint8_t *data, size_t size, enum promise *promise);
+/* It is in use: damage it by the records of meta, too. */
+enum promise damage_in_use(const uint8_t *data, size_t size);
+
+#endif

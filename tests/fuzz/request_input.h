@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bytes of a fuzzer as requests that a kernel could send, nearly.
+ *
+ * The input is a row of records:
+ *
+ *   op, node, how, len   a byte each; then @len bytes of which it is made
+ *
+ *   op    the opcode; from OP_CHORES on, a chore between two requests
+ *   node  which nodeid: the root, one that an answer told, one beside it, one
+ *         of a virtual file, or 8 bytes of the input
+ *   how   HOW_*
+ *
+ * Where it is not HOW_RAW the body is laid out as the opcode wants it: its
+ * fixed part from the first of the bytes, with nodeids as above in place of the
+ * ones in there; then names, each a number in a list or so many bytes; then
+ * data, of which the sizes in the fixed part tell.
+ */
+#ifndef TESTS_FUZZ_REQUEST_INPUT_H
+#define TESTS_FUZZ_REQUEST_INPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOW_RAW	   0x01 /* the bytes are the body */
+#define HOW_CALLER 0x06 /* who asks: root, a user, nobody known (two ways) */
+#define HOW_LARGE                                                              \
+	0x08		/* data goes on, up to all there may be: two bytes say \
+			 */
+#define HOW_WRONG  0x10 /* the length in the header is another: a byte says */
+#define HOW_RESENT 0x20 /* it was sent before */
+#define HOW_FLAT   0x40 /* that is one word, again and again */
+
+#define OP_CHORES 0xc0
+
+#define MAX_KNOWN 32u
+
+/* What is left of an input, and what answers have told. */
+struct request_input {
+	const uint8_t *data;
+	size_t left;
+	uint64_t known[MAX_KNOWN]; /* nodeids */
+	unsigned nr_known;
+};
+
+/* An answer has told of @nodeid. */
+void input_learn(struct request_input *in, uint64_t nodeid);
+
+/*
+ * The opcode, or chore, of the next record, -1 when there is none. A request is
+ * put into @buf (of @size bytes), with any unique; *@len: its bytes.
+ */
+int input_next(struct request_input *in, void *buf, size_t size, size_t *len);
+
+#endif
