@@ -38,8 +38,9 @@ void cpu_place_raise(const struct cpu_place *p);
 
 /*
  * May threads of this process enter SCHED_IDLE and leave it again? Leaving
- * needs CAP_SYS_NICE or a RLIMIT_NICE of 20. Finds out by a thread of its own.
- * Not where this one has another policy than SCHED_OTHER, which would be lost.
+ * needs CAP_SYS_NICE or a RLIMIT_NICE of 20 (rlimits_raise()). Finds out by a
+ * thread of its own. Not where this one has another policy than SCHED_OTHER,
+ * which would be lost.
  */
 bool cpu_place_may_idle(void);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "syslog_socket.h"
 
 #define MAX_LINE 1024
 
@@ -30,7 +31,7 @@ void zsfs_log_debug(bool on)
 
 void zsfs_log_to_syslog(void)
 {
-	openlog("zsfs", LOG_PID, LOG_DAEMON);
+	syslog_socket_open(NULL);
 	use_syslog = true;
 }
 
@@ -69,7 +70,7 @@ static void show(int level, char *text)
 		return;
 	make_harmless(text);
 	if (use_syslog)
-		syslog(level, "%s", text);
+		syslog_socket_send(level, text);
 	else
 		to_stderr(level, text);
 }

@@ -51,7 +51,10 @@ void zsfs_log_left_out(bool all);
 /* Also show LOG_DEBUG. */
 void zsfs_log_debug(bool on);
 
-/* From now on to syslog instead of stderr. */
+/*
+ * From now on to syslog instead of stderr. Who cannot open anything any more by
+ * then calls syslog_socket_open() in time.
+ */
 void zsfs_log_to_syslog(void);
 
 #endif

@@ -42,6 +42,15 @@ static void raise_limit(int resource, rlim_t want)
 	setrlimit(resource, &r);
 }
 
+bool rlimits_allow_niceness(void)
+{
+	rlim_t own = (rlim_t)(20 - getpriority(PRIO_PROCESS, 0));
+	struct rlimit r;
+
+	raise_limit(RLIMIT_NICE, own);
+	return !getrlimit(RLIMIT_NICE, &r) && r.rlim_cur >= own;
+}
+
 static void set_stacks(void)
 {
 	pthread_attr_t attr;
@@ -64,6 +73,7 @@ void rlimits_raise(void)
 		raise_limit(endless[i], RLIM_INFINITY);
 	raise_limit(RLIMIT_NOFILE, NR_FILES);
 	raise_limit(RLIMIT_STACK, MAIN_STACK_SIZE);
+	rlimits_allow_niceness();
 	set_stacks();
 	/* What is too large is an error for us, too, and no death. */
 	signal(SIGXFSZ, SIG_IGN);

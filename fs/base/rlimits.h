@@ -7,6 +7,7 @@
 #ifndef FS_RLIMITS_H
 #define FS_RLIMITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,13 @@
  * decide about the stacks of threads. First thing in main().
  */
 void rlimits_raise(void);
+
+/*
+ * Raise RLIMIT_NICE, as far as that is permitted, so that who may have no
+ * capability later can still leave SCHED_IDLE for the niceness that this
+ * process has. True: it can.
+ */
+bool rlimits_allow_niceness(void);
 
 /*
  * Bytes of address space that an arena can have, whole segments, at most
