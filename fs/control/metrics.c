@@ -232,17 +232,17 @@ static void add_verify(struct zsfs *fs, struct textbuf *t)
 
 static void add_takeovers(struct textbuf *t, const struct shared_page *k)
 {
-	counter(t, "takeovers", shared_get(&k->stats.takeovers),
+	counter(t, "takeovers", shared_get(&k->worker.takeovers),
 		"Takeovers by another worker.");
-	microseconds(t, "last_takeover_seconds", k->stats.last_takeover_us,
+	microseconds(t, "last_takeover_seconds", k->worker.last_takeover_us,
 		     "How long the last one took.");
-	microseconds(t, "worst_takeover_seconds", k->stats.worst_takeover_us,
+	microseconds(t, "worst_takeover_seconds", k->worker.worst_takeover_us,
 		     "The longest.");
 	counter(t, "worker_deaths", shared_get(&k->stats.deaths),
 		"Deaths of workers that served.");
-	counter(t, "oom_takeovers", k->stats.oom_takeovers,
+	counter(t, "oom_takeovers", k->worker.oom_takeovers,
 		"Takeovers after the system ran out of memory.");
-	counter(t, "poisoned_requests", k->stats.poisoned,
+	counter(t, "poisoned_requests", k->worker.poisoned,
 		"Requests that got EIO because workers died of them.");
 	counter(t, "reconnects", shared_get(&k->stats.reconnects),
 		"Connections made after the one before was aborted.");

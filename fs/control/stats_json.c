@@ -134,16 +134,16 @@ static void add_survival(struct zsfs *fs, struct textbuf *t)
 	open_object(t, "survival");
 	string(t, "why_not", why_not(fs));
 	if (k) {
-		number(t, "keeper", shared_get(&k->state.keeper_pid));
-		number(t, "worker", shared_get(&k->state.active_pid));
+		number(t, "keeper", shared_keeper(k));
+		number(t, "worker", shared_get(&k->worker.active_pid));
 		number(t, "standby", stats_standby(k));
-		number(t, "takeovers", shared_get(&k->stats.takeovers));
+		number(t, "takeovers", shared_get(&k->worker.takeovers));
 		number(t, "deaths", shared_get(&k->stats.deaths));
 		add_cause(t, k);
-		number(t, "last_takeover_us", k->stats.last_takeover_us);
-		number(t, "worst_takeover_us", k->stats.worst_takeover_us);
-		number(t, "oom_takeovers", k->stats.oom_takeovers);
-		number(t, "poisoned", k->stats.poisoned);
+		number(t, "last_takeover_us", k->worker.last_takeover_us);
+		number(t, "worst_takeover_us", k->worker.worst_takeover_us);
+		number(t, "oom_takeovers", k->worker.oom_takeovers);
+		number(t, "poisoned", k->worker.poisoned);
 		number(t, "reconnects", shared_get(&k->stats.reconnects));
 		number(t, "replacements", shared_get(&k->stats.replacements));
 		number(t, "replace_attempts",
@@ -350,7 +350,7 @@ static void add_environment(struct zsfs *fs, struct textbuf *t)
 {
 	unsigned helpers = arena_nr_threads(fs->arena) - fs->nr_threads;
 	const struct shared_page *k = fs->shared;
-	uint64_t keeper = k ? shared_get(&k->state.keeper_pid) : 0;
+	uint64_t keeper = k ? shared_keeper(k) : 0;
 
 	open_object(t, "environment");
 	/* The process that users started: the keeper if there is one. */

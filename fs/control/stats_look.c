@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What stats.json and metrics both say (see stats_i.h). */
+#include <errno.h>
 #include <signal.h>
 
 #include "state/shared_page.h"
@@ -15,13 +16,15 @@ uint64_t stats_word(const uint64_t *w)
 
 uint32_t stats_standby(const struct shared_page *k)
 {
-	uint32_t pid = shared_get(&k->state.primed_pid);
+	uint32_t pid = shared_get(&k->worker.primed_pid);
 
-	/* With the keeper dead nobody else would see that it has gone. */
-	if (!pid || pid == shared_get(&k->state.active_pid) ||
-	    kill((pid_t)pid, 0))
+	if (!pid || pid == shared_get(&k->worker.active_pid))
 		return 0;
-	return pid;
+	/*
+	 * With the keeper dead nobody else would see that it has gone. EPERM is
+	 * a sandbox's answer for one that has not.
+	 */
+	return kill((pid_t)pid, 0) && errno == ESRCH ? 0 : pid;
 }
 
 bool stats_survives(const struct zsfs *fs)
@@ -29,7 +32,7 @@ bool stats_survives(const struct zsfs *fs)
 	const struct shared_page *k = fs->shared;
 
 	return k && k->state.can_resend &&
-	       (shared_get(&k->state.keeper_pid) || stats_standby(k));
+	       (shared_keeper(k) || stats_standby(k));
 }
 
 /* ---- requests ---- */

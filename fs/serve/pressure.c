@@ -65,23 +65,23 @@ void pressure_end(struct zsfs *fs)
 {
 	mem_limit_set_pressure(fs, 0);
 	/* What it left has been used. */
-	if (shared_get(&fs->shared->state.spare) == SPARE_GIVEN)
-		shared_set(&fs->shared->state.spare, SPARE_NONE);
+	if (shared_get(&fs->shared->worker.spare) == SPARE_GIVEN)
+		shared_set(&fs->shared->worker.spare, SPARE_NONE);
 	zsfs_log(LOG_NOTICE, "there is memory again: storing goes on");
 }
 
 void pressure_look(struct zsfs *fs, uint64_t oom_kills)
 {
 	struct shared_page *k = fs->shared;
-	bool more = oom_kills > k->stats.oom_kills;
+	bool more = oom_kills > k->worker.oom_kills;
 
 	if (more)
-		k->stats.oom_takeovers++;
+		k->worker.oom_takeovers++;
 	if (more && !has_room())
 		pressure_begin(fs);
 	else
 		mem_limit_set_pressure(fs, fs->super->pressure_used);
-	k->stats.oom_kills = oom_kills;
+	k->worker.oom_kills = oom_kills;
 }
 
 /* What was deleted since is free, but still ours. */
@@ -103,7 +103,7 @@ bool pressure_check(struct zsfs *fs)
 	struct shared_page *k = fs->shared;
 	bool pressed = fs->super->pressure_used != 0;
 
-	if (!k || (!pressed && shared_get(&k->state.spare) == SPARE_HELD))
+	if (!k || (!pressed && shared_get(&k->worker.spare) == SPARE_HELD))
 		return false;
 	if (pressed)
 		give_back(fs);
@@ -113,5 +113,5 @@ bool pressure_check(struct zsfs *fs)
 		pressure_end(fs);
 	if (has_room_for_spare())
 		shared_page_take_spare(k);
-	return shared_get(&k->state.spare) != SPARE_HELD;
+	return shared_get(&k->worker.spare) != SPARE_HELD;
 }

@@ -290,14 +290,11 @@ static int run(struct zsfs_options *o, bool privileged)
 	return ret;
 }
 
-/*
- * How a keeper starts the program that replaces it (replace.h): its role, the
- * shared page's descriptor and a bank; the mountpoint makes room for the title.
- */
+/* How a keeper starts the program that replaces it (replace.h). */
 static int run_role(char **argv, bool keeper)
 {
 	struct shared_page *k;
-	int err = shared_page_open(atoi(argv[2]), &k);
+	int err = shared_page_open(atoi(argv[2]), keeper, &k);
 
 	daemon_block_signals();
 	umask(0);
@@ -314,7 +311,7 @@ static int run_role(char **argv, bool keeper)
 	process_notes = k->config.notes;
 	if (keeper)
 		return keeper_resume(k);
-	worker_main(k, argv[3][0] == '1', false, false);
+	worker_try(k, argv[3][0] == '1');
 }
 
 int main(int argc, char **argv)

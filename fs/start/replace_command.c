@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "mount_stats.h"
+#include "survive/program.h"
 #include "survive/replace.h"
 
 #define FUSE_MAGIC 0x65735546
@@ -47,9 +49,12 @@ static bool takes_the_signal(pid_t pid)
 	return named && blocked >> (SIGUSR2 - 1) & 1;
 }
 
+/* The name tells the keeper that it is for this program to be run (program.h).
+ */
 static int ask(pid_t keeper)
 {
-	return sigqueue(keeper, SIGUSR2, (union sigval){0});
+	prctl(PR_SET_NAME, PROGRAM_ASKS);
+	return kill(keeper, SIGUSR2);
 }
 
 static void ask_again(char *text)

@@ -19,7 +19,7 @@ static void apply_locked(struct zsfs *fs)
 	uint64_t reserve = zsfs_apply_reserve(fs, limit);
 
 	if (most && fs->shared &&
-	    shared_get(&fs->shared->state.spare) == SPARE_GIVEN)
+	    shared_get(&fs->shared->worker.spare) == SPARE_GIVEN)
 		most += reserve;
 	if (most && (!limit || most < limit))
 		limit = most;

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -15,15 +17,16 @@
 /* Looks at a life that is about to end, less than a millisecond. */
 #define YIELDS 1000u
 
-static uint64_t buffers_offset(void)
-{
-	return (sizeof(struct shared_page) + 4095) & ~UINT64_C(4095);
-}
+#define KEEPER_SIZE offsetof(struct shared_page, worker)
+#define WORKER_SIZE sizeof(struct shared_worker)
+
+#define KEEPER_SEALS                                                           \
+	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE)
+#define WORKER_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
 
 static uint64_t spare_offset(uint64_t buffers_size)
 {
-	return (buffers_offset() + buffers_size + HUGE_PAGE_SIZE - 1) &
-	       ~(HUGE_PAGE_SIZE - 1);
+	return (buffers_size + HUGE_PAGE_SIZE - 1) & ~(HUGE_PAGE_SIZE - 1);
 }
 
 static uint64_t file_size(uint64_t buffers_size)
@@ -39,16 +42,125 @@ static bool on_huge_pages(int fd, uint64_t backed)
 	return !fstat(fd, &st) && (uint64_t)st.st_blocks * 512 > backed;
 }
 
-static int map_page(int fd, struct shared_page **out)
+static bool is_file_of(int fd, uint64_t size)
 {
-	void *p = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_POPULATE, fd, 0);
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == size;
+}
+
+/* ---- files ---- */
+
+static int set_seals(int fd, int seals)
+{
+	return fcntl(fd, F_ADD_SEALS, seals) ? -errno : 0;
+}
+
+/*
+ * Give the new file @fd @size bytes, and memory for @backed of them: before it
+ * is mapped, in pages as large as there may be. @fd, or -errno, and closed.
+ */
+static int give_size(int fd, uint64_t size, uint64_t backed)
+{
+	int err =
+		ftruncate(fd, (off_t)size) ? -errno : arena_back(fd, 0, backed);
+
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* Of @size bytes, not sealed. The descriptor or -errno. */
+static int new_part(const char *name, size_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? -errno : give_size(fd, size, size);
+}
+
+static int new_buffers(uint64_t size)
+{
+	int fd = arena_new_file("zsfs-buffers", false);
+
+	return fd < 0 ? fd : give_size(fd, file_size(size), size);
+}
+
+/* What there is no descriptor for is below 0; one of them says why. */
+static int make_files(struct shared_fds *fd, uint64_t buffers_size)
+{
+	fd->keeper = new_part("zsfs-keeper", KEEPER_SIZE);
+	fd->worker = new_part("zsfs-worker", WORKER_SIZE);
+	fd->buffers = new_buffers(buffers_size);
+	return fd->keeper < 0	 ? fd->keeper
+	       : fd->worker < 0	 ? fd->worker
+	       : fd->buffers < 0 ? fd->buffers
+				 : set_seals(fd->worker, WORKER_SEALS);
+}
+
+static void close_files(const struct shared_fds *fd)
+{
+	if (fd->keeper >= 0)
+		close(fd->keeper);
+	if (fd->worker >= 0)
+		close(fd->worker);
+	if (fd->buffers >= 0)
+		close(fd->buffers);
+}
+
+/* ---- mapping ---- */
+
+/* Room for both parts. */
+static int reserve(struct shared_page **out)
+{
+	void *p = mmap(NULL, sizeof(**out), PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
 	*out = p;
 	return 0;
 }
+
+static int map_part(void *at, size_t size, int prot, int fd)
+{
+	void *p = mmap(at, size, prot, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+		       fd, 0);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+static int map_keeper(struct shared_page *k, int fd, bool write)
+{
+	return map_part(k, KEEPER_SIZE,
+			write ? PROT_READ | PROT_WRITE : PROT_READ, fd);
+}
+
+static int map_worker(struct shared_page *k, int fd)
+{
+	return map_part(&k->worker, WORKER_SIZE, PROT_READ | PROT_WRITE, fd);
+}
+
+/* For the keeper. Who can map its part to write once it is sealed did before.
+ */
+static int map_both(const struct shared_fds *fd, struct shared_page **out)
+{
+	int err = reserve(out);
+
+	if (err)
+		return err;
+	err = map_keeper(*out, fd->keeper, true);
+	if (!err)
+		err = map_worker(*out, fd->worker);
+	if (!err)
+		err = set_seals(fd->keeper, KEEPER_SEALS);
+	if (err)
+		munmap(*out, sizeof(**out));
+	return err;
+}
+
+/* ---- making and opening ---- */
 
 static void init_lives(struct shared_page *k)
 {
@@ -59,65 +171,92 @@ static void init_lives(struct shared_page *k)
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
 	for (unsigned b = 0; b < SHARED_NR_BANKS; b++)
 		for (unsigned i = 0; i < k->config.nr_lives; i++)
-			pthread_mutex_init(&k->life[b][i], &attr);
+			pthread_mutex_init(&k->worker.life[b][i], &attr);
 	pthread_mutexattr_destroy(&attr);
 }
 
 int shared_page_create(unsigned nr_lives, uint64_t buffers_size,
 		       struct shared_page **out)
 {
-	int fd, err;
+	struct shared_fds fd = {0};
+	int err;
 
 	if (!nr_lives || nr_lives > SHARED_MAX_LIVES)
 		return -EINVAL;
-	fd = arena_new_file("zsfs-shared", false);
-	if (fd < 0)
-		return fd;
-	err = ftruncate(fd, (off_t)file_size(buffers_size)) ? -errno : 0;
-	/* Backed before it is mapped: in pages as large as there may be. */
+	err = make_files(&fd, buffers_size);
 	if (!err)
-		err = arena_back(fd, 0, buffers_offset() + buffers_size);
-	if (!err)
-		err = map_page(fd, out);
+		err = map_both(&fd, out);
 	if (err) {
-		close(fd);
+		close_files(&fd);
 		return err;
 	}
 	(*out)->version = SHARED_VERSION;
 	(*out)->size = sizeof(**out);
-	(*out)->fd.page = fd;
+	(*out)->fd = fd;
 	(*out)->config.nr_lives = nr_lives;
 	(*out)->config.buffers_size = buffers_size;
-	(*out)->config.huge =
-		on_huge_pages(fd, buffers_offset() + buffers_size);
+	(*out)->config.huge = on_huge_pages(fd.buffers, buffers_size);
 	init_lives(*out);
 	(*out)->magic = SHARED_MAGIC;
 	return 0;
 }
 
-int shared_page_open(int fd, struct shared_page **out)
+/* @fd: what the keeper's part is mapped from. */
+static bool is_ours(const struct shared_page *k, int fd)
 {
-	struct stat st;
-	int err;
+	return k->magic == SHARED_MAGIC && k->version == SHARED_VERSION &&
+	       k->size == sizeof(*k) && k->fd.keeper == fd &&
+	       k->config.nr_lives && k->config.nr_lives <= SHARED_MAX_LIVES &&
+	       is_file_of(k->fd.worker, WORKER_SIZE) &&
+	       is_file_of(k->fd.buffers, file_size(k->config.buffers_size));
+}
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)file_size(0))
+int shared_page_open(int fd, bool keeper, struct shared_page **out)
+{
+	int seals = fcntl(fd, F_GET_SEALS), err;
+
+	if (seals < 0 && errno == EBADF)
+		return -EBADF;
+	if (seals < 0 || !(seals & F_SEAL_FUTURE_WRITE) != keeper ||
+	    !is_file_of(fd, KEEPER_SIZE))
 		return -EPROTO;
-	err = map_page(fd, out);
+	err = reserve(out);
 	if (err)
 		return err;
-	if ((*out)->magic != SHARED_MAGIC ||
-	    (*out)->version != SHARED_VERSION ||
-	    (*out)->size != sizeof(**out) || (*out)->fd.page != fd ||
-	    !(*out)->config.nr_lives ||
-	    (*out)->config.nr_lives > SHARED_MAX_LIVES ||
-	    (uint64_t)st.st_size != file_size((*out)->config.buffers_size)) {
+	err = map_keeper(*out, fd, keeper);
+	if (!err && !is_ours(*out, fd))
+		err = -EPROTO;
+	if (!err)
+		err = map_worker(*out, (*out)->fd.worker);
+	if (!err && keeper)
+		err = set_seals(fd, KEEPER_SEALS);
+	if (err)
 		munmap(*out, sizeof(**out));
-		return -EPROTO;
-	}
-	return 0;
+	return err;
 }
+
+int shared_page_confine(struct shared_page *k)
+{
+	return map_keeper(k, k->fd.keeper, false);
+}
+
+int shared_page_renew(const struct shared_page *k)
+{
+	struct shared_fds fds = k->fd;
+	const off_t at = offsetof(struct shared_page, fd);
+	int fd = new_part("zsfs-keeper", KEEPER_SIZE);
+
+	if (fd < 0)
+		return fd;
+	fds.keeper = fd;
+	if (pwrite(fd, k, KEEPER_SIZE, 0) == (ssize_t)KEEPER_SIZE &&
+	    pwrite(fd, &fds, sizeof(fds), at) == (ssize_t)sizeof(fds))
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
+/* ---- buffers and spare ---- */
 
 void *shared_page_map_buffers(const struct shared_page *k, uint64_t size)
 {
@@ -129,53 +268,68 @@ void *shared_page_map_buffers(const struct shared_page *k, uint64_t size)
 	}
 	/* From the start of the file to a boundary, so that huge pages fit. */
 	p = mmap(NULL, spare_offset(size), PROT_READ | PROT_WRITE, MAP_SHARED,
-		 k->fd.page, 0);
+		 k->fd.buffers, 0);
 	if (p == MAP_FAILED)
 		return NULL;
 	/* Before Linux 5.14 there is no such advice. */
-	if (madvise(p, buffers_offset() + size, MADV_POPULATE_WRITE) &&
-	    errno != EINVAL) {
+	if (madvise(p, size, MADV_POPULATE_WRITE) && errno != EINVAL) {
 		munmap(p, spare_offset(size));
 		return NULL;
 	}
-	memory_lock(p, buffers_offset() + size, k->config.huge);
-	return p + buffers_offset();
+	madvise(p, spare_offset(size), MADV_DONTDUMP);
+	memory_lock(p, size, k->config.huge);
+	return p;
 }
 
 void shared_page_unmap_buffers(const struct shared_page *k, void *buffers)
 {
-	munmap((uint8_t *)buffers - buffers_offset(),
-	       spare_offset(k->config.buffers_size));
+	munmap(buffers, spare_offset(k->config.buffers_size));
 }
 
 void shared_page_take_spare(struct shared_page *k)
 {
-	if (shared_get(&k->state.spare) == SPARE_HELD)
+	if (shared_get(&k->worker.spare) == SPARE_HELD)
 		return;
 	/* First, so that it is never there without being known. */
-	shared_set(&k->state.spare, SPARE_HELD);
-	if (arena_back(k->fd.page, spare_offset(k->config.buffers_size),
+	shared_set(&k->worker.spare, SPARE_HELD);
+	if (arena_back(k->fd.buffers, spare_offset(k->config.buffers_size),
 		       SHARED_SPARE))
-		shared_set(&k->state.spare, SPARE_NONE);
+		shared_set(&k->worker.spare, SPARE_NONE);
 }
 
 void shared_page_give_spare(struct shared_page *k)
 {
-	if (shared_get(&k->state.spare) != SPARE_HELD)
+	if (shared_get(&k->worker.spare) != SPARE_HELD)
 		return;
-	arena_unback(k->fd.page, spare_offset(k->config.buffers_size),
+	arena_unback(k->fd.buffers, spare_offset(k->config.buffers_size),
 		     SHARED_SPARE);
-	shared_set(&k->state.spare, SPARE_GIVEN);
+	shared_set(&k->worker.spare, SPARE_GIVEN);
+}
+
+/* ---- descriptors ---- */
+
+static void set_flag_of_all(const struct shared_page *k, int flag)
+{
+	const int fds[] = {
+		k->fd.keeper, k->fd.worker, k->fd.buffers, k->fd.fuse,
+		k->fd.arena,  k->fd.wake,   k->fd.alive,
+	};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		fcntl(fds[i], F_SETFD, flag);
+}
+
+void shared_page_pass_descriptors(const struct shared_page *k)
+{
+	set_flag_of_all(k, 0);
 }
 
 void shared_page_claim_descriptors(const struct shared_page *k)
 {
-	fcntl(k->fd.page, F_SETFD, FD_CLOEXEC);
-	fcntl(k->fd.fuse, F_SETFD, FD_CLOEXEC);
-	fcntl(k->fd.arena, F_SETFD, FD_CLOEXEC);
-	fcntl(k->fd.wake, F_SETFD, FD_CLOEXEC);
-	fcntl(k->fd.alive, F_SETFD, FD_CLOEXEC);
+	set_flag_of_all(k, FD_CLOEXEC);
 }
+
+/* ---- lives ---- */
 
 /* @err of locking it. Whoever had it may have died with it: it is for that. */
 static void taken(pthread_mutex_t *m, int err)
@@ -206,7 +360,7 @@ static void take_soon(pthread_mutex_t *m)
 
 void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
 {
-	take(&k->life[bank][nr]);
+	take(&k->worker.life[bank][nr]);
 }
 
 void shared_page_await_deaths(struct shared_page *k, unsigned bank)
@@ -216,16 +370,18 @@ void shared_page_await_deaths(struct shared_page *k, unsigned bank)
 	 * is often woken on that thread's processor, which takes the memory of
 	 * the dead process apart before anything else.
 	 */
-	take(&k->life[bank][k->config.nr_lives - 1]);
+	take(&k->worker.life[bank][k->config.nr_lives - 1]);
 	for (unsigned i = 0; i + 1 < k->config.nr_lives; i++)
-		take_soon(&k->life[bank][i]);
+		take_soon(&k->worker.life[bank][i]);
 }
 
 void shared_page_release(struct shared_page *k, unsigned bank)
 {
 	for (unsigned i = 0; i < k->config.nr_lives; i++)
-		pthread_mutex_unlock(&k->life[bank][i]);
+		pthread_mutex_unlock(&k->worker.life[bank][i]);
 }
+
+/* ---- waking the keeper ---- */
 
 void shared_page_wake_keeper(const struct shared_page *k)
 {
@@ -235,10 +391,29 @@ void shared_page_wake_keeper(const struct shared_page *k)
 		return; /* full: it is being woken as it is */
 }
 
+void shared_page_pass_signal(struct shared_page *k, int sig)
+{
+	shared_set(&k->worker.end_signal, (uint32_t)sig);
+	shared_page_wake_keeper(k);
+}
+
+/*
+ * Another process may have read it, and have made the descriptor, whose flags
+ * are everybody's, one that waits: so say with the call that it shall not.
+ */
+void shared_page_clear_wake(const struct shared_page *k)
+{
+	uint64_t n;
+	struct iovec iov = {&n, sizeof(n)};
+
+	if (preadv2(k->fd.wake, &iov, 1, -1, RWF_NOWAIT) < 0)
+		return; /* nothing is left to be noticed */
+}
+
 void shared_page_become_active(struct shared_page *k, unsigned bank, bool first)
 {
-	k->state.active_bank = bank;
-	shared_set(&k->state.active_pid, (uint32_t)getpid());
+	k->worker.active_bank = bank;
+	shared_set(&k->worker.active_pid, (uint32_t)getpid());
 	if (!first)
 		shared_page_release(k, !bank);
 	shared_page_wake_keeper(k);

@@ -85,12 +85,16 @@ err_close:
 	return err;
 }
 
-static int let_go_of_files(void)
+int daemon_open_null(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (null < 0)
-		return -errno;
+	return null < 0 ? -errno : null;
+}
+
+int daemon_let_go_of_files(int null)
+{
+	zsfs_log_to_syslog();
 	for (int fd = 0; fd <= 2; fd++) {
 		if (dup2(null, fd) < 0)
 			return -errno;
@@ -100,12 +104,13 @@ static int let_go_of_files(void)
 	return 0;
 }
 
-int daemon_leave_terminal(void)
+static int leave_terminal(void)
 {
-	if (chdir("/"))
-		return -errno;
-	zsfs_log_to_syslog();
-	return let_go_of_files();
+	int null = daemon_open_null();
+
+	if (null < 0)
+		return null;
+	return chdir("/") ? -errno : daemon_let_go_of_files(null);
 }
 
 int daemon_ready(struct daemon *d)
@@ -115,7 +120,7 @@ int daemon_ready(struct daemon *d)
 
 	if (d->verdict < 0)
 		return 0;
-	err = daemon_leave_terminal();
+	err = leave_terminal();
 	if (err)
 		return err;
 	do {

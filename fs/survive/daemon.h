@@ -38,8 +38,12 @@ int daemon_fork(struct daemon *d);
  */
 int daemon_ready(struct daemon *d);
 
-/* Go to the root directory, log to syslog, let go of the standard files. */
-int daemon_leave_terminal(void);
+/*
+ * For a child that has the standard files, too: log to syslog, and have @null,
+ * which it opened while it could, in their place. 0 or -errno.
+ */
+int daemon_open_null(void);
+int daemon_let_go_of_files(int null);
 
 /*
  * The signals that tell a process of the daemon to do something: to end, and

@@ -50,10 +50,11 @@ static void begin_end(struct keeper *kp, int sig)
 static void begin_replacement(struct keeper *kp,
 			      const struct signalfd_siginfo *info)
 {
-	if (!kp->settled || kp->ending || replace_under_way(&kp->replace))
+	if (!kp->settled || kp->ending || kp->handing ||
+	    replace_under_way(&kp->replace))
 		return;
 	keeper_look_who_is_active(kp);
-	keeper_stop_child(&kp->standby);
+	child_stop(&kp->standby);
 	keeper_look_who_is_active(kp);
 	replace_begin(&kp->replace, info);
 }
@@ -70,6 +71,16 @@ static void read_signals(struct keeper *kp)
 	}
 }
 
+/* A worker was told to end, which is as good as telling the keeper. */
+static void hear_signal(struct keeper *kp)
+{
+	uint32_t sig = __atomic_exchange_n(&kp->k->worker.end_signal, 0,
+					   __ATOMIC_ACQ_REL);
+
+	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP)
+		begin_end(kp, (int)sig);
+}
+
 static void wait_for_news(struct keeper *kp, int msecs)
 {
 	/* Whoever serves notices itself that the mount is gone. */
@@ -81,14 +92,16 @@ static void wait_for_news(struct keeper *kp, int msecs)
 		{look ? kp->k->fd.fuse : -1, 0, 0},
 		{kp->witness, POLLIN, 0},
 	};
-	uint64_t n;
 
 	if (poll(fds, 4, msecs) > 0 && fds[1].revents)
-		n = (uint64_t)read(kp->k->fd.wake, &n, sizeof(n));
+		shared_page_clear_wake(kp->k);
 	if (fds[2].revents & POLLERR)
-		shared_set(&kp->k->state.lost, kp->k->state.connection);
+		shared_set(&kp->k->worker.lost, kp->k->state.connection);
 	read_signals(kp);
-	keeper_namespace_step(kp, fds[3].revents);
+	hear_signal(kp);
+	if (fds[3].revents)
+		keeper_witness_ended(kp);
+	keeper_handover_step(kp);
 }
 
 static int timeout_of(const struct keeper *kp)
@@ -99,9 +112,9 @@ static int timeout_of(const struct keeper *kp)
 		return END_MSECS;
 	if (kp->lost_since)
 		return keeper_reconnect_msecs(kp);
-	if (replace_under_way(&kp->replace) || !kp->taught)
+	if (replace_under_way(&kp->replace) || kp->sent_off || !kp->taught)
 		return 10;
-	if (shared_get(&kp->k->state.detached) < kp->attached && !kp->settled)
+	if (shared_get(&kp->k->worker.detached) < kp->attached && !kp->settled)
 		return 10;
 	if (!keeper_lacks_standby(kp))
 		return -1;
@@ -164,16 +177,16 @@ static int keep_going(struct keeper *kp)
 		look_around(kp);
 	if (!kp->over)
 		wait_for_end(kp);
-	keeper_stop_child(&kp->standby);
-	keeper_stop_child(&kp->replace.pid);
-	keeper_stop_child(&kp->active);
-	keeper_stop_child(&kp->leaving);
+	child_stop(&kp->standby);
+	child_stop(&kp->replace.pid);
+	child_stop(&kp->active);
+	child_stop(&kp->leaving);
 	reconnect_end(&kp->reconnect);
 	close(kp->k->fd.fuse);
 	/*
 	 * It may wait for an answer, which only the end of the connection ends.
 	 */
-	keeper_stop_child(&kp->teacher);
+	child_stop(&kp->teacher);
 	/* What worked and ended badly stays, so that nobody writes below it. */
 	if (kp->status == 0 || !kp->worked)
 		mount_detach_dead(&kp->place);
@@ -195,7 +208,9 @@ static void init_keeper(struct keeper *kp, struct shared_page *k)
 		.place.mountpoint = k->config.mountpoint,
 		.reconnect.mount = -1,
 		.witness = -1,
+		.verdict = -1,
 	};
+	keeper_drop_capabilities();
 	memcpy(kp->place.dev, k->state.dev, sizeof(kp->place.dev));
 	replace_init(&kp->replace, k);
 	daemon_signals(&set);
@@ -206,14 +221,15 @@ static void init_keeper(struct keeper *kp, struct shared_page *k)
 			 strerror(errno));
 		keeper_end(kp, 1);
 	}
-	kp->oom_takeovers = shared_get(&k->stats.oom_takeovers);
+	kp->oom_takeovers = shared_get(&k->worker.oom_takeovers);
 	shared_set(&k->state.keeper_pid, (uint32_t)getpid());
 }
 
 static void until_ready(struct keeper *kp)
 {
-	while (!kp->over && !kp->ending && !shared_get(&kp->k->state.ready)) {
+	while (!kp->over && !kp->ending && !kp->answered) {
 		wait_for_news(kp, -1);
+		keeper_look_who_is_active(kp);
 		keeper_reap_children(kp);
 	}
 }
@@ -240,7 +256,7 @@ static void until_detached(struct keeper *kp)
 
 	shared_set(&kp->k->state.detach, 1);
 	while (!kp->over && !kp->ending && clock_ms() < until &&
-	       shared_get(&kp->k->state.detached) < kp->attached)
+	       shared_get(&kp->k->worker.detached) < kp->attached)
 		look_around(kp);
 }
 
@@ -259,6 +275,7 @@ int keeper_run(struct shared_page *k, struct daemon *d)
 	int err;
 
 	init_keeper(&kp, k);
+	kp.verdict = d->verdict;
 	if (!kp.over)
 		kp.active = keeper_start_worker(&kp, true);
 	if (!kp.active)
@@ -272,6 +289,7 @@ int keeper_run(struct shared_page *k, struct daemon *d)
 		until_detached(&kp);
 	}
 	err = kp.over || kp.ending ? 0 : daemon_ready(d);
+	kp.verdict = d->verdict;
 	if (err) {
 		zsfs_log(LOG_ERR, "going to the background failed: %s",
 			 strerror(-err));
@@ -284,20 +302,27 @@ int keeper_run(struct shared_page *k, struct daemon *d)
 	return keep_going(&kp);
 }
 
+/* The worker that the program before has left: a child, unless it is reaped. */
+static pid_t worker_before(const struct shared_page *k)
+{
+	pid_t pid = (pid_t)k->state.active_pid;
+	siginfo_t info;
+
+	if (pid <= 0 ||
+	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT))
+		return 0;
+	return pid;
+}
+
 int keeper_resume(struct shared_page *k)
 {
-	siginfo_t info;
 	struct keeper kp;
 
 	fcntl(k->fd.alive_keeper, F_SETFD, FD_CLOEXEC);
 	init_keeper(&kp, k);
-	kp.active = (pid_t)shared_get(&k->state.active_pid);
-	if (waitid(P_PID, (id_t)kp.active, &info, WEXITED | WNOHANG | WNOWAIT))
-		kp.active = 0; /* its death has been seen already */
-	kp.taught = kp.worked = true;
+	kp.active = worker_before(k);
+	kp.taught = kp.worked = kp.answered = kp.replaced = true;
 	kp.ending = shared_get(&k->state.over);
-	shared_set(&k->state.replace, REPLACE_DONE);
-	zsfs_log(LOG_NOTICE, "%s is now served by version " ZSFS_VERSION,
-		 k->config.mountpoint);
+	keeper_begin_handover(&kp);
 	return keep_going(&kp);
 }

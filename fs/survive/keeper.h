@@ -10,7 +10,14 @@
  * and allocates nothing once the mount works.
  *
  * Signals: SIGTERM, SIGINT and SIGHUP unmount; SIGUSR2 replaces the program of
- * the workers and then of the keeper itself (replace.h).
+ * the keeper itself and then of the workers (replace.h).
+ *
+ * A worker may have been taken over by what it read. So all that the keeper
+ * mounts, executes, signals or waits for comes from its own memory and from the
+ * kernel; what workers say (shared_page.h) only makes it look, and lets a child
+ * of its be the one that serves. No wait for a worker is without an end but
+ * that for the first one's start, which a signal ends. A keeper of root's has
+ * the capabilities that it and its children need, and no others.
  */
 #ifndef FS_KEEPER_H
 #define FS_KEEPER_H

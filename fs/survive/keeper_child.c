@@ -25,20 +25,31 @@
 
 /* ---- starting processes ---- */
 
+/* In a child. */
+static void close_own_files(const struct keeper *kp)
+{
+	close(kp->signals);
+	/* Else its own copy would hide the keeper's death from it. */
+	close(kp->k->fd.alive_keeper);
+	/* The same for whoever waits for the mount to work. */
+	if (kp->verdict >= 0)
+		close(kp->verdict);
+	if (kp->replace.program >= 0)
+		close(kp->replace.program);
+}
+
 pid_t keeper_start_worker(struct keeper *kp, bool first)
 {
-	unsigned bank = first ? 0 : !kp->k->state.active_bank;
+	unsigned bank = first ? 0 : !shared_get(&kp->k->worker.active_bank);
 	bool attached =
 		!kp->k->config.foreground && !shared_get(&kp->k->state.detach);
 	pid_t pid = fork();
 
 	kp->attached += attached;
 	if (pid == 0) {
-		close(kp->signals);
+		close_own_files(kp);
 		/* It would keep the mount from going away. */
 		reconnect_end(&kp->reconnect);
-		/* Else its own copy would hide the keeper's death from it. */
-		close(kp->k->fd.alive_keeper);
 		worker_main(kp->k, bank, first, attached);
 	}
 	/* Once in a row of such failures. */
@@ -61,21 +72,11 @@ void keeper_start_teacher(struct keeper *kp)
 			strerror(errno));
 	if (kp->teacher)
 		return;
-	close(kp->signals);
-	close(kp->k->fd.alive_keeper);
+	close_own_files(kp);
 	close(kp->k->fd.fuse);
 	mount_teach_kernel(&kp->place);
 	reconnect_parts(&kp->reconnect);
 	_exit(0);
-}
-
-void keeper_stop_child(pid_t *pid)
-{
-	if (*pid > 0) {
-		kill(*pid, SIGKILL);
-		waitpid(*pid, NULL, 0);
-	}
-	*pid = 0;
 }
 
 void keeper_give_up(struct keeper *kp, const char *why)
@@ -108,7 +109,7 @@ static bool crashed(int status)
 /* Somebody's kill -9 says nothing about the worker; one for memory does. */
 static bool was_just_killed(struct keeper *kp, int status)
 {
-	uint32_t ooms = shared_get(&kp->k->stats.oom_takeovers);
+	uint32_t ooms = shared_get(&kp->k->worker.oom_takeovers);
 	bool same = ooms == kp->oom_takeovers;
 
 	kp->oom_takeovers = ooms;
@@ -125,15 +126,8 @@ static void count_death(struct keeper *kp, pid_t pid, int status)
 	k->stats.last_status = status;
 	k->stats.deaths++;
 	kp->failures += !was_just_killed(kp, status);
-	if (shared_get(&k->state.progress))
+	if (__atomic_exchange_n(&k->worker.progress, 0, __ATOMIC_ACQ_REL))
 		kp->failures = 0;
-	shared_set(&k->state.progress, 0);
-}
-
-/* Has the first worker got as far as to serve? */
-static bool was_ready(const struct shared_page *k)
-{
-	return shared_get(&k->state.ready) || k->state.connection > 1;
 }
 
 static void on_worker_death(struct keeper *kp, pid_t pid, int status)
@@ -141,8 +135,8 @@ static void on_worker_death(struct keeper *kp, pid_t pid, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DRAINED)
 		return;
 	/* It may have been killed on its way out. */
-	if (kp->ending || shared_get(&kp->k->state.over) || !was_ready(kp->k)) {
-		keeper_end(kp, !was_ready(kp->k));
+	if (kp->ending || shared_get(&kp->k->state.over) || !kp->answered) {
+		keeper_end(kp, !kp->answered);
 		return;
 	}
 	/* Whether there is a next connection is not decided here. */
@@ -206,7 +200,7 @@ static void standby_failed(struct keeper *kp, int status)
 /* Did it stand by for a while, whatever it died of? */
 static bool has_stood_by(const struct keeper *kp)
 {
-	return shared_get(&kp->k->state.primed_pid) == (uint32_t)kp->standby &&
+	return keeper_standby_is_primed(kp) &&
 	       clock_ms() - kp->standby_since > MAX_PAUSE_MSECS;
 }
 
@@ -228,17 +222,37 @@ static void on_standby_death(struct keeper *kp, int status)
 	standby_failed(kp, status);
 }
 
+/* What kernel this is does not change any more. */
+static void hear_answer(struct keeper *kp)
+{
+	struct shared_page *k = kp->k;
+
+	if (kp->answered || !shared_is_ready(k))
+		return;
+	kp->answered = true;
+	shared_set(&k->state.can_resend,
+		   shared_get(&k->worker.can_resend) != 0);
+}
+
 /* A successor may have become the active one since. */
 void keeper_look_who_is_active(struct keeper *kp)
 {
-	pid_t pid = (pid_t)shared_get(&kp->k->state.active_pid);
-
-	if (pid == kp->active || (pid != kp->standby && pid != kp->replace.pid))
+	hear_answer(kp);
+	if (!kp->standby ||
+	    shared_get(&kp->k->worker.active_pid) != (uint32_t)kp->standby)
 		return;
-	kp->active = pid;
-	if (pid == kp->standby)
-		kp->standby = 0;
+	/* It is dead, or has nothing to say any more. */
+	if (kp->active)
+		kill(kp->active, SIGKILL);
+	kp->active = kp->standby;
+	kp->standby = 0;
 	keeper_no_failures(kp);
+}
+
+bool keeper_standby_is_primed(const struct keeper *kp)
+{
+	return kp->standby &&
+	       shared_get(&kp->k->worker.primed_pid) == (uint32_t)kp->standby;
 }
 
 /* There shall always be one, if there is any use for it. */

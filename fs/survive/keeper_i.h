@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "child.h"
 #include "keeper.h"
 #include "mount.h"
 #include "reconnect.h"
@@ -27,7 +28,9 @@ struct keeper {
 	pid_t teacher;		/* 0 = not running */
 	bool taught;		/* the mount was seen to work */
 	bool settled;		/* started, and gone to the background */
+	bool answered;		/* a worker has answered INIT */
 	bool worked;		/* whoever started it was told that it works */
+	int verdict;		/* of daemon.h, not for children; -1 = none */
 	unsigned failures;	/* deaths that count (keeper.h), in a row */
 	uint32_t oom_takeovers; /* when a worker last died */
 	unsigned standby_failures; /* in a row */
@@ -40,8 +43,12 @@ struct keeper {
 	struct replace replace;
 	/* Others in the mount namespace (keeper_namespace.c). */
 	int witness; /* pidfd, below 0 = we stay, or have left */
-	bool moving; /* we have left, and the worker has not */
-	pid_t moved; /* the worker that was sent off, 0 = none */
+	/* One worker after another (keeper_handover.c). */
+	bool handing;
+	pid_t outgoing;	      /* it shall leave, 0 = it has died */
+	bool sent_off;	      /* it was told */
+	uint64_t leave_until; /* clock_ms() */
+	bool replaced;	      /* this is another program than the worker's */
 	/* A new connection (keeper_reconnect.c). */
 	struct reconnect reconnect;
 	uint64_t lost_since; /* clock_ms(), 0 = the connection stands */
@@ -65,23 +72,36 @@ pid_t keeper_start_worker(struct keeper *kp, bool first);
 void keeper_start_teacher(struct keeper *kp);
 /* Tune the kernel (mount.h), and note what was permitted. */
 void keeper_tune(struct keeper *kp);
-/* Kill a child, wait for its end, and set *@pid to 0. */
-void keeper_stop_child(pid_t *pid);
 
-/* A successor may have become the active worker since. */
+/*
+ * Hear what workers say: that the mount works, and that a successor has become
+ * the active worker. Only a standby can be that, and whoever it has followed is
+ * killed, should it not be dead: workers may say anything.
+ */
 void keeper_look_who_is_active(struct keeper *kp);
 /* Deal with all children that have died. */
 void keeper_reap_children(struct keeper *kp);
 /* Start a standby if there is none, and any use for it. */
 void keeper_need_standby(struct keeper *kp);
 bool keeper_lacks_standby(const struct keeper *kp);
+/* Is there one that could take over now? */
+bool keeper_standby_is_primed(const struct keeper *kp);
 /* Standbys work again: no pauses before the next. */
 void keeper_no_failures(struct keeper *kp);
 
+/* Stop the standby; the next one takes the place of the worker that serves. */
+void keeper_begin_handover(struct keeper *kp);
+/* Take the next step of that, if there is one. */
+void keeper_handover_step(struct keeper *kp);
+
+/*
+ * Give up the capabilities that neither keeper nor children need, for good.
+ */
+void keeper_drop_capabilities(void);
+
 /* From now on, leave the mount namespace when nobody else is in it. */
 void keeper_watch_namespace(struct keeper *kp);
-/* Take the next step of that, if there is one. */
-void keeper_namespace_step(struct keeper *kp, bool witness_ended);
+void keeper_witness_ended(struct keeper *kp);
 
 /*
  * If the connection was lost: end when it was an unmount, else take the next

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The keeper in a mount namespace that others leave (see witness.h). */
 #include <errno.h>
-#include <signal.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -18,10 +17,8 @@ static void find_witness(struct keeper *kp)
 	zsfs_log(LOG_NOTICE,
 		 "nobody is left in the mount namespace of %s: leaving it",
 		 kp->place.mountpoint);
-	kp->moving = true;
-	keeper_look_who_is_active(kp);
-	/* The next one is started out there, and the worker then goes. */
-	keeper_stop_child(&kp->standby);
+	/* The next one is started out there. */
+	keeper_begin_handover(kp);
 }
 
 void keeper_watch_namespace(struct keeper *kp)
@@ -31,26 +28,8 @@ void keeper_watch_namespace(struct keeper *kp)
 		find_witness(kp);
 }
 
-/* The standby takes over as soon as the worker has left. */
-static void send_worker_off(struct keeper *kp)
+void keeper_witness_ended(struct keeper *kp)
 {
-	shared_set(&kp->k->state.drain, 1);
-	kill(kp->active, SIGUSR2);
-	kp->moving = false;
-	kp->moved = kp->active;
-}
-
-void keeper_namespace_step(struct keeper *kp, bool witness_ended)
-{
-	if (witness_ended) {
-		close(kp->witness);
-		find_witness(kp);
-	}
-	if (kp->moving && kp->active && kp->standby &&
-	    shared_get(&kp->k->state.primed_pid) == (uint32_t)kp->standby)
-		send_worker_off(kp);
-	if (kp->moved && kp->active != kp->moved) {
-		shared_set(&kp->k->state.drain, 0);
-		kp->moved = 0;
-	}
+	close(kp->witness);
+	find_witness(kp);
 }

@@ -17,9 +17,21 @@
 /* For a worker to leave by itself after an unmount. */
 #define LEAVE_MSECS 2500
 
+/* Has the kernel ended it? */
+static bool has_ended(int connection)
+{
+	struct pollfd p = {connection, 0, 0};
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
+}
+
+/* A worker that says so may be wrong. */
 static bool is_lost(const struct keeper *kp)
 {
-	return shared_get(&kp->k->state.lost) == kp->k->state.connection;
+	const struct shared_page *k = kp->k;
+
+	return shared_get(&k->worker.lost) == k->state.connection &&
+	       has_ended(k->fd.fuse);
 }
 
 /* The first ones at once: the last may just have been killed. */
@@ -36,10 +48,10 @@ static void drop_workers(struct keeper *kp)
 {
 	keeper_look_who_is_active(kp);
 	replace_abandon(&kp->replace, "the connection was aborted");
-	keeper_stop_child(&kp->teacher);
-	keeper_stop_child(&kp->standby);
+	child_stop(&kp->teacher);
+	child_stop(&kp->standby);
 	keeper_look_who_is_active(kp);
-	keeper_stop_child(&kp->leaving);
+	child_stop(&kp->leaving);
 	/* Its end takes its time, and the next one waits for it by itself. */
 	if (kp->active)
 		kill(kp->active, SIGKILL);
@@ -55,7 +67,6 @@ static void change_connection(struct keeper *kp, int fd)
 	dup3(fd, k->fd.fuse, O_CLOEXEC);
 	close(fd);
 	memcpy(k->state.dev, kp->place.dev, sizeof(k->state.dev));
-	shared_set(&k->state.ready, 0);
 	shared_set(&k->state.connection, k->state.connection + 1);
 }
 
@@ -127,7 +138,7 @@ static void look_after_attempt(struct keeper *kp)
 		retry_later(kp);
 		return;
 	}
-	if (!shared_get(&kp->k->state.ready))
+	if (!shared_is_ready(kp->k))
 		return;
 	kp->lost_since = 0;
 	kp->k->stats.reconnects++;

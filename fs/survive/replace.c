@@ -4,120 +4,124 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "child.h"
+#include "program.h"
 #include "state/shared_page.h"
 #include "worker.h"
 
 #define PRIME_MSECS 20000
 /* The same when nobody serves meanwhile. */
 #define ALONE_MSECS 500
-#define DRAIN_MSECS 3000
 
 void replace_init(struct replace *r, struct shared_page *k)
 {
-	*r = (struct replace){.k = k};
+	*r = (struct replace){.k = k, .program = -1};
+}
+
+static void drop_program(struct replace *r)
+{
+	if (r->program >= 0)
+		close(r->program);
+	r->program = -1;
 }
 
 static void refuse(struct replace *r, const char *why)
 {
-	zsfs_log_ratelimited(LOG_ERR, "not replaced by %s: %s",
-			     r->k->state.binary, why);
+	zsfs_log_ratelimited(LOG_ERR, "%s: the program is not replaced: %s",
+			     r->k->config.mountpoint, why);
 	snprintf(r->k->state.replace_text, sizeof(r->k->state.replace_text),
 		 "%s", why);
-	strcpy(r->k->state.binary, r->before);
-	shared_set(&r->k->state.drain, 0);
 	shared_set(&r->k->state.replace, REPLACE_REFUSED);
+	drop_program(r);
 	r->pid = 0;
-	r->draining = false;
+	r->passed = false;
 }
 
 /* ---- the new program ---- */
 
-/* Where it is: of the process that asked, or where ours was. */
-static void find_program(struct replace *r, const struct signalfd_siginfo *info)
+/* Of the process that asked, or what is where ours was. 0 or -errno. */
+static int find_program(struct replace *r, const struct signalfd_siginfo *info)
 {
-	static const char gone[] = " (deleted)";
-	char link[64], path[SHARED_PATH_SIZE];
-	struct stat st;
-	ssize_t n;
-
-	/* Its process id may be another process's by now: look whose it is. */
-	snprintf(link, sizeof(link), "/proc/%u", info->ssi_pid);
-	if (info->ssi_code != SI_QUEUE || stat(link, &st) ||
-	    (st.st_uid != 0 && st.st_uid != geteuid()))
-		return;
-	snprintf(link, sizeof(link), "/proc/%u/exe", info->ssi_pid);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n <= 0)
-		return;
-	path[n] = '\0';
-	if ((size_t)n > sizeof(gone) &&
-	    !strcmp(path + n - (sizeof(gone) - 1), gone))
-		return;
-	strcpy(r->k->state.binary, path);
+	r->program = info->ssi_code == SI_USER
+			     ? program_of((pid_t)info->ssi_pid)
+			     : -ENOENT;
+	if (r->program == -ENOENT)
+		r->program = program_at(r->k->state.binary);
+	return r->program < 0 ? r->program : 0;
 }
 
-static void inherit(int fd)
-{
-	fcntl(fd, F_SETFD, 0);
-}
-
-static void start_program(const struct shared_page *k, const char *role,
-			  const char *bank)
+/* Returns only -errno. */
+static int run_program(const struct replace *r, const char *role, int page,
+		       const char *bank)
 {
 	char fd[16];
+	char *const argv[] = {
+		(char *)"zsfs",		 (char *)(uintptr_t)role, fd,
+		(char *)(uintptr_t)bank, r->k->config.mountpoint, NULL};
 
-	inherit(k->fd.page);
-	inherit(k->fd.fuse);
-	inherit(k->fd.arena);
-	inherit(k->fd.wake);
-	inherit(k->fd.alive);
-	snprintf(fd, sizeof(fd), "%d", k->fd.page);
-	execl(k->state.binary, "zsfs", role, fd, bank, k->config.mountpoint,
-	      (char *)NULL);
+	snprintf(fd, sizeof(fd), "%d", page);
+	return program_run(r->program, argv);
 }
 
-static pid_t start_successor(struct replace *r)
+static pid_t start_trial(struct replace *r)
 {
+	const struct shared_page *k = r->k;
 	pid_t pid = fork();
+	int err;
 
 	if (pid)
 		return pid;
+	shared_page_pass_descriptors(k);
 	/* The end that only the keeper has is closed by exec. */
-	start_program(r->k, "--worker", r->k->state.active_bank ? "0" : "1");
-	zsfs_log(LOG_ERR, "%s cannot be run: %s", r->k->state.binary,
-		 strerror(errno));
+	err = run_program(r, "--worker", k->fd.keeper,
+			  shared_get(&k->worker.active_bank) ? "0" : "1");
+	zsfs_log(LOG_ERR, "the new program cannot be run: %s", strerror(-err));
 	_exit(WORKER_FAILED);
+}
+
+static void count_attempt(struct replace *r)
+{
+	struct shared_page *k = r->k;
+
+	k->state.replace_text[0] = '\0';
+	shared_set(&k->state.replace, REPLACE_UNDER_WAY);
+	shared_set(&k->stats.replace_attempts, k->stats.replace_attempts + 1);
 }
 
 void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 {
-	strcpy(r->before, r->k->state.binary);
-	find_program(r, info);
-	r->k->state.replace_text[0] = '\0';
-	shared_set(&r->k->state.primed_pid, 0);
-	shared_set(&r->k->state.replace, REPLACE_UNDER_WAY);
-	shared_set(&r->k->stats.replace_attempts,
-		   r->k->stats.replace_attempts + 1);
-	r->deadline = clock_ms() + PRIME_MSECS;
-	if (!shared_get(&r->k->state.can_resend)) {
+	char why[SHARED_TEXT_SIZE];
+	int err;
+
+	count_attempt(r);
+	if (!r->k->state.can_resend) {
 		refuse(r, "this kernel (before 6.9) gives no successor the "
 			  "requests of the old program");
 		return;
 	}
-	r->pid = start_successor(r);
+	err = find_program(r, info);
+	if (err) {
+		snprintf(why, sizeof(why), "%.160s cannot be opened: %s",
+			 r->k->state.binary, strerror(-err));
+		refuse(r, why);
+		return;
+	}
+	if (program_check(r->program, why, sizeof(why))) {
+		refuse(r, why);
+		return;
+	}
+	r->deadline = clock_ms() + PRIME_MSECS;
+	r->pid = start_trial(r);
 	if (r->pid < 0)
 		refuse(r, strerror(errno));
 }
@@ -126,24 +130,20 @@ void replace_abandon(struct replace *r, const char *why)
 {
 	if (!replace_under_way(r))
 		return;
-	if (r->pid) {
-		kill(r->pid, SIGKILL);
-		waitpid(r->pid, NULL, 0);
-	}
-	r->served = false;
+	child_stop(&r->pid);
 	refuse(r, why);
 }
 
 bool replace_child_died(struct replace *r, pid_t pid, int status)
 {
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
 	if (!r->pid || pid != r->pid)
 		return false;
-	if (shared_get(&r->k->state.active_pid) == (uint32_t)pid) {
-		r->served = true;
-		r->pid = 0;
-		return false;
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_REFUSED)
+	r->pid = 0;
+	if (code == WORKER_FIT)
+		r->passed = true;
+	else if (code == WORKER_REFUSED)
 		refuse(r, "it has another layout of the arena; unmount to "
 			  "change to it");
 	else
@@ -151,59 +151,68 @@ bool replace_child_died(struct replace *r, pid_t pid, int status)
 	return true;
 }
 
-/* The last step. On failure the old keeper goes on with new workers. */
-static void become_program(struct replace *r)
+/* ---- the keeper becomes it ---- */
+
+/* What SIGUSR2 starts then; what it cannot find by a path stays what it was. */
+static void note_path(struct replace *r)
 {
-	inherit(r->k->fd.alive_keeper);
-	start_program(r->k, "--keeper", "0");
-	zsfs_log(LOG_ERR, "%s cannot be run as keeper: %s", r->k->state.binary,
-		 strerror(errno));
+	char path[SHARED_PATH_SIZE];
+
+	program_path(r->program, path, sizeof(path));
+	if (*path)
+		strcpy(r->k->state.binary, path);
+}
+
+/* Returns only -errno. */
+static int become_program(struct replace *r)
+{
+	struct shared_page *k = r->k;
+	int page = shared_page_renew(k), err;
+
+	if (page < 0)
+		return page;
+	shared_page_pass_descriptors(k);
+	fcntl(k->fd.keeper, F_SETFD, FD_CLOEXEC);
+	fcntl(k->fd.alive_keeper, F_SETFD, 0);
+	fcntl(page, F_SETFD, 0);
+	err = run_program(r, "--keeper", page, "0");
 	/* Not for what else this process may start. */
-	shared_page_claim_descriptors(r->k);
-	fcntl(r->k->fd.alive_keeper, F_SETFD, FD_CLOEXEC);
+	close(page);
+	shared_page_claim_descriptors(k);
+	fcntl(k->fd.alive_keeper, F_SETFD, FD_CLOEXEC);
+	return err;
 }
 
-static bool taken_over(struct replace *r)
+static void succeed(struct replace *r, pid_t active)
 {
-	r->k->stats.replacements++;
-	shared_set(&r->k->state.drain, 0);
-	r->pid = 0;
-	r->draining = r->served = false;
-	become_program(r);
-	strcpy(r->k->state.binary, r->before);
-	shared_set(&r->k->state.replace, REPLACE_DONE);
-	return true;
-}
+	char before[SHARED_PATH_SIZE], why[SHARED_TEXT_SIZE];
+	int err;
 
-static void begin_drain(struct replace *r, pid_t active)
-{
-	r->draining = true;
-	r->deadline = clock_ms() + DRAIN_MSECS;
-	shared_set(&r->k->state.drain, 1);
-	if (active)
-		kill(active, SIGUSR2);
+	strcpy(before, r->k->state.binary);
+	note_path(r);
+	r->k->state.active_pid = (uint32_t)active;
+	err = become_program(r);
+	strcpy(r->k->state.binary, before);
+	snprintf(why, sizeof(why), "it cannot be run as keeper: %s",
+		 strerror(-err));
+	refuse(r, why);
 }
 
 bool replace_step(struct replace *r, pid_t active)
 {
-	struct shared_page *k = r->k;
+	uint64_t now = clock_ms();
 
-	if (!replace_under_way(r))
+	if (r->passed) {
+		succeed(r, active);
+		return true;
+	}
+	if (!r->pid)
 		return false;
-	if (r->served || shared_get(&k->state.active_pid) == (uint32_t)r->pid)
-		return taken_over(r);
-	if (!r->draining &&
-	    shared_get(&k->state.primed_pid) == (uint32_t)r->pid)
-		begin_drain(r, active);
-	if (!active && !r->draining && r->deadline > clock_ms() + ALONE_MSECS)
-		r->deadline = clock_ms() + ALONE_MSECS;
-	if (clock_ms() < r->deadline)
-		return false;
-	/* A request that does not end: its worker's death ends it, too. */
-	if (!r->draining)
+	if (!active && r->deadline > now + ALONE_MSECS)
+		r->deadline = now + ALONE_MSECS;
+	if (now >= r->deadline) {
 		kill(r->pid, SIGKILL);
-	else if (active)
-		kill(active, SIGKILL);
-	r->deadline = clock_ms() + PRIME_MSECS;
+		r->deadline = now + PRIME_MSECS;
+	}
 	return false;
 }

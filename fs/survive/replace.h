@@ -2,19 +2,28 @@
 /*
  * Replacement: a newly installed program takes a live mount over.
  *
- * The keeper starts the new program as a standby. If that cannot use the arena
- * (another layout), it says so and ends, and the old worker goes on. Else the
- * old worker finishes the requests it is at and leaves, the new one takes over
- * as it would from a dead one, and at last the keeper becomes the new program
- * itself, with the same process id and children.
+ * The keeper tries the new program first: it gets ready as a standby would, and
+ * ends. If it cannot use the arena (another layout), its exit code says so, and
+ * the old program goes on. Else the keeper becomes the new program, with the
+ * same process id and children. It starts a standby of its own, has the old
+ * worker finish the requests it is at and leave, and the standby takes over as
+ * it would from a dead one (keeper_handover.c). With that the replacement is
+ * done.
  *
  * Which program: the one that asks (zsfs --replace), or, when SIGUSR2 comes
- * from elsewhere, whatever is now where the keeper's own program was.
+ * from elsewhere, whatever is now where the keeper's own program was. Only a
+ * signal by kill(2) is one that asks: the kernel says who sent that, and
+ * whoever did is the program that will run (program.h).
  *
  * Compatibility: a program takes over what has the same ARENA_VERSION, layout
  * of the pool, ZSFS_LAYOUT and SHARED_VERSION, the same sizes of structures,
  * and what the same INIT would be answered by. Any change of a structure in
  * arena or shared page must bump its number.
+ *
+ * A program is run as "zsfs ROLE FD BANK MOUNTPOINT". ROLE is --worker, for the
+ * trial, or --keeper; FD that of the shared page (shared_page_open()); BANK the
+ * worker's; the mountpoint makes room for the title. It inherits the
+ * descriptors of the shared page.
  */
 #ifndef FS_REPLACE_H
 #define FS_REPLACE_H
@@ -30,36 +39,35 @@ struct signalfd_siginfo;
 /* The keeper's side. */
 struct replace {
 	struct shared_page *k;
-	pid_t pid; /* of the new program's worker, 0 = none */
-	bool draining;
-	bool served;	   /* the new worker did, and has died since */
-	uint64_t deadline; /* milliseconds, of the step under way */
-	char before[SHARED_PATH_SIZE]; /* shared_state.binary, if it comes to
-					  nothing */
+	int program;	   /* descriptor, -1 = none */
+	pid_t pid;	   /* of the new program on trial, 0 = none */
+	bool passed;	   /* the trial */
+	uint64_t deadline; /* milliseconds, of the trial */
 };
 
 void replace_init(struct replace *r, struct shared_page *k);
 static inline bool replace_under_way(const struct replace *r)
 {
-	return r->pid != 0 || r->served;
+	return r->pid != 0 || r->passed;
 }
 
-/* SIGUSR2 came, none is under way, and the keeper has no standby any more. */
+/*
+ * SIGUSR2 came, none is under way, and the keeper has no standby any more,
+ * whose bank the trial uses.
+ */
 void replace_begin(struct replace *r, const struct signalfd_siginfo *info);
 
 /*
  * @active: the worker that serves, a child not waited for yet; 0 = it has died.
  * Look whether the next step can be taken. Does not return when the keeper
- * becomes the new program. True: it has ended, well or not.
+ * becomes the new program. True: it has come to nothing.
  */
 bool replace_step(struct replace *r, pid_t active);
 
 /* Nothing comes of it, if one is under way; logged with the reason @why. */
 void replace_abandon(struct replace *r, const char *why);
 
-/*
- * Was that the new worker, before it served? Then the replacement has failed.
- */
+/* Was that the trial? Then its status is all there is to say of it. */
 bool replace_child_died(struct replace *r, pid_t pid, int status);
 
 /* zsfs --replace MOUNTPOINT: ask the keeper, wait, say what came of it. */

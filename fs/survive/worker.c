@@ -20,6 +20,8 @@
 #include "base/machine.h"
 #include "base/memlock.h"
 #include "base/proctitle.h"
+#include "base/sandbox_notes.h"
+#include "base/syslog_socket.h"
 #include "daemon.h"
 #include "mount.h"
 #include "reconnect.h"
@@ -50,6 +52,7 @@ struct worker {
 	bool anew;	     /* it is one that nobody has served yet */
 	int signals;	     /* signalfd */
 	bool attached;	     /* started while the keeper had its terminal */
+	int null;	     /* /dev/null, for who is attached */
 };
 
 static void name_process(const struct worker *w, const char *role)
@@ -63,38 +66,57 @@ static void name_process(const struct worker *w, const char *role)
 
 /* ---- the keeper and its signals ---- */
 
-/* With the keeper gone, whoever serves does what is left of its work. */
-static void on_signal(struct worker *w, int sig)
+/*
+ * Nobody is left who may take the mount away, but for a worker that is not
+ * confined.
+ */
+static void end_without_keeper(struct worker *w, int sig)
 {
-	pid_t keeper = (pid_t)shared_get(&w->k->state.keeper_pid);
-
-	if (sig == SIGUSR2) {
-		/* Without a keeper there is nobody to follow. */
-		if (keeper && shared_get(&w->k->state.drain))
-			server_drain(w->server);
-	} else if (shared_get(&w->k->state.active_pid) != (uint32_t)getpid()) {
-		_exit(WORKER_FAILED); /* the standby's end is only its own */
-	} else if (keeper) {
-		kill(keeper, sig);
-	} else {
-		shared_set(&w->k->state.over, 1);
+	shared_set(&w->k->worker.over, 1);
+	if (!sandbox_is_on()) {
 		mount_detach(&w->place);
 		server_unmounting(w->server);
+		return;
+	}
+	zsfs_log(LOG_ERR,
+		 "signal %d (%s), and the keeper is dead: nobody serves %s any "
+		 "more, what was in it is lost; unmount it",
+		 sig, strsignal(sig), w->k->config.mountpoint);
+	server_drain(w->server);
+}
+
+/* Of all signals by kill(2) the kernel says who sent them. */
+static bool is_from_keeper(const struct signalfd_siginfo *info, uint32_t keeper)
+{
+	return keeper && info->ssi_code == SI_USER && info->ssi_pid == keeper;
+}
+
+/* With the keeper gone, whoever serves does what is left of its work. */
+static void on_signal(struct worker *w, const struct signalfd_siginfo *info)
+{
+	uint32_t keeper = shared_keeper(w->k);
+
+	if (info->ssi_signo == SIGUSR2) {
+		/* From anybody else it would leave with nobody to follow. */
+		if (is_from_keeper(info, keeper))
+			server_drain(w->server);
+	} else if (shared_get(&w->k->worker.active_pid) != (uint32_t)getpid()) {
+		_exit(WORKER_FAILED); /* the standby's end is only its own */
+	} else if (keeper) {
+		shared_page_pass_signal(w->k, (int)info->ssi_signo);
+	} else {
+		end_without_keeper(w, (int)info->ssi_signo);
 	}
 }
 
 static void on_keeper_death(struct worker *w)
 {
-	uint32_t pid = __atomic_exchange_n(&w->k->state.keeper_pid, 0,
-					   __ATOMIC_ACQ_REL);
-
-	shared_set(&w->k->state.drain, 0);
-	if (pid)
-		zsfs_log(
-			LOG_WARNING,
-			"the keeper (process %u) has died: serving %s goes on, "
-			"but no more standbys are started",
-			pid, w->k->config.mountpoint);
+	if (__atomic_exchange_n(&w->k->worker.keeper_died, 1, __ATOMIC_ACQ_REL))
+		return;
+	zsfs_log(LOG_WARNING,
+		 "the keeper (process %u) has died: serving %s goes on, but no "
+		 "more standbys are started",
+		 shared_get(&w->k->state.keeper_pid), w->k->config.mountpoint);
 }
 
 static void *watch_main(void *arg)
@@ -109,9 +131,9 @@ static void *watch_main(void *arg)
 	for (;;) {
 		poll(fds, 2, attached ? DETACH_LOOK_MSECS : -1);
 		if (attached && shared_get(&w->k->state.detach)) {
-			daemon_leave_terminal();
+			daemon_let_go_of_files(w->null);
 			attached = false;
-			__atomic_add_fetch(&w->k->state.detached, 1,
+			__atomic_add_fetch(&w->k->worker.detached, 1,
 					   __ATOMIC_RELEASE);
 			shared_page_wake_keeper(w->k);
 		}
@@ -121,7 +143,7 @@ static void *watch_main(void *arg)
 		}
 		if (fds[0].revents &&
 		    read(fds[0].fd, &info, sizeof(info)) == sizeof(info))
-			on_signal(w, (int)info.ssi_signo);
+			on_signal(w, &info);
 	}
 	return NULL;
 }
@@ -149,7 +171,7 @@ static void on_lost(void *arg)
 {
 	const struct worker *w = arg;
 
-	shared_set(&w->k->state.lost, w->connection);
+	shared_set(&w->k->worker.lost, w->connection);
 	shared_page_wake_keeper(w->k);
 }
 
@@ -186,11 +208,11 @@ static void end_takeover(struct worker *w, int err)
 static void count_takeover(struct shared_page *k, uint64_t us,
 			   const struct takeover *t)
 {
-	k->stats.last_takeover_us = (uint32_t)us;
-	if (us > k->stats.worst_takeover_us)
-		k->stats.worst_takeover_us = (uint32_t)us;
-	k->stats.poisoned += t->poisoned;
-	shared_set(&k->stats.takeovers, k->stats.takeovers + 1);
+	k->worker.last_takeover_us = (uint32_t)us;
+	if (us > k->worker.worst_takeover_us)
+		k->worker.worst_takeover_us = (uint32_t)us;
+	k->worker.poisoned += t->poisoned;
+	shared_set(&k->worker.takeovers, k->worker.takeovers + 1);
 	/* With nothing owed to anybody, serving is all there is to achieve. */
 	if (!t->parked)
 		shared_note_progress(k);
@@ -219,7 +241,7 @@ static void report(struct worker *w, uint64_t us, const struct takeover *t)
 	zsfs_log(LOG_NOTICE,
 		 "took over in %u us: %u transactions undone, %u finished, %u "
 		 "forgets, %u requests again, %u answered from the record",
-		 k->stats.last_takeover_us, t->rolled_back, t->finished,
+		 k->worker.last_takeover_us, t->rolled_back, t->finished,
 		 t->forgets, t->again, t->replayed);
 }
 
@@ -233,10 +255,10 @@ static void take_over(struct worker *w)
 	shared_page_await_deaths(k, !w->bank);
 	start = clock_us();
 	oom_kills = machine_read_oom(w->oom_fd);
-	t.oom = oom_kills > k->stats.oom_kills;
-	if (shared_get(&k->state.over))
+	t.oom = oom_kills > k->worker.oom_kills;
+	if (shared_is_over(k))
 		_exit(WORKER_UNMOUNTED);
-	if (k->state.active_bank == w->bank)
+	if (k->worker.active_bank == w->bank)
 		_exit(WORKER_FAILED); /* somebody else was faster */
 	crash_test_arm(w->fs);
 	err = take_up(w, &t);
@@ -256,8 +278,8 @@ static void on_ready(void *arg)
 {
 	struct worker *w = arg;
 
-	shared_set(&w->k->state.can_resend, takeover_possible(w->fs));
-	shared_set(&w->k->state.ready, 1);
+	shared_set(&w->k->worker.can_resend, takeover_possible(w->fs));
+	shared_set(&w->k->worker.ready, w->connection);
 	shared_page_wake_keeper(w->k);
 	crash_test_arm(w->fs);
 }
@@ -275,6 +297,18 @@ static void refuse(const char *what, int err)
 	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
 }
 
+/* What is needed when nothing more can be opened. */
+static void open_all(struct worker *w)
+{
+	w->oom_fd = machine_open_oom("");
+	w->null = w->attached ? daemon_open_null() : -1;
+	if (!w->k->config.foreground)
+		syslog_socket_open(NULL);
+	/* The keeper itself leaves this folder when it works. */
+	if (w->attached && chdir("/"))
+		zsfs_log(LOG_WARNING, "/: %s", strerror(errno));
+}
+
 static void prepare(struct worker *w, bool first)
 {
 	struct shared_page *k = w->k;
@@ -289,7 +323,7 @@ static void prepare(struct worker *w, bool first)
 	int err;
 
 	process_notes = k->config.notes;
-	w->oom_fd = machine_open_oom("");
+	open_all(w);
 	w->place.mountpoint = k->config.mountpoint;
 	memcpy(w->place.dev, k->state.dev, sizeof(w->place.dev));
 	shared_page_live(k, w->bank, 0);
@@ -312,14 +346,15 @@ static void prepare(struct worker *w, bool first)
 /* Without a keeper there is nobody to make another connection. */
 static void end_alone(struct worker *w)
 {
-	shared_set(&w->k->state.over, 1);
-	if (reconnect_is_left(&w->place, w->k->fd.fuse))
-		zsfs_log(
-			LOG_ERR,
-			"the connection of %s was aborted, and with the keeper "
-			"dead there is no other: what was in it is lost",
-			w->k->config.mountpoint);
-	mount_detach_dead(&w->place);
+	shared_set(&w->k->worker.over, 1);
+	if (!reconnect_is_left(&w->place, w->k->fd.fuse))
+		return;
+	zsfs_log(LOG_ERR,
+		 "the connection of %s was aborted, and with the keeper "
+		 "dead there is no other: what was in it is lost",
+		 w->k->config.mountpoint);
+	if (!sandbox_is_on())
+		mount_detach_dead(&w->place);
 }
 
 static void leave(struct worker *w, enum server_end end)
@@ -327,7 +362,7 @@ static void leave(struct worker *w, enum server_end end)
 	switch (end) {
 	case SERVER_UNMOUNTED:
 		on_lost(w);
-		if (!shared_get(&w->k->state.keeper_pid))
+		if (!shared_keeper(w->k))
 			end_alone(w);
 		server_free(w->server);
 		zsfs_close(w->fs);
@@ -342,17 +377,43 @@ static void leave(struct worker *w, enum server_end end)
 	_exit(WORKER_FAILED);
 }
 
-void worker_main(struct shared_page *k, unsigned bank, bool first,
-		 bool attached)
+static struct worker new_worker(struct shared_page *k, unsigned bank,
+				bool first)
 {
-	struct worker w = {
+	return (struct worker){
 		.k = k,
 		.bank = bank,
 		.connection = shared_get(&k->state.connection),
-		.anew = !first && !shared_get(&k->state.ready),
-		.attached = attached,
+		.anew = !first && !shared_is_ready(k),
 	};
+}
 
+void worker_try(struct shared_page *k, unsigned bank)
+{
+	struct worker w = new_worker(k, bank, false);
+
+	name_process(&w, "standby");
+	prepare(&w, false);
+	_exit(WORKER_FIT);
+}
+
+static void confine(struct shared_page *k)
+{
+	int err = shared_page_confine(k);
+
+	if (!err)
+		return;
+	zsfs_log(LOG_ERR, "a worker cannot be started: %s", strerror(-err));
+	_exit(WORKER_FAILED);
+}
+
+void worker_main(struct shared_page *k, unsigned bank, bool first,
+		 bool attached)
+{
+	struct worker w = new_worker(k, bank, first);
+
+	w.attached = attached;
+	confine(k);
 	name_process(&w, first ? "worker" : "standby");
 	prepare(&w, first);
 	start_watching(&w);
@@ -361,11 +422,11 @@ void worker_main(struct shared_page *k, unsigned bank, bool first,
 
 		if (err)
 			end_takeover(&w, err);
-		k->stats.oom_kills = machine_read_oom(w.oom_fd);
+		k->worker.oom_kills = machine_read_oom(w.oom_fd);
 		shared_page_become_active(k, w.bank, true);
 		server_go(w.server, false);
 	} else {
-		shared_set(&k->state.primed_pid, (uint32_t)getpid());
+		shared_set(&k->worker.primed_pid, (uint32_t)getpid());
 		shared_page_wake_keeper(k);
 		take_over(&w);
 	}

@@ -20,15 +20,23 @@ enum worker_exit {
 	WORKER_REFUSED = 3,   /* the arena is not one this program can use */
 	WORKER_DRAINED = 4,   /* left when asked to */
 	WORKER_STUCK = 5,     /* unmounted, but files were still open */
+	WORKER_FIT = 6,	      /* worker_try(): it could serve */
 };
 
 /*
  * The life of a worker, in a process of its own with one thread and the signals
- * of daemon_block_signals() blocked. @first: there was none before, the mount
- * is new. @attached: it has the files of whoever started the keeper, and leaves
+ * of daemon_block_signals() blocked. From here on the keeper's part of the
+ * shared page can only be read. @first: there was none before, the mount is
+ * new. @attached: it has the files of whoever started the keeper, and leaves
  * them when shared_state.detach says so.
  */
 _Noreturn void worker_main(struct shared_page *k, unsigned bank, bool first,
 			   bool attached);
+
+/*
+ * In a program just executed, which may replace the keeper's: get ready as a
+ * standby does, and end.
+ */
+_Noreturn void worker_try(struct shared_page *k, unsigned bank);
 
 #endif

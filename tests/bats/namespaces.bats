@@ -131,6 +131,9 @@ assert ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"linked",
 		[ "\$("$ZSFS_TOOLS/fsop" rename2 a/b/file a/moved 4)" = ok ]
 		kill -9 "\$("$PYTHON" -c 'import json; print(json.load(open(".zsstats/stats.json"))["survival"]["worker"])')"
 		[ "\$(cat a/moved)" = text ]
+		# The file is somebody's whom nobody here knows.
+		"$T/daemon" --replace .
+		[ "\$(cat a/moved)" = text ]
 		echo 1 >.zsctl/verify
 		[ "\$(cat .zsctl/verify)" = clean ]
 		cd /

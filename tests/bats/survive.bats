@@ -383,6 +383,55 @@ titles() {
 	[[ "zsfs: worker $M" == "$(title "$(worker)")"* ]]
 }
 
+@test "survive: what only the keeper may write, workers can only read" {
+	root_only
+	zsfs_mount
+	ready
+	for pid in $DAEMON $(worker) $(standby); do
+		awk '$6 ~ /zsfs-keeper/ { print $2 }' "/proc/$pid/maps" | xargs >>"$T/maps"
+	done
+	same "$(xargs <"$T/maps")" "rw-s r--s r--s"
+	"$ZSFS" --replace "$M"
+	poll 10 has_standby
+	: >"$T/maps"
+	for pid in $DAEMON $(worker) $(standby); do
+		awk '$6 ~ /zsfs-keeper/ { print $2 }' "/proc/$pid/maps" | xargs >>"$T/maps"
+	done
+	same "$(xargs <"$T/maps")" "rw-s r--s r--s"
+	# Nor by a descriptor of it.
+	for fd in /proc/"$(worker)"/fd/*; do
+		[[ $(readlink "$fd") != *zsfs-keeper* ]] ||
+			fails dd if=/dev/zero of="$fd" bs=8 count=1 conv=notrunc
+	done
+}
+
+# A worker that may not send the keeper a signal can still say that it got one.
+@test "survive: SIGTERM of the worker needs no right to signal the keeper" {
+	need strace
+	zsfs_mount
+	ready
+	timeout 20 strace -f -q -e trace=kill,tgkill -o "$T/calls" -p "$(worker)" &
+	tracer=$!
+	attached() { grep -q 'TracerPid:.*[1-9]' "/proc/$(worker)/status"; }
+	poll 5 attached
+	keeper=$DAEMON
+	kill -TERM "$(worker)"
+	gone() { ! is_mounted "$M"; }
+	poll 10 gone
+	wait_daemon
+	wait $tracer || true
+	fails grep -F "kill($keeper," "$T/calls"
+}
+
+@test "survive: a lonely SIGUSR2 does not send a worker away" {
+	zsfs_mount
+	ready
+	pid=$(worker)
+	kill -USR2 "$pid"
+	sleep 0.3
+	same "$(worker)" "$pid"
+}
+
 @test "survive: nosurvive is one process, whose death is the end" {
 	zsfs_mount -o nosurvive
 	same "$(processes_of "$M")" "$DAEMON"
@@ -437,6 +486,94 @@ titles() {
 	poll 10 replaced
 	"$ZSFS" --replace "$M"
 	same "$(json .survival.replace)" done
+}
+
+@test "survive: the program that asks is the one that runs, wherever it is" {
+	root_only
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 100000
+	mkdir "$T/p"
+	# Nobody else sees this file, by whatever path.
+	unshare -m bash -ec '
+		mount -t tmpfs none "$2"
+		cp "$0" "$2/other"
+		chmod 755 "$2/other"
+		"$2/other" --replace "$1"' "$ZSFS" "$M" "$T/p" 3>&- 4>&-
+	[[ "$(readlink "/proc/$DAEMON/exe")" == *other* ]]
+	fails test -e "$T/p/other"
+	same "$(json .survival.replacements)" 1
+	poll 10 quiet titles
+	kill_worker 9
+	expect ok check "$M/f" 0 100000 1
+	# What has no name any more, too.
+	cp "$ZSFS" "$T/gone"
+	chmod 755 "$T/gone"
+	kill -STOP "$DAEMON"
+	"$T/gone" --replace "$M" 3>&- 4>&- &
+	asks() { same "$(cat "/proc/$!/comm")" zsfs-replace; }
+	poll 10 quiet asks
+	rm "$T/gone"
+	kill -CONT "$DAEMON"
+	wait $!
+	[[ "$(readlink "/proc/$DAEMON/exe")" == *"(deleted)" ]]
+	ready
+	kill_worker 9
+	# The path that a signal alone leads to is one that everybody has.
+	kill -USR2 "$DAEMON"
+	third() { [ "$(json .survival.replacements)" = 3 ]; }
+	poll 10 third || { json .survival; cat "$LOG"; return 1; }
+	same "$(readlink "/proc/$DAEMON/exe")" "$(realpath "$ZSFS")"
+}
+
+@test "survive: a program that others may write to is refused" {
+	root_only
+	expect_log 'not replaced'
+	zsfs_mount
+	ready
+	expect ok put "$M/f" 100000
+	pid=$(worker)
+	cp "$ZSFS" "$T/other"
+	chmod 777 "$T/other"
+	fails "$T/other" --replace "$M"
+	grep -q 'chmod go-w' "$T/fails.out"
+	chmod 755 "$T/other"
+	chown 12345 "$T/other"
+	fails "$T/other" --replace "$M"
+	grep -q 'belongs to user 12345' "$T/fails.out"
+	same "$(json .survival.replace)" refused
+	same "$(worker)" "$pid"
+	ready
+	chown 0 "$T/other"
+	"$T/other" --replace "$M"
+	same "$(json .survival.replace)" done
+	kill_worker 9
+	drop_cache
+	expect ok check "$M/f" 0 100000 1
+}
+
+@test "survive: the keeper has the capabilities that it needs, and no others" {
+	root_only
+	zsfs_mount
+	ready
+	# SYS_ADMIN SYS_CHROOT SYS_PTRACE DAC_READ_SEARCH KILL SETUID SETGID SETPCAP
+	# SYS_RESOURCE IPC_LOCK SYS_NICE
+	needed=0
+	for cap in 21 18 19 2 5 7 6 8 24 14 23; do
+		needed=$((needed | 1 << cap))
+	done
+	caps() { awk -v k="$2:" '$1 == k { print $2 }' "/proc/$1/status"; }
+	had=$((16#$(caps self CapEff)))
+	limited() {
+		for set in CapEff CapPrm CapBnd; do
+			same $((16#$(caps "$DAEMON" $set))) $((needed & had)) || return 1
+		done
+	}
+	limited
+	"$ZSFS" --replace "$M"
+	limited
+	# A worker has no more.
+	same $((16#$(caps "$(worker)" CapEff) & ~needed)) 0
 }
 
 @test "survive: --replace of what is no zsfs mount" {

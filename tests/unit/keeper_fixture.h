@@ -33,6 +33,7 @@ static int connection; /* what reconnect_mount() returns */
 static unsigned mounted, detached, detached_dead;
 static uint32_t *told; /* it works, in memory of all; atomic */
 static int witness, left;
+static int other_end; /* of the connection */
 
 /* A case that fails leaves no child behind. */
 static inline void end_with_case(void)
@@ -56,6 +57,8 @@ _Noreturn void __wrap_worker_main(struct shared_page *page, unsigned bank,
 				  bool first, bool attached)
 {
 	end_with_case();
+	if (shared_page_confine(page))
+		_exit(1);
 	if (work)
 		work(first);
 	for (;;)
@@ -99,7 +102,7 @@ void __wrap_mount_detach_dead(const struct mount_place *p)
 int __wrap_daemon_ready(struct daemon *d);
 int __wrap_daemon_ready(struct daemon *d)
 {
-	CHECK_EQ(k->state.ready, 1);
+	CHECK(shared_is_ready(k));
 	shared_set(told, 1);
 	return 0;
 }
@@ -152,7 +155,7 @@ static inline pid_t live_child(void)
 static inline void serves(pid_t pid)
 {
 	kp.active = pid;
-	shared_set(&k->state.active_pid, (uint32_t)pid);
+	shared_set(&k->worker.active_pid, (uint32_t)pid);
 }
 
 static inline void worker_dies(int status)
@@ -187,24 +190,27 @@ static inline void prepare(void)
 {
 	int fds[2];
 
-	k = mmap(NULL, sizeof(*k) + sizeof(*told), PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (k == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (told == MAP_FAILED || shared_page_create(1, 4096, &k) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
 		exit(2);
 	keeper = getpid();
-	told = (uint32_t *)(k + 1);
 	strcpy(k->config.mountpoint, "/the/mount");
-	k->fd.page = k->fd.arena = k->fd.alive = k->fd.alive_keeper = -1;
+	k->fd.arena = k->fd.alive = k->fd.alive_keeper = -1;
 	k->fd.fuse = fds[0];
+	other_end = fds[1];
 	k->fd.wake = eventfd(0, EFD_CLOEXEC);
-	k->state.connection = 1;
-	k->state.ready = k->state.can_resend = k->state.detach = 1;
+	k->state.connection = k->worker.ready = 1;
+	k->state.can_resend = k->worker.can_resend = k->state.detach = 1;
 	kp = (struct keeper){.k = k,
 			     .place.mountpoint = k->config.mountpoint,
 			     .signals = -1,
 			     .taught = true,
 			     .settled = true,
 			     .worked = true,
+			     .answered = true,
+			     .verdict = -1,
 			     .reconnect.mount = -1,
 			     .witness = -1};
 	replace_init(&kp.replace, k);

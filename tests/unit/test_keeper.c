@@ -14,9 +14,20 @@ static int new_connection(void)
 	return fds[1];
 }
 
+/* Workers say so, and the kernel, too. */
 static void lose(void)
 {
-	shared_set(&k->state.lost, k->state.connection);
+	shared_set(&k->worker.lost, k->state.connection);
+	shutdown(other_end, SHUT_RDWR);
+}
+
+static void test_it_is_not_lost(void)
+{
+	shared_set(&k->worker.lost, k->state.connection);
+	keeper_reconnect_step(&kp);
+	CHECK_EQ(kp.lost_since, 0);
+	CHECK_EQ(mounted, 0);
+	check_goes_on();
 }
 
 static void test_it_was_an_unmount(void)
@@ -36,7 +47,7 @@ static void test_a_new_connection(void)
 	lose();
 	keeper_reconnect_step(&kp);
 	CHECK_EQ(k->state.connection, 2);
-	CHECK_EQ(k->state.ready, 0);
+	CHECK(!shared_is_ready(k));
 	CHECK_EQ(kp.active, 0);
 	CHECK(kp.leaving > 0 && kp.standby > 0);
 	CHECK_EQ(keeper_reconnect_msecs(&kp), -1);
@@ -48,19 +59,19 @@ static void test_a_new_connection(void)
 	CHECK_EQ(read(other, text, 2), 2);
 	CHECK(!strcmp(text, "ok"));
 	/* The worker on it serves. */
-	shared_set(&k->state.active_pid, (uint32_t)kp.standby);
+	shared_set(&k->worker.active_pid, (uint32_t)kp.standby);
 	keeper_look_who_is_active(&kp);
 	keeper_reconnect_step(&kp);
 	CHECK(kp.lost_since);
-	shared_set(&k->state.ready, 1);
+	shared_set(&k->worker.ready, 2);
 	keeper_reconnect_step(&kp);
 	CHECK_EQ(kp.lost_since, 0);
 	CHECK_EQ(k->stats.reconnects, 1);
 	CHECK_EQ(k->state.read_ahead_kb, 1024);
 	CHECK_EQ(k->state.max_ratio, 0);
 	CHECK_EQ(mounted, 1);
-	keeper_stop_child(&kp.teacher);
-	keeper_stop_child(&kp.active);
+	child_stop(&kp.teacher);
+	child_stop(&kp.active);
 }
 
 static void test_no_new_mount(void)
@@ -101,16 +112,57 @@ static void test_a_new_connection_without_a_worker(void)
 	CHECK(kp.standby > 0 && kp.attempting);
 	CHECK_EQ(mounted, 1);
 	/* Dead before it served: then there may be something wrong with it. */
-	keeper_stop_child(&kp.standby);
+	child_stop(&kp.standby);
 	keeper_reconnect_step(&kp);
 	new_connection();
 	keeper_reconnect_step(&kp);
 	CHECK_EQ(mounted, 2);
 	CHECK_EQ(k->state.connection, 3);
-	keeper_stop_child(&kp.standby);
+	child_stop(&kp.standby);
 }
 
-/* ---- nobody else in the namespace ---- */
+/* ---- one worker after another ---- */
+
+static void test_a_worker_leaves_for_the_next(void)
+{
+	pid_t first = live_child();
+
+	serves(first);
+	keeper_begin_handover(&kp);
+	keeper_need_standby(&kp);
+	keeper_handover_step(&kp);
+	CHECK(!kp.sent_off);
+	shared_set(&k->worker.primed_pid, (uint32_t)kp.standby);
+	keeper_handover_step(&kp);
+	CHECK(kp.sent_off);
+	/* It does not leave, so it is killed. */
+	kp.leave_until = clock_ms();
+	keeper_handover_step(&kp);
+	while (kp.active)
+		keeper_reap_children(&kp);
+	CHECK(kp.handing);
+	shared_set(&k->worker.active_pid, (uint32_t)kp.standby);
+	keeper_handover_step(&kp);
+	CHECK(!kp.handing);
+	CHECK(kp.active && kp.active != first);
+	CHECK_EQ(k->stats.replacements, 0);
+	child_stop(&kp.active);
+}
+
+/* The first worker of another program: with it the old one is replaced. */
+static void test_the_program_is_another(void)
+{
+	kp.replaced = true;
+	k->state.replace = REPLACE_UNDER_WAY;
+	keeper_begin_handover(&kp);
+	keeper_need_standby(&kp);
+	CHECK_EQ(k->state.replace, REPLACE_UNDER_WAY);
+	shared_set(&k->worker.active_pid, (uint32_t)kp.standby);
+	keeper_handover_step(&kp);
+	CHECK_EQ(k->state.replace, REPLACE_DONE);
+	CHECK_EQ(k->stats.replacements, 1);
+	child_stop(&kp.active);
+}
 
 static void test_the_namespace_is_left(void)
 {
@@ -121,29 +173,23 @@ static void test_the_namespace_is_left(void)
 	keeper_watch_namespace(&kp);
 	CHECK_EQ(left, 0);
 	witness = -ESRCH;
-	keeper_namespace_step(&kp, true);
+	keeper_witness_ended(&kp);
 	CHECK_EQ(left, 1);
-	CHECK(kp.moving);
-	keeper_need_standby(&kp);
-	keeper_namespace_step(&kp, false);
-	CHECK_EQ(k->state.drain, 0);
-	shared_set(&k->state.primed_pid, (uint32_t)kp.standby);
-	keeper_namespace_step(&kp, false);
-	CHECK_EQ(k->state.drain, 1);
-	keeper_stop_child(&kp.active);
-	keeper_namespace_step(&kp, false);
-	CHECK_EQ(k->state.drain, 0);
-	CHECK(!kp.moving);
-	keeper_stop_child(&kp.standby);
+	CHECK(kp.handing);
+	CHECK_EQ(kp.outgoing, kp.active);
+	child_stop(&kp.active);
 }
 
 /* ---- from beginning to end ---- */
 
+static struct daemon starter = {.verdict = -1};
+
 static void become_active(void)
 {
-	shared_set(&k->state.active_pid, (uint32_t)getpid());
+	shared_set(&k->worker.active_pid, (uint32_t)getpid());
 	shared_note_progress(k);
-	shared_set(&k->state.ready, 1);
+	shared_set(&k->worker.can_resend, 1);
+	shared_set(&k->worker.ready, k->state.connection);
 	shared_page_wake_keeper(k);
 }
 
@@ -151,39 +197,52 @@ static void become_active(void)
 static void live(bool first)
 {
 	signal(SIGSEGV, SIG_DFL);
+	/* What only the keeper may hold is not here. */
+	if (fcntl(starter.verdict, F_GETFD) >= 0)
+		_exit(WORKER_FAILED);
 	if (first) {
 		become_active();
-		while (!shared_get(&k->state.primed_pid))
+		while (!shared_get(&k->worker.primed_pid))
 			usleep(1000);
 		kill(getpid(), SIGSEGV);
 	}
-	shared_set(&k->state.primed_pid, (uint32_t)getpid());
-	while (!k->stats.deaths)
+	shared_set(&k->worker.primed_pid, (uint32_t)getpid());
+	while (!shared_get(&k->stats.deaths))
 		usleep(1000);
-	if (k->stats.takeovers)
+	if (shared_get(&k->worker.takeovers))
 		return; /* the next standby */
-	k->stats.takeovers++;
+	shared_set(&k->worker.takeovers, 1);
 	become_active();
 	while (!shared_get(told))
 		usleep(1000);
-	kill(getppid(), SIGTERM);
+	shared_page_pass_signal(k, SIGTERM);
 	while (!shared_get(&k->state.over))
 		usleep(1000);
 	_exit(WORKER_UNMOUNTED);
 }
 
+static void begin_anew(void)
+{
+	int ends[2];
+
+	REQUIRE(!pipe2(ends, O_CLOEXEC));
+	starter.verdict = ends[1];
+	k->config.foreground = true;
+	k->state.can_resend = 0;
+	k->worker.ready = k->worker.can_resend = 0;
+	daemon_block_signals();
+}
+
 static void test_a_life(void)
 {
-	k->config.foreground = true;
-	k->state.ready = 0;
-	k->state.connection = 1;
+	begin_anew();
 	work = live;
-	daemon_block_signals();
 	witness = eventfd(0, EFD_CLOEXEC);
-	CHECK_EQ(keeper_run(k, NULL), 0);
+	CHECK_EQ(keeper_run(k, &starter), 0);
 	CHECK_EQ(*told, 1);
 	CHECK_EQ(detached, 1);
 	CHECK_EQ(k->stats.deaths, 1);
+	CHECK_EQ(k->state.can_resend, 1);
 	CHECK(WIFSIGNALED(k->stats.last_status) &&
 	      WTERMSIG(k->stats.last_status) == SIGSEGV);
 	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
@@ -196,20 +255,21 @@ static void fail(bool first)
 
 static void test_a_life_that_does_not_begin(void)
 {
-	k->config.foreground = true;
-	k->state.ready = 0;
+	begin_anew();
 	work = fail;
-	daemon_block_signals();
-	CHECK_EQ(keeper_run(k, NULL), 1);
+	CHECK_EQ(keeper_run(k, &starter), 1);
 	CHECK_EQ(*told, 0);
 	CHECK_EQ(detached_dead, 1);
 }
 
 static const struct check_case cases[] = {
+	CHECK_CASE(test_it_is_not_lost),
 	CHECK_CASE(test_it_was_an_unmount),
 	CHECK_CASE(test_a_new_connection),
 	CHECK_CASE(test_no_new_mount),
 	CHECK_CASE(test_a_new_connection_without_a_worker),
+	CHECK_CASE(test_a_worker_leaves_for_the_next),
+	CHECK_CASE(test_the_program_is_another),
 	CHECK_CASE(test_the_namespace_is_left),
 	CHECK_CASE(test_a_life),
 	CHECK_CASE(test_a_life_that_does_not_begin),

@@ -6,7 +6,8 @@
 
 static void test_the_first_never_serves(void)
 {
-	shared_set(&k->state.ready, 0);
+	shared_set(&k->worker.ready, 0);
+	kp.answered = false;
 	worker_dies(WORKER_FAILED);
 	check_over(1);
 	CHECK_EQ(k->stats.deaths, 0);
@@ -32,7 +33,7 @@ static void test_a_kill_says_nothing(void)
 
 static void test_a_kill_for_memory_does(void)
 {
-	k->stats.oom_takeovers++;
+	k->worker.oom_takeovers++;
 	worker_dies(-SIGKILL);
 	CHECK_EQ(kp.failures, 1);
 	worker_dies(-SIGKILL);
@@ -56,7 +57,7 @@ static void test_progress(void)
 	worker_dies(-SIGSEGV);
 	check_goes_on();
 	CHECK_EQ(kp.failures, 0);
-	CHECK_EQ(k->state.progress, 0);
+	CHECK_EQ(k->worker.progress, 0);
 }
 
 static void test_nobody_can_follow(void)
@@ -93,7 +94,7 @@ static void test_one_standby(void)
 	CHECK(!keeper_lacks_standby(&kp));
 	keeper_need_standby(&kp);
 	CHECK_EQ(kp.standby, first);
-	keeper_stop_child(&kp.standby);
+	child_stop(&kp.standby);
 	CHECK(keeper_lacks_standby(&kp));
 	k->state.can_resend = 0;
 	CHECK(!keeper_lacks_standby(&kp));
@@ -104,16 +105,46 @@ static void test_a_standby_takes_over(void)
 	kp.standby_failures = 3;
 	keeper_need_standby(&kp);
 	REQUIRE(kp.standby > 0);
-	shared_set(&k->state.active_pid, (uint32_t)kp.standby);
+	shared_set(&k->worker.active_pid, (uint32_t)kp.standby);
 	keeper_look_who_is_active(&kp);
-	CHECK_EQ(kp.active, k->state.active_pid);
+	CHECK_EQ(kp.active, k->worker.active_pid);
 	CHECK_EQ(kp.standby, 0);
 	CHECK_EQ(kp.standby_failures, 0);
 	/* Somebody else's process is not. */
-	shared_set(&k->state.active_pid, 1);
+	shared_set(&k->worker.active_pid, 1);
 	keeper_look_who_is_active(&kp);
 	CHECK(kp.active != 1);
-	keeper_stop_child(&kp.active);
+	child_stop(&kp.active);
+}
+
+/* Whoever says that there is a successor has served, even if it is not true. */
+static void test_only_one_serves(void)
+{
+	pid_t first = live_child();
+	int status = 0;
+
+	serves(first);
+	keeper_need_standby(&kp);
+	shared_set(&k->worker.active_pid, (uint32_t)kp.standby);
+	keeper_look_who_is_active(&kp);
+	CHECK(kp.active != first);
+	CHECK_EQ(waitpid(first, &status, 0), first);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	child_stop(&kp.active);
+}
+
+static void test_what_kernel_it_is_is_heard_once(void)
+{
+	kp.answered = false;
+	k->state.can_resend = 0;
+	k->worker.can_resend = 7;
+	keeper_look_who_is_active(&kp);
+	CHECK(kp.answered);
+	CHECK_EQ(k->state.can_resend, 1);
+	k->worker.can_resend = k->worker.ready = 0;
+	keeper_look_who_is_active(&kp);
+	CHECK(kp.answered);
+	CHECK_EQ(k->state.can_resend, 1);
 }
 
 static int64_t pause_ms(void)
@@ -148,7 +179,7 @@ static void test_pauses(void)
 	keeper_no_failures(&kp);
 	keeper_need_standby(&kp);
 	CHECK(kp.standby > 0);
-	keeper_stop_child(&kp.standby);
+	child_stop(&kp.standby);
 }
 
 static void test_it_stood_by_for_long(void)
@@ -157,7 +188,7 @@ static void test_it_stood_by_for_long(void)
 	for (unsigned i = 0; i < 20; i++)
 		standby_dies(-SIGKILL);
 	kp.standby = dead_child(-SIGKILL);
-	shared_set(&k->state.primed_pid, (uint32_t)kp.standby);
+	shared_set(&k->worker.primed_pid, (uint32_t)kp.standby);
 	kp.standby_since = clock_ms() - 2000;
 	keeper_reap_children(&kp);
 	CHECK_EQ(kp.standby_failures, 1);
@@ -219,6 +250,9 @@ static void test_other_children(void)
 	CHECK(!replace_under_way(&kp.replace));
 	CHECK_EQ(k->state.replace, REPLACE_REFUSED);
 	CHECK(*k->state.replace_text);
+	kp.replace.pid = dead_child(WORKER_FIT);
+	keeper_reap_children(&kp);
+	CHECK(kp.replace.passed && !kp.replace.pid);
 	check_goes_on();
 }
 
@@ -234,6 +268,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_killed_on_its_way_out),
 	CHECK_CASE(test_one_standby),
 	CHECK_CASE(test_a_standby_takes_over),
+	CHECK_CASE(test_only_one_serves),
+	CHECK_CASE(test_what_kernel_it_is_is_heard_once),
 	CHECK_CASE(test_pauses),
 	CHECK_CASE(test_it_stood_by_for_long),
 	CHECK_CASE(test_nobody_serves),

@@ -38,12 +38,12 @@ static void start(uint64_t mem_limit)
 	REQUIRE(!shared_page_create(1, 4096, &k));
 	fs->shared = k;
 	shared_page_take_spare(k);
-	REQUIRE(k->state.spare == SPARE_HELD);
+	REQUIRE(k->worker.spare == SPARE_HELD);
 }
 
 static void stop(void)
 {
-	close(k->fd.page);
+	close(k->fd.buffers);
 	fs->shared = NULL;
 	zsfs_close(fs);
 }
@@ -124,7 +124,7 @@ static void test_new_content_stops(void)
 	CHECK_EQ(fill("a", 4096), 0);
 	pressure_begin(fs);
 	used = stats().used;
-	CHECK_EQ(k->state.spare, SPARE_GIVEN);
+	CHECK_EQ(k->worker.spare, SPARE_GIVEN);
 	CHECK_EQ(fs->super->pressure_used, used);
 	CHECK_EQ(stats().limit, used + stats().reserve);
 	CHECK_EQ(fill("b", 4096), -ENOSPC);

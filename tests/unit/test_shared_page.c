@@ -9,8 +9,10 @@
 #include "volume/volume.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -20,36 +22,167 @@
 
 #define NR_LIVES 4u
 
+/* The keeper's part of a page that is not sealed yet. */
+static struct shared_page *map_renewed(int fd)
+{
+	void *p = mmap(NULL, sizeof(struct shared_page), PROT_READ | PROT_WRITE,
+		       MAP_SHARED, fd, 0);
+
+	REQUIRE(p != MAP_FAILED);
+	return p;
+}
+
+static void check_refused(int fd)
+{
+	struct shared_page *k;
+
+	CHECK_EQ(shared_page_open(fd, true, &k), -EPROTO);
+}
+
 static void test_of_another_kind(void)
 {
-	struct shared_page *k, *again;
-	int other = memfd_create("other", 0);
+	struct shared_page *k, *again, *next;
+	int other = memfd_create("other", MFD_ALLOW_SEALING), fd;
 
 	CHECK_EQ(shared_page_create(0, 4096, &k), -EINVAL);
 	CHECK_EQ(shared_page_create(SHARED_MAX_LIVES + 1, 4096, &k), -EINVAL);
 	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
-	CHECK_EQ(shared_page_open(k->fd.page, &again), 0);
+	CHECK_EQ(shared_page_open(k->fd.keeper, false, &again), 0);
 	CHECK_EQ(again->config.nr_lives, NR_LIVES);
-	CHECK_EQ(shared_page_open(other, &again), -EPROTO);
-	CHECK_EQ(ftruncate(other, sizeof(*k)), 0);
-	CHECK_EQ(shared_page_open(other, &again), -EPROTO);
-	k->version++;
-	CHECK_EQ(shared_page_open(k->fd.page, &again), -EPROTO);
-	k->version--;
-	k->size--;
-	CHECK_EQ(shared_page_open(k->fd.page, &again), -EPROTO);
-	k->size++;
-	k->config.buffers_size += 2 << 20;
-	CHECK_EQ(shared_page_open(k->fd.page, &again), -EPROTO);
-	CHECK_EQ(shared_page_open(-1, &again), -EBADF);
+	check_refused(k->fd.keeper);
+	check_refused(other);
+	CHECK_EQ(ftruncate(other, offsetof(struct shared_page, worker)), 0);
+	check_refused(other);
+	CHECK_EQ(shared_page_open(other, false, &again), -EPROTO);
+	fd = shared_page_renew(k);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(shared_page_open(fd, false, &again), -EPROTO);
+	next = map_renewed(fd);
+	next->version++;
+	check_refused(fd);
+	next->version--;
+	next->size--;
+	check_refused(fd);
+	next->size++;
+	next->config.buffers_size += 2 << 20;
+	check_refused(fd);
+	next->config.buffers_size -= 2 << 20;
+	next->fd.worker = other;
+	check_refused(fd);
+	next->fd.worker = k->fd.worker;
+	CHECK_EQ(shared_page_open(fd, true, &again), 0);
+	CHECK_EQ(shared_page_open(-1, true, &again), -EBADF);
 	close(other);
+}
+
+/* ---- the two parts ---- */
+
+/* In a child: 0, or the number of what a worker could do and should not. */
+static int try_to_write(const struct shared_page *k, int fd)
+{
+	const size_t size = offsetof(struct shared_page, worker);
+	char path[64];
+	int again;
+
+	if (!mprotect((void *)(uintptr_t)k, size, PROT_READ | PROT_WRITE) ||
+	    errno != EACCES)
+		return 1;
+	if (mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) !=
+		    MAP_FAILED ||
+	    errno != EPERM)
+		return 2;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDWR);
+	if (again >= 0 &&
+	    (mmap(NULL, size, PROT_WRITE, MAP_SHARED, again, 0) != MAP_FAILED ||
+	     errno != EPERM))
+		return 3;
+	if (again >= 0 && (write(again, "", 1) >= 0 || errno != EPERM))
+		return 4;
+	if (pwrite(fd, "", 1, 0) >= 0 || errno != EPERM)
+		return 5;
+	if (!ftruncate(fd, 0) || errno != EPERM || !ftruncate(fd, 1 << 20))
+		return 6;
+	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		       4096) ||
+	    errno != EPERM)
+		return 7;
+	if (!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE))
+		return 8;
+	return 0;
+}
+
+static int be_a_worker(struct shared_page *k)
+{
+	int what;
+
+	if (shared_page_confine(k))
+		return 10;
+	what = try_to_write(k, k->fd.keeper);
+	if (what)
+		return what;
+	if (!ftruncate(k->fd.worker, 0) || errno != EPERM)
+		return 11;
+	/* Its own part, and the keeper's words, are there. */
+	shared_set(&k->worker.takeovers, 7);
+	while (!shared_get(&k->stats.deaths))
+		usleep(1000);
+	return 0;
+}
+
+static void check_with_worker(struct shared_page *k)
+{
+	int status = -1;
+	pid_t pid;
+
+	k->stats.deaths = k->worker.takeovers = 0;
+	pid = fork();
+	if (pid == 0)
+		_exit(be_a_worker(k));
+	while (!shared_get(&k->worker.takeovers) &&
+	       !waitpid(pid, &status, WNOHANG))
+		usleep(1000);
+	shared_set(&k->stats.deaths, 1);
+	waitpid(pid, &status, 0);
+	CHECK_EQ(status, 0);
+}
+
+static void test_workers_only_read_the_keepers_part(void)
+{
+	struct shared_page *k;
+
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	check_with_worker(k);
+}
+
+/* A new program's keeper writes, and its workers do not. */
+static void test_a_new_keeper(void)
+{
+	struct shared_page *k, *next, *seen;
+	int fd;
+
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	strcpy(k->state.binary, "/the/program");
+	fd = shared_page_renew(k);
+	REQUIRE(fd >= 0);
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	REQUIRE(!shared_page_open(fd, true, &next));
+	CHECK(!strcmp(next->state.binary, "/the/program"));
+	CHECK_EQ(next->fd.keeper, fd);
+	CHECK_EQ(next->fd.worker, k->fd.worker);
+	check_with_worker(next);
+	/* Who follows the old one sees no more of it. */
+	REQUIRE(!shared_page_open(k->fd.keeper, false, &seen));
+	next->stats.reconnects = 5;
+	CHECK_EQ(seen->stats.reconnects, 0);
+	CHECK_EQ(seen->worker.takeovers, 7);
 }
 
 static uint64_t held(const struct shared_page *k)
 {
 	struct stat st;
 
-	REQUIRE(!fstat(k->fd.page, &st));
+	REQUIRE(!fstat(k->fd.buffers, &st));
 	return (uint64_t)st.st_blocks * 512;
 }
 
@@ -86,15 +219,15 @@ static void test_spare(void)
 	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
 	before = held(k);
 	shared_page_give_spare(k);
-	CHECK_EQ(k->state.spare, SPARE_NONE);
+	CHECK_EQ(k->worker.spare, SPARE_NONE);
 	for (int i = 0; i < 2; i++) {
 		shared_page_take_spare(k);
-		CHECK_EQ(k->state.spare, SPARE_HELD);
+		CHECK_EQ(k->worker.spare, SPARE_HELD);
 		CHECK_EQ(held(k), before + SHARED_SPARE);
 	}
 	for (int i = 0; i < 2; i++) {
 		shared_page_give_spare(k);
-		CHECK_EQ(k->state.spare, SPARE_GIVEN);
+		CHECK_EQ(k->worker.spare, SPARE_GIVEN);
 		CHECK_EQ(held(k), before);
 	}
 	shared_page_take_spare(k);
@@ -150,7 +283,7 @@ static void *await(void *arg)
 	struct shared_page *k = arg;
 
 	shared_page_await_deaths(k, 0);
-	shared_set(&k->stats.takeovers, 1);
+	shared_set(&k->worker.takeovers, 1);
 	shared_page_release(k, 0);
 	return NULL;
 }
@@ -165,13 +298,13 @@ static void test_deaths(void)
 		pid_t pid = start_process(k);
 		pthread_t waiter;
 
-		shared_set(&k->stats.takeovers, 0);
+		shared_set(&k->worker.takeovers, 0);
 		REQUIRE(!pthread_create(&waiter, NULL, await, k));
 		usleep(50000);
-		CHECK_EQ(shared_get(&k->stats.takeovers), 0);
+		CHECK_EQ(shared_get(&k->worker.takeovers), 0);
 		kill(pid, SIGKILL);
 		pthread_join(waiter, NULL);
-		CHECK_EQ(shared_get(&k->stats.takeovers), 1);
+		CHECK_EQ(shared_get(&k->worker.takeovers), 1);
 		waitpid(pid, NULL, 0);
 	}
 }
@@ -202,8 +335,8 @@ static void test_the_keeper_knows_who_is_active(void)
 	k->fd.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	REQUIRE(k->fd.wake >= 0);
 	shared_page_become_active(k, 1, true);
-	CHECK_EQ(k->state.active_bank, 1);
-	CHECK_EQ(shared_get(&k->state.active_pid), (uint32_t)getpid());
+	CHECK_EQ(k->worker.active_bank, 1);
+	CHECK_EQ(shared_get(&k->worker.active_pid), (uint32_t)getpid());
 	CHECK_EQ(read(k->fd.wake, &n, sizeof(n)), (ssize_t)sizeof(n));
 	CHECK_EQ(n, 1);
 	close(k->fd.wake);
@@ -265,6 +398,8 @@ static void test_kills_are_nobodys_fault(void)
 
 static const struct check_case cases[] = {
 	CHECK_CASE(test_of_another_kind),
+	CHECK_CASE(test_workers_only_read_the_keepers_part),
+	CHECK_CASE(test_a_new_keeper),
 	CHECK_CASE(test_buffers_are_shared),
 	CHECK_CASE(test_spare),
 	CHECK_CASE(test_deaths),
