@@ -169,6 +169,8 @@ static void wait_for_end(struct keeper *kp)
 
 static int keep_going(struct keeper *kp)
 {
+	bool left;
+
 	kp->settled = true;
 	if (!kp->over && !kp->ending)
 		keeper_watch_namespace(kp);
@@ -182,13 +184,15 @@ static int keep_going(struct keeper *kp)
 	child_stop(&kp->active);
 	child_stop(&kp->leaving);
 	reconnect_end(&kp->reconnect);
+	/* Of a mount that has gone another one may have the device number. */
+	left = reconnect_is_left(&kp->place, kp->k->fd.fuse);
 	close(kp->k->fd.fuse);
 	/*
 	 * It may wait for an answer, which only the end of the connection ends.
 	 */
 	child_stop(&kp->teacher);
 	/* What worked and ended badly stays, so that nobody writes below it. */
-	if (kp->status == 0 || !kp->worked)
+	if (left && (kp->status == 0 || !kp->worked))
 		mount_detach_dead(&kp->place);
 	if (kp->taught && kp->status == 0)
 		zsfs_log(LOG_INFO, "unmounted from %s", kp->place.mountpoint);

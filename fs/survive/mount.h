@@ -53,7 +53,11 @@ void mount_detach(const struct mount_place *p);
 /* Is our mount the one that its path leads to? */
 bool mount_is_visible(const struct mount_place *p);
 
-/* After an abort of the connection: do not leave a dead mount behind. */
+/*
+ * After an abort of the connection: do not leave a dead mount behind. For who
+ * knows that there is one: when it has gone, the next one mounted there may
+ * have its device number (reconnect_is_left()).
+ */
 void mount_detach_dead(const struct mount_place *p);
 
 #endif

@@ -208,6 +208,7 @@ int single_serve(struct zsfs *fs, int fd, const struct single_params *p,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.reconnect.mount = -1,
 	};
+	bool left = false;
 	int err, next;
 
 	mount_find(&a.place);
@@ -221,11 +222,13 @@ int single_serve(struct zsfs *fs, int fd, const struct single_params *p,
 	while (!err && fd >= 0) {
 		err = serve(&a, fd, d);
 		next = err ? -1 : next_connection(&a, fd);
+		left = next < 0 && reconnect_is_left(&a.place, fd);
 		close(fd);
 		fd = next;
 	}
 	stop_watching(&a);
-	mount_detach_dead(&a.place);
+	if (left)
+		mount_detach_dead(&a.place);
 	if (!err)
 		zsfs_log(LOG_INFO, "unmounted from %s", p->mountpoint);
 	return err ? 1 : 0;

@@ -249,6 +249,24 @@ open_arenas() {
 	expect ok put "$M/f" 10
 }
 
+# Where a user mounts the next one has the same device number.
+@test "mount: the next one there outlives the end of the one before" {
+	as_nobody '
+		$ZSFS $M
+		keeper=$(jq .survival.keeper $M/.zsstats/stats.json)
+		kill -STOP $keeper
+		fusermount3 -u $M
+		$ZSFS $M
+		echo content >$M/f
+		kill -CONT $keeper
+		for i in {1..100}; do
+			kill -0 $keeper 2>/dev/null || break
+			sleep 0.1
+		done
+		grep content $M/f
+		fusermount3 -u $M'
+}
+
 @test "mount: no /dev/fuse" {
 	root_only
 	need unshare

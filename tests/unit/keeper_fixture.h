@@ -30,6 +30,7 @@ static pid_t keeper; /* this process */
 static void (*work)(bool first); /* what a worker does; NULL: it waits */
 static bool no_processes;
 static int connection; /* what reconnect_mount() returns */
+static bool unmounted;
 static unsigned mounted, detached, detached_dead;
 static uint32_t *told; /* it works, in memory of all; atomic */
 static int witness, left;
@@ -72,6 +73,12 @@ int __wrap_reconnect_mount(struct reconnect *r, struct mount_place *p,
 {
 	mounted++;
 	return connection;
+}
+
+bool __wrap_reconnect_is_left(const struct mount_place *p, int fd);
+bool __wrap_reconnect_is_left(const struct mount_place *p, int fd)
+{
+	return !unmounted;
 }
 
 void __wrap_mount_teach_kernel(const struct mount_place *p);

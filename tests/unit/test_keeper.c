@@ -241,11 +241,23 @@ static void test_a_life(void)
 	CHECK_EQ(keeper_run(k, &starter), 0);
 	CHECK_EQ(*told, 1);
 	CHECK_EQ(detached, 1);
+	CHECK_EQ(detached_dead, 1);
 	CHECK_EQ(k->stats.deaths, 1);
 	CHECK_EQ(k->state.can_resend, 1);
 	CHECK(WIFSIGNALED(k->stats.last_status) &&
 	      WTERMSIG(k->stats.last_status) == SIGSEGV);
 	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* What is mounted there by then is not its own. */
+static void test_a_mount_that_has_gone(void)
+{
+	begin_anew();
+	work = live;
+	witness = eventfd(0, EFD_CLOEXEC);
+	unmounted = true;
+	CHECK_EQ(keeper_run(k, &starter), 0);
+	CHECK_EQ(detached_dead, 0);
 }
 
 static void fail(bool first)
@@ -272,6 +284,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_the_program_is_another),
 	CHECK_CASE(test_the_namespace_is_left),
 	CHECK_CASE(test_a_life),
+	CHECK_CASE(test_a_mount_that_has_gone),
 	CHECK_CASE(test_a_life_that_does_not_begin),
 };
 
