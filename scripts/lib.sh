@@ -28,7 +28,7 @@ quietly() {
 # shellcheck disable=SC2034 # for those who include this file
 BUILD_PACKAGES=(gcc libc6-dev linux-libc-dev meson ninja-build pkg-config
 	libfuse3-dev fuse3 liblz4-dev libzstd-dev libxxhash-dev
-	libsmartcols-dev libncurses-dev libjson-c-dev)
+	libseccomp-dev libsmartcols-dev libncurses-dev libjson-c-dev)
 
 has_package() {
 	dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null |

@@ -65,6 +65,7 @@ unsigned machine_cpus(void);
  * thread is started, only read afterwards.
  */
 struct process_notes {
+	bool privileged;    /* started by root */
 	bool oom_protected; /* oom_score_adj lowered */
 	bool io_flusher;    /* PR_SET_IO_FLUSHER granted */
 	unsigned helpers;   /* of the compression crew, as asked for */

@@ -99,6 +99,9 @@ enum knob_kind {
 	OPTION(SURVIVE, survive, FLAG, set_flag, survive, "survive", NULL,     \
 	       "let another process take over when the one that serves "       \
 	       "dies, or do with one process")                                 \
+	OPTION(SANDBOX, sandbox, FLAG, set_flag, sandbox, "sandbox", NULL,     \
+	       "let the processes that serve do nothing else, or all that "    \
+	       "who mounts may do")                                            \
 	FIXED(FOLLOW_CPU, follow_cpu, FLAG, set_flag, fs.follow_cpu,           \
 	      "follow_cpu", NULL,                                              \
 	      "serve small requests on the processor they come from, or let "  \

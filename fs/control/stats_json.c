@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/machine.h"
+#include "base/sandbox_notes.h"
 #include "state/atime.h"
 #include "state/counters.h"
 #include "state/shared_page.h"
@@ -355,7 +356,7 @@ static void add_environment(struct zsfs *fs, struct textbuf *t)
 	open_object(t, "environment");
 	/* The process that users started: the keeper if there is one. */
 	number(t, "pid", keeper ? keeper : (uint64_t)getpid());
-	truth(t, "privileged", geteuid() == 0);
+	truth(t, "privileged", process_notes.privileged);
 	truth(t, "oom_protected", process_notes.oom_protected);
 	truth(t, "io_flusher", process_notes.io_flusher);
 	/* 0: could not be raised from the kernel's default. */
@@ -365,6 +366,31 @@ static void add_environment(struct zsfs *fs, struct textbuf *t)
 	       k ? k->state.max_ratio : get_word(&fs->max_ratio));
 	number(t, "threads", fs->nr_threads - 1);
 	number(t, "helpers", fs->crew ? helpers : 0);
+	textbuf_add(t, "}");
+}
+
+static const char *sandbox_state(void)
+{
+	if (!sandbox_is_on())
+		return "off";
+	return *sandbox_notes.lacks ? "partly" : "on";
+}
+
+static void add_sandbox(struct textbuf *t)
+{
+	const struct sandbox_notes *n = &sandbox_notes;
+
+	open_object(t, "sandbox");
+	string(t, "state", sandbox_state());
+	string(t, "off_because", n->off ? n->off : "");
+	string(t, "lacks", n->lacks);
+	number(t, "uid", geteuid());
+	number(t, "gid", getegid());
+	truth(t, "no_new_privs", n->no_new_privs);
+	string(t, "capabilities", n->capabilities);
+	/* The kernel's version of it; 0: none. */
+	number(t, "landlock", n->landlock);
+	truth(t, "seccomp", n->filter);
 	textbuf_add(t, "}");
 }
 
@@ -411,6 +437,7 @@ static void render(struct zsfs *fs, struct textbuf *t, bool classes)
 	add_requests(fs, t);
 	add_readers(fs, t);
 	add_environment(fs, t);
+	add_sandbox(t);
 	if (classes)
 		add_classes(fs, t);
 	textbuf_add(t, "}\n");

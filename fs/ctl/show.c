@@ -221,6 +221,36 @@ static void print_survival(const struct page *p)
 		       format_number(taken, s->takeovers));
 }
 
+static const char *capabilities_text(const struct stats *s)
+{
+	if (!s->capabilities)
+		return "";
+	if (!strcmp(s->capabilities, "none"))
+		return ", no capabilities";
+	return !strcmp(s->capabilities, "sys_nice") ? ", CAP_SYS_NICE alone"
+						    : "";
+}
+
+/* What confines the processes that serve; older mounts do not say. */
+static void print_sandbox(const struct page *p)
+{
+	const struct stats *s = p->s;
+
+	if (!s->sandbox || !s->sandbox_off || !s->sandbox_lacks)
+		return;
+	printf("Sandbox    %s", s->sandbox);
+	if (*s->sandbox_off) {
+		printf(": %s\n", s->sandbox_off);
+		return;
+	}
+	printf(": user %" PRId64 "%s", s->own_uid, capabilities_text(s));
+	if (s->landlock > 0)
+		printf(", Landlock %" PRId64, s->landlock);
+	printf("%s\n", s->seccomp > 0 ? ", seccomp" : "");
+	if (*s->sandbox_lacks)
+		printf("           lacks %s\n", s->sandbox_lacks);
+}
+
 static void print_requests(const struct page *p)
 {
 	char all[FORMAT_SIZE], in[FORMAT_SIZE], out[FORMAT_SIZE];
@@ -256,6 +286,7 @@ static void print_processes(const struct page *p)
 	char text[96];
 
 	print_survival(p);
+	print_sandbox(p);
 	printf("Settling   %s\n", settling(p, text, sizeof(text)));
 	print_requests(p);
 	print_pool(p);

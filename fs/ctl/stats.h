@@ -60,6 +60,9 @@
 	N(pool_objects, "pool", "objs_used")                                   \
 	N(compactions, "pool", "compactions")                                  \
 	N(can_compact, "pool", "can_compact")                                  \
+	N(own_uid, "sandbox", "uid")                                           \
+	N(landlock, "sandbox", "landlock")                                     \
+	N(seccomp, "sandbox", "seccomp")                                       \
 	N(pid, "environment", "pid")                                           \
 	N(threads, "environment", "threads")
 
@@ -70,6 +73,10 @@
 	W(settle, NULL, "settle")                                              \
 	W(why_not, "survival", "why_not")                                      \
 	W(last_cause, "survival", "last_cause")                                \
+	W(sandbox, "sandbox", "state")                                         \
+	W(capabilities, "sandbox", "capabilities")                             \
+	W(sandbox_off, "sandbox", "off_because")                               \
+	W(sandbox_lacks, "sandbox", "lacks")                                   \
 	W(atime, "mount", "atime")
 /* clang-format on */
 

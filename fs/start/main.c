@@ -28,6 +28,7 @@
 #include "survive/keeper.h"
 #include "survive/mount.h"
 #include "survive/replace.h"
+#include "survive/sandbox.h"
 #include "survive/single.h"
 #include "survive/worker.h"
 #include "volume/volume.h"
@@ -198,6 +199,9 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 	k->config.foreground = o->foreground;
 	k->config.hide_memory = hides_memory(o, privileged);
 	k->config.writeback = o->fs.writeback;
+	k->config.sandbox = o->sandbox;
+	if (process_notes.privileged)
+		sandbox_find_user(NULL, &k->config.own_uid, &k->config.own_gid);
 	k->config.notes = process_notes;
 	snprintf(k->config.mountpoint, sizeof(k->config.mountpoint), "%s",
 		 mountpoint);
@@ -276,6 +280,7 @@ static int run(struct zsfs_options *o, bool privileged)
 	mountpoint = check_environment(o, privileged);
 	if (!mountpoint)
 		return 1;
+	process_notes.privileged = privileged;
 	daemon_protect();
 	opts = options_mount_string(o, privileged);
 	err = opts ? create(o, &fs) : -ENOMEM;

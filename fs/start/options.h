@@ -40,6 +40,7 @@ struct zsfs_options {
 	bool allow_other;
 	bool stack;   /* over a zsfs that is mounted there already */
 	bool survive; /* a keeper, and workers that can follow each other */
+	bool sandbox; /* these workers confine themselves */
 };
 
 /* Room that is enough for every message of options_parse(). */

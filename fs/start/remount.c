@@ -70,6 +70,14 @@ static bool same_survival(const struct remount *r)
 	return r->o->survive == (strcmp(room, "nosurvive") != 0);
 }
 
+static bool same_sandbox(const struct remount *r)
+{
+	char room[256];
+
+	mount_stats_value(r->stats, "off_because", room);
+	return r->o->sandbox == (strcmp(room, "nosandbox") != 0);
+}
+
 static bool same_value(const struct remount *r, enum knob_id id)
 {
 	char was[256], is[OPTION_VALUE_SIZE];
@@ -101,6 +109,8 @@ static const char *changed_option(const struct remount *r)
 
 	if (given(r, KNOB_SURVIVE) && !same_survival(r))
 		return "survive";
+	if (given(r, KNOB_SANDBOX) && !same_sandbox(r))
+		return "sandbox";
 	if (given(r, KNOB_ALLOW_OTHER) &&
 	    o->allow_other != mount_table_has(e->super_options, "allow_other"))
 		return "allow_other";

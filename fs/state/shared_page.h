@@ -96,6 +96,9 @@ struct shared_config {
 	bool debug;	       /* print requests */
 	bool foreground;
 	bool hide_memory;
+	bool sandbox;	  /* confine workers (survive/sandbox.h) */
+	uint32_t own_uid; /* of workers then; 0: they stay who they are */
+	uint32_t own_gid;
 	bool writeback; /* the kernel caches writes */
 	struct process_notes notes;
 	char mountpoint[SHARED_PATH_SIZE]; /* absolute */

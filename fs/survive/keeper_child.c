@@ -94,8 +94,11 @@ void keeper_give_up(struct keeper *kp, const char *why)
 static void describe_status(int status, char *text, size_t size)
 {
 	if (WIFSIGNALED(status))
-		snprintf(text, size, "was killed by signal %d (%s)",
-			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+		snprintf(text, size, "was killed by signal %d (%s)%s",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)),
+			 WTERMSIG(status) == SIGSYS
+				 ? ": it called what its sandbox forbids"
+				 : "");
 	else
 		snprintf(text, size, "ended with status %d",
 			 WEXITSTATUS(status));

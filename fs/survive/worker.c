@@ -25,6 +25,7 @@
 #include "daemon.h"
 #include "mount.h"
 #include "reconnect.h"
+#include "sandbox.h"
 #include "serve/crash_test.h"
 #include "serve/disconnect.h"
 #include "serve/poison.h"
@@ -324,6 +325,7 @@ static void prepare(struct worker *w, bool first)
 
 	process_notes = k->config.notes;
 	open_all(w);
+	sandbox_begin(&k->config);
 	w->place.mountpoint = k->config.mountpoint;
 	memcpy(w->place.dev, k->state.dev, sizeof(w->place.dev));
 	shared_page_live(k, w->bank, 0);
@@ -417,9 +419,11 @@ void worker_main(struct shared_page *k, unsigned bank, bool first,
 	name_process(&w, first ? "worker" : "standby");
 	prepare(&w, first);
 	start_watching(&w);
+	sandbox_seal();
 	if (first) {
 		int err = zsfs_recover(w.fs); /* counts what the maker made */
 
+		sandbox_tell(k->config.mountpoint);
 		if (err)
 			end_takeover(&w, err);
 		k->worker.oom_kills = machine_read_oom(w.oom_fd);

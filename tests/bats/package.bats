@@ -45,9 +45,11 @@ make_upgrade() {
 		mount -t proc proc /proc
 		apt-get update -q
 		apt-get install -qy --no-install-recommends /debs/zsfs_*.deb
+		getent passwd zsfs | grep :/nonexistent:
 		mkdir -p "/m 1/z" /m2
 		mount -t zsfs -o size=1G none "/m 1/z"
 		zsfs -o nosurvive /m2
+		grep "\"uid\":$(id -u zsfs)," "/m 1/z/.zsstats/stats.json"
 		exec 5>"/m 1/z/open"
 		echo before >&5
 		keeper() { sed -n 's/.*"keeper": *\([0-9]*\).*/\1/p' "/m 1/z/.zsstats/stats.json"; }

@@ -582,6 +582,9 @@ static void test_flag_words(void)
 	CHECK(!o.survive && !o.allow_other);
 	OK("zsfs -o nosurvive,survive,noallow_other,allow_other /mnt");
 	CHECK(o.survive && o.allow_other);
+	CHECK(o.sandbox);
+	OK("zsfs -o nosandbox /mnt");
+	CHECK(!o.sandbox);
 	CHECK_EQ(parse("zsfs -o nonosurvive /mnt"), -EINVAL);
 	CHECK_EQ(parse("zsfs -o nosize=1 /mnt"), -EINVAL);
 	CHECK_EQ(parse("zsfs -o nosurvive=1 /mnt"), -EINVAL);

@@ -78,6 +78,21 @@ static bool died_of(int status, int sig)
 	       (WIFSIGNALED(status) && WTERMSIG(status) == sig);
 }
 
+/* What a filter of system calls sends, and may not be taken back by us. */
+static void *bad_call(void *arg)
+{
+	poison_this_thread(slot);
+	raise(SIGSYS);
+	return NULL;
+}
+
+static void test_a_call(void)
+{
+	CHECK(died_of(crash(bad_call), SIGSYS));
+	CHECK_EQ(slot->crashed, 1);
+	CHECK_EQ(fs.super->crashed, 0);
+}
+
 static void test_a_signal(void)
 {
 	CHECK(died_of(crash(bad_address), SIGBUS));
@@ -94,6 +109,7 @@ static void test_a_full_stack(void)
 
 static const struct check_case cases[] = {
 	CHECK_CASE(test_a_signal),
+	CHECK_CASE(test_a_call),
 	CHECK_CASE(test_a_full_stack),
 };
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * System calls of a worker: those that serving, taking over and dying need, and
+ * of some of them only what is harmless. Any other is SIGSYS, which ends the
+ * process: not a plain kill, because a request that makes every worker do it
+ * must be known for that (serve/poison.h), and the filter lets nobody take the
+ * signal's handler away.
+ *
+ * Who adds a system call to the serving path adds it here. The bats tests find
+ * what is missing: the log has its number.
+ */
+#ifndef FS_SYSCALL_FILTER_H
+#define FS_SYSCALL_FILTER_H
+
+/*
+ * For all threads of the process, and for good. Needs no_new_privs, of all
+ * threads. 0 or -errno; -ENOPKG where it was built without libseccomp.
+ */
+int syscall_filter_load(void);
+
+#endif

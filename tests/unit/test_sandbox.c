@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a confined process can do, and what ends it. */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "base/sandbox_notes.h"
+#include "state/shared_page.h"
+#include "survive/sandbox.h"
+
+static struct shared_config config = {.sandbox = true};
+
+/* A sanitizer's runtime would not survive it, and this says so. */
+static bool is_left_out(void)
+{
+	if (!ZS_ARENA_SANITIZED)
+		return !ZS_SECCOMP;
+	sandbox_begin(&config);
+	sandbox_seal();
+	CHECK(!sandbox_is_on() && !strcmp(sandbox_notes.off, "sanitizer"));
+	return true;
+}
+
+static void confine(void)
+{
+	if (!geteuid())
+		sandbox_find_user(NULL, &config.own_uid, &config.own_gid);
+	sandbox_begin(&config);
+	sandbox_seal();
+}
+
+/* The wait status of a confined process that does this. */
+static int does(void (*what)(void))
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		confine();
+		what();
+		_exit(check_failures ? 1 : 0);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+/* ---- what ends it ---- */
+
+static void try_execve(void)
+{
+	execl("/bin/true", "true", (char *)NULL);
+}
+
+static void try_fork(void)
+{
+	if (!fork())
+		_exit(0);
+}
+
+static void try_write(void)
+{
+	open("/dev/null", O_WRONLY);
+}
+
+static void try_create(void)
+{
+	open("/tmp/zsfs-sandbox-test", O_RDONLY | O_CREAT, 0600);
+}
+
+static void try_temporary(void)
+{
+	open("/tmp", O_TMPFILE | O_RDWR, 0600);
+}
+
+static void try_inet(void)
+{
+	socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void try_unix(void)
+{
+	socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void try_mmap_exec(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	     0);
+}
+
+static void try_mprotect_exec(void)
+{
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(p, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void try_kill(void)
+{
+	kill(getppid(), SIGKILL);
+}
+
+static void try_setuid(void)
+{
+	if (setuid(0))
+		_exit(1);
+}
+
+/* The signal's default is not the only way to die of it. */
+static void try_to_live_on(void)
+{
+	signal(SIGSYS, SIG_IGN);
+}
+
+static void try_to_be_dumped(void)
+{
+	syscall(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 1, 0, 0, 0);
+}
+
+static void test_forbidden(void)
+{
+	static const struct {
+		const char *name;
+		void (*what)(void);
+	} all[] = {
+		{"execve", try_execve},
+		{"fork", try_fork},
+		{"open for writing", try_write},
+		{"create", try_create},
+		{"temporary file", try_temporary},
+		{"network", try_inet},
+		{"socket", try_unix},
+		{"executable mapping", try_mmap_exec},
+		{"executable memory", try_mprotect_exec},
+		{"kill", try_kill},
+		{"setuid", try_setuid},
+		{"no SIGSYS", try_to_live_on},
+		{"core dump", try_to_be_dumped},
+	};
+
+	if (is_left_out())
+		return;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		int status = does(all[i].what);
+
+		fprintf(stderr, "# %s: status %#x\n", all[i].name, status);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	}
+}
+
+/* ---- what goes on ---- */
+
+static void *thread_main(void *arg)
+{
+	cpu_set_t set;
+
+	CHECK(!sched_getaffinity(0, sizeof(set), &set));
+	CHECK(!sched_setaffinity(gettid(), sizeof(set), &set));
+	*(bool *)arg = true;
+	return NULL;
+}
+
+static void use_threads(void)
+{
+	pthread_t thread;
+	bool ran = false;
+
+	CHECK(!pthread_create(&thread, NULL, thread_main, &ran));
+	CHECK(!pthread_join(thread, NULL));
+	CHECK(ran);
+}
+
+static void use_memory(void)
+{
+	size_t size = (size_t)64 << 20;
+	char *p = malloc(size);
+
+	CHECK(p);
+	memset(p, 1, size);
+	p = realloc(p, 2 * size);
+	CHECK(p && p[size - 1] == 1);
+	free(p);
+}
+
+static void use_files(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	CHECK(f && fgets(line, sizeof(line), f));
+	if (f)
+		fclose(f);
+	CHECK(usleep(1000) == 0);
+	if (sandbox_notes.landlock)
+		CHECK(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES);
+}
+
+static void test_allowed(void)
+{
+	if (is_left_out())
+		return;
+	CHECK_EQ(does(use_threads), 0);
+	CHECK_EQ(does(use_memory), 0);
+	CHECK_EQ(does(use_files), 0);
+}
+
+static void test_abort(void)
+{
+	int status = is_left_out() ? SIGABRT : does(abort);
+
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void test_not_wanted(void)
+{
+	config.sandbox = false;
+	confine();
+	CHECK(!sandbox_is_on());
+	if (!ZS_ARENA_SANITIZED)
+		CHECK(!strcmp(sandbox_notes.off, "nosandbox"));
+	try_fork();
+	try_write();
+}
+
+/* ---- who it is ---- */
+
+static void find(const char *passwd, uint32_t uid, uint32_t gid)
+{
+	char path[] = "/tmp/zsfs-passwd.XXXXXX";
+	int fd = mkstemp(path);
+	uint32_t got_uid, got_gid;
+
+	REQUIRE(fd >= 0);
+	CHECK(write(fd, passwd, strlen(passwd)) == (ssize_t)strlen(passwd));
+	close(fd);
+	sandbox_find_user(path, &got_uid, &got_gid);
+	unlink(path);
+	CHECK_EQ(got_uid, uid);
+	CHECK_EQ(got_gid, gid);
+}
+
+static void test_user(void)
+{
+	find("", 65534, 65534);
+	find("root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 65534,
+	     65534);
+	find("a:x:7:7::/:\nzsfs:x:990:991::/nonexistent:\nb:x:8:8::/:\n", 990,
+	     991);
+	find("zsfs:x:0:0::/:/bin/sh\n", 65534, 65534);
+	find("zsfs:x\n", 65534, 65534);
+}
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_forbidden), CHECK_CASE(test_allowed),
+	CHECK_CASE(test_abort),	    CHECK_CASE(test_not_wanted),
+	CHECK_CASE(test_user),
+};
+
+int main(int argc, char **argv)
+{
+	return CHECK_MAIN(cases, argc, argv);
+}
