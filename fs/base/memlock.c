@@ -2,8 +2,13 @@
 /* Locking and hiding memory (see memlock.h). */
 #include "memlock.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
+
+/* Of a core dump's parts the first page of each program and library. */
+static const char only_headers[] = "0x10";
 
 void memory_lock(void *p, size_t size, bool huge)
 {
@@ -19,6 +24,17 @@ void memory_lock(void *p, size_t size, bool huge)
 		if (mlock2((char *)p + off, len, MLOCK_ONFAULT))
 			return;
 	}
+}
+
+void memory_keep_from_dumps(void)
+{
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	/* Without the file, or in vain: core(5) then says what is dumped. */
+	(void)!write(fd, only_headers, sizeof(only_headers) - 1);
+	close(fd);
 }
 
 void memory_hide(void)

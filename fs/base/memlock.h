@@ -17,7 +17,20 @@
  */
 void memory_lock(void *p, size_t size, bool huge);
 
-/* Keep others of the same user from reading this process's memory. */
+/*
+ * Keep all memory of this process and of those that it will start, also as
+ * other programs, out of core dumps: heap, stacks and codec states may have
+ * content in them. Registers are left, with some bytes of what was copied last.
+ * Who debugs and may see the content writes another coredump_filter (core(5)).
+ * Mappings that have content and nothing else are MADV_DONTDUMP besides.
+ */
+void memory_keep_from_dumps(void);
+
+/*
+ * Keep others of the same user from reading this process's memory and
+ * descriptors, and the process from being dumped at all. The files that it has
+ * in /proc belong to root from then on: it cannot write to them any more.
+ */
 void memory_hide(void);
 
 #endif

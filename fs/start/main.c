@@ -167,15 +167,15 @@ static int mount_it(const struct zsfs_options *o, const char *opts,
 	return fd < 0 || !privileged ? fd : set_flags(o, mountpoint, fd);
 }
 
-static bool hides_memory(const struct zsfs_options *o, bool privileged)
+/* Who debugs wants to look, and so does what looks for leaks. */
+static bool hides_memory(const struct zsfs_options *o)
 {
-	return !privileged && !o->debug && !ZS_ARENA_SANITIZED;
+	return !o->debug && !ZS_ARENA_SANITIZED;
 }
 
 /* What keeper and workers have to know; the arena is theirs to map. */
-static int make_keep(const struct zsfs_options *o, bool privileged,
-		     struct zsfs *fs, const char *mountpoint,
-		     struct shared_page **out)
+static int make_keep(const struct zsfs_options *o, struct zsfs *fs,
+		     const char *mountpoint, struct shared_page **out)
 {
 	int ends[2], err = shared_page_create(1 + arena_nr_threads(fs->arena),
 					      zsfs_buffers_size(fs->nr_threads),
@@ -197,7 +197,7 @@ static int make_keep(const struct zsfs_options *o, bool privileged,
 	k->config.nr_helpers = o->fs.nr_helpers;
 	k->config.debug = o->debug;
 	k->config.foreground = o->foreground;
-	k->config.hide_memory = hides_memory(o, privileged);
+	k->config.hide_memory = hides_memory(o);
 	k->config.writeback = o->fs.writeback;
 	k->config.sandbox = o->sandbox;
 	if (process_notes.privileged)
@@ -219,7 +219,7 @@ static int keep_mount(const struct zsfs_options *o, bool privileged,
 {
 	struct mount_place place = {.mountpoint = mountpoint};
 	struct shared_page *k;
-	int err = make_keep(o, privileged, fs, mountpoint, &k);
+	int err = make_keep(o, fs, mountpoint, &k);
 
 	zsfs_close(fs);
 	if (err) {
@@ -252,7 +252,7 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 
 	if (fd < 0)
 		return 1;
-	if (hides_memory(o, privileged))
+	if (hides_memory(o))
 		memory_hide();
 	ret = single_serve(fs, fd, &p, d);
 	zsfs_close(fs);
@@ -282,6 +282,7 @@ static int run(struct zsfs_options *o, bool privileged)
 		return 1;
 	process_notes.privileged = privileged;
 	daemon_protect();
+	memory_keep_from_dumps();
 	opts = options_mount_string(o, privileged);
 	err = opts ? create(o, &fs) : -ENOMEM;
 	if (err)
@@ -303,6 +304,7 @@ static int run_role(char **argv, bool keeper)
 
 	daemon_block_signals();
 	umask(0);
+	memory_keep_from_dumps();
 	if (err) {
 		zsfs_log_to_syslog();
 		zsfs_log(LOG_ERR, "no shared page that this program knows: %s",

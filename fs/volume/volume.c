@@ -59,6 +59,7 @@ static uint8_t *private_buffers(size_t size)
 
 	if (p == MAP_FAILED)
 		return NULL;
+	madvise(p, size, MADV_DONTDUMP);
 	memory_lock(p, size, false);
 	return p;
 }

@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# What is stored is not in core dumps, and not open to who runs the daemon.
+load helpers
+
+setup() {
+	zsfs_setup
+	zsfs_only
+	root_only
+	need setfattr getfattr jq
+	# Longer than any register: these are in a dump.
+	SECRET=zsfs-secret-$(od -An -N 60 -tx1 /dev/urandom | tr -d ' \n')
+}
+teardown() { zsfs_teardown; }
+
+# Text of this test that is nowhere else; in another place each time.
+lines_of_secrets() {
+	awk -v s="$SECRET" 'BEGIN { for (n = 0; n < 4000; n++) print n, s, n * n % 97 }'
+}
+
+# By every way that there is: small and large, with LZ4 and zstd, dense, as a
+# value, and back again.
+store_secrets() {
+	local comp
+
+	lines_of_secrets >"$T/want"
+	for comp in lz4 zstd; do
+		echo $comp >"$M/.zsctl/comp_algorithm"
+		cp "$T/want" "$M/$comp"
+		printf %s "$SECRET" | dd of="$M/$comp" bs=64 seek=200 conv=notrunc status=none
+	done
+	setfattr -n user.s -v "$SECRET" "$M/lz4"
+	read_secrets
+	echo 1 >"$M/.zsctl/settle"
+	read_secrets
+}
+
+read_secrets() {
+	drop_cache
+	cat "$M"/{lz4,zstd} >"$T/back"
+	drop_cache
+	dd if="$M/zstd" of="$T/back" bs=4096 skip=7 count=1 iflag=direct status=none
+	getfattr -n user.s "$M/lz4" >"$T/back"
+}
+
+# start_for_cores OPTION...: a daemon that dumps where it may, to $T/cores
+start_for_cores() {
+	case $(cat /proc/sys/kernel/core_pattern) in
+	*/* | '|'*) skip "core dumps go elsewhere" ;;
+	esac
+	expect_log 'error: |killed by signal 6|took over'
+	mkdir -m 777 "$T/cores"
+	cd "$T/cores"
+	ulimit -S -c unlimited
+	[ "$(ulimit -c)" = unlimited ] || skip "core dumps are not permitted"
+	zsfs_mount "$@"
+	cd "$T"
+}
+
+cores() {
+	find "$T/cores" -type f
+}
+
+abort_worker() {
+	local pid
+
+	pid=$(worker)
+	kill -ABRT "$pid"
+	poll 20 eval '[ "$(worker)" != '"$pid"' ]'
+	poll 20 fails quiet kill -0 "$pid"
+}
+
+@test "private: a daemon in service leaves no core dump" {
+	start_for_cores
+	store_secrets
+	abort_worker
+	same "$(cores)" ""
+}
+
+@test "private: the core dump of one that is debugged has nothing of the content" {
+	# Who is confined can make no file, and so no core.
+	start_for_cores -d -o nosandbox
+	store_secrets
+	# It is there to be found.
+	[ -n "$("$PYTHON" "$BATS_TEST_DIRNAME/inmemory.py" "$(worker)" "$SECRET")" ]
+	abort_worker
+	same "$(cores | wc -l)" 1
+	[ -s "$(cores)" ]
+	fails grep -qaF "$SECRET" "$(cores)"
+	[ "$(grep -c "$SECRET" "$M/lz4")" -gt 3990 ]
+}
+
+# Mappings of arena and buffers, which are shared and large: "yes" for one that is
+# not for dumps.
+left_out() {
+	awk '/^[0-9a-f]+-/ { shared = $2 ~ /s/ }
+		/^Size:/ { kib = $2 }
+		/^VmFlags:/ && shared && kib > 1024 {
+			print / dd( |$)/ ? "yes" : "no"
+		}' "/proc/$1/smaps"
+}
+
+@test "private: arena and buffers are not for dumps, whatever the filter says" {
+	local pid
+
+	expect_log 'error: '
+	zsfs_mount -d
+	poll 20 has_standby
+	for pid in $(worker) $(standby); do
+		same "$(cat "/proc/$pid/coredump_filter")" 00000010
+		[ "$(left_out "$pid" | wc -l)" -ge 3 ]
+		same "$(left_out "$pid" | sort -u)" yes
+	done
+	same "$(cat "/proc/$(json .survival.keeper)/coredump_filter")" 00000010
+}
+
+@test "private: who runs a daemon may not open its descriptors and memory" {
+	as_nobody '
+		$ZSFS $M
+		echo text >$M/f
+		for who in keeper worker; do
+			pid=$(jq .survival.$who $M/.zsstats/stats.json)
+			[ -d /proc/$pid ]
+			! ls /proc/$pid/fd 2>/dev/null
+			! cat /proc/$pid/environ >/dev/null 2>&1
+			! head -c 1 /proc/$pid/mem 2>/dev/null
+		done
+		$ZSFS --replace $M
+		! ls /proc/$(jq .survival.keeper $M/.zsstats/stats.json)/fd 2>/dev/null
+		[ "$(cat $M/f)" = text ]
+		fusermount3 -u $M'
+}
