@@ -51,8 +51,8 @@ void group_look(struct group *g);
 bool group_next(struct group *g);
 
 /*
- * Read the blocks at @places. The inode is locked exclusive. 0; -EIO when one
- * does not verify; -ENOMEM.
+ * Read the blocks at @places. The inode is locked, shared or not. 0; -EIO when
+ * one does not verify; -ENOMEM.
  */
 int group_read(struct tx *tx, struct group *g, uint16_t places);
 

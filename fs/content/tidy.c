@@ -44,7 +44,7 @@ static int read_blocks(struct zsfs_thread *th, struct group *g,
 	int err = 0;
 
 	g->n = 0;
-	if (group_lock(tx, g)) {
+	if (group_lock_shared(tx, g)) {
 		group_look(g);
 		err = group_read(tx, g, places_of(g, why));
 	}

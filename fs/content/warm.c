@@ -2,6 +2,9 @@
 /* Warming of clusters (see warm.h). */
 #include "warm.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "block_table.h"
 #include "group.h"
@@ -12,6 +15,83 @@
 #include "state/zsfs.h"
 #include "tidy.h"
 
+/* The part of mem_limit that warming leaves free. */
+#define FREE_PART 8u
+/* Of visits: a hash table of so many words. */
+#define NR_VISITS 8192u
+/* Clusters that wait; a power of two. As many are some milliseconds' work. */
+#define QUEUE_SIZE 32u
+
+struct place {
+	uint64_t nodeid;
+	uint64_t first; /* block */
+};
+
+struct warm {
+	uint64_t visits[NR_VISITS]; /* atomic */
+	pthread_mutex_t lock;	    /* a leaf */
+	/* lock: the clusters that are to go, taken and added, ever */
+	unsigned head, tail;
+	struct place queue[QUEUE_SIZE];
+};
+
+struct warm *warm_create(void)
+{
+	struct warm *w = calloc(1, sizeof(*w));
+
+	if (w)
+		pthread_mutex_init(&w->lock, NULL);
+	return w;
+}
+
+void warm_destroy(struct warm *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+/* ---- the queue ---- */
+
+/* False: it is full. */
+static bool add(struct warm *w, struct place p)
+{
+	bool fits;
+
+	pthread_mutex_lock(&w->lock);
+	fits = w->tail - w->head < QUEUE_SIZE;
+	if (fits)
+		w->queue[w->tail++ % QUEUE_SIZE] = p;
+	pthread_mutex_unlock(&w->lock);
+	return fits;
+}
+
+/* The oldest. False: there is none. */
+static bool take(struct warm *w, struct place *p)
+{
+	bool some;
+
+	pthread_mutex_lock(&w->lock);
+	some = w->head != w->tail;
+	if (some)
+		*p = w->queue[w->head++ % QUEUE_SIZE];
+	pthread_mutex_unlock(&w->lock);
+	return some;
+}
+
+void warm_ask(struct zsfs_thread *th, uint64_t nodeid, uint64_t block)
+{
+	struct place p = {nodeid, block - block % CLUSTER_BLOCKS};
+
+	if (mem_limit_is_near(th->fs, FREE_PART))
+		return;
+	th->warm_queue_full = !add(th->fs->warm, p);
+	zsfs_wake(th->fs);
+}
+
+/* ---- visits ---- */
+
 /* Requests of more blocks are no visits. */
 #define MAX_BLOCKS 4u
 /* Visits after which a cluster goes. */
@@ -19,11 +99,9 @@
 /* They count together if each comes so many units of time after another. */
 #define UNIT_SHIFT 12u /* of milliseconds: 4 s */
 #define MAX_UNITS  2u
-/* The part of mem_limit that warming leaves free. */
-#define FREE_PART 8u
 
 /*
- * A word of zsfs.visits. A group that another one with the same place came
+ * A word of warm.visits. A group that another one with the same place came
  * after is new when it comes again.
  */
 struct visits {
@@ -73,7 +151,7 @@ static bool visit(struct zsfs *fs, const struct zinode *i, uint64_t first,
 		  unsigned n)
 {
 	uint64_t h = hash_of(i, first / CLUSTER_BLOCKS);
-	uint64_t *at = &fs->visits[h % NR_VISITS];
+	uint64_t *at = &fs->warm->visits[h % NR_VISITS];
 	union visits_word w = {.word = __atomic_load_n(at, __ATOMIC_RELAXED)};
 	bool enough;
 
@@ -100,12 +178,6 @@ static bool is_part(const struct zinode *i, uint64_t block, unsigned n)
 
 	return slot_kind(slot) == SLOT_DENSE &&
 	       (unsigned)__builtin_popcount(slot_cluster(slot)->live) > n;
-}
-
-void warm_ask(struct zsfs_thread *th, uint64_t nodeid, uint64_t block)
-{
-	th->warm.nodeid = nodeid;
-	th->warm.first = block - block % CLUSTER_BLOCKS;
 }
 
 static bool is_small(const struct zinode *i, uint64_t first, uint64_t last)
@@ -150,15 +222,16 @@ void warm_note_write(struct tx *tx, const struct zinode *i, uint64_t first,
 
 /* ---- the move ---- */
 
-void warm_clusters(struct zsfs_thread *th)
+bool warm_step(struct zsfs_thread *th)
 {
-	uint64_t nodeid = th->warm.nodeid;
 	struct zinode *i;
+	struct place p;
 
-	if (!nodeid)
-		return;
-	th->warm.nodeid = 0;
-	i = inode_resolve(th->fs, nodeid);
-	if (i && !mem_limit_is_near(th->fs, FREE_PART))
-		tidy_group(th, i, th->warm.first, th->buf.stage, TIDY_WARM);
+	th->warm_queue_full = false;
+	if (!take(th->fs->warm, &p))
+		return false;
+	i = inode_resolve(th->fs, p.nodeid);
+	if (i)
+		tidy_group(th, i, p.first, th->buf.stage, TIDY_WARM);
+	return true;
 }

@@ -16,6 +16,7 @@
 #include "content/hot.h"
 #include "content/settler.h"
 #include "content/tidy.h"
+#include "content/warm.h"
 #include "control/verify.h"
 #include "idle.h"
 #include "job_loop.h"
@@ -182,6 +183,18 @@ static unsigned cool_some(void *arg, bool busy)
 	return next == 1 ? JOB_MORE : next;
 }
 
+static unsigned warm_some(void *arg, bool busy)
+{
+	struct zsfs_thread *th =
+		zsfs_background(((struct background *)arg)->fs);
+	bool more;
+
+	zsfs_enter(th);
+	more = warm_step(th);
+	zsfs_leave(th);
+	return more ? JOB_MORE : JOB_DONE;
+}
+
 static bool wants_map(void *arg)
 {
 	return ((struct background *)arg)->map;
@@ -245,6 +258,7 @@ static const struct job jobs[] = {
 	{"allocate", wants_allocate, allocate_some, false, false},
 	{"reap", NULL, reap_some, true, true},
 	{"compress what is hot", NULL, cool_some, true, false},
+	{"warm", NULL, warm_some, false, false},
 	{"map by huge pages", wants_map, map_some, false, false},
 	{"verify", wants_verify, try_verify, false, false},
 	{"settle", NULL, settle, true, false},

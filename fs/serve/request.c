@@ -378,13 +378,13 @@ static void execute(struct zsfs_thread *th)
 
 static void warm(void *th)
 {
-	warm_clusters(th);
+	warm_step(th);
 }
 
 /* What a request that was answered leaves to be done. */
 static void follow_up(struct zsfs_thread *th)
 {
-	if (!th->warm.nodeid)
+	if (!th->warm_queue_full)
 		return;
 	zsfs_enter(th);
 	tx_guarded(th, warm, th);

@@ -172,20 +172,27 @@ bool tx_lock_more(struct tx *tx, const struct zinode *i, enum lock_mode mode)
 	return true;
 }
 
+/* Which of the locks that @tx has is that of @i? nr_locks: none. */
+static unsigned lock_of(const struct tx *tx, const struct zinode *i)
+{
+	unsigned stripe = inode_stripe(i), k = 0;
+
+	while (k < tx->nr_locks && tx->locks[k].stripe != stripe)
+		k++;
+	return k;
+}
+
 uint64_t tx_turn(const struct tx *tx, const struct zinode *i)
 {
-	assert(tx_locks(tx, i));
+	assert(lock_of(tx, i) < tx->nr_locks);
 	return tx->fs->locks[inode_stripe(i)].turn;
 }
 
 bool tx_locks(const struct tx *tx, const struct zinode *i)
 {
-	unsigned stripe = inode_stripe(i);
+	unsigned k = lock_of(tx, i);
 
-	for (unsigned k = 0; k < tx->nr_locks; k++)
-		if (tx->locks[k].stripe == stripe)
-			return tx->locks[k].mode == LOCK_EXCL;
-	return false;
+	return k < tx->nr_locks && tx->locks[k].mode == LOCK_EXCL;
 }
 
 void tx_unlock_more(struct tx *tx, unsigned nr_locks)

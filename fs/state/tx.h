@@ -180,8 +180,9 @@ void tx_unlock_more(struct tx *tx, unsigned nr_locks);
 void inode_lock_shared(struct zsfs *fs, const struct zinode *i);
 void inode_unlock(struct zsfs *fs, const struct zinode *i);
 /*
- * How often whatever is locked as @i is was locked exclusively; @i is now. One
- * more than at the last time means that nothing of it has changed since.
+ * How often whatever is locked as @i is was locked exclusively; @i is locked
+ * now, shared or not. Exclusive and one more than at the last time means that
+ * nothing of it has changed since.
  */
 uint64_t tx_turn(const struct tx *tx, const struct zinode *i);
 /* Is @i locked exclusively? */

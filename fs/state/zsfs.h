@@ -66,11 +66,7 @@ struct zsfs_thread {
 	struct thread_buffers buf;
 	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
 	uint64_t interrupt_ms; /* of the thread: when to look after it again */
-	/* The cluster that content/warm.h is to move out of; nodeid 0: none. */
-	struct {
-		uint64_t nodeid;
-		uint64_t first; /* block */
-	} warm;
+	bool warm_queue_full; /* it is to make a warm_step() (content/warm.h) */
 	/*
 	 * Held while the thread executes a request, so that a live check can
 	 * keep all others out by taking every gate (zsfs_verify_live()).
@@ -79,7 +75,6 @@ struct zsfs_thread {
 };
 
 #define NR_LOOKED_IN 64u /* a power of two */
-#define NR_VISITS    8192u
 
 struct zsfs {
 	struct arena *arena;
@@ -108,6 +103,7 @@ struct zsfs {
 	uint8_t *snap_area; /* ZSFS_SNAP_PAGES pages; snap_lock (snapshot.h) */
 	struct crew *crew;  /* NULL: no helpers */
 	struct hot *hot;    /* content/hot.h */
+	struct warm *warm;  /* content/warm.h */
 	struct writeback *writeback; /* the server's */
 	/* Use plus what transactions have reserved; atomic. */
 	int64_t used_blocks;
@@ -117,8 +113,6 @@ struct zsfs {
 	struct late late;
 	/* Directories that names were looked up in lately; atomic; a hint. */
 	uint64_t looked_in[NR_LOOKED_IN];
-	/* Of clusters, by content/warm.h, whose words they are; atomic. */
-	uint64_t visits[NR_VISITS];
 	/*
 	 * clock_ms() when a file that the kernel knew last lost its last name;
 	 * 0: none has. And requests that wait for a FORGET (room.h). Atomic.

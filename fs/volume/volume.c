@@ -14,6 +14,7 @@
 #include "content/block.h"
 #include "content/crew.h"
 #include "content/hot.h"
+#include "content/warm.h"
 #include "state/atime.h"
 #include "state/ceiling.h"
 #include "state/counters.h"
@@ -192,8 +193,9 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	late_init(fs);
 	fs->stamp_fd = stamp_open();
 	fs->hot = hot_create();
+	fs->warm = warm_create();
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
-	if (!fs->threads || !fs->hot)
+	if (!fs->threads || !fs->hot || !fs->warm)
 		return -ENOMEM;
 	/* First what needs it most, if not all can be locked in memory. */
 	lock_root(fs);
@@ -212,6 +214,7 @@ void zsfs_close(struct zsfs *fs)
 	if (!fs)
 		return;
 	crew_stop(fs->crew);
+	warm_destroy(fs->warm);
 	hot_destroy(fs->hot);
 	for (unsigned i = 0; fs->threads && i < fs->nr_threads; i++)
 		free_thread(&fs->threads[i]);

@@ -149,7 +149,7 @@ static void move_all(enum promise promise)
 		if (!nodeid)
 			continue;
 		warm_ask(th, nodeid, k);
-		warm_clusters(th);
+		warm_step(th);
 		forget(nodeid);
 	}
 	hot_drain(th, UINT64_MAX);

@@ -589,5 +589,5 @@ void step_run(const struct model *m, struct zsfs_thread *th,
 	out->len = 0;
 	runners[s->op](&r);
 	tidy_clusters(th);
-	warm_clusters(th);
+	warm_step(th);
 }

@@ -106,7 +106,7 @@ static int finish(struct worker *w, struct tx *tx, int err)
 	} else {
 		tx_commit(tx);
 		tidy_clusters(w->th);
-		warm_clusters(w->th);
+		warm_step(w->th);
 		if (rng_chance(&w->rng, 75))
 			reap_help(w->th);
 		else

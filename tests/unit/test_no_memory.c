@@ -404,7 +404,7 @@ static int op_cool(void)
 static int op_warm(void)
 {
 	warm_ask(th, a, 3);
-	warm_clusters(th);
+	warm_step(th);
 	return 0;
 }
 
@@ -572,7 +572,7 @@ static bool took_memory; /* an operation would have, and not what follows it */
 static void see_to_the_rest(void)
 {
 	tidy_clusters(th);
-	warm_clusters(th);
+	warm_step(th);
 	hot_drain(th, UINT64_MAX);
 }
 

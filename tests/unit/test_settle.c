@@ -385,7 +385,7 @@ static void visit(uint64_t nodeid, size_t block, size_t n)
 {
 	CHECK_EQ(load(nodeid, block, n), 0);
 	CHECK(!memcmp(got, want + block * BLOCK, n * BLOCK));
-	warm_clusters(th);
+	warm_step(th);
 }
 
 static void test_warms(void)
@@ -419,7 +419,7 @@ static void test_writing_warms(void)
 	for (size_t k = 0; k < 3; k++) {
 		CHECK_EQ(stat_of(ST_WARMED), 0);
 		CHECK_EQ(store(file, 2 * k + 1, 1), 0);
-		warm_clusters(th);
+		warm_step(th);
 	}
 	CHECK_EQ(stat_of(ST_WARMED), CLUSTER_BLOCKS - 3);
 	CHECK_EQ(stat_of(ST_DENSE), 0);
@@ -453,17 +453,46 @@ static void test_warming_late(void)
 	settle();
 	warm_ask(th, file, 5);
 	cut(file, 4 * BLOCK);
-	warm_clusters(th);
+	warm_step(th);
 	CHECK_EQ(stat_of(ST_DENSE), 0);
 	warm_ask(th, file, 5);
-	warm_clusters(th);
+	warm_step(th);
 	check_same(file, 4);
 	tx = tx_begin(th);
 	CHECK_EQ(fixture_end(tx, zsfs_unlink(tx, ROOT_NODEID, "f")), 0);
 	zsfs_forget(th, file, UINT64_MAX, NULL);
 	reap_all(th);
 	warm_ask(th, file, 0);
-	warm_clusters(th);
+	warm_step(th);
+	end();
+}
+
+/*
+ * Clusters wait for another thread; who finds that too many do has to help, and
+ * what it asked for is forgotten.
+ */
+static void test_warming_queue(void)
+{
+	unsigned n = 0;
+
+	begin(2 * CLUSTER_BLOCKS);
+	settle();
+	do {
+		warm_ask(th, file, 0);
+		n++;
+	} while (!th->warm_queue_full && n < 1000);
+	CHECK(n > 8 && n < 1000);
+	CHECK_EQ(stat_of(ST_WARMED), 0);
+	CHECK(warm_step(th));
+	CHECK(!th->warm_queue_full);
+	CHECK_EQ(stat_of(ST_WARMED), CLUSTER_BLOCKS);
+	warm_ask(th, file, CLUSTER_BLOCKS);
+	CHECK(!th->warm_queue_full);
+	while (--n)
+		CHECK(warm_step(th));
+	CHECK(!warm_step(th));
+	CHECK_EQ(stat_of(ST_WARMED), 2 * CLUSTER_BLOCKS);
+	check_same(file, 2 * CLUSTER_BLOCKS);
 	end();
 }
 
@@ -583,17 +612,17 @@ static void test_no_room_to_warm(void)
 	settle();
 	fs->super->pressure_used = 1;
 	warm_ask(th, file, 0);
-	warm_clusters(th);
+	warm_step(th);
 	fs->super->pressure_used = 0;
 	CHECK_EQ(stat_of(ST_DENSE), CLUSTER_BLOCKS);
 	fs->super->mem_limit = UINT64_C(1) << 50;
 	arena_set_limit(fs->arena, UINT64_C(32) << 20);
 	warm_ask(th, file, 0);
-	warm_clusters(th);
+	warm_step(th);
 	CHECK_EQ(stat_of(ST_DENSE), CLUSTER_BLOCKS);
 	fs->super->mem_limit = UINT64_C(32) << 20;
 	warm_ask(th, file, 0);
-	warm_clusters(th);
+	warm_step(th);
 	CHECK_EQ(stat_of(ST_DENSE), 0);
 	check_same(file, CLUSTER_BLOCKS);
 	end();
@@ -610,7 +639,7 @@ static void test_no_memory_to_warm(void)
 		settle();
 		fixture_fail_at(++n);
 		warm_ask(th, file, 0);
-		warm_clusters(th);
+		warm_step(th);
 		if (fixture_has_failed())
 			CHECK_EQ(stat_of(ST_DENSE), CLUSTER_BLOCKS);
 		fixture_fail_at(0);
@@ -683,6 +712,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_flipped_bits),
 		CHECK_CASE(test_bad_cluster_stays),
 		CHECK_CASE(test_warms),
+		CHECK_CASE(test_warming_queue),
 		CHECK_CASE(test_writing_warms),
 		CHECK_CASE(test_sequence_stays_dense),
 		CHECK_CASE(test_warming_late),
