@@ -243,7 +243,8 @@ ssize_t request_capture(int fd, struct iovec *iov, int count, void *userdata)
 		return writev(fd, iov, count);
 	if (!cur.th)
 		return (ssize_t)total;
-	if (cur.reply || out->unique != cur.th->slot->unique) {
+	if (cur.reply || out->unique != cur.th->slot->unique ||
+	    !request_has_answer(cur.th->slot->opcode)) {
 		complain(cur.th->slot, "another answer is left out");
 		return (ssize_t)total;
 	}

@@ -108,7 +108,14 @@ static void op_twice(fuse_req_t req, fuse_ino_t parent, const char *name)
 	request_capture(dev, &iov, 1, NULL);
 }
 
+static void op_retrieved(fuse_req_t req, void *cookie, fuse_ino_t ino,
+			 off_t off, struct fuse_bufvec *data)
+{
+	fuse_reply_err(req, EBUSY);
+}
+
 static const struct fuse_lowlevel_ops ops = {
+	.retrieve_reply = op_retrieved,
 	.getattr = op_silent,
 	.readlink = op_silent_tx,
 	.statfs = op_large,
@@ -269,6 +276,33 @@ static void test_no_answer(void)
 	CHECK_EQ(answer(&out), 0);
 }
 
+/* Not even when the operation gives one. */
+static void test_answer_too_many(void)
+{
+	struct {
+		struct fuse_out_header out;
+		struct fuse_notify_retrieve_out retrieve;
+	} notification;
+	struct {
+		struct fuse_in_header in;
+		struct fuse_notify_retrieve_in retrieve;
+	} reply = {
+		.in = {.len = sizeof(reply),
+		       .opcode = FUSE_NOTIFY_REPLY,
+		       .nodeid = ROOT_NODEID},
+	};
+	struct fuse_out_header out;
+
+	CHECK_EQ(fuse_lowlevel_notify_retrieve(se, ROOT_NODEID, 10, 0, NULL),
+		 0);
+	CHECK_EQ(read(kernel, &notification, sizeof(notification)),
+		 sizeof(notification));
+	reply.in.unique = notification.retrieve.notify_unique;
+	CHECK_EQ(write(kernel, &reply, sizeof(reply)), sizeof(reply));
+	CHECK_EQ(serve(1), 0);
+	CHECK_EQ(answer(&out), 0);
+}
+
 /* What the device does not take. */
 static void test_refused(void)
 {
@@ -400,6 +434,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_longest),
 	CHECK_CASE(test_two),
 	CHECK_CASE(test_no_answer),
+	CHECK_CASE(test_answer_too_many),
 	CHECK_CASE(test_refused),
 	CHECK_CASE(test_nobody_waits),
 	CHECK_CASE(test_another_length),
