@@ -143,6 +143,9 @@ static int refused(const char *at, const char *file, int err)
 		return ctl_error("%s: only root and the owner of the mount "
 				 "may do that",
 				 at);
+	if (err == -ENOENT)
+		return ctl_error("%s: this mount is older and cannot %s", at,
+				 file);
 	if (err == -EINTR)
 		return ctl_error("%s: %s was stopped", at, file);
 	ask_why(at, why, sizeof(why));

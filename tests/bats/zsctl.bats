@@ -224,6 +224,18 @@ served() {
 	grep -q clean "$T/screen"
 }
 
+@test "zsctl: what an older mount cannot do is said" {
+	root_only
+	zsfs_mount
+	mount -t tmpfs none "$M/.zsctl"
+	for command in settle compact verify; do
+		ends 1 "$M: this mount is older and cannot $command" -- zsctl $command "$M"
+	done
+	ends 1 "$M: this mount is older and has no size" -- zsctl set "$M" size=1G
+	umount "$M/.zsctl"
+	ends 0 'compacted' -- zsctl compact "$M"
+}
+
 @test "zsctl: verify names what is damaged, and show warns of it" {
 	root_only
 	zsfs_mount -o nosurvive,comp=none
