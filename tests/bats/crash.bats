@@ -75,7 +75,7 @@ teardown() { zsfs_teardown; }
 	grep -q 'giving up' "$LOG"
 	same "$(processes_of "$M")" ""
 	# Not the folder below: nothing shall be written there by mistake.
-	expect ENOTCONN stat "$M/f"
+	poll 10 quiet expect ENOTCONN stat "$M/f"
 	umount -l "$M"
 }
 

@@ -234,7 +234,7 @@ open_arenas() {
 	kill -9 $(processes_of "$M")
 	wait $DAEMON || true
 	DAEMON=
-	expect ENOTCONN create "$M/f" 644
+	poll 10 quiet expect ENOTCONN create "$M/f" 644
 	# Either told how to get rid of it, or mounted over it.
 	run timeout 20 bash -c '"$0" "$1" 3>&- 4>&-' "$ZSFS" "$M"
 	if [ "$status" = 0 ]; then

@@ -417,7 +417,7 @@ nobody_left() {
 	grep 'keeper is dead: nobody serves .* unmount it' "$LOG"
 	# Nobody writes into the folder below by mistake.
 	is_mounted "$M"
-	expect ENOTCONN stat "$M/f"
+	poll 10 quiet expect ENOTCONN stat "$M/f"
 	umount "$M"
 }
 
