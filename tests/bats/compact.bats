@@ -279,6 +279,8 @@ mount_fragmented() {
 	zsfs_mount -o "$1,settle=off"
 	keep_busy
 	fragmented "$M/f"
+	# The first new block has what is kept for writing over zeros packed, too.
+	echo x >"$M/busy"
 	holes=$(json .pool.can_compact)
 	between 8000 "$holes" 100000
 }
