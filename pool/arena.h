@@ -392,10 +392,9 @@ bool arena_holds_slab(const struct arena *a, const void *p, size_t size);
  * For recovery by the owner of refs, which believes nothing that may be
  * damaged; at rest. Each for any value.
  *
- * Is there a word of the arena at @addr that may be touched?
+ * Has this log @room entries, and are they words of the arena that may be
+ * touched?
  */
-bool arena_holds_word(const struct arena *a, uint64_t addr);
-/* Has this log @room entries, and are they such words? */
 bool undo_is_sound(const struct arena *a, const struct undo_log *u,
 		   uint64_t room);
 /* Is what @ref owns of the arena, and in use? */

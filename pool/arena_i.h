@@ -302,6 +302,12 @@ static inline uint64_t seg_offset(uint32_t seg)
 	return seg_pfn(seg) * ARENA_PAGE_SIZE;
 }
 
+/* Of one of its pages. */
+static inline uint64_t seg_page_offset(uint32_t seg, unsigned page)
+{
+	return (seg_pfn(seg) + page) * ARENA_PAGE_SIZE;
+}
+
 static inline struct segment *segment_of(uint32_t seg)
 {
 	return (struct segment *)(uintptr_t)(ARENA_BASE + arena_place.window) -

@@ -22,8 +22,7 @@ static void roll_back(struct arena *a)
 /* Punch pages that the books call absent. */
 static void punch_absent(struct arena *a, uint64_t intent)
 {
-	uint64_t off = seg_offset(INTENT_SEG(intent)) +
-		       (uint64_t)INTENT_PAGE(intent) * ARENA_PAGE_SIZE;
+	uint64_t off = seg_page_offset(INTENT_SEG(intent), INTENT_PAGE(intent));
 
 	arena_punch(a, off, (uint64_t)INTENT_NR(intent) * ARENA_PAGE_SIZE);
 	arena_set_intent(a, 0);

@@ -24,7 +24,8 @@ static bool has_sound_windows(const struct arena *a)
 	       p->window - h->window_low >= descs;
 }
 
-bool arena_holds_word(const struct arena *a, uint64_t addr)
+/* Is there a word of the arena at @addr that may be touched? */
+static bool holds_word(const struct arena *a, uint64_t addr)
 {
 	const struct arena_header *h = a->hdr;
 	uint64_t off = addr - ARENA_BASE, pfn = off / ARENA_PAGE_SIZE;
@@ -44,7 +45,7 @@ bool undo_is_sound(const struct arena *a, const struct undo_log *u,
 	if (u->max != room || u->n > room)
 		return false;
 	for (uint64_t i = 0; i < u->n; i++)
-		if (!arena_holds_word(a, u->e[i].addr))
+		if (!holds_word(a, u->e[i].addr))
 			return false;
 	return true;
 }

@@ -43,7 +43,7 @@ static unsigned punch_next(struct arena *a, struct arena_thread *t,
 
 	if (whole && a->hdr->huge)
 		arena_want_small(seg_offset(seg), ARENA_SEG_SIZE);
-	arena_punch(a, seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE,
+	arena_punch(a, seg_page_offset(seg, first),
 		    (uint64_t)(end - first) * ARENA_PAGE_SIZE);
 	arena_set_intent(a, 0);
 	return end - first;
@@ -72,16 +72,14 @@ static uint64_t punch_segments(struct arena *a, struct arena_thread *t)
 	return pages;
 }
 
-static void punch_absent_of(struct arena *a, uint64_t seg)
+static void punch_absent_of(struct arena *a, uint32_t seg)
 {
 	const struct segment *s = segment_of(seg);
 	unsigned first, end = 0;
 
 	while ((first = map_next(s->present, end, false)) < ARENA_SEG_PAGES) {
 		end = map_next(s->present, first, true);
-		arena_unback(a->fd,
-			     seg_offset(seg) +
-				     (uint64_t)first * ARENA_PAGE_SIZE,
+		arena_unback(a->fd, seg_page_offset(seg, first),
 			     (uint64_t)(end - first) * ARENA_PAGE_SIZE);
 	}
 }
@@ -95,7 +93,7 @@ void arena_punch_absent(struct arena *a)
 		ranked_lock(&a->grow_lock, RANK_GROW, 0);
 		excess = arena_excess(a);
 		if (excess && seg < arena_nr_segs(a))
-			punch_absent_of(a, seg);
+			punch_absent_of(a, (uint32_t)seg);
 		a->excess = excess;
 		ranked_unlock(&a->grow_lock, RANK_GROW, 0);
 	} while (excess && ++seg < arena_nr_segs(a));

@@ -112,7 +112,7 @@ bool arena_make_room(struct arena *a, struct arena_thread *t, uint64_t bytes)
 static int back_pages(struct arena *a, enum arena_intent op, uint32_t seg,
 		      unsigned first, unsigned nr)
 {
-	uint64_t off = seg_offset(seg) + (uint64_t)first * ARENA_PAGE_SIZE;
+	uint64_t off = seg_page_offset(seg, first);
 	uint64_t len = (uint64_t)nr * ARENA_PAGE_SIZE;
 	int err;
 

@@ -362,8 +362,7 @@ static void note_backed(void)
 				     ? map_next(s->present, from, false)
 				     : from;
 			if (to > from)
-				add(&backed,
-				    seg_offset(seg) + from * ARENA_PAGE_SIZE,
+				add(&backed, seg_page_offset(seg, from),
 				    (to - from) * ARENA_PAGE_SIZE);
 		}
 	}
