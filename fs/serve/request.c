@@ -27,12 +27,7 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-/*
- * Of the protocol since 7.45. Its answer is a number of 64 bits, of which the
- * other's, a struct fuse_write_out, has the lower half, and zeros behind it.
- */
-#define COPY_FILE_RANGE_64 53u
-#define IS_LITTLE_ENDIAN   (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
 struct current {
 	struct zsfs_thread *th;
@@ -310,7 +305,9 @@ static int send_reply(struct zsfs_slot *slot)
 
 /*
  * What libfuse may not know is shown to it as what is laid out and answered in
- * the same way.
+ * the same way. The answer to COPY_FILE_RANGE_64 is a number of 64 bits, of
+ * which the other's, a struct fuse_write_out, has the lower half, and zeros
+ * behind it.
  */
 static void rename_opcode(uint32_t *opcode)
 {
@@ -318,7 +315,7 @@ static void rename_opcode(uint32_t *opcode)
 		*opcode = FUSE_CREATE;
 	else if (request_is_statx())
 		*opcode = FUSE_GETATTR;
-	else if (*opcode == COPY_FILE_RANGE_64 && IS_LITTLE_ENDIAN)
+	else if (*opcode == OPCODE_COPY_FILE_RANGE_64 && IS_LITTLE_ENDIAN)
 		*opcode = FUSE_COPY_FILE_RANGE;
 }
 

@@ -6,12 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "forget.h"
 #include "init_reply.h"
 #include "state/layout.h"
 #include "statx.h"
-
-/* Of the protocol since 7.45; older headers lack it. */
-#define OPCODE_COPY_FILE_RANGE_64 53u
 
 enum names {
 	NO_NAME,
@@ -158,8 +156,8 @@ static size_t fixed_size(const struct zsfs_super *s, uint32_t opcode)
 
 bool request_has_answer(uint32_t opcode)
 {
-	return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET &&
-	       opcode != FUSE_INTERRUPT && opcode != FUSE_NOTIFY_REPLY;
+	return !forget_opcode(opcode) && opcode != FUSE_INTERRUPT &&
+	       opcode != FUSE_NOTIFY_REPLY;
 }
 
 bool request_is_sound(const struct zsfs_super *super,

@@ -14,6 +14,9 @@
 struct fuse_in_header;
 struct zsfs_super;
 
+/* Of the protocol since 7.45; older headers lack it. */
+#define OPCODE_COPY_FILE_RANGE_64 53u
+
 /*
  * @len bytes were read to @in, at least a header. True: that is its length; the
  * fixed part of its opcode is there, the names behind it end, name an entry of
