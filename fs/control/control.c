@@ -256,15 +256,25 @@ static int parse_size(struct zsfs *fs, const struct knob *k, const char *val,
 	return 0;
 }
 
+/* The same of a limit, and only one that @w may set. */
+static int parse_limit(struct zsfs *fs, const struct writer *w,
+		       const struct knob *k, const char *val,
+		       enum zsfs_ceiling c, uint64_t *n)
+{
+	int err = parse_size(fs, k, val, n);
+
+	return err ? err
+		   : check_ceiling(fs, w, k, val, c, ceiling_of_limit(*n));
+}
+
 static int change_size(struct zsfs *fs, const struct writer *w,
 		       const struct knob *k, const char *val)
 {
 	uint64_t n;
-	int err = parse_size(fs, k, val, &n);
+	/* The ceiling is in whole blocks, so those of @val need not be counted.
+	 */
+	int err = parse_limit(fs, w, k, val, CEILING_SIZE, &n);
 
-	if (!err)
-		err = check_ceiling(fs, w, k, val, CEILING_SIZE,
-				    ceiling_of_limit(zsfs_whole_blocks(n)));
 	if (err)
 		return err;
 	if (zsfs_set_size(fs, n))
@@ -279,11 +289,8 @@ static int change_nr_inodes(struct zsfs *fs, const struct writer *w,
 			    const struct knob *k, const char *val)
 {
 	uint64_t n;
-	int err = parse_size(fs, k, val, &n);
+	int err = parse_limit(fs, w, k, val, CEILING_NR_INODES, &n);
 
-	if (!err)
-		err = check_ceiling(fs, w, k, val, CEILING_NR_INODES,
-				    ceiling_of_limit(n));
 	if (err)
 		return err;
 	if (zsfs_set_nr_inodes(fs, n))
@@ -296,11 +303,8 @@ static int change_mem_limit(struct zsfs *fs, const struct writer *w,
 			    const struct knob *k, const char *val)
 {
 	uint64_t n;
-	int err = parse_size(fs, k, val, &n);
+	int err = parse_limit(fs, w, k, val, CEILING_MEM_LIMIT, &n);
 
-	if (!err)
-		err = check_ceiling(fs, w, k, val, CEILING_MEM_LIMIT,
-				    ceiling_of_limit(n));
 	if (err)
 		return err;
 	if (zsfs_set_mem_limit(fs, n))

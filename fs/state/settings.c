@@ -26,11 +26,12 @@ uint64_t zsfs_in_use(const int64_t *counter)
 
 int zsfs_set_size(struct zsfs *fs, uint64_t bytes)
 {
-	uint64_t size = zsfs_whole_blocks(bytes);
+	uint64_t blocks = (bytes + ZSFS_BLOCK_SIZE - 1) >> ZSFS_BLOCK_SHIFT;
 
-	if (bytes && size >> ZSFS_BLOCK_SHIFT < zsfs_in_use(&fs->used_blocks))
+	if (bytes && blocks < zsfs_in_use(&fs->used_blocks))
 		return -EINVAL;
-	__atomic_store_n(&fs->super->size_limit, size, __ATOMIC_RELAXED);
+	__atomic_store_n(&fs->super->size_limit, blocks << ZSFS_BLOCK_SHIFT,
+			 __ATOMIC_RELAXED);
 	return 0;
 }
 

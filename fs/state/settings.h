@@ -12,16 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "layout.h"
 #include "zcomp.h"
 
 struct zsfs;
-
-/* A size as it is kept: up to the end of its last block. */
-static inline uint64_t zsfs_whole_blocks(uint64_t bytes)
-{
-	return (bytes + ZSFS_BLOCK_SIZE - 1) & ~(uint64_t)(ZSFS_BLOCK_SIZE - 1);
-}
 
 /* Most bytes of content, 0 = no limit. -EINVAL below present use. */
 int zsfs_set_size(struct zsfs *fs, uint64_t bytes);
