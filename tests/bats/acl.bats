@@ -27,11 +27,6 @@ acl() {
 
 mode() { stat -c %a "$1"; }
 
-# as UID[:GID] COMMAND...
-as() {
-	setpriv --reuid="${1%:*}" --regid="${1#*:}" --clear-groups "${@:2}"
-}
-
 # raw PATH NAME VALUE: set one in Python's words, "ok" or the error.
 raw() {
 	"$PYTHON" - "$@" <<-'E'

@@ -69,6 +69,11 @@ expect_log() {
 	echo "$1" >>"$T/expected"
 }
 
+# With a cache of writes what finds no room is said in the log.
+expect_late_losses() {
+	! all_have writeback || expect_log 'no room for a cached write'
+}
+
 zsfs_teardown() {
 	local rc=0
 
@@ -447,6 +452,11 @@ start_in_group() {
 	ZSFS=$T/zsfs
 	zsfs_mount
 	ZSFS=$real
+}
+
+# as UID[:GID] COMMAND...: without other groups
+as() {
+	setpriv --reuid="${1%:*}" --regid="${1#*:}" --clear-groups "${@:2}"
 }
 
 # as_nobody SCRIPT: in a mount namespace with a /dev/fuse that everybody may

@@ -5,7 +5,7 @@ load helpers
 
 setup() {
 	zsfs_setup
-	! all_have writeback || expect_log 'no room for a cached write'
+	expect_late_losses
 }
 teardown() { zsfs_teardown; }
 

@@ -26,29 +26,25 @@ idmap() {
 
 owner() { stat -c %u:%g "$1"; }
 
-as() {
-	setpriv --reuid="$1" --regid="$2" --clear-groups "${@:3}"
-}
-
 @test "namespaces: an idmapped mount shows other owners, and makes files of them" {
 	idmap
 	chmod 777 "$M"
 	echo text >"$M/old"
 	chown 5:6 "$M/old"
 	same "$(owner "$T/id/old")" 10005:10006
-	same "$(as 10005 10006 cat "$T/id/old")" text
+	same "$(as 10005:10006 cat "$T/id/old")" text
 	cd "$T/id"
-	as 10007 10008 "$ZSFS_TOOLS/fsop" create file 644
-	as 10007 10008 mkdir dir
-	as 10007 10008 "$ZSFS_TOOLS/fsop" symlink x soft
-	as 10007 10008 "$ZSFS_TOOLS/fsop" mknod fifo p 644 0 0
-	as 10007 10008 "$ZSFS_TOOLS/fsop" rename2 file moved 4
+	as 10007:10008 "$ZSFS_TOOLS/fsop" create file 644
+	as 10007:10008 mkdir dir
+	as 10007:10008 "$ZSFS_TOOLS/fsop" symlink x soft
+	as 10007:10008 "$ZSFS_TOOLS/fsop" mknod fifo p 644 0 0
+	as 10007:10008 "$ZSFS_TOOLS/fsop" rename2 file moved 4
 	for name in file moved dir soft fifo; do
 		same "$(owner "$M/$name")" 7:8
 		same "$(owner "$T/id/$name")" 10007:10008
 	done
 	cmp <(ls -ln "$M" | awk '{ print $3, $4 }') <(ls -ln . | awk '{ print $3 ? $3 - 10000 : $3, $4 ? $4 - 10000 : $4 }')
-	as 10007 10008 "$PYTHON" -c '
+	as 10007:10008 "$PYTHON" -c '
 import ctypes, os
 fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600)
 st = os.fstat(fd)
@@ -62,12 +58,12 @@ assert ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"linked",
 	idmap
 	chmod 777 "$M"
 	cd "$T/id"
-	same "$(as 5 6 "$ZSFS_TOOLS/fsop" create file 644)" EOVERFLOW
-	same "$(as 5 6 "$ZSFS_TOOLS/fsop" mkdir dir 755)" EOVERFLOW
-	same "$(as 5 6 "$ZSFS_TOOLS/fsop" tmpfile .)" EOVERFLOW
+	same "$(as 5:6 "$ZSFS_TOOLS/fsop" create file 644)" EOVERFLOW
+	same "$(as 5:6 "$ZSFS_TOOLS/fsop" mkdir dir 755)" EOVERFLOW
+	same "$(as 5:6 "$ZSFS_TOOLS/fsop" tmpfile .)" EOVERFLOW
 	same "$(ls -A "$M")" ""
-	as 10001 10001 touch mine
-	same "$(as 5 6 "$ZSFS_TOOLS/fsop" unlink mine)" ok
+	as 10001:10001 touch mine
+	same "$(as 5:6 "$ZSFS_TOOLS/fsop" unlink mine)" ok
 }
 
 @test "namespaces: an idmapped mount sets owners and checks permissions" {
@@ -77,12 +73,12 @@ assert ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"linked",
 	chown 10003:10004 file
 	same "$(owner "$M/file")" 3:4
 	chmod 600 file
-	same "$(as 10003 10004 cat file)" text
-	fails as 3 4 cat file
-	fails as 10005 10004 cat file
+	same "$(as 10003:10004 cat file)" text
+	fails as 3:4 cat file
+	fails as 10005:10004 cat file
 	chown 10003 file
 	chmod 4755 file
-	as 10003 10004 "$ZSFS_TOOLS/fsop" write file w 0 10 1
+	as 10003:10004 "$ZSFS_TOOLS/fsop" write file w 0 10 1
 	same "$(stat -c %a "$M/file")" 755
 	expect EOVERFLOW chown file 5 5
 }

@@ -61,9 +61,8 @@ by_owner() {
 	zsfs_mount -o uid=$NOBODY,size=64M,settle=20
 	expect_log 'is more than the mount was given'
 	cp "$ZSFS" "$T/daemon"
-	as() { setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups "$@"; }
-	run -0 as "$T/daemon" -o remount,size=32M "$M"
-	run -1 as "$T/daemon" -o remount,settle=30,size=65M "$M"
+	run -0 as $NOBODY "$T/daemon" -o remount,size=32M "$M"
+	run -1 as $NOBODY "$T/daemon" -o remount,settle=30,size=65M "$M"
 	[[ $output == *"more than the mount was given"* ]]
 	same "$(control size) $(control settle_after)" "33554432 20"
 }
@@ -91,11 +90,6 @@ by_owner() {
 	echo 1G >"$M/.zsctl/size"
 	echo zstd:19 >"$M/.zsctl/comp_algorithm"
 	same "$(control size)" 1073741824
-}
-
-# as USER COMMAND...
-as() {
-	setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"
 }
 
 usage_by() {

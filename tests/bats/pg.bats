@@ -20,8 +20,7 @@ teardown() { zsfs_teardown; }
 	[ -n "$bin" ] || skip "PostgreSQL is not installed"
 	zsfs_mount -o "mem_limit=400M,mode=1777,uid=$NOBODY"
 	# By its owner, who may go back to what root gave.
-	setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups \
-		sh -c "echo 192M >'$M/.zsctl/mem_limit'"
+	as $NOBODY sh -c "echo 192M >'$M/.zsctl/mem_limit'"
 	mkdir "$T/sock"
 	cp "$BATS_TEST_DIRNAME/pg.py" "$T/pg.py"
 	chown $NOBODY "$T/sock"

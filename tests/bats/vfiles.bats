@@ -452,12 +452,11 @@ hold() {
 	same "$(getfattr -d -m - "$M")" ""
 	root_only
 	need setpriv
-	as() { setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups "$@"; }
 	chmod 755 "$M"
-	[ -n "$(as getfattr --only-values -n zsfs.stats "$M")" ]
+	[ -n "$(as $NOBODY getfattr --only-values -n zsfs.stats "$M")" ]
 	zsfs_umount
 	wait_daemon
 	zsfs_mount -o hidestats,mode=755
 	[ -n "$(stats "$M")" ]
-	fails as getfattr --only-values -n zsfs.stats "$M"
+	fails as $NOBODY getfattr --only-values -n zsfs.stats "$M"
 }
