@@ -292,13 +292,44 @@ struct dentry *dentry_read(const struct zinode *dir, struct dir_reader *r)
 	return d;
 }
 
+/* Does an entry lie at @d? For any value. */
+static bool is_entry(const struct zsfs *fs, const struct dentry *d)
+{
+	return arena_holds_slab(fs->arena, d, sizeof(*d)) &&
+	       arena_holds_slab(fs->arena, d, sizeof(*d) + d->name_len);
+}
+
+/* Are there up to *@left entries from @d on, and no end but the last? */
+static bool is_chain(const struct zsfs *fs, const struct dentry *d,
+		     uint64_t *left)
+{
+	for (; d; d = dentry_at(d->hnext)) {
+		if (!*left || !is_entry(fs, d))
+			return false;
+		--*left;
+	}
+	return true;
+}
+
+/* May the bucket that @d belongs into be looked through? */
+static bool can_find(const struct zsfs *fs, const struct zinode *dir,
+		     const struct dentry *d)
+{
+	uint64_t b = bucket_of(d->hash, dir->dir.buckets.mark);
+	uint64_t left = dentry_count(dir);
+
+	return is_chain(fs, dentry_at(table_get(&dir->dir.buckets, b)), &left);
+}
+
 int dentry_verify_entry(struct zsfs *fs, const struct zinode *dir,
 			const struct dentry *d, uint64_t cookie, char *msg,
 			size_t size)
 {
 	const char *what = NULL;
 
-	if (d->cookie != cookie)
+	if (!is_entry(fs, d))
+		what = "it is nowhere";
+	else if (d->cookie != cookie)
 		what = "its cookie differs from its place";
 	else if (cookie < FIRST_COOKIE || cookie >= END_COOKIE)
 		what = "its cookie is none";
@@ -306,6 +337,8 @@ int dentry_verify_entry(struct zsfs *fs, const struct zinode *dir,
 		what = "its name is empty";
 	else if (d->hash != name_hash(fs, d->name, d->name_len))
 		what = "its hash is not that of its name";
+	else if (!can_find(fs, dir, d))
+		what = "its chain leads astray";
 	else if (dentry_find(fs, dir, d->name, d->name_len) != d)
 		what = "it is not found by its name";
 	if (!what)
@@ -336,35 +369,31 @@ int dentry_verify_counts(const struct zinode *dir, char *msg, size_t size)
 	return -EUCLEAN;
 }
 
-/* Entries in all the buckets, or one more than @max. */
-static uint64_t count_chained(const struct zinode *dir, uint64_t max)
+/* Are as many entries in all the buckets as there are? */
+static bool all_chained(const struct zsfs *fs, const struct zinode *dir)
 {
-	uint64_t b = 0, val, n = 0;
+	uint64_t b = 0, val, left = dentry_count(dir);
 
 	for (; table_next(&dir->dir.buckets, &b, &val); b++)
-		for (const struct dentry *d = dentry_at(val); d && n <= max;
-		     d = dentry_at(d->hnext))
-			n++;
-	return n;
+		if (!is_chain(fs, dentry_at(val), &left))
+			return false;
+	return !left;
 }
 
 int dentry_verify(struct zsfs *fs, const struct zinode *dir, char *msg,
 		  size_t size)
 {
-	uint64_t cookie = 0, val, chained;
+	uint64_t cookie = 0, val;
 	int err = dentry_verify_counts(dir, msg, size);
 
 	for (; !err && table_next(&dir->dir.entries, &cookie, &val); cookie++)
 		err = dentry_verify_entry(fs, dir, dentry_at(val), cookie, msg,
 					  size);
-	if (err)
+	if (err || all_chained(fs, dir))
 		return err;
-	chained = count_chained(dir, dentry_count(dir));
-	if (chained == dentry_count(dir))
-		return 0;
 	snprintf(msg, size,
-		 "directory %" PRIu64 ": %" PRIu64 " entries by count, %" PRIu64
-		 " in chains",
-		 inode_number(dir), dentry_count(dir), chained);
+		 "directory %" PRIu64 ": its chains do not hold its %" PRIu64
+		 " entries",
+		 inode_number(dir), dentry_count(dir));
 	return -EUCLEAN;
 }

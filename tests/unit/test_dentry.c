@@ -162,6 +162,48 @@ static void test_basics(void)
 	check_empty();
 }
 
+static void check_broken(void)
+{
+	char msg[256] = "";
+
+	CHECK_EQ(dentry_verify(fs, dir, msg, sizeof(msg)), -EUCLEAN);
+	CHECK(*msg);
+}
+
+/* Wherever a chain leads, to check it ends and says that it is wrong. */
+static void test_led_astray(void)
+{
+	static uint64_t outside[8];
+	struct dentry *a, *b;
+	uint64_t *end;
+
+	CHECK_EQ(add("a", 10), 0);
+	CHECK_EQ(add("b", 11), 0);
+	a = find("a");
+	b = find("b");
+	end = a->hnext ? &b->hnext : &a->hnext;
+	const uint64_t bad[] = {
+		(uint64_t)(uintptr_t)a,
+		(uint64_t)(uintptr_t)b,
+		(uint64_t)(uintptr_t)outside,
+		(uint64_t)(uintptr_t)dir,
+		(uint64_t)(uintptr_t)a + 1,
+		UINT64_C(1) << 30,
+		UINT64_C(1) << 63,
+	};
+	const uint64_t was = *end;
+
+	for (unsigned k = 0; k < sizeof(bad) / sizeof(*bad); k++) {
+		*end = bad[k];
+		check_broken();
+	}
+	*end = was;
+	verify();
+	del("a");
+	del("b");
+	check_empty();
+}
+
 static void test_names(void)
 {
 	char name[ZSFS_NAME_MAX + 1] = "";
@@ -611,7 +653,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_ends_differ),  CHECK_CASE(test_made_up),
 	CHECK_CASE(test_many),	       CHECK_CASE(test_same_hash),
 	CHECK_CASE(test_one_bucket),   CHECK_CASE(test_hash),
-	CHECK_CASE(test_other_mount),
+	CHECK_CASE(test_other_mount),  CHECK_CASE(test_led_astray),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_failing),
 #endif
