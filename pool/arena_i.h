@@ -560,31 +560,6 @@ bool arena_has_sound_books(const struct arena *a);
 /* Does @ref own a run? For any value; at rest, or with run_lock. */
 bool arena_is_run(const struct arena *a, uint64_t ref);
 
-/* run_map.c; a map is MAP_WORDS words, a bit per page of a segment. */
-/* First run of at least @n set bits; its first bit, or -1. */
-int map_find(const uint64_t *map, unsigned n);
-/* The last bit that is set, -1 = none. */
-int map_find_last(const uint64_t *map);
-/* Longest run of set bits, at most ARENA_MAX_RUN. */
-unsigned map_longest(const uint64_t *map);
-/*
- * The same after @nr bits from @first have been set, or cleared, when it was
- * @was before.
- */
-unsigned map_longest_set(const uint64_t *map, unsigned first, unsigned nr,
-			 unsigned was);
-unsigned map_longest_cleared(const uint64_t *map, unsigned first, unsigned nr,
-			     unsigned was);
-/* First set (@val) or clear bit at or behind @from, or ARENA_SEG_PAGES. */
-unsigned map_next(const uint64_t *map, unsigned from, bool val);
-/* Set or clear @nr bits from @first. */
-void map_change(struct undo_log *u, uint64_t *map, unsigned first, unsigned nr,
-		bool val);
-static inline bool map_test(const uint64_t *map, unsigned bit)
-{
-	return map[bit / 64] >> (bit % 64) & 1;
-}
-
 /* slab.c */
 /* Give back the empty slabs kept at hand. */
 void slab_drop_spares(struct arena *a, struct arena_thread *t);

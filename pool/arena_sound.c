@@ -7,7 +7,7 @@
  * That is little: what the header says and what threads were at, not the
  * segments (arena_verify()).
  */
-#include "arena_i.h"
+#include "run_map.h"
 
 /* The fields are changed one by one under a log, so each by itself is. */
 static bool has_sound_windows(const struct arena *a)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs of bits in the page maps of a segment. */
-#include "arena_i.h"
+#include "run_map.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef POOL_SEGMENT_I_H
 #define POOL_SEGMENT_I_H
 
-#include "arena_i.h"
+#include "run_map.h"
 
 /* The bin a segment belongs in, and whether in the hole list, by its counts. */
 unsigned seg_bin_for(const struct segment *s);

@@ -15,7 +15,7 @@
  * A page comes and goes in two steps: from or to the arena by way of the
  * thread's pending_run, and from there into or out of the cache.
  */
-#include "arena_i.h"
+#include "run_map.h"
 
 #include <errno.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Checking the slabs: their free lists, partial lists and counters. */
 #include "arena_verify_i.h"
+#include "run_map.h"
 
 #include <inttypes.h>
 

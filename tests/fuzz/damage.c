@@ -16,6 +16,7 @@
 #include "content/settle.h"
 #include "content/slot.h"
 #include "fuzz.h"
+#include "run_map.h"
 #include "state/settings.h"
 #include "state/snapshot.h"
 #include "tree/reap.h"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "arena_test.h"
+#include "run_map.h"
 
 static void test_parameters(void)
 {
