@@ -147,7 +147,9 @@ struct arena_stats {
 	uint64_t kept_growth; /* bytes of the limit kept for that */
 	uint64_t keep;	      /* bytes, arena_set_keep() */
 	uint64_t free_pages;  /* pages that are in `used` but hold nothing */
-	uint64_t segments;    /* segments that hold at least one backed page */
+	uint64_t
+		free_transient; /* of them, those of arena_thread_transient() */
+	uint64_t segments; /* segments that hold at least one backed page */
 	uint64_t free_segments; /* of them, those that hold nothing */
 	uint64_t given_back;	/* pages given back to the kernel so far */
 	uint64_t pages[ARENA_NR_PAGE_TYPES]; /* in use, by type ([0] unused) */
@@ -250,21 +252,23 @@ enum arena_claim arena_thread_claim(struct arena_thread *t,
 void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was);
 
 /*
- * While @backed_only, @t takes runs only of pages that are backed already:
- * where the arena would have to grow, -ENOSPC. The thread's own call, takes no
- * lock.
+ * While @transient, what @t takes will soon go again. It comes from segments
+ * that hold nothing else, as far as it is single pages, so that those come
+ * empty as a whole, and only of pages that are backed already: where the arena
+ * would have to grow, -ENOSPC. (The idea is that of generational collectors.)
+ * The thread's own call, takes no lock.
  */
-void arena_thread_backed_only(struct arena_thread *t, bool backed_only);
+void arena_thread_transient(struct arena_thread *t, bool transient);
 
 /*
- * Are @bytes of free pages backed, and may @t take them? A hint: others may
- * take them first. Takes the run lock.
+ * Are @bytes of pages backed for what is transient, and may @t take them? A
+ * hint: others may take them first. Takes the run lock.
  */
 bool arena_has_backed(struct arena *a, struct arena_thread *t, uint64_t bytes);
 
 /*
- * Back a segment ahead of need, if less than @bytes are free and the limit
- * allows one more beside all that are backed. True: it has been. Locks: as
+ * Back a segment ahead of need, if less than @bytes are so and the limit allows
+ * one more beside all that are backed. True: it has been. Locks: as
  * arena_run_alloc().
  */
 bool arena_back_ahead(struct arena *a, struct arena_thread *t, uint64_t bytes);
@@ -279,8 +283,9 @@ bool arena_map_on(struct arena *a, uint64_t *seg);
 
 /*
  * Keep free segments of @bytes, if that is more than the level that is kept
- * anyway, as far as that is allowed (a quarter of the limit). Known to the
- * process only, 0 at first. Takes the run lock.
+ * anyway, as far as that is allowed (a quarter of the limit). Unless it is 0,
+ * what is not transient leaves the segments for that alone while the arena may
+ * grow. Known to the process only, 0 at first. Takes the run lock.
  */
 void arena_set_keep(struct arena *a, uint64_t bytes);
 

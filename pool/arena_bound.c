@@ -34,9 +34,9 @@ void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was)
 	t->claim = was;
 }
 
-void arena_thread_backed_only(struct arena_thread *t, bool backed_only)
+void arena_thread_transient(struct arena_thread *t, bool transient)
 {
-	t->backed_only = backed_only;
+	t->transient = transient;
 }
 
 void arena_set_keep(struct arena *a, uint64_t bytes)
@@ -134,12 +134,20 @@ bool arena_within_bound_locked(const struct arena *a,
 	return held <= bound;
 }
 
+uint64_t arena_transient_locked(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+
+	return h->free_transient * ARENA_PAGE_SIZE +
+	       h->free_segs * ARENA_SEG_SIZE;
+}
+
 bool arena_has_backed(struct arena *a, struct arena_thread *t, uint64_t bytes)
 {
 	bool has;
 
 	ranked_lock(&a->run_lock, RANK_RUN, 0);
-	has = a->hdr->free_pages * ARENA_PAGE_SIZE >= bytes &&
+	has = arena_transient_locked(a) >= bytes &&
 	      arena_within_bound_locked(a, t, bytes);
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 	return has;

@@ -31,11 +31,11 @@
 #include <pthread.h>
 
 #include "arena.h"
-#include "undo.h"
 #include "lock_rank.h"
+#include "undo.h"
 
 #define ARENA_MAGIC   UINT64_C(0x616e657261667a31)
-#define ARENA_VERSION 3u
+#define ARENA_VERSION 4u
 
 #define ARENA_MAX_ROOT	  (UINT64_C(1) << 30)
 #define ARENA_MAX_THREADS 512u
@@ -94,7 +94,7 @@ struct arena_thread {
 	 * set, else run_lock.
 	 */
 	uint64_t redeem;
-	bool backed_only; /* arena_thread_backed_only(); the thread's own */
+	bool transient; /* arena_thread_transient(); the thread's own */
 };
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)
@@ -145,9 +145,10 @@ struct segment {
 	uint32_t hole_prev;
 	uint16_t nr_free;
 	uint16_t nr_present;
-	uint8_t max_run; /* longest free run, at most ARENA_MAX_RUN */
-	uint8_t bin;	 /* BIN_* */
-	uint8_t pad[2];
+	uint8_t max_run;   /* longest free run, at most ARENA_MAX_RUN */
+	uint8_t bin;	   /* BIN_* */
+	uint8_t transient; /* bool: for what is, until nothing is in use */
+	uint8_t pad;
 	uint64_t unused[5];
 	struct page_desc desc[ARENA_SEG_PAGES];
 };
@@ -163,7 +164,8 @@ enum {
 	BIN_FREE = 24, /* wholly present and free */
 	BIN_FREE_HOLED = 25, /* nothing in use, but with holes: to be dropped */
 	BIN_ABSENT = 26,     /* nothing present */
-	NR_BINS = 27,
+	BIN_TRANSIENT = 27,  /* in use for what is transient */
+	NR_BINS = 28,
 };
 
 /* The lock of a cache is arena.slab_lock[cache]. */
@@ -229,8 +231,9 @@ struct arena_header {
 	/* run_lock; window_*, nr_segs and handles_backed also grow_lock */
 	uint64_t used __attribute__((aligned(64))); /* bytes backed */
 	uint64_t used_max;
-	uint64_t in_use;     /* pages in runs */
-	uint64_t free_pages; /* present pages in no run */
+	uint64_t in_use;	 /* pages in runs */
+	uint64_t free_pages;	 /* present pages in no run */
+	uint64_t free_transient; /* of them, those in BIN_TRANSIENT */
 	uint64_t hole_pages; /* pages of the holes in that list's segments */
 	uint64_t segments;   /* with at least one present page */
 	uint64_t free_segs;  /* of them, with no page in use */
@@ -499,6 +502,8 @@ uint64_t arena_fixed_bytes_locked(const struct arena *a);
  */
 bool arena_within_bound_locked(const struct arena *a,
 			       const struct arena_thread *t, uint64_t bytes);
+/* Bytes that are backed and may be taken for what is transient. */
+uint64_t arena_transient_locked(const struct arena *a);
 /* @t has taken @bytes: of what was promised to it, as far as that goes. */
 void arena_redeem_locked(struct arena *a, struct arena_thread *t,
 			 uint64_t bytes);

@@ -19,6 +19,7 @@ static void get_run_stats(struct arena *a, struct arena_stats *out)
 	out->used = h->used;
 	out->used_max = h->used_max;
 	out->free_pages = h->free_pages;
+	out->free_transient = h->free_transient;
 	out->segments = h->segments;
 	out->free_segments = h->free_segs;
 	out->given_back = h->given_back;

@@ -139,6 +139,7 @@ static int verify_segment(struct verify *v, uint32_t seg)
 	v->present += s->nr_present;
 	v->segments += s->nr_present != 0;
 	v->free_segs += s->nr_present && s->nr_free == s->nr_present;
+	v->free_transient += s->transient ? s->nr_free : 0;
 	v->in_bin[s->bin]++;
 	if (seg_is_holed(s->nr_free, s->nr_present)) {
 		v->holed++;
@@ -219,6 +220,7 @@ static int verify_counters(struct verify *v)
 		{"used", h->used, used},
 		{"in_use", h->in_use, v->in_use},
 		{"free_pages", h->free_pages, v->free},
+		{"free_transient", h->free_transient, v->free_transient},
 		{"hole_pages", h->hole_pages, v->hole_pages},
 		{"segments", h->segments, v->segments},
 		{"free_segs", h->free_segs, v->free_segs},

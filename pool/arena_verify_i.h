@@ -16,6 +16,7 @@ struct verify {
 	uint64_t present;
 	uint64_t segments;
 	uint64_t free_segs;
+	uint64_t free_transient;
 	uint64_t holed;
 	uint64_t hole_pages;
 	uint64_t pages[ARENA_NR_PAGE_TYPES];

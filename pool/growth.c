@@ -143,6 +143,8 @@ static void attach_pages(struct arena *a, struct arena_thread *t, uint32_t seg,
 		__atomic_store_n(&a->hdr->nr_segs, seg + UINT64_C(1),
 				 __ATOMIC_RELEASE);
 	}
+	/* Who asked for them may be anybody. */
+	seg_set_transient_locked(a, u, seg, false);
 	seg_add_pages_locked(a, u, seg, first, nr);
 	undo_set(u, &a->hdr->intent, 0);
 	undo_commit(u);
@@ -285,7 +287,7 @@ static bool has_room_ahead(struct arena *a, struct arena_thread *t,
 	bool wanted;
 
 	ranked_lock(&a->run_lock, RANK_RUN, 0);
-	wanted = h->free_pages * ARENA_PAGE_SIZE < bytes &&
+	wanted = arena_transient_locked(a) < bytes &&
 		 (bound == UINT64_MAX || h->used + most <= bound);
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 	return wanted;

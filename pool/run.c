@@ -29,6 +29,54 @@ static void change_in_use_locked(struct arena *a, struct undo_log *u,
 	undo_add(u, &a->hdr->pages[type], pages);
 }
 
+/* A single page that is transient is taken from a segment for that. */
+static bool is_apart(const struct arena_thread *t, unsigned pages)
+{
+	return t->transient && pages == 1;
+}
+
+/*
+ * A segment for what is transient that has something free becomes one for
+ * everybody. False: there is none.
+ */
+static bool join_locked(struct arena *a, struct arena_thread *t)
+{
+	uint32_t link = a->hdr->bin[BIN_TRANSIENT];
+	struct undo_log *u;
+
+	if (!link)
+		return false;
+	u = undo_begin(t);
+	seg_set_transient_locked(a, u, link - 1, false);
+	undo_commit(u);
+	return true;
+}
+
+static bool join(struct arena *a, struct arena_thread *t)
+{
+	bool joined;
+
+	ranked_lock(&a->run_lock, RANK_RUN, 0);
+	joined = join_locked(a, t);
+	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+	return joined;
+}
+
+/* The segment to take a run of @pages from, as a link; 0 = none. */
+static uint32_t find_segment_locked(struct arena *a, struct arena_thread *t,
+				    unsigned pages)
+{
+	const uint32_t *bin = a->hdr->bin;
+	uint32_t link;
+
+	if (is_apart(t, pages))
+		return bin[BIN_TRANSIENT] ? bin[BIN_TRANSIENT] : bin[BIN_FREE];
+	do
+		link = seg_with_run_locked(a, pages);
+	while (!link && !a->keep && join_locked(a, t));
+	return link;
+}
+
 /* 0, -ENOSPC at the limit, -EAGAIN when the arena must grow first. */
 static int take_run_locked(struct arena *a, struct arena_thread *t,
 			   unsigned pages, enum arena_page_type type,
@@ -41,7 +89,7 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 
 	if (!arena_within_bound_locked(a, t, pages * ARENA_PAGE_SIZE))
 		return -ENOSPC;
-	link = seg_with_run_locked(a, pages);
+	link = find_segment_locked(a, t, pages);
 	if (!link)
 		return -EAGAIN;
 	s = segment_of(link - 1);
@@ -55,6 +103,8 @@ static int take_run_locked(struct arena *a, struct arena_thread *t,
 	assert(first >= 0);
 
 	u = undo_begin(t);
+	if (is_apart(t, pages))
+		seg_set_transient_locked(a, u, link - 1, true);
 	set_type(u, &s->desc[first], pages, type);
 	seg_take_pages_locked(a, u, link - 1, (unsigned)first, pages);
 	change_in_use_locked(a, u, type, (int)pages);
@@ -80,10 +130,10 @@ int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
 		ranked_unlock(&a->run_lock, RANK_RUN, 0);
 		if (err != -EAGAIN)
 			return err;
-		if (t->backed_only)
+		if (t->transient)
 			return -ENOSPC;
 		err = arena_grow(a, t, pages);
-		if (err)
+		if (err && !join(a, t))
 			return err;
 	}
 }

@@ -9,6 +9,11 @@
  * stay empty until they are needed or given back. Inside a segment it is the
  * first fit by address.
  *
+ * What is transient has segments apart, all in one bin: whoever lives long
+ * among it would keep a segment in use, and full of holes, when the rest is
+ * gone. A wholly free segment becomes one of them when it is taken for that,
+ * and ceases to be when it is wholly free again, or when its room is needed.
+ *
  * Invariants (under run_lock)
  *   - a free page is present; nr_free and nr_present count the bits
  *   - bin, bin list, hole list and the header's counters follow from the
@@ -70,6 +75,8 @@ unsigned seg_bin_for(const struct segment *s)
 		return BIN_FREE;
 	if (s->nr_free == s->nr_present)
 		return BIN_FREE_HOLED;
+	if (s->transient)
+		return s->nr_free ? BIN_TRANSIENT : BIN_NONE;
 	if (s->max_run < ARENA_MAX_RUN)
 		return s->max_run;
 	return BIN_NR + s->nr_free / 64;
@@ -137,6 +144,26 @@ static bool is_free_seg(struct seg_counts c)
 	return c.nr_present && c.nr_free == c.nr_present;
 }
 
+/* How many of its free pages are for what is transient. */
+static int64_t transient_pages(const struct segment *s)
+{
+	return s->transient ? s->nr_free : 0;
+}
+
+void seg_set_transient_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			      bool transient)
+{
+	struct segment *s = segment_of(seg);
+	int64_t was = transient_pages(s);
+
+	if (s->transient == transient)
+		return;
+	undo_save(u, &s->nr_free); /* and bin, transient */
+	s->transient = transient;
+	rebin_locked(a, u, seg);
+	undo_add(u, &a->hdr->free_transient, transient_pages(s) - was);
+}
+
 void seg_settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 		       struct seg_counts to)
 {
@@ -144,11 +171,13 @@ void seg_settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 	struct segment *s = segment_of(seg);
 	struct seg_counts was = {.nr_free = s->nr_free,
 				 .nr_present = s->nr_present};
+	int64_t was_transient = transient_pages(s);
 
-	undo_save(u, &s->nr_free); /* and nr_present, max_run, bin */
+	undo_save(u, &s->nr_free); /* and all up to transient */
 	s->nr_free = (uint16_t)to.nr_free;
 	s->nr_present = (uint16_t)to.nr_present;
 	s->max_run = (uint8_t)to.max_run;
+	s->transient &= to.nr_free != to.nr_present;
 	rebin_locked(a, u, seg);
 
 	if (was.nr_present < ARENA_SEG_PAGES || to.nr_present < ARENA_SEG_PAGES)
@@ -157,6 +186,7 @@ void seg_settle_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 		settle_present_locked(a, u, was.nr_present, to.nr_present);
 	undo_add(u, &h->free_pages, (int64_t)to.nr_free - was.nr_free);
 	undo_add(u, &h->free_segs, is_free_seg(to) - is_free_seg(was));
+	undo_add(u, &h->free_transient, transient_pages(s) - was_transient);
 }
 
 void seg_add_pages_locked(struct arena *a, struct undo_log *u, uint32_t seg,

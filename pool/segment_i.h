@@ -23,6 +23,13 @@ static inline uint32_t seg_with_run_locked(const struct arena *a,
 	return 0;
 }
 
+/*
+ * Is @seg, which is not wholly free for longer than this critical section, for
+ * what is transient?
+ */
+void seg_set_transient_locked(struct arena *a, struct undo_log *u, uint32_t seg,
+			      bool transient);
+
 /* What a segment's maps say. */
 struct seg_counts {
 	unsigned nr_free, nr_present;

@@ -124,9 +124,9 @@ static int store_hot(struct tx *tx, const struct staged_block *b, uint64_t *ref)
 {
 	int err;
 
-	arena_thread_backed_only(tx->th->at, true);
+	arena_thread_transient(tx->th->at, true);
 	err = alloc_object(tx, b, ref);
-	arena_thread_backed_only(tx->th->at, false);
+	arena_thread_transient(tx->th->at, false);
 	return err;
 }
 

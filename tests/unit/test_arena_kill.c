@@ -114,8 +114,10 @@ static void take(struct worker *w, struct root *r, unsigned i)
 
 	r->stamped[i] = 0;
 	undo_barrier();
+	arena_thread_transient(t, rnd / 1024 % 4 == 0);
 	if (rnd % 2)
-		err = arena_run_alloc(w->a, t, 1 + rnd / 2 % 16,
+		err = arena_run_alloc(w->a, t,
+				      t->transient ? 1 : 1 + rnd / 2 % 16,
 				      ARENA_PAGE_DATA, &r->ref[i]);
 	else
 		err = slab_alloc(w->a, t,
@@ -141,9 +143,13 @@ static void other_things(struct worker *w)
 	struct arena_thread *t = arena_thread(w->a, w->nr);
 	uint64_t rnd = xorshift(&w->seed);
 
-	switch (rnd % 4) {
+	switch (rnd % 5) {
 	case 0:
 		arena_trim(w->a, t, rnd / 8 % 2, true);
+		break;
+	case 3:
+		arena_back_ahead(w->a, t, rnd / 8 % (4 * MIB));
+		arena_set_keep(w->a, rnd / 8 % 2 * 16 * MIB);
 		break;
 	case 1:
 		arena_grow_handles(w->a, t);

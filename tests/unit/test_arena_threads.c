@@ -25,19 +25,30 @@ static uint64_t *first_word(uint64_t ref)
 	return REF_KIND(ref) == REF_RUN ? arena_run_addr(ref) : slab_addr(ref);
 }
 
+static int take_run(struct worker *w, uint64_t r, uint64_t *ref)
+{
+	enum arena_page_type type = 1 + r / 64 % 3;
+	bool transient = r / 1024 % 4 == 0;
+	int err = -ENOSPC;
+
+	if (type == ARENA_PAGE_SLAB)
+		type = ARENA_PAGE_DATA;
+	/* Where nothing is backed for that it goes among the others. */
+	arena_thread_transient(w->t, transient);
+	if (transient)
+		err = arena_run_alloc(w->a, w->t, 1, type, ref);
+	arena_thread_transient(w->t, false);
+	if (err == -ENOSPC)
+		err = arena_run_alloc(w->a, w->t, 1 + r / 2 % 16, type, ref);
+	return err;
+}
+
 static int take(struct worker *w, uint64_t *ref)
 {
 	uint64_t r = xorshift(&w->seed);
-	int err;
+	int err = r % 2 ? take_run(w, r, ref)
+			: slab_alloc(w->a, w->t, r / 2 % SLAB_NR_CACHES, ref);
 
-	if (r % 2)
-		err = arena_run_alloc(w->a, w->t, 1 + r / 2 % 16,
-				      1 + r / 64 % 3 == ARENA_PAGE_SLAB
-					      ? ARENA_PAGE_DATA
-					      : ARENA_PAGE_ZSPAGE,
-				      ref);
-	else
-		err = slab_alloc(w->a, w->t, r / 2 % SLAB_NR_CACHES, ref);
 	if (!err)
 		__atomic_store_n(first_word(*ref), *ref << 1 | 1,
 				 __ATOMIC_RELAXED);
@@ -61,7 +72,7 @@ static void other_things(struct worker *w)
 	struct arena_stats s;
 	uint64_t r = xorshift(&w->seed);
 
-	switch (r % 6) {
+	switch (r % 7) {
 	case 0:
 		arena_trim(w->a, w->t, r / 8 % 2, true);
 		break;
@@ -77,6 +88,10 @@ static void other_things(struct worker *w)
 		break;
 	case 4:
 		w->t->claim = r / 8 % 3;
+		break;
+	case 5:
+		arena_back_ahead(w->a, w->t, r / 8 % (4 * MIB));
+		arena_set_keep(w->a, r / 8 % 2 * 16 * MIB);
 		break;
 	default:
 		slab_record_valid(

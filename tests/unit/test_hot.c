@@ -218,7 +218,8 @@ static void test_appends(void)
 
 static void test_budget(void)
 {
-	begin(CLUSTER_BLOCKS * BLOCK);
+	begin(MIB);
+	zsfs_set_hot(fs, CLUSTER_BLOCKS * BLOCK);
 	CHECK_EQ(put(0, CLUSTER_BLOCKS * BLOCK), 0);
 	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK, CLUSTER_BLOCKS * BLOCK), 0);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS);
