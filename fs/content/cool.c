@@ -76,29 +76,45 @@ static uint16_t unchanged_places(struct tx *tx, struct group *g)
 	return places;
 }
 
-/* Give the block at @place the form @b. 0, -ENOSPC, -ENOMEM. */
-static int cool_block(struct tx *tx, struct group *g, unsigned place,
-		      const struct staged_block *b)
+/* The block at @place is tried once, and stays where it is. */
+static void keep_block(struct tx *tx, struct group *g, unsigned place)
 {
 	struct table_cursor c = table_cursor(&g->inode->file.blocks);
-	uint64_t old = g->slot[place], *ref;
-	int err;
 
-	if (b->kind != BLOCK_OBJ || b->alg == ZCOMP_RAW) {
-		/* It is tried once, and stays as it is. */
-		tx_set(tx, table_at(&c, g->first + place), old & ~SLOT_HOT);
-		tx_stat(tx, ST_HOT, -1);
-		tx_stat(tx, ST_HUGE_SINCE, 1);
-		return 0;
-	}
-	ref = tx_alloc_ref(tx);
-	err = object_store(tx, b->payload, b->len, b->alg, b->sum, ref);
+	tx_set(tx, table_at(&c, g->first + place), g->slot[place] & ~SLOT_HOT);
+	tx_stat(tx, ST_HOT, -1);
+	tx_stat(tx, ST_HUGE_SINCE, 1);
+}
+
+/*
+ * Give the block at @place the form @b, also where that is what it has: among
+ * what is transient it would keep a segment in use. 0, -ENOSPC, -ENOMEM.
+ */
+static int move_block(struct tx *tx, struct group *g, unsigned place,
+		      const struct staged_block *b)
+{
+	uint64_t *ref = tx_alloc_ref(tx);
+	int err = object_store(tx, b->payload, b->len, b->alg, b->sum, ref);
+
 	if (err)
 		return err;
 	group_set(tx, g, place,
 		  slot_store_object(tx, (uint32_t)REF_VALUE(*ref), b->len));
-	tx_stat(tx, ST_COOLED, 1);
+	tx_stat(tx, b->alg == ZCOMP_RAW ? ST_HUGE_SINCE : ST_COOLED, 1);
 	tx_stat(tx, ST_SPARED, -1);
+	return 0;
+}
+
+/* 0; -ENOSPC, -ENOMEM: it could be compressed, and there is no room. */
+static int cool_block(struct tx *tx, struct group *g, unsigned place,
+		      const struct staged_block *b)
+{
+	bool moves = b->kind == BLOCK_OBJ;
+	int err = moves ? move_block(tx, g, place, b) : 0;
+
+	if (moves && (!err || b->alg != ZCOMP_RAW))
+		return err;
+	keep_block(tx, g, place);
 	return 0;
 }
 
@@ -131,8 +147,7 @@ static int put_places(struct zsfs_thread *th, struct group *g,
 static void leave_as_is(struct staged_block *b)
 {
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
-		b[k] = (struct staged_block){.kind = BLOCK_OBJ,
-					     .alg = ZCOMP_RAW};
+		b[k].kind = BLOCK_SAME;
 }
 
 static int read_hot(struct zsfs_thread *th, struct group *g,

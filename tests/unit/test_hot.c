@@ -249,9 +249,11 @@ static void test_spared(void)
 	end();
 }
 
-/* What does not compress is tried once. */
+/* What does not compress is tried once, and leaves where hot blocks are. */
 static void test_noise(void)
 {
+	struct arena_stats st;
+
 	begin(MIB);
 	fill(want, sizeof(want), 7, UINT64_MAX);
 	for (size_t k = 0; k < sizeof(want); k += 3)
@@ -260,6 +262,10 @@ static void test_noise(void)
 	CHECK_EQ(stat_of(ST_HUGE_SINCE), 0);
 	drain();
 	CHECK_EQ(stat_of(ST_HUGE_SINCE) + stat_of(ST_COOLED), MANY);
+	CHECK(stat_of(ST_HUGE_SINCE) > 0);
+	CHECK_EQ(stat_of(ST_SPARED), 0);
+	arena_get_stats(fs->arena, &st);
+	CHECK_EQ(st.free_transient, 0);
 	check_same(sizeof(want));
 	end();
 }
