@@ -33,6 +33,11 @@
 /* Between looks at what others are compressing. */
 #define LOOK_USECS 200u
 
+/* Parts of a file's blocks written over, from which on they may be hot. */
+#define OFTEN 4u
+/* Files that are remembered for that. */
+#define NR_PATCHED 64u
+
 /* Where a walk is. */
 struct walk {
 	void *inode; /* NULL: before the first */
@@ -47,6 +52,8 @@ struct hot {
 	bool lost;	    /* and there are new ones, behind the walk */
 	struct walk walk;
 	uint64_t missing; /* bytes that a writer found not backed; atomic */
+	/* file << 40 | clock_ms() << 8 | how often in a row; atomic */
+	uint64_t patched[NR_PATCHED];
 };
 
 struct hot *hot_create(void)
@@ -143,6 +150,43 @@ bool hot_may(struct zsfs_thread *th, unsigned blocks)
 				 __ATOMIC_RELAXED))
 		zsfs_wake(fs);
 	return false;
+}
+
+static uint64_t patch_key(const struct zinode *i)
+{
+	return i->gen * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+}
+
+/* How often in a row. Whose entry another file takes begins anew. */
+static unsigned count_patch(struct hot *h, const struct zinode *i)
+{
+	uint64_t key = patch_key(i);
+	uint64_t *at = &h->patched[key % NR_PATCHED];
+	uint64_t was = __atomic_load_n(at, __ATOMIC_RELAXED);
+	uint32_t now = (uint32_t)clock_ms();
+	bool goes_on =
+		was >> 40 == key && now - (uint32_t)(was >> 8) < DELAY_MSECS;
+	unsigned n = goes_on ? (was & 0xff) + 1 : 1;
+
+	n = n < OFTEN ? n : OFTEN;
+	__atomic_store_n(at, key << 40 | (uint64_t)now << 8 | n,
+			 __ATOMIC_RELAXED);
+	return n;
+}
+
+void hot_note_whole(struct zsfs *fs, const struct zinode *i)
+{
+	uint64_t key = patch_key(i);
+	uint64_t *at = &fs->hot->patched[key % NR_PATCHED];
+
+	if (__atomic_load_n(at, __ATOMIC_RELAXED) >> 40 == key)
+		__atomic_store_n(at, 0, __ATOMIC_RELAXED);
+}
+
+bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i)
+{
+	return zsfs_get_hot(th->fs) && count_patch(th->fs->hot, i) >= OFTEN &&
+	       hot_may(th, 1);
 }
 
 void hot_rest(struct zsfs *fs)

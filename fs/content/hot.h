@@ -12,7 +12,11 @@
  * Where hot blocks are is noted in two queues, which belong to the process: of
  * what was written in one piece, which is compressed at once, and of small
  * pieces, whose blocks may well change again and are left alone for a second.
- * What is small and new is compressed at once, as it is little work.
+ * What is small and new is compressed at once, as it is little work; so are
+ * blocks of which a part is written over, unless small writes, and no others,
+ * have done that to the file some times in a row: to a log or a database they
+ * will again. What tar writes in pieces of 10 KiB the kernel sends as the rest
+ * of a block and what is behind it, and it is left alone after that.
  * After a takeover the blocks are found by a walk through the files that may
  * have some (INODE_HAS_HOT). How a group of blocks is compressed: cool.h.
  */
@@ -42,6 +46,15 @@ void hot_destroy(struct hot *h);
  * which is missing. Takes leaf locks.
  */
 bool hot_may(struct zsfs_thread *th, unsigned blocks);
+
+/*
+ * The same for a block of @i, which is locked exclusive, of which a small write
+ * changes a part. Notes that it does.
+ */
+bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i);
+
+/* A write to @i is not small. As above. */
+void hot_note_whole(struct zsfs *fs, const struct zinode *i);
 
 /*
  * @tx has stored @n blocks of @i from @first on, of which some are hot. The

@@ -129,6 +129,34 @@ static void test_cools(void)
 	end();
 }
 
+/* @n times 100 bytes, from @off on. */
+static void append(size_t off, unsigned n)
+{
+	for (; n; n--, off += 100)
+		CHECK_EQ(put(off, 100), 0);
+}
+
+/*
+ * As the kernel sends what tar writes in pieces of 10 KiB: the rest of a block,
+ * and what is behind it.
+ */
+static void test_pieces(void)
+{
+	size_t off = 0, last = 3584 + 18 * 10240;
+
+	begin(MIB);
+	for (size_t next = 3584; off < last; next += 10240) {
+		size_t rest = off % BLOCK ? BLOCK - off % BLOCK : 0;
+
+		CHECK_EQ(put(off, rest), 0);
+		CHECK_EQ(put(off + rest, next - off - rest), 0);
+		off = next;
+	}
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	check_same(last);
+	end();
+}
+
 /* A large write is compressed at once, a small one when it is left alone. */
 static void test_due(void)
 {
@@ -136,9 +164,9 @@ static void test_due(void)
 
 	begin(MIB);
 	CHECK_EQ(put(0, CLUSTER_BLOCKS * BLOCK), 0);
-	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK, 100), 0);
+	append(CLUSTER_BLOCKS * BLOCK, 4);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS);
-	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK + 100, 100), 0);
+	append(CLUSTER_BLOCKS * BLOCK + 400, 1);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS + 1);
 	do
 		next = hot_step(th, false);
@@ -352,6 +380,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_in_turns),
 		CHECK_CASE(test_queue_full),
 		CHECK_CASE(test_appends),
+		CHECK_CASE(test_pieces),
 		CHECK_CASE(test_budget),
 		CHECK_CASE(test_spared),
 		CHECK_CASE(test_noise),
