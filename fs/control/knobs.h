@@ -81,9 +81,10 @@ enum knob_kind {
 	     "how long blocks are left alone before they are compressed more " \
 	     "densely with processor time that nobody wants: 0 to 1000 "       \
 	     "seconds, or off", settle_after)                                  \
-	LIVE(HOT, hot, BUDGET, set_size, fs.hot, "0", "SIZE",                  \
+	LIVE(HOT, hot, BUDGET, set_size, fs.hot, NULL, "SIZE",                 \
 	     "most bytes of what was just written that are stored as they "    \
-	     "are, and compressed in the background; 0: none", hot)            \
+	     "are, and compressed in the background; 0: none (default: an "    \
+	     "eighth of mem_limit, at most 256M)", hot)                        \
 	FIXED(CHAIN_SIZE, chain_size, NUMBER, set_chain_size, fs.chain_size,   \
 	      "8", "N", "most pages put together for objects of one size, "    \
 	      "4..16; more saves memory, less frees it in smaller pieces")     \

@@ -10,12 +10,15 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "base/min.h"
 #include "options_i.h"
 #include "state/reserve.h"
 #include "volume/volume.h"
 
 #define MAX_THREADS 16u
 #define MAX_HELPERS 15u
+#define HOT_PART    8u
+#define HOT_MOST    (UINT64_C(256) << 20)
 
 /* ---- the command line ---- */
 
@@ -183,6 +186,17 @@ static int check_mem_limit(struct parser *p)
 	return -EINVAL;
 }
 
+/* By itself a part of mem_limit may be hot, but no more than is of use. */
+static void settle_hot(struct zsfs_options *o)
+{
+	struct zsfs_params *fs = &o->fs;
+
+	if (o->given & OPTION_GIVEN(KNOB_HOT))
+		return;
+	fs->hot = fs->mem_limit ? min_u64(fs->mem_limit / HOT_PART, HOT_MOST)
+				: HOT_MOST;
+}
+
 static void settle_atime(struct zsfs_options *o, bool privileged)
 {
 	o->fs.atime = o->flags & MS_STRICTATIME ? ATIME_STRICTATIME
@@ -246,6 +260,7 @@ int options_parse(int argc, char **argv, const struct environment *env,
 		err = check_mem_limit(&p);
 	if (!err)
 		err = check_flags(&p);
+	settle_hot(o);
 	settle_atime(o, env->privileged);
 	/* mount(8) always names a source, also through mount.fuse3. */
 	o->complete = p.by_mount || (o->complete && o->source);

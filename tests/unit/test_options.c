@@ -146,6 +146,21 @@ static void test_limits(void)
 	CHECK_EQ(o.fs.size_limit, 0);
 }
 
+/* An eighth of mem_limit, at most 256 MiB, or what is asked for. */
+static void test_hot(void)
+{
+	OK("zsfs /mnt");
+	CHECK_EQ(o.fs.hot, 256 << 20);
+	OK("zsfs -o mem_limit=64M /mnt");
+	CHECK_EQ(o.fs.hot, 8 << 20);
+	OK("zsfs -o mem_limit=0 /mnt");
+	CHECK_EQ(o.fs.hot, 256 << 20);
+	OK("zsfs -o hot=0,mem_limit=64M /mnt");
+	CHECK_EQ(o.fs.hot, 0);
+	OK("zsfs -o hot=1G /mnt");
+	CHECK_EQ(o.fs.hot, 1 << 30);
+}
+
 static void test_mem_limit_least(void)
 {
 	/* 4 threads: 16 MiB + 4 bytes. */
@@ -598,6 +613,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_many_cpus),
 	CHECK_CASE(test_cgroup_default),
 	CHECK_CASE(test_limits),
+	CHECK_CASE(test_hot),
 	CHECK_CASE(test_mem_limit_least),
 	CHECK_CASE(test_root_directory),
 	CHECK_CASE(test_comp),
