@@ -106,13 +106,13 @@ corrupt_test() {
 	expect_log "content does not verify"
 	zsfs_mount -o hot=64M
 	head -c 20000000 /dev/urandom >"$M/warm up"
-	# What is written into is left alone for a second. The bit is found in either
-	# form, and hot when the machine is quick enough.
+	# What is written into again and again is left alone for a second. The bit is
+	# found in either form, and hot when the machine is quick enough.
 	for _ in 1 2 3 4 5; do
 		{ head -c 512 /dev/urandom; head -c 3488 /dev/zero; } >"$T/plain"
 		cp "$T/plain" "$M/f"
 		bytes=$(head -c 150 "$T/plain" | tail -c 48 | xxd -p | tr -d '\n')
-		printf x | dd of="$M/f" bs=1 seek=2000 conv=notrunc status=none
+		printf xxxxxxxx | dd of="$M/f" bs=1 seek=2000 conv=notrunc status=none
 		head -c 2097152 /dev/zero >"$M/other"
 		"$PYTHON" "$BATS_TEST_DIRNAME/flip_bit.py" "$DAEMON" "$bytes"
 		expect EIO puts "$M/.zsctl/verify" 1

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Flip one bit of stored content behind the daemon's back.
 
-flip_bit.py PID HEX: finds the bytes HEX in the arena of daemon PID, which must
-hold them exactly once, and flips the lowest bit of the first of them. Content
-is found where it is stored as it is (comp=none, or it does not compress).
+flip_bit.py PID HEX: finds the bytes HEX in the arena of daemon PID and flips the
+lowest bit of the first of them, wherever they are: the buffer of the request that
+wrote them, and memory that is free again, may hold a copy, too. Content is found
+where it is stored as it is (comp=none, or it does not compress).
 """
 import os
 import sys
@@ -50,12 +51,12 @@ def find(f, want):
 def main():
     pid, want = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
     f = os.open(arena_of(pid), os.O_RDWR)
-    # The request buffer of the write holds a copy, too: it comes first.
     places = find(f, want)
     if not places:
         sys.exit("the bytes are not in the arena")
-    byte = os.pread(f, 1, places[-1])
-    os.pwrite(f, bytes([byte[0] ^ 1]), places[-1])
+    for place in places:
+        byte = os.pread(f, 1, place)
+        os.pwrite(f, bytes([byte[0] ^ 1]), place)
 
 
 main()
