@@ -147,8 +147,7 @@ struct arena_stats {
 	uint64_t kept_growth; /* bytes of the limit kept for that */
 	uint64_t keep;	      /* bytes, arena_set_keep() */
 	uint64_t free_pages;  /* pages that are in `used` but hold nothing */
-	uint64_t
-		free_transient; /* of them, those of arena_thread_transient() */
+	uint64_t free_transient; /* of them, for arena_thread_transient() */
 	uint64_t segments; /* segments that hold at least one backed page */
 	uint64_t free_segments; /* of them, those that hold nothing */
 	uint64_t given_back;	/* pages given back to the kernel so far */
@@ -267,9 +266,9 @@ void arena_thread_transient(struct arena_thread *t, bool transient);
 bool arena_has_backed(struct arena *a, struct arena_thread *t, uint64_t bytes);
 
 /*
- * Back a segment ahead of need, if less than @bytes are so and the limit allows
- * one more beside all that are backed. True: it has been. Locks: as
- * arena_run_alloc().
+ * Back a segment ahead of need, if arena_has_backed() would not find @bytes and
+ * the limit allows one more beside all that are backed. True: it has been.
+ * Locks: as arena_run_alloc().
  */
 bool arena_back_ahead(struct arena *a, struct arena_thread *t, uint64_t bytes);
 
@@ -284,8 +283,9 @@ bool arena_map_on(struct arena *a, uint64_t *seg);
 /*
  * Keep free segments of @bytes, if that is more than the level that is kept
  * anyway, as far as that is allowed (a quarter of the limit). Unless it is 0,
- * what is not transient leaves the segments for that alone while the arena may
- * grow. Known to the process only, 0 at first. Takes the run lock.
+ * what is not transient leaves what is free in the segments for that alone
+ * while the arena may grow. Known to the process only, 0 at first. Takes the
+ * run lock.
  */
 void arena_set_keep(struct arena *a, uint64_t bytes);
 

@@ -502,7 +502,10 @@ uint64_t arena_fixed_bytes_locked(const struct arena *a);
  */
 bool arena_within_bound_locked(const struct arena *a,
 			       const struct arena_thread *t, uint64_t bytes);
-/* Bytes that are backed and may be taken for what is transient. */
+/*
+ * Bytes that are backed and may be taken for what is transient. (Free segments
+ * with holes count as whole; they do not stay.)
+ */
 uint64_t arena_transient_locked(const struct arena *a);
 /* @t has taken @bytes: of what was promised to it, as far as that goes. */
 void arena_redeem_locked(struct arena *a, struct arena_thread *t,

@@ -66,6 +66,9 @@ static int verify_maps(struct verify *v, uint32_t seg)
 	if (s->max_run != map_longest(s->free))
 		return BROKEN(v, "segment %u: longest run is %u, not %u", seg,
 			      map_longest(s->free), s->max_run);
+	if (s->transient > (s->nr_free != s->nr_present))
+		return BROKEN(v, "segment %u: transient, %u of %u pages free",
+			      seg, s->nr_free, s->nr_present);
 	if (s->bin != seg_bin_for(s))
 		return BROKEN(v, "segment %u: in bin %u, not %u", seg, s->bin,
 			      seg_bin_for(s));

@@ -143,7 +143,7 @@ static void attach_pages(struct arena *a, struct arena_thread *t, uint32_t seg,
 		__atomic_store_n(&a->hdr->nr_segs, seg + UINT64_C(1),
 				 __ATOMIC_RELEASE);
 	}
-	/* Who asked for them may be anybody. */
+	/* Who fills a hole may be anybody. */
 	seg_set_transient_locked(a, u, seg, false);
 	seg_add_pages_locked(a, u, seg, first, nr);
 	undo_set(u, &a->hdr->intent, 0);

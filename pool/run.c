@@ -35,16 +35,28 @@ static bool is_apart(const struct arena_thread *t, unsigned pages)
 	return t->transient && pages == 1;
 }
 
-/*
- * A segment for what is transient that has something free becomes one for
- * everybody. False: there is none.
- */
-static bool join_locked(struct arena *a, struct arena_thread *t)
+/* A segment for what is transient with a run of @pages; a link, 0 = none. */
+static uint32_t transient_with_run_locked(const struct arena *a, unsigned pages)
 {
 	uint32_t link = a->hdr->bin[BIN_TRANSIENT];
+
+	for (uint64_t n = 0; link && n < a->hdr->nr_segs; n++) {
+		if (segment_of(link - 1)->max_run >= pages)
+			return link;
+		link = segment_of(link - 1)->next;
+	}
+	return 0;
+}
+
+/* Have it be one for everybody. False: there is none. */
+static bool join_locked(struct arena *a, struct arena_thread *t, unsigned pages)
+{
+	uint32_t link = transient_with_run_locked(a, pages);
 	struct undo_log *u;
 
-	if (!link)
+	/* Where the list is damaged nothing would become of it. */
+	if (!link || segment_of(link - 1)->bin != BIN_TRANSIENT ||
+	    !segment_of(link - 1)->transient)
 		return false;
 	u = undo_begin(t);
 	seg_set_transient_locked(a, u, link - 1, false);
@@ -52,12 +64,12 @@ static bool join_locked(struct arena *a, struct arena_thread *t)
 	return true;
 }
 
-static bool join(struct arena *a, struct arena_thread *t)
+static bool join(struct arena *a, struct arena_thread *t, unsigned pages)
 {
 	bool joined;
 
 	ranked_lock(&a->run_lock, RANK_RUN, 0);
-	joined = join_locked(a, t);
+	joined = join_locked(a, t, pages);
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 	return joined;
 }
@@ -71,9 +83,9 @@ static uint32_t find_segment_locked(struct arena *a, struct arena_thread *t,
 
 	if (is_apart(t, pages))
 		return bin[BIN_TRANSIENT] ? bin[BIN_TRANSIENT] : bin[BIN_FREE];
-	do
+	link = seg_with_run_locked(a, pages);
+	if (!link && !a->keep && join_locked(a, t, pages))
 		link = seg_with_run_locked(a, pages);
-	while (!link && !a->keep && join_locked(a, t));
 	return link;
 }
 
@@ -133,7 +145,7 @@ int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
 		if (t->transient)
 			return -ENOSPC;
 		err = arena_grow(a, t, pages);
-		if (err && !join(a, t))
+		if (err && !join(a, t, pages))
 			return err;
 	}
 }

@@ -17,8 +17,9 @@
  * Invariants (under run_lock)
  *   - a free page is present; nr_free and nr_present count the bits
  *   - bin, bin list, hole list and the header's counters follow from the
- *     counts and the longest free run of the segments: only
- *     seg_settle_locked() changes them
+ *     counts, the longest free run and the transient flag of the segments:
+ *     only seg_settle_locked() and seg_set_transient_locked() change them
+ *   - a transient segment is neither absent nor wholly free
  */
 #include "segment_i.h"
 

@@ -8,7 +8,10 @@
 
 #include "run_map.h"
 
-/* The bin a segment belongs in, and whether in the hole list, by its counts. */
+/*
+ * The bin a segment belongs in, by its counts and whether it is transient; and
+ * whether in the hole list.
+ */
 unsigned seg_bin_for(const struct segment *s);
 bool seg_is_holed(unsigned nr_free, unsigned nr_present);
 
@@ -24,8 +27,8 @@ static inline uint32_t seg_with_run_locked(const struct arena *a,
 }
 
 /*
- * Is @seg, which is not wholly free for longer than this critical section, for
- * what is transient?
+ * From now on @seg is for what is transient, or for everybody. If it is wholly
+ * free something is taken of it in the same critical section.
  */
 void seg_set_transient_locked(struct arena *a, struct undo_log *u, uint32_t seg,
 			      bool transient);

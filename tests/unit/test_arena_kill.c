@@ -147,16 +147,16 @@ static void other_things(struct worker *w)
 	case 0:
 		arena_trim(w->a, t, rnd / 8 % 2, true);
 		break;
-	case 3:
-		arena_back_ahead(w->a, t, rnd / 8 % (4 * MIB));
-		arena_set_keep(w->a, rnd / 8 % 2 * 16 * MIB);
-		break;
 	case 1:
 		arena_grow_handles(w->a, t);
 		break;
 	case 2:
 		arena_trim_handles(w->a, t,
 				   1 + rnd / 8 % arena_handles_backed(w->a));
+		break;
+	case 3:
+		arena_back_ahead(w->a, t, rnd / 8 % (4 * MIB));
+		arena_set_keep(w->a, rnd / 8 % 2 * 16 * MIB);
 		break;
 	default:
 		t->claim = rnd / 8 % 3;

@@ -12,6 +12,8 @@ enum breakage {
 	BREAK_COUNT,
 	BREAK_BIN_LIST,
 	BREAK_BIN_NEXT,
+	BREAK_TRANSIENT,
+	BREAK_TRANSIENT_COUNT,
 	BREAK_TYPE,
 	BREAK_RUN_OFF,
 	BREAK_FREE_DESC,
@@ -49,6 +51,11 @@ static uint64_t *breakage(struct arena *a, enum breakage b, uint64_t run,
 		return (uint64_t *)&s->nr_free;
 	case BREAK_BIN_LIST:
 		return (uint64_t *)((uintptr_t)&a->hdr->bin[s->bin] & ~7ul);
+	case BREAK_TRANSIENT:
+		*flip = (uint64_t)1 << 48;
+		return (uint64_t *)&s->nr_free;
+	case BREAK_TRANSIENT_COUNT:
+		return &a->hdr->free_transient;
 	case BREAK_BIN_NEXT:
 		*flip = 77;
 		return (uint64_t *)&s->next;
