@@ -317,10 +317,8 @@ static void stage_piece(void *arg, unsigned piece, struct arena_thread *at,
 		    j->room + (size_t)i * ZSFS_BLOCK_SIZE, &j->out[i], end - i);
 }
 
-/* file_patch_block(); it may get hot by what is written if that is @small. */
-static int patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
-		       uint64_t block, unsigned at, const void *src,
-		       unsigned len, bool small)
+int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
+		     uint64_t block, unsigned at, const void *src, unsigned len)
 {
 	struct thread_buffers *buf = &tx->th->buf;
 	struct zcomp_params comp = zsfs_get_comp(tx->fs);
@@ -338,7 +336,7 @@ static int patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 		memcpy(buf->block + at, src, len);
 	else
 		memset(buf->block + at, 0, len);
-	if (small && slot && !is_hole(*slot) && hot_may_patch(tx->th, i))
+	if (src && slot && !is_hole(*slot) && hot_may_patch(tx->th, i, block))
 		block_stage_hot(buf->block, &b, 1);
 	else
 		block_stage(tx->fs, tx->th->zc, &comp, buf->block,
@@ -346,12 +344,6 @@ static int patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 				    (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE,
 			    &b, 1);
 	return block_write(tx, i, c, block, &b, 1, &put);
-}
-
-int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
-		     uint64_t block, unsigned at, const void *src, unsigned len)
-{
-	return patch_block(tx, i, c, block, at, src, len, false);
 }
 
 /* How a range of bytes falls on blocks: a part, whole blocks, a part. */
@@ -383,16 +375,12 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 {
 	struct table_cursor c = table_cursor(&i->file.blocks);
 	uint64_t block = e->block;
-	bool small = !e->whole;
 	unsigned put;
 	int err;
 
-	if (!small)
-		hot_note_whole(tx->fs, i);
-
 	if (e->head_len) {
-		err = patch_block(tx, i, &c, block++, e->head_at, src,
-				  e->head_len, small);
+		err = file_patch_block(tx, i, &c, block++, e->head_at, src,
+				       e->head_len);
 		if (err)
 			return err;
 		*done += e->head_len;
@@ -402,8 +390,8 @@ static int write_extent(struct tx *tx, struct zinode *i, const struct extent *e,
 	if (err)
 		return err;
 	if (e->tail_len) {
-		err = patch_block(tx, i, &c, block + put, 0, src + *done,
-				  e->tail_len, small);
+		err = file_patch_block(tx, i, &c, block + put, 0, src + *done,
+				       e->tail_len);
 		if (err)
 			return err;
 		*done += e->tail_len;

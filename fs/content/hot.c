@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -26,17 +27,27 @@
 #define QUEUE_SLACK 1024u
 /* Most bytes that are backed ahead of need. */
 #define MOST_AHEAD (UINT64_C(64) << 20)
-/* Free bytes that hot blocks leave for others. */
+/* Free bytes that are left for who asks at the same time. */
 #define LEAVE_BYTES ((uint64_t)ARENA_SEG_SIZE / 4)
 /* No block gets hot when no more than this part of the limit is free. */
 #define SHORT_PART 32u
 /* Between looks at what others are compressing. */
 #define LOOK_USECS 200u
 
-/* Parts of a file's blocks written over, from which on they may be hot. */
+/* Blocks of a file changed again, from which on its blocks may be hot. */
 #define OFTEN 4u
 /* Files that are remembered for that. */
 #define NR_PATCHED 64u
+
+/* The last change to a part of a block of a file. */
+struct patched {
+	uint64_t key : 20;   /* of the file's number */
+	uint64_t block : 12; /* the last bits of its number */
+	uint64_t ms : 24;    /* of clock_ms() */
+	uint64_t n : 8;	     /* that it, or one before it, was one again */
+};
+
+_Static_assert(sizeof(struct patched) == sizeof(uint64_t), "one atomic word");
 
 /* Where a walk is. */
 struct walk {
@@ -52,8 +63,7 @@ struct hot {
 	bool lost;	    /* and there are new ones, behind the walk */
 	struct walk walk;
 	uint64_t missing; /* bytes that a writer found not backed; atomic */
-	/* file << 40 | clock_ms() << 8 | how often in a row; atomic */
-	uint64_t patched[NR_PATCHED];
+	uint64_t patched[NR_PATCHED]; /* struct patched; atomic */
 };
 
 struct hot *hot_create(void)
@@ -152,41 +162,32 @@ bool hot_may(struct zsfs_thread *th, unsigned blocks)
 	return false;
 }
 
-static uint64_t patch_key(const struct zinode *i)
+/*
+ * How often in a row a block of @i was changed that had just been. Whose entry
+ * another file takes begins anew.
+ */
+static unsigned count_patch(struct hot *h, const struct zinode *i,
+			    uint64_t block)
 {
-	return i->gen * UINT64_C(0x9e3779b97f4a7c15) >> 40;
-}
-
-/* How often in a row. Whose entry another file takes begins anew. */
-static unsigned count_patch(struct hot *h, const struct zinode *i)
-{
-	uint64_t key = patch_key(i);
+	uint32_t key = (uint32_t)(i->gen * UINT64_C(0x9e3779b97f4a7c15) >> 44);
 	uint64_t *at = &h->patched[key % NR_PATCHED];
-	uint64_t was = __atomic_load_n(at, __ATOMIC_RELAXED);
-	uint32_t now = (uint32_t)clock_ms();
-	bool goes_on =
-		was >> 40 == key && now - (uint32_t)(was >> 8) < DELAY_MSECS;
-	unsigned n = goes_on ? (was & 0xff) + 1 : 1;
+	uint64_t word = __atomic_load_n(at, __ATOMIC_RELAXED);
+	struct patched was, p = {.key = key, .block = block & 0xfff};
 
-	n = n < OFTEN ? n : OFTEN;
-	__atomic_store_n(at, key << 40 | (uint64_t)now << 8 | n,
-			 __ATOMIC_RELAXED);
-	return n;
+	memcpy(&was, &word, sizeof(was));
+	p.ms = (uint32_t)clock_ms() & 0xffffff;
+	if (was.key == p.key && ((p.ms - was.ms) & 0xffffff) < DELAY_MSECS)
+		p.n = was.n + (was.block == p.block && was.n < OFTEN);
+	memcpy(&word, &p, sizeof(word));
+	__atomic_store_n(at, word, __ATOMIC_RELAXED);
+	return p.n;
 }
 
-void hot_note_whole(struct zsfs *fs, const struct zinode *i)
+bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i,
+		   uint64_t block)
 {
-	uint64_t key = patch_key(i);
-	uint64_t *at = &fs->hot->patched[key % NR_PATCHED];
-
-	if (__atomic_load_n(at, __ATOMIC_RELAXED) >> 40 == key)
-		__atomic_store_n(at, 0, __ATOMIC_RELAXED);
-}
-
-bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i)
-{
-	return zsfs_get_hot(th->fs) && count_patch(th->fs->hot, i) >= OFTEN &&
-	       hot_may(th, 1);
+	return zsfs_get_hot(th->fs) &&
+	       count_patch(th->fs->hot, i, block) >= OFTEN && hot_may(th, 1);
 }
 
 void hot_rest(struct zsfs *fs)
@@ -204,10 +205,12 @@ static bool back_ahead(struct zsfs_thread *th)
 	uint64_t want = hot > missing ? hot : missing;
 
 	want = min_u64(want, hot < budget ? budget - hot : 0);
+	if (!budget)
+		hot_rest(fs);
 	if (!want ||
 	    __atomic_load_n(&fs->super->pressure_used, __ATOMIC_RELAXED))
 		return false;
-	arena_set_keep(fs->arena, budget);
+	arena_set_keep(fs->arena, min_u64(budget, 2 * hot + MOST_AHEAD));
 	if (!arena_back_ahead(fs->arena, th->at, min_u64(want, MOST_AHEAD)))
 		return false;
 	/* It goes back when the mount is idle. */

@@ -4,7 +4,8 @@
  * by who has the time.
  *
  * A block is hot (SLOT_HOT) as long as hot blocks take no more than a budget
- * (zsfs_get_hot()), and only where memory for it is backed already: where the
+ * (zsfs_get_hot()), and only where memory for it is backed already, in segments
+ * for what is transient (arena_thread_transient()) or free ones: where the
  * kernel would have to be asked for a page, compressing takes no longer. So
  * more is backed ahead of need while writes go on, and free segments are kept
  * until the mount is idle. What goes before its turn is never compressed.
@@ -13,10 +14,9 @@
  * what was written in one piece, which is compressed at once, and of small
  * pieces, whose blocks may well change again and are left alone for a second.
  * What is small and new is compressed at once, as it is little work; so are
- * blocks of which a part is written over, unless small writes, and no others,
- * have done that to the file some times in a row: to a log or a database they
- * will again. What tar writes in pieces of 10 KiB the kernel sends as the rest
- * of a block and what is behind it, and it is left alone after that.
+ * blocks of which a part is written over, unless that has happened to one block
+ * of the file after another again and again: to a log or a database it will. Of
+ * what tar writes in pieces of 10 KiB each block is written to twice at most.
  * After a takeover the blocks are found by a walk through the files that may
  * have some (INODE_HAS_HOT). How a group of blocks is compressed: cool.h.
  */
@@ -48,13 +48,11 @@ void hot_destroy(struct hot *h);
 bool hot_may(struct zsfs_thread *th, unsigned blocks);
 
 /*
- * The same for a block of @i, which is locked exclusive, of which a small write
- * changes a part. Notes that it does.
+ * The same for @block of @i, which is locked exclusive, of which a part is
+ * being changed. Notes that it is.
  */
-bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i);
-
-/* A write to @i is not small. As above. */
-void hot_note_whole(struct zsfs *fs, const struct zinode *i);
+bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i,
+		   uint64_t block);
 
 /*
  * @tx has stored @n blocks of @i from @first on, of which some are hot. The

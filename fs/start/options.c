@@ -187,7 +187,7 @@ static int check_mem_limit(struct parser *p)
 }
 
 /* By itself a part of mem_limit may be hot, but no more than is of use. */
-static void settle_hot(struct zsfs_options *o)
+static void default_hot(struct zsfs_options *o)
 {
 	struct zsfs_params *fs = &o->fs;
 
@@ -260,7 +260,7 @@ int options_parse(int argc, char **argv, const struct environment *env,
 		err = check_mem_limit(&p);
 	if (!err)
 		err = check_flags(&p);
-	settle_hot(o);
+	default_hot(o);
 	settle_atime(o, env->privileged);
 	/* mount(8) always names a source, also through mount.fuse3. */
 	o->complete = p.by_mount || (o->complete && o->source);

@@ -137,23 +137,48 @@ static void append(size_t off, unsigned n)
 }
 
 /*
- * As the kernel sends what tar writes in pieces of 10 KiB: the rest of a block,
- * and what is behind it.
+ * Writes of @piece bytes, one behind the other, from @off on, as the kernel
+ * sends them: the rest of a block, and what is behind it.
  */
-static void test_pieces(void)
+static void put_pieces(size_t off, size_t piece)
 {
-	size_t off = 0, last = 3584 + 18 * 10240;
-
-	begin(MIB);
-	for (size_t next = 3584; off < last; next += 10240) {
+	while (off + piece <= sizeof(want)) {
 		size_t rest = off % BLOCK ? BLOCK - off % BLOCK : 0;
 
+		if (rest > piece)
+			rest = piece;
 		CHECK_EQ(put(off, rest), 0);
-		CHECK_EQ(put(off + rest, next - off - rest), 0);
-		off = next;
+		CHECK_EQ(put(off + rest, piece - rest), 0);
+		off += piece;
 	}
-	CHECK_EQ(stat_of(ST_HOT), 0);
-	check_same(last);
+}
+
+/* A block that is written to twice and never again is compressed at once. */
+static void test_pieces(void)
+{
+	static const size_t pieces[] = {4096, 5000, 10240, 20000};
+
+	for (unsigned k = 0; k < sizeof(pieces) / sizeof(*pieces); k++) {
+		begin(MIB);
+		CHECK_EQ(put(0, 3584), 0);
+		put_pieces(3584, pieces[k]);
+		CHECK_EQ(stat_of(ST_HOT) + stat_of(ST_COOLED), 0);
+		end();
+	}
+}
+
+/* A database's log: the head of a page, and the page. */
+static void test_log(void)
+{
+	begin(MIB);
+	for (size_t off = 32; off + 4120 <= sizeof(want); off += 4120) {
+		size_t page = off + 24, rest = BLOCK - page % BLOCK;
+
+		CHECK_EQ(put(off, 24), 0);
+		CHECK_EQ(put(page, rest), 0);
+		CHECK_EQ(put(page + rest, BLOCK - rest), 0);
+	}
+	CHECK(stat_of(ST_HOT) > MANY / 2);
 	end();
 }
 
@@ -164,9 +189,9 @@ static void test_due(void)
 
 	begin(MIB);
 	CHECK_EQ(put(0, CLUSTER_BLOCKS * BLOCK), 0);
-	append(CLUSTER_BLOCKS * BLOCK, 4);
+	append(CLUSTER_BLOCKS * BLOCK, 5);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS);
-	append(CLUSTER_BLOCKS * BLOCK + 400, 1);
+	append(CLUSTER_BLOCKS * BLOCK + 500, 1);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS + 1);
 	do
 		next = hot_step(th, false);
@@ -381,6 +406,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_queue_full),
 		CHECK_CASE(test_appends),
 		CHECK_CASE(test_pieces),
+		CHECK_CASE(test_log),
 		CHECK_CASE(test_budget),
 		CHECK_CASE(test_spared),
 		CHECK_CASE(test_noise),
