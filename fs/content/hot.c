@@ -63,6 +63,7 @@ struct hot {
 	bool lost;	    /* and there are new ones, behind the walk */
 	struct walk walk;
 	uint64_t missing; /* bytes that a writer found not backed; atomic */
+	bool keeps;	  /* free memory is kept; atomic */
 	uint64_t patched[NR_PATCHED]; /* struct patched; atomic */
 };
 
@@ -192,7 +193,8 @@ bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i,
 
 void hot_rest(struct zsfs *fs)
 {
-	arena_set_keep(fs->arena, 0);
+	if (__atomic_exchange_n(&fs->hot->keeps, false, __ATOMIC_RELAXED))
+		arena_set_keep(fs->arena, 0);
 }
 
 /* As much again as is hot now, or as was missed. True: a segment was backed. */
@@ -210,6 +212,7 @@ static bool back_ahead(struct zsfs_thread *th)
 	if (!want ||
 	    __atomic_load_n(&fs->super->pressure_used, __ATOMIC_RELAXED))
 		return false;
+	__atomic_store_n(&fs->hot->keeps, true, __ATOMIC_RELAXED);
 	arena_set_keep(fs->arena, min_u64(budget, 2 * hot + MOST_AHEAD));
 	if (!arena_back_ahead(fs->arena, th->at, min_u64(want, MOST_AHEAD)))
 		return false;
@@ -387,4 +390,17 @@ bool hot_drain(struct zsfs_thread *th, uint64_t until)
 		usleep(LOOK_USECS);
 	}
 	return some;
+}
+
+void hot_finish(struct zsfs_thread *th, uint64_t until)
+{
+	struct zsfs *fs = th->fs;
+	int64_t written = zsfs_stat_sum(fs, ST_WRITTEN_BLOCKS);
+
+	hot_drain(th, until);
+	if (hot_bytes(fs) || zsfs_stat_sum(fs, ST_WRITTEN_BLOCKS) != written ||
+	    !__atomic_load_n(&fs->hot->keeps, __ATOMIC_RELAXED))
+		return;
+	hot_rest(fs);
+	arena_trim(fs->arena, th->at, true, false);
 }

@@ -78,4 +78,11 @@ void hot_rest(struct zsfs *fs);
  */
 bool hot_drain(struct zsfs_thread *th, uint64_t until);
 
+/*
+ * For who looks at what is stored, and at the memory that it takes:
+ * hot_drain(), and if that was all, and nothing is written meanwhile, what is
+ * kept for more goes back at once. @th as above.
+ */
+void hot_finish(struct zsfs_thread *th, uint64_t until);
+
 #endif

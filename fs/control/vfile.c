@@ -181,7 +181,7 @@ bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 /* Statistics are of what is compressed, as on zram. */
 static void settle_numbers(struct zsfs_thread *th)
 {
-	hot_drain(th, clock_ms() + HOT_WAIT_MSECS);
+	hot_finish(th, clock_ms() + HOT_WAIT_MSECS);
 }
 
 int vfile_summary(struct zsfs_thread *th, uint32_t uid, const char **text)

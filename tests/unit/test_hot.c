@@ -280,6 +280,42 @@ static void test_budget(void)
 	end();
 }
 
+static struct arena_stats memory(void)
+{
+	struct arena_stats st;
+
+	arena_get_stats(fs->arena, &st);
+	return st;
+}
+
+/* Who looks at the memory in use does not find what is kept for more. */
+static void test_finish(void)
+{
+	begin(4 * MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	drain();
+	CHECK_EQ(memory().keep, 4 * MIB);
+	CHECK(memory().free_segments > 0);
+	hot_finish(th, 0); /* in no time it does nothing but see */
+	CHECK_EQ(memory().keep, 0);
+	CHECK_EQ(memory().free_segments, 0);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	hot_finish(th, UINT64_MAX);
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	CHECK_EQ(memory().free_segments, 0);
+	check_same(sizeof(want));
+	/* While something is hot it stays. */
+	hot_may(th, 256);
+	while (hot_step(th, false) == 1)
+		;
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	hot_finish(th, 0);
+	CHECK(stat_of(ST_HOT) > 0);
+	CHECK(memory().keep > 0);
+	drain();
+	end();
+}
+
 /* What goes before its turn is never compressed. */
 static void test_spared(void)
 {
@@ -305,8 +341,6 @@ static void test_spared(void)
 /* What does not compress is tried once, and leaves where hot blocks are. */
 static void test_noise(void)
 {
-	struct arena_stats st;
-
 	begin(MIB);
 	fill(want, sizeof(want), 7, UINT64_MAX);
 	for (size_t k = 0; k < sizeof(want); k += 3)
@@ -317,8 +351,7 @@ static void test_noise(void)
 	CHECK_EQ(stat_of(ST_HUGE_SINCE) + stat_of(ST_COOLED), MANY);
 	CHECK(stat_of(ST_HUGE_SINCE) > 0);
 	CHECK_EQ(stat_of(ST_SPARED), 0);
-	arena_get_stats(fs->arena, &st);
-	CHECK_EQ(st.free_transient, 0);
+	CHECK_EQ(memory().free_transient, 0);
 	check_same(sizeof(want));
 	end();
 }
@@ -408,6 +441,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_pieces),
 		CHECK_CASE(test_log),
 		CHECK_CASE(test_budget),
+		CHECK_CASE(test_finish),
 		CHECK_CASE(test_spared),
 		CHECK_CASE(test_noise),
 		CHECK_CASE(test_same_filled),
