@@ -443,8 +443,9 @@ hold() {
 	head -c 100000 /usr/bin/bash >"$M/f"
 	stats() { getfattr --absolute-names --only-values -n zsfs.stats "$@"; }
 	stats "$M" >"$T/stats"
-	# The same as the file but for the classes and what counts requests.
-	members() { jq -S 'del(.classes, .requests, .readers)'; }
+	# The same as the file but for the classes, what counts requests, and the
+	# standby, which comes when it is ready.
+	members() { jq -S 'del(.classes, .requests, .readers, .survival.standby)'; }
 	same "$(members <"$T/stats")" "$(json . | members)"
 	same "$(jq .classes "$T/stats")" null
 	fails stats "$M/f"
