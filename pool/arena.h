@@ -285,9 +285,9 @@ bool arena_map_on(struct arena *a, uint64_t *seg);
  * anyway, as far as that is allowed (a quarter of the limit). Unless it is 0,
  * what is not transient leaves what is free in the segments for that alone
  * while the arena may grow. Known to the process only, 0 at first. Takes the
- * run lock.
+ * run lock. Returns how many there were to be until now.
  */
-void arena_set_keep(struct arena *a, uint64_t bytes);
+uint64_t arena_set_keep(struct arena *a, uint64_t bytes);
 
 /* Change the limit (bytes, 0 = none). Takes effect for the next growth. */
 void arena_set_limit(struct arena *a, uint64_t bytes);

@@ -39,11 +39,15 @@ void arena_thread_transient(struct arena_thread *t, bool transient)
 	t->transient = transient;
 }
 
-void arena_set_keep(struct arena *a, uint64_t bytes)
+uint64_t arena_set_keep(struct arena *a, uint64_t bytes)
 {
+	uint64_t was;
+
 	ranked_lock(&a->run_lock, RANK_RUN, 0);
+	was = a->keep;
 	a->keep = bytes;
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
+	return was;
 }
 
 void arena_add_growth(struct arena *a, int64_t bytes)

@@ -109,11 +109,13 @@ static int move_block(struct tx *tx, struct group *g, unsigned place,
 static int cool_block(struct tx *tx, struct group *g, unsigned place,
 		      const struct staged_block *b)
 {
-	bool moves = b->kind == BLOCK_OBJ;
-	int err = moves ? move_block(tx, g, place, b) : 0;
+	int err;
 
-	if (moves && (!err || b->alg != ZCOMP_RAW))
-		return err;
+	if (b->kind == BLOCK_OBJ) {
+		err = move_block(tx, g, place, b);
+		if (!err || b->alg != ZCOMP_RAW)
+			return err;
+	}
 	keep_block(tx, g, place);
 	return 0;
 }

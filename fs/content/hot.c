@@ -63,7 +63,6 @@ struct hot {
 	bool lost;	    /* and there are new ones, behind the walk */
 	struct walk walk;
 	uint64_t missing; /* bytes that a writer found not backed; atomic */
-	bool keeps;	  /* free memory is kept; atomic */
 	uint64_t patched[NR_PATCHED]; /* struct patched; atomic */
 };
 
@@ -191,10 +190,9 @@ bool hot_may_patch(struct zsfs_thread *th, const struct zinode *i,
 	       count_patch(th->fs->hot, i, block) >= OFTEN && hot_may(th, 1);
 }
 
-void hot_rest(struct zsfs *fs)
+bool hot_rest(struct zsfs *fs)
 {
-	if (__atomic_exchange_n(&fs->hot->keeps, false, __ATOMIC_RELAXED))
-		arena_set_keep(fs->arena, 0);
+	return arena_set_keep(fs->arena, 0);
 }
 
 /* As much again as is hot now, or as was missed. True: a segment was backed. */
@@ -212,7 +210,6 @@ static bool back_ahead(struct zsfs_thread *th)
 	if (!want ||
 	    __atomic_load_n(&fs->super->pressure_used, __ATOMIC_RELAXED))
 		return false;
-	__atomic_store_n(&fs->hot->keeps, true, __ATOMIC_RELAXED);
 	arena_set_keep(fs->arena, min_u64(budget, 2 * hot + MOST_AHEAD));
 	if (!arena_back_ahead(fs->arena, th->at, min_u64(want, MOST_AHEAD)))
 		return false;
@@ -398,9 +395,7 @@ void hot_finish(struct zsfs_thread *th, uint64_t until)
 	int64_t written = zsfs_stat_sum(fs, ST_WRITTEN_BLOCKS);
 
 	hot_drain(th, until);
-	if (hot_bytes(fs) || zsfs_stat_sum(fs, ST_WRITTEN_BLOCKS) != written ||
-	    !__atomic_load_n(&fs->hot->keeps, __ATOMIC_RELAXED))
-		return;
-	hot_rest(fs);
-	arena_trim(fs->arena, th->at, true, false);
+	if (!hot_bytes(fs) && zsfs_stat_sum(fs, ST_WRITTEN_BLOCKS) == written &&
+	    hot_rest(fs))
+		arena_trim(fs->arena, th->at, true, false);
 }

@@ -69,8 +69,8 @@ void hot_note(struct tx *tx, const struct zinode *i, uint64_t first,
  */
 unsigned hot_step(struct zsfs_thread *th, bool busy);
 
-/* The mount is idle: keep no memory for what may come. */
-void hot_rest(struct zsfs *fs);
+/* The mount is idle: keep no memory for what may come. Was some to be kept? */
+bool hot_rest(struct zsfs *fs);
 
 /*
  * Compress all that is hot, also what is not due, until clock_ms() is @until.
