@@ -45,12 +45,20 @@ def kill_later(pid, pipe):
     os._exit(0)
 
 
-def write_for(fd, seconds):
-    """[(begun, took)] in ns, and how many failed"""
+def killed_at(pipe):
+    """When the worker was killed, None: not yet."""
+    try:
+        return int(os.read(pipe, 100))
+    except BlockingIOError:
+        return None
+
+
+def write_past_kill(fd, pipe):
+    """[(begun, took)] in ns, how many failed, and when the worker was killed,
+    however late that was"""
     block, times, errors = os.urandom(2048) + bytes(2048), [], 0
-    now = time.monotonic_ns()
-    end = now + int(seconds * 1e9)
-    while now < end:
+    now, at = time.monotonic_ns(), None
+    while at is None or now < at + int(AFTER * 1e9):
         begun = now
         try:
             errors += os.pwrite(fd, block, len(times) % 256 * 4096) != 4096
@@ -58,16 +66,17 @@ def write_for(fd, seconds):
             errors += 1
         now = time.monotonic_ns()
         times.append((begun, now - begun))
-    return times, errors
+        at = at or killed_at(pipe)
+    return times, errors, at
 
 
 def one_kill(fd):
     pid = ready_worker()
     time.sleep(0.2)
     source, sink = os.pipe()
+    os.set_blocking(source, False)
     kill_later(pid, sink)
-    times, errors = write_for(fd, BEFORE + AFTER)
-    at = int(os.read(source, 100))
+    times, errors, at = write_past_kill(fd, source)
     os.wait()
     os.close(source)
     os.close(sink)
