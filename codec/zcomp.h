@@ -132,10 +132,11 @@ struct zcomp_kept {
 struct zcomp_kept *zcomp_kept(struct zcomp_ctx *ctx);
 
 /*
- * A cluster's checksum: XXH3_64bits of its @size plain bytes with @seed, which
- * keeps others from making clusters that have the same one.
+ * Checksum of the plain bytes of a cluster, or of its frame: XXH3_64bits of
+ * @size bytes with @seed, which keeps others from making clusters that have the
+ * same one.
  */
-uint64_t zcomp_cluster_sum(const void *plain, size_t size, uint64_t seed);
+uint64_t zcomp_cluster_sum(const void *bytes, size_t size, uint64_t seed);
 
 /* The block's checksum: lower 32 bits of XXH3_64bits of its 4096 bytes. */
 uint32_t zcomp_checksum(const void *block);

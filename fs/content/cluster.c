@@ -66,6 +66,14 @@ static int read_frame(struct zsfs *fs, struct arena_thread *at,
 	return err;
 }
 
+uint64_t cluster_sum(const struct zsfs *fs, const uint8_t *plain, size_t size,
+		     const uint8_t *frame, uint32_t len)
+{
+	uint64_t sum = zcomp_cluster_sum(plain, size, fs->super->seed);
+
+	return zcomp_cluster_sum(frame, len, sum);
+}
+
 /* Decompress @cl into what @zc keeps. */
 static int load(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		const struct cluster *cl, struct zcomp_kept *kept)
@@ -80,7 +88,7 @@ static int load(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		err = zcomp_decompress_cluster(zc, cl->len, kept->plain, size);
 	if (err)
 		return err == -ENOMEM ? err : -EIO;
-	if (zcomp_cluster_sum(kept->plain, size, fs->super->seed) != cl->sum)
+	if (cluster_sum(fs, kept->plain, size, room, cl->len) != cl->sum)
 		return -EIO;
 	kept->key = cl->sum;
 	kept->size = size;

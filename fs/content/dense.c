@@ -73,8 +73,7 @@ int dense_store(struct tx *tx, const struct group *g, const uint8_t *frame,
 	if (g->n == 1)
 		return store_alone(tx, g, frame, len,
 				   &slots[__builtin_ctz(g->places)]);
-	sum = zcomp_cluster_sum(g->plain, g->n * ZSFS_BLOCK_SIZE,
-				tx->fs->super->seed);
+	sum = cluster_sum(tx->fs, g->plain, g->n * ZSFS_BLOCK_SIZE, frame, len);
 	err = cluster_store(tx, g->places, sum, frame, len, &cl);
 	for (unsigned k = 0; !err && k < CLUSTER_BLOCKS; k++)
 		slots[k] = slot_dense(cl, k);

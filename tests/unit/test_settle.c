@@ -347,7 +347,9 @@ static void test_copying(void)
 	end();
 }
 
-/* A flipped bit of a piece is EIO for the blocks of its cluster, and no other.
+/*
+ * A flipped bit of a piece is EIO for the blocks of its cluster, and no other,
+ * also where the frame says the same with it as without.
  */
 static void test_flipped_bits(void)
 {
@@ -362,7 +364,7 @@ static void test_flipped_bits(void)
 		bytes = (uint8_t *)(uintptr_t)zs_obj_read_begin(
 			fs->pool, th->at, cl->piece[k], &info);
 		zs_obj_read_end(fs->pool, th->at);
-		for (unsigned bit = 0; bit < info.size * 8; bit += 331) {
+		for (unsigned bit = 0; bit < info.size * 8; bit += 31) {
 			bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			for (size_t b = 0; b < 3 * CLUSTER_BLOCKS; b += 5) {
 				bool bad = b / CLUSTER_BLOCKS == 1;
