@@ -74,7 +74,7 @@ enum knob_kind {
 	     "1..19) or none. Text takes 38 % of its size with lz4, 51 % "     \
 	     "with lz4:8, 62 % with lz4:16, 85 % with lz4:64 and 27 % with "   \
 	     "zstd: a large N saves nothing", comp_algorithm)                  \
-	LIVE(DENSE, dense, DENSE, set_dense, fs.dense, "zstd", "ALG",          \
+	LIVE(DENSE, dense, DENSE, set_dense, fs.dense, "zstd:4", "ALG",        \
 	     "zstd or zstd:N (level 1..19): how what settles is compressed",   \
 	     dense)                                                            \
 	LIVE(SETTLE_AFTER, settle, IDLE, set_settle, fs.settle, "30", "SECS",  \

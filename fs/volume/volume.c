@@ -299,7 +299,7 @@ static void init_super(struct zsfs *fs, const struct zsfs_params *p)
 	for (unsigned i = 0; i < s->nr_slots; i++)
 		slots[i].undo.max = TX_MAX_UNDO;
 	zsfs_set_comp(fs, &p->comp);
-	zsfs_set_dense(fs, p->dense.level ? p->dense.level : 1);
+	zsfs_set_dense(fs, p->dense.level ? p->dense.level : DENSE_DEFAULT);
 	s->settle = p->settle;
 	zsfs_set_hot(fs, p->hot);
 	for (unsigned c = 0; c < CEILING_NR; c++)

@@ -19,7 +19,7 @@ struct zsfs_params {
 	uint64_t mem_limit;   /* bytes, 0 = none */
 	uint64_t inode_limit; /* 0 = none */
 	struct zcomp_params comp;
-	struct zcomp_params dense; /* of what settles: zstd; level 0: 1 */
+	struct zcomp_params dense; /* of what settles; level 0: default */
 	uint32_t settle;	   /* seconds until then; SETTLE_OFF */
 	uint64_t hot;		   /* bytes; 0 = none */
 	unsigned chain_size;

@@ -162,6 +162,9 @@ is_over() { [ -e "$T/stop" ] || ! [ -d "$T" ] || ! [ -e "$M/.zsctl/settle" ]; }
 }
 
 @test "settle: dense= by option, file and remount; bad values" {
+	zsfs_mount
+	same "$(control dense)" "zstd:4"
+	zsfs_umount
 	zsfs_mount -o dense=zstd:3
 	same "$(control dense)" "zstd:3"
 	same "$(json .dense)" "zstd:3"
