@@ -357,6 +357,11 @@ unsigned hot_step(struct zsfs_thread *th, bool busy)
 	return until_next(th->fs->hot);
 }
 
+bool hot_is_behind(const struct zsfs *fs)
+{
+	return hot_bytes(fs) > zsfs_get_hot(fs) / 2;
+}
+
 static bool is_under_way(struct hot *h)
 {
 	bool under_way;

@@ -69,6 +69,12 @@ void hot_note(struct tx *tx, const struct zinode *i, uint64_t first,
  */
 unsigned hot_step(struct zsfs_thread *th, bool busy);
 
+/*
+ * Is more than half of the budget taken? Who writes on will have to compress
+ * soon, so that it is no help to give way to it.
+ */
+bool hot_is_behind(const struct zsfs *fs);
+
 /* The mount is idle: keep no memory for what may come. Was some to be kept? */
 bool hot_rest(struct zsfs *fs);
 

@@ -180,7 +180,9 @@ static unsigned cool_some(void *arg, bool busy)
 	zsfs_enter(th);
 	next = hot_step(th, busy);
 	zsfs_leave(th);
-	return next == 1 ? JOB_MORE : next;
+	if (next != 1)
+		return next;
+	return hot_is_behind(th->fs) ? JOB_URGENT : JOB_MORE;
 }
 
 static unsigned warm_some(void *arg, bool busy)

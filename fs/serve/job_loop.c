@@ -45,9 +45,11 @@ static unsigned run_beside_requests(const struct job_loop *l,
 		now = l->requests(l->arg);
 		if (next == JOB_MORE && busy)
 			usleep(took < PAUSE_USECS ? took : PAUSE_USECS);
+		busy = now != seen && next != JOB_URGENT;
+		if (next == JOB_URGENT)
+			next = JOB_MORE;
 		if (next != JOB_MORE || clock_ms() >= end)
 			return next;
-		busy = now != seen;
 		seen = now;
 	}
 	return JOB_DONE;

@@ -20,6 +20,8 @@
 enum {
 	JOB_DONE = 0, /* look again when woken */
 	JOB_MORE = 1, /* go on at once */
+	/* And without rest, also where the job gives way: requests need it. */
+	JOB_URGENT = UINT32_MAX,
 };
 
 struct job {

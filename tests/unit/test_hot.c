@@ -276,6 +276,9 @@ static void test_budget(void)
 	CHECK_EQ(put(0, CLUSTER_BLOCKS * BLOCK), 0);
 	CHECK_EQ(put(CLUSTER_BLOCKS * BLOCK, CLUSTER_BLOCKS * BLOCK), 0);
 	CHECK_EQ(stat_of(ST_HOT), CLUSTER_BLOCKS);
+	CHECK(hot_is_behind(fs));
+	zsfs_set_hot(fs, 2 * CLUSTER_BLOCKS * BLOCK);
+	CHECK(!hot_is_behind(fs));
 	check_same(2 * CLUSTER_BLOCKS * BLOCK);
 	end();
 }

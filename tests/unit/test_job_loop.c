@@ -10,6 +10,7 @@ static struct {
 	char made[64]; /* a letter for each step */
 	unsigned n;
 	unsigned left;	   /* steps that job A still has to do */
+	unsigned more;	   /* what A returns while steps are left */
 	unsigned next[2];  /* what the last step of A and B returns */
 	unsigned usecs;	   /* that a step of A takes */
 	unsigned nr_busy;  /* steps of A that were told of requests */
@@ -34,7 +35,7 @@ static unsigned step_a(void *arg, bool busy)
 	w.begun += w.requests;
 	if (w.usecs)
 		usleep(w.usecs);
-	return w.left && --w.left ? JOB_MORE : w.next[0];
+	return w.left && --w.left ? w.more : w.next[0];
 }
 
 static unsigned step_b(void *arg, bool busy)
@@ -74,6 +75,7 @@ static void reset(unsigned left)
 {
 	memset(&w, 0, sizeof(w));
 	w.left = left;
+	w.more = JOB_MORE;
 }
 
 static void test_order(void)
@@ -102,6 +104,26 @@ static void test_next_look(void)
 		CHECK_EQ(run(i & 1, true), want[i][2]);
 		CHECK(!strcmp(w.made, "ab"));
 	}
+}
+
+/* What requests need is not told of them, and makes no pause. */
+static void test_urgent(void)
+{
+	uint64_t began = clock_us();
+
+	reset(50);
+	w.requests = 1;
+	w.usecs = 1000;
+	w.more = JOB_URGENT;
+	CHECK_EQ(run(true, true), 0);
+	CHECK_EQ(w.nr_busy, 0);
+	CHECK_EQ(w.n, 51);
+	CHECK(clock_us() - began < 90 * 1000);
+	reset(1000000);
+	w.usecs = 10000;
+	w.more = JOB_URGENT;
+	CHECK_EQ(run(true, true), JOB_MORE);
+	CHECK(w.n < 40);
 }
 
 /* A job without an end is cut off; whether B has its turn then is A's choice.
@@ -151,9 +173,9 @@ static void test_stop(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_order), CHECK_CASE(test_next_look),
-	CHECK_CASE(test_turn),	CHECK_CASE(test_giving_way),
-	CHECK_CASE(test_stop),
+	CHECK_CASE(test_order),	 CHECK_CASE(test_next_look),
+	CHECK_CASE(test_turn),	 CHECK_CASE(test_giving_way),
+	CHECK_CASE(test_urgent), CHECK_CASE(test_stop),
 };
 
 int main(int argc, char **argv)
