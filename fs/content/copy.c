@@ -20,9 +20,13 @@
 #include "state/zsfs.h"
 #include "xattr_set.h"
 
-/* What one part of a copy may take of the logs, with the nodes above it. */
+/*
+ * What one part of a copy may take of the logs, with the nodes above it, and
+ * where memory is short a cluster that is made anew (press.h).
+ */
 #define PART_UNDO  61u
 #define PART_FREES (20u + CLUSTER_FREES)
+#define PART_REFS  (20u + CLUSTER_FREES)
 
 /* A copy under way. */
 struct job {
@@ -237,7 +241,8 @@ int zsfs_copy(struct tx *tx, const struct copy *c, size_t *done)
 	inode_save(tx, j.to);
 	xattr_drop(tx, j.to, XATTR_CAPS);
 	while (!err && j.at < j.end && j.parts < ZSFS_MAX_BLOCKS &&
-	       tx_has_room(tx, PART_UNDO, PART_FREES))
+	       tx_has_room(tx, PART_UNDO, PART_FREES) &&
+	       tx_has_refs(tx, PART_REFS))
 		err = copy_next(&j);
 	tx->cut_short = err;
 	*done = j.at - c->from_off;

@@ -313,6 +313,11 @@ bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees)
 	       s->nr_free + frees <= TX_MAX_FREE;
 }
 
+bool tx_has_refs(const struct tx *tx, unsigned refs)
+{
+	return tx->slot->nr_alloc + refs <= TX_MAX_ALLOC;
+}
+
 void tx_claim_more(struct tx *tx)
 {
 	static const enum arena_claim of[] = {

@@ -328,6 +328,8 @@ void tx_redeem_end(struct tx *tx, bool stored);
 
 /* Room left for undo entries and frees, for operations done in steps. */
 bool tx_has_room(const struct tx *tx, unsigned undo, unsigned frees);
+/* And for refs of what is allocated. */
+bool tx_has_refs(const struct tx *tx, unsigned refs);
 
 /*
  * Does the slot of a dead process make sense, so that recovery may go by it?

@@ -568,8 +568,8 @@ static void test_verify_finds(void)
 	end();
 }
 
-/* Memory that is full is full, and nothing is lost by settling then. */
-static void test_full(void)
+/* Memory is short: there are @room bytes more than the least. */
+static void begin_full(size_t room)
 {
 	struct zsfs_params p = {
 		.comp = {ZCOMP_LZ4, 1},
@@ -577,14 +577,22 @@ static void test_full(void)
 		.nr_threads = 1,
 		.mode = 0755,
 		.no_huge = true,
-		.mem_limit = zsfs_min_mem_limit(1),
+		.mem_limit = zsfs_min_mem_limit(1) + room,
 	};
+
+	CHECK_EQ(zsfs_create(&p, &fs), 0);
+	th = &fs->threads[0];
+	file = fixture_file(th, "f");
+}
+
+/* Memory that is full is full, and nothing is lost by settling then. */
+static void test_full(void)
+{
 	struct zs_pool_stats before, after;
 	uint64_t files[4000];
 	size_t n = 0;
 
-	CHECK_EQ(zsfs_create(&p, &fs), 0);
-	th = &fs->threads[0];
+	begin_full(0);
 	fill_text(want, sizeof(want), 3);
 	for (;; n++) {
 		char name[16];
@@ -604,6 +612,64 @@ static void test_full(void)
 	for (size_t k = 0; k < n; k++)
 		CHECK_EQ(load(files[k], 0, CLUSTER_BLOCKS), 0);
 	CHECK_EQ(store(files[n], 0, CLUSTER_BLOCKS), 0);
+	end();
+}
+
+/* Half of each block is noise: its cluster's frame is half as long as it. */
+static void fill_half(uint8_t *p, size_t blocks, uint64_t seed)
+{
+	for (size_t k = 0; k < blocks; k++, p += BLOCK) {
+		fill_text(p, BLOCK / 2, seed + k);
+		fill_noise(p + BLOCK / 2, BLOCK / 2, seed + k);
+	}
+}
+
+/* Single blocks of noise, until no more is stored. */
+static void fill_memory(void)
+{
+	static uint8_t noise[BLOCK];
+	uint64_t last = fixture_file(th, "last");
+	size_t done = BLOCK;
+
+	for (uint64_t k = 0; done == BLOCK; k++) {
+		struct tx *tx = tx_begin(th);
+		int err;
+
+		fill_noise(noise, BLOCK, k);
+		err = zsfs_write(tx, last, noise, BLOCK, k * BLOCK, 0, &done);
+		if (fixture_end(tx, err))
+			break;
+	}
+}
+
+/*
+ * Each block that is copied over what has settled makes a cluster anew where
+ * memory is full: the copy ends short then, and goes on.
+ */
+static void test_copying_full(void)
+{
+	struct copy c = {.len = sizeof(want)};
+	size_t done = 1;
+
+	begin_full((size_t)8 << 20);
+	c.from = fixture_file(th, "from");
+	c.to = file;
+	fill_half(want, MANY, 1);
+	CHECK_EQ(store(file, 0, MANY), 0);
+	fill_half(want, MANY, 1000);
+	CHECK_EQ(store(c.from, 0, MANY), 0);
+	settle();
+	fill_memory();
+	while (done && c.len) {
+		struct tx *tx = tx_begin(th);
+
+		CHECK_EQ(fixture_end(tx, zsfs_copy(tx, &c, &done)), 0);
+		c.from_off += done;
+		c.to_off += done;
+		c.len -= done;
+	}
+	CHECK_EQ(c.len, 0);
+	check_same(file, MANY);
 	end();
 }
 
@@ -721,6 +787,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_no_room_to_warm),
 		CHECK_CASE(test_verify_finds),
 		CHECK_CASE(test_full),
+		CHECK_CASE(test_copying_full),
 #if ZS_DEBUG_LEVEL >= 1
 		CHECK_CASE(test_no_memory),
 		CHECK_CASE(test_no_memory_to_warm),
