@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/min.h"
 #include "mill.h"
 #include "pace.h"
 #include "settling.h"
@@ -54,6 +55,7 @@ struct settler {
 	bool all;	  /* files without INODE_HAS_NEW, too */
 	bool left;	  /* something is young or busy */
 	uint64_t next_ms; /* clock_ms() of the next walk; 0: none */
+	uint64_t rest_ms; /* clock_ms(): no sooner, where memory is short */
 	unsigned secs;	  /* the setting that it comes from */
 	int64_t written;  /* blocks so far, when it last looked */
 };
@@ -255,6 +257,7 @@ static void end_walk(struct settler *s)
 	if (s->cut)
 		pause = 0;
 	s->next_ms = s->left ? clock_ms() + pause : 0;
+	s->rest_ms = s->cut ? 0 : clock_ms() + LOOK_MSECS;
 	set_busy(s, false);
 	if (s->mill != s->idle)
 		mill_destroy(s->mill);
@@ -337,15 +340,20 @@ static unsigned pause_until(struct settler *s, uint64_t msecs)
 	return (unsigned)msecs + 1; /* 1 would be at once */
 }
 
-/* Is a walk due by itself? Else *pause: when to look again. */
+/*
+ * Is a walk due by itself? Else *pause: when to look again. In a hurry there is
+ * a pause, too: what stays as it is may be there for long.
+ */
 static bool is_due(struct settler *s, unsigned secs, bool hurry,
 		   unsigned *pause)
 {
-	uint64_t next = s->all ? clock_ms() : next_walk(s, secs);
 	uint64_t now = clock_ms();
+	uint64_t next = s->all ? now : next_walk(s, secs);
 
+	if (hurry)
+		next = min_u64(next, s->rest_ms > 1 ? s->rest_ms : 1);
 	*pause = next && now < next ? pause_until(s, next - now) : 0;
-	return next && (now >= next || hurry);
+	return next && now >= next;
 }
 
 unsigned settler_step(struct settler *s, struct zsfs_thread *th,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "content/file.h"
+#include "content/hot.h"
 #include "content/settle.h"
 #include "content/settler.h"
 #include "content/tidy.h"
@@ -176,6 +177,41 @@ static void test_beside_requests(void)
 	}
 }
 
+/* Something hot, which no walk can settle. */
+static void make_hot(void)
+{
+	zsfs_set_hot(fs, UINT64_C(4) << 20);
+	hot_may(th, 2 * CLUSTER_BLOCKS);
+	while (hot_step(th, false) == 1)
+		;
+	store(file, 0, CLUSTER_BLOCKS);
+	CHECK_EQ(zsfs_stat_sum(fs, ST_HOT), CLUSTER_BLOCKS);
+}
+
+/* Where memory is short walks need no age, but one does not follow another. */
+static void test_short_of_memory(void)
+{
+	uint64_t until;
+	unsigned steps = 0;
+
+	begin();
+	make_hot();
+	zsfs_set_settle(fs, 0);
+	CHECK(step_until(MANY - CLUSTER_BLOCKS));
+	step_to_rest();
+	fs->super->mem_limit = UINT64_C(1) << 50;
+	arena_set_limit(fs->arena, UINT64_C(256) << 20);
+	until = clock_ms() + 300;
+	while (clock_ms() < until) {
+		steps += settler_step(settler, th, 0) == 1;
+		usleep(200);
+	}
+	CHECK_EQ(steps, 0);
+	hot_drain(th, UINT64_MAX);
+	CHECK(step_until(MANY));
+	end();
+}
+
 struct asker {
 	pthread_t thread;
 	bool answered; /* atomic */
@@ -234,9 +270,13 @@ static void test_asked_amid_a_walk(void)
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
-		CHECK_CASE(test_walk),	CHECK_CASE(test_others_write),
-		CHECK_CASE(test_off),	CHECK_CASE(test_beside_requests),
-		CHECK_CASE(test_asked), CHECK_CASE(test_asked_amid_a_walk),
+		CHECK_CASE(test_walk),
+		CHECK_CASE(test_others_write),
+		CHECK_CASE(test_off),
+		CHECK_CASE(test_beside_requests),
+		CHECK_CASE(test_short_of_memory),
+		CHECK_CASE(test_asked),
+		CHECK_CASE(test_asked_amid_a_walk),
 	};
 
 	return CHECK_MAIN(cases, argc, argv);
