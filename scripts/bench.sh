@@ -58,7 +58,8 @@ The work
   git       git add, commit and fsck of that tree's small files; files per
             second
   make      make -j2 of zsfs's own sources, unoptimised; files per second
-  settled   text, programs (each as one file), the source tree and libraries:
+  settled   text (the kernel's sources, where Debian's linux-source is installed)
+            and programs, each as one file, the source tree and libraries:
             RAM for the stored bytes, zsfs also settled, with btrfs
             (compress-force=zstd:1, on a loop device in RAM; what its df says
             is in use); .zsctl/settle of the text, and how long a statx takes

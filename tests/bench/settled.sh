@@ -18,15 +18,40 @@ pack_set()
 		head -c "$DATA" >"$DATA_DIR/$1.tar" || true
 }
 
+# The kernel's sources as distributions pack them, or nothing.
+kernel_source()
+{
+	local tar
+
+	for tar in /usr/src/linux-source-*.tar.xz; do
+		[[ ! -r $tar ]] || { echo "$tar" && return; }
+	done
+}
+
+# xz is ended when there is enough.
+pack_text()
+{
+	local tar
+
+	tar=$(kernel_source)
+	if [[ $tar ]]; then
+		xz -dc "$tar" 2>/dev/null | head -c "$DATA" \
+			>"$DATA_DIR/text.tar" || true
+		return
+	fi
+	note "text is of /usr: there is no /usr/src/linux-source-*.tar.xz"
+	find /usr/include /usr/src /usr/lib/python3* /usr/share -type f \
+		-regex '.*\.\([chSy]\|hh\|hpp\|py\|pl\|sh\|txt\|rst\)' \
+		-readable -print0 2>/dev/null | pack_set text
+}
+
 prepare_sets()
 {
 	local lib
 
 	lib=/usr/lib/$(uname -m)-linux-gnu
 	[[ -d $lib ]] || lib=/usr/lib
-	find /usr/include /usr/src /usr/lib/python3* /usr/share -type f \
-		-regex '.*\.\([chSy]\|hh\|hpp\|py\|pl\|sh\|txt\|rst\)' \
-		-readable -print0 2>/dev/null | pack_set text
+	pack_text
 	small_files /usr/bin "$lib" -maxdepth 1 | pack_set programs
 	mkdir "$DATA_DIR/libraries"
 	small_files "$lib" -maxdepth 1 -name '*.so*' |
