@@ -10,9 +10,11 @@
 #include "block.h"
 #include "block_table.h"
 #include "file.h"
+#include "hot.h"
 #include "punch.h"
 #include "slot.h"
 #include "tidy.h"
+#include "state/counters.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
 #include "state/settings.h"
@@ -36,6 +38,8 @@ struct job {
 	uint64_t at, out;      /* bytes in @from and @to, where it is */
 	uint64_t end;	       /* in @from */
 	unsigned parts;	       /* done so far */
+	unsigned blocks;       /* of them, those that are no holes */
+	unsigned hot;	       /* of these, those that are hot */
 };
 
 static uint64_t slot_at(const struct job *j, uint64_t off)
@@ -65,9 +69,18 @@ static int copy_hole(struct job *j, uint64_t data)
 	return err < 0 ? err : 0;
 }
 
-/* A block of a cluster is compressed anew, as if it were written. */
-static int stage_dense(const struct job *j, uint64_t slot,
-		       struct staged_block *b)
+/*
+ * A block of a cluster is compressed anew, as if it were written, and so is a
+ * hot one that may not be hot twice.
+ */
+static bool is_staged_anew(const struct job *j, uint64_t slot)
+{
+	return slot_kind(slot) == SLOT_DENSE ||
+	       (slot_is_hot(slot) && !hot_may(j->tx->th, j->hot + 1));
+}
+
+static int stage_anew(const struct job *j, uint64_t slot,
+		      struct staged_block *b)
 {
 	struct zsfs_thread *th = j->tx->th;
 	struct zcomp_params comp = zsfs_get_comp(th->fs);
@@ -90,8 +103,8 @@ static int stage_slot(const struct job *j, uint64_t slot,
 	*b = (struct staged_block){.kind = BLOCK_SAME};
 	if (slot_kind(slot) == SLOT_UNKNOWN)
 		return -EIO;
-	if (slot_kind(slot) == SLOT_DENSE)
-		return stage_dense(j, slot, b);
+	if (is_staged_anew(j, slot))
+		return stage_anew(j, slot, b);
 	if (slot_kind(slot) == SLOT_SAME)
 		b->word = slot;
 	if (slot_kind(slot) != SLOT_OBJECT)
@@ -122,6 +135,8 @@ static int copy_block(struct job *j)
 				  j->out >> ZSFS_BLOCK_SHIFT, &b, 1, &put);
 	if (!err)
 		advance(j, ZSFS_BLOCK_SIZE);
+	j->blocks += !err;
+	j->hot += !err && b.hot;
 	return err;
 }
 
@@ -159,6 +174,7 @@ static int copy_part(struct job *j)
 				       n);
 	if (!err)
 		advance(j, n);
+	j->blocks += !err;
 	return err;
 }
 
@@ -226,6 +242,7 @@ static void note_copied(struct job *j, const struct copy *c)
 		i->size = j->out;
 	if (!j->tx->fs->super->writeback)
 		inode_set_changed(i, tx_now(j->tx));
+	tx_stat(j->tx, ST_WRITTEN_BLOCKS, j->blocks);
 	/* The kernel takes the source's attributes for unchanged. */
 	j->tx->attr_changed = inode_touch_atime(j->tx, j->from);
 }

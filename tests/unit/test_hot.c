@@ -7,6 +7,7 @@
 
 #include "content/block_table.h"
 #include "content/copy.h"
+#include "content/copy.h"
 #include "content/file.h"
 #include "content/hot.h"
 #include "content/hot_queue.h"
@@ -283,6 +284,36 @@ static void test_budget(void)
 	end();
 }
 
+/* A copy of what is hot keeps to the budget, and counts as written. */
+static void test_copy(void)
+{
+	struct copy c = {.len = sizeof(want)};
+	int64_t written;
+	size_t done;
+
+	for (unsigned parts = 1; parts <= 2; parts++) {
+		struct tx *tx;
+
+		begin(4 * MIB);
+		CHECK_EQ(put(0, sizeof(want)), 0);
+		CHECK_EQ(stat_of(ST_HOT), MANY);
+		zsfs_set_hot(fs, (uint64_t)MANY * BLOCK * 3 / 2 * (parts - 1));
+		written = stat_of(ST_WRITTEN_BLOCKS);
+		c.from = file;
+		c.to = fixture_file(th, "copy");
+		tx = tx_begin(th);
+		CHECK_EQ(fixture_end(tx, zsfs_copy(tx, &c, &done)), 0);
+		CHECK_EQ(done, sizeof(want));
+		CHECK_EQ(stat_of(ST_HOT), MANY + MANY / 2 * (parts - 1));
+		CHECK_EQ(stat_of(ST_WRITTEN_BLOCKS) - written, MANY);
+		file = c.to;
+		check_same(sizeof(want));
+		drain();
+		check_same(sizeof(want));
+		end();
+	}
+}
+
 static struct arena_stats memory(void)
 {
 	struct arena_stats st;
@@ -444,6 +475,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_pieces),
 		CHECK_CASE(test_log),
 		CHECK_CASE(test_budget),
+		CHECK_CASE(test_copy),
 		CHECK_CASE(test_finish),
 		CHECK_CASE(test_spared),
 		CHECK_CASE(test_noise),
