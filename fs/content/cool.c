@@ -120,8 +120,20 @@ static int cool_block(struct tx *tx, struct group *g, unsigned place,
 	return 0;
 }
 
-/* Put what was made of the blocks in their place. 0, -ENOSPC, -ENOMEM. */
-static int put_places(struct zsfs_thread *th, struct group *g,
+/* What does not verify stays where it is: who reads it is told, not we. */
+static void keep_damaged(struct tx *tx, struct group *g, uint16_t damaged)
+{
+	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
+		if (damaged & 1u << k && table_get(&g->inode->file.blocks,
+						   g->first + k) == g->slot[k])
+			keep_block(tx, g, k);
+}
+
+/*
+ * Put what was made of the blocks in their place. @damaged: others of the
+ * group. 0, -ENOSPC, -ENOMEM.
+ */
+static int put_places(struct zsfs_thread *th, struct group *g, uint16_t damaged,
 		      const struct staged_block *b, enum alloc_policy policy)
 {
 	struct tx *tx = tx_begin(th);
@@ -140,28 +152,44 @@ static int put_places(struct zsfs_thread *th, struct group *g,
 	}
 	if (err)
 		return tx_abort(tx, err);
+	keep_damaged(tx, g, damaged);
 	inode_note_stored(tx, g->inode);
 	tx_commit(tx);
 	return 0;
 }
 
-/* A block of them does not verify: who reads it is told, not we. */
-static void leave_as_is(struct staged_block *b)
+/* Those of @places whose blocks do not verify. */
+static uint16_t damaged_places(struct tx *tx, const struct group *g,
+			       uint16_t places)
 {
+	struct zsfs_thread *th = tx->th;
+	uint16_t damaged = 0;
+
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
-		b[k].kind = BLOCK_SAME;
+		if (places & 1u << k && slot_read(th->fs, th->at, th->zc,
+						  g->slot[k], g->plain) == -EIO)
+			damaged |= (uint16_t)(1u << k);
+	return damaged;
 }
 
+/* Read what is hot and verifies. 0, -ENOMEM. */
 static int read_hot(struct zsfs_thread *th, struct group *g,
-		    const struct hot_range *r)
+		    const struct hot_range *r, uint16_t *damaged)
 {
 	struct tx *tx = tx_begin(th);
+	uint16_t places;
 	int err = 0;
 
 	g->n = 0;
+	*damaged = 0;
 	if (group_lock(tx, g)) {
 		group_look(g);
-		err = group_read(tx, g, cool_places(g, r));
+		places = cool_places(g, r);
+		err = group_read(tx, g, places);
+		if (err == -EIO) {
+			*damaged = damaged_places(tx, g, places);
+			err = group_read(tx, g, places & ~*damaged);
+		}
 	}
 	return tx_abort(tx, err);
 }
@@ -173,7 +201,8 @@ struct cooling {
 	struct zcomp_params comp;
 	int *err; /* of each */
 	struct group g[COOL_GROUPS];
-	struct staged_block *out; /* CLUSTER_BLOCKS of each */
+	uint16_t damaged[COOL_GROUPS]; /* places */
+	struct staged_block *out;      /* CLUSTER_BLOCKS of each */
 };
 
 static uint8_t *plain_of(struct zsfs_thread *th, unsigned k)
@@ -186,10 +215,10 @@ static struct staged_block *out_of(const struct cooling *c, unsigned k)
 	return c->out + (size_t)k * CLUSTER_BLOCKS;
 }
 
-/* Has nothing been read of it? */
+/* Is there nothing to be done about it? */
 static bool is_left_out(const struct cooling *c, unsigned k)
 {
-	return !c->g[k].n || (c->err[k] && c->err[k] != -EIO);
+	return c->err[k] || (!c->g[k].n && !c->damaged[k]);
 }
 
 static void begin(struct cooling *c, struct zsfs_thread *th, unsigned k,
@@ -200,7 +229,10 @@ static void begin(struct cooling *c, struct zsfs_thread *th, unsigned k,
 		.first = r->first - r->first % CLUSTER_BLOCKS,
 		.plain = plain_of(th, k),
 	};
-	c->err[k] = c->g[k].inode ? read_hot(th, &c->g[k], r) : 0;
+	c->damaged[k] = 0;
+	c->err[k] = 0;
+	if (c->g[k].inode)
+		c->err[k] = read_hot(th, &c->g[k], r, &c->damaged[k]);
 }
 
 static void compress_piece(void *arg, unsigned k, struct arena_thread *at,
@@ -209,11 +241,7 @@ static void compress_piece(void *arg, unsigned k, struct arena_thread *at,
 	struct cooling *c = arg;
 	const struct group *g = &c->g[k];
 
-	if (is_left_out(c, k))
-		return;
-	if (c->err[k])
-		leave_as_is(out_of(c, k));
-	else
+	if (!is_left_out(c, k))
 		block_stage(c->fs, zc, &c->comp, g->plain,
 			    g->plain + ZCOMP_CLUSTER_SIZE, out_of(c, k), g->n);
 }
@@ -222,10 +250,11 @@ static void end(struct cooling *c, struct zsfs_thread *th, unsigned k)
 {
 	if (is_left_out(c, k))
 		return;
-	c->err[k] = put_places(th, &c->g[k], out_of(c, k), ALLOC_NEW);
+	c->err[k] = put_places(th, &c->g[k], c->damaged[k], out_of(c, k),
+			       ALLOC_NEW);
 	if (c->err[k] == -ENOSPC)
-		c->err[k] =
-			put_places(th, &c->g[k], out_of(c, k), ALLOC_REPLACE);
+		c->err[k] = put_places(th, &c->g[k], c->damaged[k],
+				       out_of(c, k), ALLOC_REPLACE);
 }
 
 void cool_ranges(struct zsfs_thread *th, const struct hot_range *r, unsigned n,

@@ -284,6 +284,38 @@ static void test_budget(void)
 	end();
 }
 
+/* The bytes of a block that is an object of its own. */
+static uint8_t *bytes_of(uint64_t block)
+{
+	struct zs_obj_info info;
+	uint64_t slot = table_get(&inode_resolve(fs, file)->file.blocks, block);
+	const void *p =
+		zs_obj_read_begin(fs->pool, th->at, slot_handle(slot), &info);
+
+	zs_obj_read_end(fs->pool, th->at);
+	return (uint8_t *)(uintptr_t)p;
+}
+
+/* One block that does not verify stays as it is, and no other. */
+static void test_damaged(void)
+{
+	size_t done;
+	struct tx *tx;
+
+	begin(MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	bytes_of(5)[100] ^= 4;
+	drain();
+	CHECK_EQ(stat_of(ST_COOLED), MANY - 1);
+	tx = tx_begin(th);
+	CHECK_EQ(fixture_end(tx,
+			     zsfs_read(tx, file, got, BLOCK, 5 * BLOCK, &done)),
+		 -EIO);
+	bytes_of(5)[100] ^= 4;
+	check_same(sizeof(want));
+	end();
+}
+
 /* A copy of what is hot keeps to the budget, and counts as written. */
 static void test_copy(void)
 {
@@ -476,6 +508,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_log),
 		CHECK_CASE(test_budget),
 		CHECK_CASE(test_copy),
+		CHECK_CASE(test_damaged),
 		CHECK_CASE(test_finish),
 		CHECK_CASE(test_spared),
 		CHECK_CASE(test_noise),
