@@ -259,23 +259,23 @@ static void put_back(struct hot *h, struct hot_range *r, int err)
 }
 
 /*
- * Compress what is due by @now, up to @most groups. How many are done; 0: none
- * is due; -errno: not all could be.
+ * Compress what is due by @now, up to @most groups. How many are done, if any
+ * was due; -1: none of those that were could be.
  */
 static int cool_next(struct zsfs_thread *th, uint64_t now, unsigned most)
 {
 	struct hot *h = th->fs->hot;
 	struct hot_range r[COOL_GROUPS];
-	int err[COOL_GROUPS], failed = 0;
+	int err[COOL_GROUPS], done = 0;
 	unsigned n = take_next(h, now, most, r);
 
 	if (n)
 		cool_ranges(th, r, n, err);
 	for (unsigned k = 0; k < n; k++) {
 		put_back(h, &r[k], err[k]);
-		failed = err[k] ? err[k] : failed;
+		done += !err[k];
 	}
-	return failed ? failed : (int)n;
+	return n && !done ? -1 : done;
 }
 
 /* Milliseconds until the next is due, 0: there is none. */
@@ -376,15 +376,15 @@ bool hot_drain(struct zsfs_thread *th, uint64_t until)
 {
 	struct hot *h = th->fs->hot;
 	bool some = false;
-	int err = 0;
 
 	while (clock_ms() < until) {
-		err = cool_next(th, UINT64_MAX, COOL_GROUPS);
-		some |= err > 0;
+		int done = cool_next(th, UINT64_MAX, COOL_GROUPS);
+
+		some |= done > 0;
 		zsfs_pause(th);
-		if (err < 0)
+		if (done < 0)
 			break;
-		if (err || walk_some(th))
+		if (done || walk_some(th))
 			continue;
 		if (!is_under_way(h))
 			break;

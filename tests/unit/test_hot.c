@@ -477,6 +477,28 @@ static void test_lowered_limit(void)
 }
 
 #if ZS_DEBUG_LEVEL >= 1
+static unsigned refusals;
+
+static bool refuse(void)
+{
+	return refusals && refusals--;
+}
+
+/* A group that finds no room, twice, keeps no others waiting. */
+static void test_no_room_once(void)
+{
+	begin(MIB);
+	CHECK_EQ(put(0, sizeof(want)), 0);
+	refusals = 2;
+	zs_fail_hook = refuse;
+	CHECK(hot_drain(th, UINT64_MAX));
+	zs_fail_hook = NULL;
+	CHECK_EQ(refusals, 0);
+	CHECK_EQ(stat_of(ST_HOT), 0);
+	check_same(sizeof(want));
+	end();
+}
+
 /* Whatever allocation fails, content and books are right. */
 static void test_no_memory(void)
 {
@@ -517,6 +539,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_taken_over),
 		CHECK_CASE(test_lowered_limit),
 #if ZS_DEBUG_LEVEL >= 1
+		CHECK_CASE(test_no_room_once),
 		CHECK_CASE(test_no_memory),
 #endif
 	};
