@@ -30,7 +30,7 @@ struct job {
 	bool (*wanted)(void *arg);
 	/* One bounded step. @busy: requests came during the step before. */
 	unsigned (*step)(void *arg, bool busy);
-	/* While requests are made, half of the time is theirs. */
+	/* While requests are made, half of the time is theirs (JOB_URGENT). */
 	bool gives_way;
 	/* The jobs below wait until nothing is left of this one. */
 	bool goes_first;
