@@ -424,6 +424,23 @@ bool zs_obj_info(struct zs_pool *pool, uint32_t handle,
 	return found;
 }
 
+bool zs_obj_is_sound(struct zs_pool *pool, uint32_t handle)
+{
+	const struct size_class *class;
+	struct zspage zp;
+	struct obj obj;
+	void *chunk;
+
+	if (!find_object(pool, handle, &obj))
+		return false;
+	class = cell_class(pool, obj.cell);
+	chunk = cell_chunk(obj.cell);
+	zp = zspage_of_cell(obj.cell);
+	return zp.desc->class == class - pool->class &&
+	       chunk == zspage_chunk(class, zp,
+				     zspage_obj_index(class, zp, chunk));
+}
+
 int zs_for_each_handle(struct zs_pool *pool,
 		       int (*fn)(uint32_t handle, void *arg), void *arg)
 {

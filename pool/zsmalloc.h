@@ -197,6 +197,13 @@ void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t);
 uint32_t zs_obj_size(const struct zs_pool *pool, uint32_t handle);
 
 /*
+ * Do the handle, its object and its zspage belong together? For who is about to
+ * free what a process that died had noted, in an arena that may be damaged: no
+ * other thread is in the pool, and zs_recover_pool() has been called.
+ */
+bool zs_obj_is_sound(struct zs_pool *pool, uint32_t handle);
+
+/*
  * Pin-free look at an object's size, tag and word. False when the handle names
  * no live object. The caller must own the object.
  */

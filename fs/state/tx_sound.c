@@ -8,7 +8,7 @@ static bool is_owned(struct zsfs *fs, uint64_t ref)
 {
 	if (REF_KIND(ref) == REF_OBJ)
 		return REF_VALUE(ref) <= UINT32_MAX &&
-		       zs_obj_size(fs->pool, (uint32_t)REF_VALUE(ref));
+		       zs_obj_is_sound(fs->pool, (uint32_t)REF_VALUE(ref));
 	return !ref || arena_owns(fs->arena, ref);
 }
 
