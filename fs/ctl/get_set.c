@@ -144,6 +144,11 @@ static const char *file_of(const char *arg)
 		unknown(arg, len);
 		return NULL;
 	}
+	/* A write of nothing changes nothing, and no mount refuses it. */
+	if (!arg[len + 1]) {
+		ctl_error("\"%s\" has no value", arg);
+		return NULL;
+	}
 	if (!k->file)
 		ctl_error("%s is fixed when the mount is made", k->name);
 	return k->file;

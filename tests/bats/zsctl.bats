@@ -409,6 +409,8 @@ for i in range(10**9):
 	ends 1 'no knob "sice"' 'mem_limit' -- zsctl set "$M" size=1G sice=1G
 	ends 1 'fixed when' -- zsctl set "$M" xattr=1
 	ends 1 'KNOB=VALUE' -- zsctl set "$M" size
+	ends 1 '"size=" has no value' -- zsctl set "$M" comp=lz4 size=
+	same "$(zsctl get "$M" comp)" zstd:3
 	ends 1 'missing' -- zsctl set "$M"
 	ends 1 'no knob' -- zsctl get "$M" nothing
 	# Nothing of a line with an unknown name was done.
