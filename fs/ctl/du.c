@@ -37,8 +37,9 @@ struct walk {
 	long worst; /* only so many files, the worst; 0: not so */
 	struct row *row;
 	size_t nr, room;
-	void *seen; /* tree of files with several names */
-	dev_t dev;  /* of what was named */
+	void *seen;	       /* tree of files with several names */
+	dev_t dev;	       /* of what was named */
+	struct folder *inside; /* which the walk is, the innermost */
 	int status;
 };
 
@@ -57,6 +58,7 @@ enum missing {
 
 /* What is known of one that is walked through. */
 struct folder {
+	struct folder *outer; /* NULL: it was named */
 	struct usage usage;
 	enum missing missing;
 };
@@ -343,9 +345,27 @@ static void enter_folder(struct walk *w, FTS *fts, FTSENT *e)
 		no_memory(w);
 		return;
 	}
+	f->outer = w->inside;
+	w->inside = f;
 	f->missing = ALL_FILES;
 	if (!has_file_rows(w) && e->fts_dev == w->dev)
 		ask_folder(f, fts, e);
+}
+
+static void drop_innermost(struct walk *w)
+{
+	struct folder *f = w->inside;
+
+	w->inside = f->outer;
+	free(f);
+}
+
+/* There was no memory for one that has nothing there. */
+static void drop_folder(struct walk *w, FTSENT *e)
+{
+	if (e->fts_pointer)
+		drop_innermost(w);
+	e->fts_pointer = NULL;
 }
 
 static void leave_folder(struct walk *w, FTSENT *e)
@@ -354,8 +374,7 @@ static void leave_folder(struct walk *w, FTSENT *e)
 
 	if (f)
 		finish(w, e, &f->usage, !w->worst && e->fts_level <= w->depth);
-	free(f);
-	e->fts_pointer = NULL;
+	drop_folder(w, e);
 }
 
 /* ---- all of it ---- */
@@ -367,18 +386,28 @@ static void visit(struct walk *w, FTS *fts, FTSENT *e)
 		enter_folder(w, fts, e);
 		break;
 	case FTS_DP:
+		if (e->fts_errno) /* its list can be read, but no more */
+			complain(w, e->fts_path, e->fts_errno);
 		leave_folder(w, e);
 		break;
 	case FTS_DNR:
 	case FTS_ERR:
 	case FTS_NS:
 		complain(w, e->fts_path, e->fts_errno);
+		drop_folder(w, e);
 		break;
 	case FTS_F:
 	case FTS_NSOK:
 		visit_entry(w, e);
 		break;
 	}
+}
+
+/* fts says by errno alone whether it is through or has lost its way. */
+static FTSENT *next(FTS *fts)
+{
+	errno = 0;
+	return fts_read(fts);
 }
 
 /*
@@ -398,8 +427,12 @@ static void walk(struct walk *w, char *path)
 		complain(w, path, errno);
 		return;
 	}
-	while ((e = fts_read(fts)))
+	while ((e = next(fts)))
 		visit(w, fts, e);
+	if (errno)
+		complain(w, path, errno);
+	while (w->inside)
+		drop_innermost(w);
 	fts_close(fts);
 }
 

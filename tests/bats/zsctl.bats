@@ -386,13 +386,27 @@ for i in range(10**9):
 	wait_daemon
 	zsfs_mount
 	mkdir "$M/closed"
+	mkdir -m 744 "$M/half"
+	random_file "$M/half/f" 4096
 	random_file "$M/open" 4096
 	random_file "$M/private" 4096
 	chmod 700 "$M/closed"
 	chmod 600 "$M/private"
 	cp "$ZSCTL" "$T/zsctl"
-	ends 1 "$M/closed: Permission denied" "$M/private: Permission denied" '4.0K' -- \
+	ends 1 "$M/closed: Permission denied" "$M/private: Permission denied" \
+		"$M/half: Permission denied" '4.0K' -- \
 		setpriv --reuid=$NOBODY --regid=$NOBODY --clear-groups "$T/zsctl" du "$M"
+}
+
+@test "zsctl: du that has lost its way says so" {
+	need strace
+	zsfs_mount
+	mkdir -p "$M/a/b"
+	random_file "$M/a/b/f" 4096
+	# Three steps down, and none comes up again.
+	ends 1 "$M: Permission denied" "$M/a/b/f" -- \
+		env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -qq -o "$T/calls" \
+		-e trace=fchdir -e inject=fchdir:error=EACCES:when=5+ "$ZSCTL" du -a "$M"
 }
 
 @test "zsctl: get and set" {
