@@ -316,12 +316,17 @@ quiet() {
 	"$@" >/dev/null 2>&1
 }
 
+# A name of mountinfo, where a blank is \040; the next character may be a digit.
+unescaped() {
+	printf %b "${1//\\/\\0}"
+}
+
 unmount_all() {
 	local at rc=0 round
 
 	for round in 1 2 3; do
 		while read -r at _; do
-			at=$(printf %b "$at") # a blank is \040 there
+			at=$(unescaped "$at")
 			zsfs_umount "$at" && continue
 			rc=1
 			umount -l "$at" || { abort_mounts; umount -l "$at" || true; }
