@@ -190,20 +190,40 @@ static void pass_on(int sig)
 }
 
 /* What a terminal sends, the command gets, too: only it decides. */
+static struct {
+	int sig;
+	void (*handler)(int);
+	struct sigaction before;
+} signals[] = {
+	{.sig = SIGINT, .handler = SIG_IGN},
+	{.sig = SIGQUIT, .handler = SIG_IGN},
+	{.sig = SIGTERM, .handler = pass_on},
+	{.sig = SIGHUP, .handler = pass_on},
+};
+
+#define NR_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+/* What is ignored already, as nohup has it, stays so. */
 static void handle_signals(void)
 {
-	struct sigaction pass = {.sa_handler = pass_on};
+	for (size_t i = 0; i < NR_SIGNALS; i++) {
+		struct sigaction to = {.sa_handler = signals[i].handler};
 
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	sigaction(SIGTERM, &pass, NULL);
-	sigaction(SIGHUP, &pass, NULL);
+		sigaction(signals[i].sig, NULL, &signals[i].before);
+		if (signals[i].before.sa_handler != SIG_IGN)
+			sigaction(signals[i].sig, &to, NULL);
+	}
+}
+
+static void restore_signals(void)
+{
+	for (size_t i = 0; i < NR_SIGNALS; i++)
+		sigaction(signals[i].sig, &signals[i].before, NULL);
 }
 
 static _Noreturn void be_command(const struct request *r, const struct place *p)
 {
-	signal(SIGINT, SIG_DFL);
-	signal(SIGQUIT, SIG_DFL);
+	restore_signals();
 	setenv("TMPDIR", p->path, true);
 	setenv("ZSFS_MOUNT", p->path, true);
 	if (r->chdir && chdir(p->path))

@@ -553,6 +553,35 @@ nothing_left() {
 	done
 }
 
+# ignored: signals that this process ignores, as the kernel shows them
+ignored() {
+	awk '/^SigIgn/ { print $2 }' /proc/self/status
+}
+
+@test "zsctl: run leaves ignored signals as they are" {
+	root_only
+	mkdir "$T/tmp"
+	for signals in HUP 'INT QUIT' 'HUP INT QUIT TERM' ''; do
+		# shellcheck disable=SC2086 # several
+		(
+			[ -z "$signals" ] || trap '' $signals
+			same "$(TMPDIR=$T/tmp "$ZSCTL" run -- awk '/^SigIgn/ { print $2 }' \
+				/proc/self/status)" "$(ignored)"
+		)
+	done
+	# So what is ignored ends nothing.
+	(
+		trap '' HUP
+		TMPDIR=$T/tmp exec "$ZSCTL" run -- sh -c "echo \$\$ >'$T/pid'; sleep 0.5; exit 7"
+	) 3>&- 4>&- &
+	pid=$!
+	poll 10 test -s "$T/pid"
+	kill -HUP $pid
+	rc=0
+	wait $pid || rc=$?
+	same "$rc" 7
+}
+
 @test "zsctl: run by an ordinary user" {
 	root_only
 	mkdir "$T/home"
