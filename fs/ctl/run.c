@@ -62,6 +62,66 @@ static bool succeeds(pid_t pid)
 	return pid > 0 && await(pid) == 0;
 }
 
+/* ---- signals ---- */
+
+static volatile sig_atomic_t command_pid;
+
+static void pass_on(int sig)
+{
+	if (command_pid > 0)
+		kill((pid_t)command_pid, sig);
+}
+
+/* What a terminal sends, the command gets, too: only it decides. */
+static struct {
+	int sig;
+	void (*handler)(int);
+	struct sigaction before;
+} signals[] = {
+	{.sig = SIGINT, .handler = SIG_IGN},
+	{.sig = SIGQUIT, .handler = SIG_IGN},
+	{.sig = SIGTERM, .handler = pass_on},
+	{.sig = SIGHUP, .handler = pass_on},
+};
+
+#define NR_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+/* What is ignored already, as nohup has it, stays so. */
+static void handle_signals(void)
+{
+	for (size_t i = 0; i < NR_SIGNALS; i++) {
+		struct sigaction to = {.sa_handler = signals[i].handler};
+
+		sigaction(signals[i].sig, NULL, &signals[i].before);
+		if (signals[i].before.sa_handler != SIG_IGN)
+			sigaction(signals[i].sig, &to, NULL);
+	}
+}
+
+static void restore_signals(void)
+{
+	for (size_t i = 0; i < NR_SIGNALS; i++)
+		sigaction(signals[i].sig, &signals[i].before, NULL);
+}
+
+static sigset_t mask;
+
+/* Until release_signals(): none may end us between a thing and its janitor. */
+static void hold_signals(void)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < NR_SIGNALS; i++)
+		sigaddset(&held, signals[i].sig);
+	sigprocmask(SIG_BLOCK, &held, &mask);
+}
+
+static void release_signals(void)
+{
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
 /* ---- where ---- */
 
 static bool make_place(struct place *p, const char *named)
@@ -99,6 +159,7 @@ static pid_t start_zsfs(const struct request *r, const struct place *p)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		release_signals();
 		program_exec_zsfs(argv);
 		complain("zsfs");
 		_exit(CTL_RUN_FAILED);
@@ -138,7 +199,10 @@ struct janitor {
 	int pipe; /* closed when zsctl ends */
 };
 
-/* It has a session of its own, so that no signal of a terminal ends it. */
+/*
+ * It has a session of its own, and holds signals for good: no terminal ends it,
+ * nor who ends all that zsctl has started.
+ */
 static _Noreturn void be_janitor(const struct place *p, int from)
 {
 	char byte;
@@ -181,49 +245,10 @@ static void end_janitor(struct janitor *j)
 
 /* ---- the command ---- */
 
-static volatile sig_atomic_t command_pid;
-
-static void pass_on(int sig)
-{
-	if (command_pid > 0)
-		kill((pid_t)command_pid, sig);
-}
-
-/* What a terminal sends, the command gets, too: only it decides. */
-static struct {
-	int sig;
-	void (*handler)(int);
-	struct sigaction before;
-} signals[] = {
-	{.sig = SIGINT, .handler = SIG_IGN},
-	{.sig = SIGQUIT, .handler = SIG_IGN},
-	{.sig = SIGTERM, .handler = pass_on},
-	{.sig = SIGHUP, .handler = pass_on},
-};
-
-#define NR_SIGNALS (sizeof(signals) / sizeof(signals[0]))
-
-/* What is ignored already, as nohup has it, stays so. */
-static void handle_signals(void)
-{
-	for (size_t i = 0; i < NR_SIGNALS; i++) {
-		struct sigaction to = {.sa_handler = signals[i].handler};
-
-		sigaction(signals[i].sig, NULL, &signals[i].before);
-		if (signals[i].before.sa_handler != SIG_IGN)
-			sigaction(signals[i].sig, &to, NULL);
-	}
-}
-
-static void restore_signals(void)
-{
-	for (size_t i = 0; i < NR_SIGNALS; i++)
-		sigaction(signals[i].sig, &signals[i].before, NULL);
-}
-
 static _Noreturn void be_command(const struct request *r, const struct place *p)
 {
 	restore_signals();
+	release_signals();
 	setenv("TMPDIR", p->path, true);
 	setenv("ZSFS_MOUNT", p->path, true);
 	if (r->chdir && chdir(p->path))
@@ -245,6 +270,7 @@ static int run_command(const struct request *r, const struct place *p)
 	int status;
 	pid_t pid;
 
+	hold_signals();
 	handle_signals();
 	pid = fork();
 	if (pid == 0)
@@ -252,6 +278,7 @@ static int run_command(const struct request *r, const struct place *p)
 	if (pid < 0)
 		return complain("fork");
 	command_pid = pid;
+	release_signals();
 	status = await(pid);
 	command_pid = 0;
 	return status < 0 ? complain("wait") : status_of(status);
@@ -272,6 +299,7 @@ static int run_there(const struct request *r, struct place *p)
 		clean_up(p);
 		return status;
 	}
+	release_signals();
 	status = run_command(r, p);
 	end_janitor(&j);
 	return status;
@@ -310,12 +338,14 @@ static int run(struct args *a)
 	while ((key = args_next(a)) >= 0)
 		take_option(&r, key);
 	r.command = args_expect(a, 1, INT_MAX);
+	hold_signals();
 	if (!leave_namespace())
 		status = complain("a mount namespace");
 	else if (!make_place(&p, r.mountpoint))
 		status = complain(r.mountpoint ? r.mountpoint : p.path);
 	else
 		status = run_there(&r, &p);
+	release_signals();
 	free(r.zsfs_options);
 	return status;
 }

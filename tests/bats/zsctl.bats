@@ -553,6 +553,25 @@ nothing_left() {
 	done
 }
 
+@test "zsctl: run cleans up when it is ended while it mounts" {
+	root_only
+	mkdir "$T/tmp"
+	printf '#!/bin/sh\ntouch "$T/mounting"\nsleep 0.3\nexec "%s" "$@"\n' "$ZSFS" >"$T/slow"
+	chmod +x "$T/slow"
+	for signal in TERM HUP; do
+		TMPDIR=$T/tmp ZSFS=$T/slow "$ZSCTL" run -- touch "$T/ran" 3>&- 4>&- &
+		pid=$!
+		poll 10 test -e "$T/mounting"
+		kill -$signal $pid
+		rc=0
+		wait $pid || rc=$?
+		same "$rc" $((128 + $(kill -l $signal)))
+		poll 10 nothing_left
+		[ ! -e "$T/ran" ]
+		rm "$T/mounting"
+	done
+}
+
 # ignored: signals that this process ignores, as the kernel shows them
 ignored() {
 	awk '/^SigIgn/ { print $2 }' /proc/self/status
