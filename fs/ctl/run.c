@@ -124,15 +124,22 @@ static void release_signals(void)
 
 /* ---- where ---- */
 
+/* Not by a relative name: the command may start in another folder. */
 static bool make_place(struct place *p, const char *named)
 {
 	const char *tmp = getenv("TMPDIR");
+	char path[PATH_MAX];
 
 	if (named)
 		return realpath(named, p->path);
-	snprintf(p->path, sizeof(p->path), "%s/zsctl-run.XXXXXX",
+	snprintf(path, sizeof(path), "%s/zsctl-run.XXXXXX",
 		 tmp && *tmp ? tmp : "/tmp");
-	p->made = mkdtemp(p->path);
+	strcpy(p->path, path);
+	if (!mkdtemp(path))
+		return false;
+	p->made = realpath(path, p->path);
+	if (!p->made)
+		rmdir(path);
 	return p->made;
 }
 

@@ -519,6 +519,10 @@ no_temps() {
 	ends 125 '' -- zsctl run -m "$T/none" -- touch "$T/ran"
 	[ ! -e "$T/ran" ]
 	ends 1 'something is missing' -- zsctl run -c
+	# The folder has its whole name, wherever the command begins.
+	cd "$T"
+	TMPDIR=tmp ends 0 "$T/tmp/" -- timeout 60 "$ZSCTL" run -c -- \
+		sh -c 'touch "$TMPDIR/f" && ls f && echo "$ZSFS_MOUNT"'
 	# Options of the command are its own.
 	ends 0 'a --help' -- zsctl run echo a --help
 	no_temps
