@@ -272,7 +272,8 @@ static int run(struct args *a)
 			return status;
 		one_end(&o);
 	}
-	if (!isatty(STDOUT_FILENO))
+	/* Where no keys come from, waiting for one would not wait. */
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return ctl_error(SCREEN_NEEDED);
 	status = screen_begin();
 	if (status)

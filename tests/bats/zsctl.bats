@@ -463,6 +463,8 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 	grep -aq 'Requests' "$T/screen"
 	grep -aq "$M" "$T/screen"
 	fails in_terminal 24x80 "TERM=none-such '$ZSCTL' top"
+	fails in_terminal 24x80 "'$ZSCTL' top -d 0.1 -n 2 '$M' </dev/null"
+	grep -aq 'needs a terminal' "$T/screen"
 	# Without the library the rest still works.
 	mkdir "$T/lib"
 	: >"$T/lib/libncursesw.so.6"
