@@ -224,6 +224,7 @@ static void watch_signals(void)
 	struct sigaction sa = {.sa_handler = end};
 
 	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGQUIT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 }

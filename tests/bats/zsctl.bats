@@ -45,7 +45,7 @@ in_terminal() {
 
 	shift
 	need script
-	TERM=xterm timeout 60 script -qec "stty rows ${size%x*} cols ${size#*x}; $*" \
+	TERM=xterm timeout 60 script -qefc "stty rows ${size%x*} cols ${size#*x}; $*" \
 		"$T/screen" </dev/null >/dev/null 3>&- 4>&-
 }
 
@@ -471,6 +471,21 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 	fails in_terminal 24x80 "LD_LIBRARY_PATH='$T/lib' '$ZSCTL' top"
 	grep -aq 'needs the library ncurses' "$T/screen"
 	LD_LIBRARY_PATH=$T/lib zsctl list "$M"
+}
+
+@test "zsctl: top leaves the terminal as it was, whatever ends it" {
+	need script
+	zsfs_mount
+	for signal in INT QUIT TERM HUP; do
+		rm -f "$T/pid" "$T/screen"
+		in_terminal 24x80 "stty -g >'$T/before'
+			sh -c 'echo \$\$ >\"$T/pid\"; ulimit -c 0; exec \"$ZSCTL\" top \"$M\"'
+			stty -g >'$T/after'" &
+		poll 10 grep -aqs Requests "$T/screen"
+		kill -$signal "$(cat "$T/pid")"
+		wait $! || :
+		same "$(cat "$T/after")" "$(cat "$T/before")"
+	done
 }
 
 @test "zsctl: output that goes nowhere" {
