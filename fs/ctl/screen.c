@@ -13,6 +13,7 @@
 #include <wchar.h>
 
 #include "ctl.h"
+#include "text.h"
 
 #define MAX_LINE 512
 
@@ -135,41 +136,39 @@ static attr_t attributes(enum ink ink)
 	}
 }
 
-/* How many of these characters fit into @room columns. */
-static int fitting(const wchar_t *text, int room, int *columns)
+/* Within @room columns. Returns the column behind it. */
+static int put(int y, int x, enum ink ink, int room, const char *text)
 {
-	int n = 0;
+	wchar_t wide[MAX_LINE];
+	int n, columns;
 
-	*columns = 0;
-	for (; text[n]; n++) {
-		int w = wcwidth(text[n]);
-
-		if (w < 0 || *columns + w > room)
-			break;
-		*columns += w;
-	}
-	return n;
+	if (y < 0 || y >= screen_lines() || x < 0 || x >= screen_columns())
+		return x;
+	if (room > screen_columns() - x)
+		room = screen_columns() - x;
+	text_wide(wide, MAX_LINE, text);
+	n = text_fitting(wide, room, &columns);
+	curses.attrset((int)attributes(ink));
+	curses.mvaddnwstr(y, x, wide, n);
+	curses.attrset(A_NORMAL);
+	return x + columns;
 }
 
 int screen_put(int y, int x, enum ink ink, const char *fmt, ...)
 {
 	char text[MAX_LINE];
-	wchar_t wide[MAX_LINE];
 	va_list args;
-	int n, columns;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (y < 0 || y >= screen_lines() || x < 0 || x >= screen_columns() ||
-	    mbstowcs(wide, text, MAX_LINE) == (size_t)-1)
-		return x;
-	wide[MAX_LINE - 1] = L'\0';
-	n = fitting(wide, screen_columns() - x, &columns);
-	curses.attrset((int)attributes(ink));
-	curses.mvaddnwstr(y, x, wide, n);
-	curses.attrset(A_NORMAL);
-	return x + columns;
+	return put(y, x, ink, screen_columns(), text);
+}
+
+int screen_put_name(int y, int x, enum ink ink, int width, const char *name)
+{
+	put(y, x, ink, width, name);
+	return x + width;
 }
 
 int screen_key(int msecs)

@@ -29,6 +29,9 @@ void screen_show(void);
 int screen_put(int y, int x, enum ink ink, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* A name in @width columns, cut to them or with blanks behind it. */
+int screen_put_name(int y, int x, enum ink ink, int width, const char *name);
+
 /*
  * A key, or -1 after @msecs without one, or when a signal or another size of
  * the terminal ended the wait.

@@ -15,6 +15,7 @@
 #define VALUE_X	      10
 #define MOST_X	      21
 #define SPARK_X	      32
+#define NAME_WIDTH    20
 #define MOST_KINDS    24
 #define NEAR_PERCENT  90
 #define CLOSE_PERCENT 75
@@ -231,8 +232,9 @@ static void put_row(const struct history *h, int y, bool selected)
 	double used = stats_percent(h->now.ram, h->now.mem_limit);
 	char text[4][FORMAT_SIZE];
 	enum ink ink = selected ? INK_HEAD : INK_PLAIN;
-	int x = screen_put(y, 0, ink, "%s%-20.20s", selected ? ">" : " ",
-			   h->at);
+	int x = screen_put(y, 0, ink, "%s", selected ? ">" : " ");
+
+	x = screen_put_name(y, x, ink, NAME_WIDTH, h->at);
 
 	if (h->answer != ANSWERED) {
 		screen_put(y, x + 1, INK_BAD, "%s", answer_word(h->answer));

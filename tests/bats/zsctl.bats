@@ -473,6 +473,34 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 	LD_LIBRARY_PATH=$T/lib zsctl list "$M"
 }
 
+# alone SCRIPT: in a mount namespace of its own, where of all mounts only those
+# below $T are seen.
+alone() {
+	root_only
+	timeout 60 unshare -m bash -c '
+		awk "\$3 == \"fuse.zsfs\" { print \$2 }" /proc/self/mounts |
+			grep -v "^$T/" | while read -r at; do
+				umount -il "$(printf %b "${at//\\/\\0}")"
+			done
+		eval "$0"' "$1" 3>&- 4>&-
+}
+
+@test "zsctl: top shows names of any characters" {
+	need script
+	zsfs_mount
+	mkdir "$T/other"
+	"$ZSFS" "$T/other" >>"$LOG" 2>&1 3>&- 4>&-
+	export LC_ALL=C.UTF-8
+	# Twenty columns, and the twentieth byte is in a character.
+	alone 'mount -t tmpfs none /mnt
+		mkdir /mnt/ääääääääääääääääää
+		mount --move "$M" /mnt/ä* 2>/dev/null ||
+			{ mount --bind "$M" /mnt/ä* && umount -il "$M"; }
+		TERM=xterm script -qefc "stty rows 24 cols 80; $ZSCTL top -d 0.1 -n 2" "$T/screen" \
+			</dev/null >/dev/null'
+	grep -aq '/mnt/äääääääääääääää[^ä]' "$T/screen"
+}
+
 @test "zsctl: top leaves the terminal as it was, whatever ends it" {
 	need script
 	zsfs_mount

@@ -7,9 +7,11 @@
 #include "ctl/mounts.h"
 #include "ctl/show.h"
 #include "ctl/stats.h"
+#include "ctl/text.h"
 #include "ctl/usage.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <sys/sysmacros.h>
 
 #include "check.h"
@@ -338,6 +340,50 @@ static void test_show(void)
 	stats_free(&s);
 }
 
+/* ---- names ---- */
+
+static void test_text_clean(void)
+{
+	char text[] = "a\033[31m b\n\x7f\t", high[] = "\xc2\x9b"
+						      "1m \xc3\xa4\xc2\xa0";
+	char lines[] = "a\nb\r\n", cut[4];
+
+	CHECK_TEXT(text_clean(text, '\0'), "a?[31m b???");
+	CHECK_TEXT(text_clean(high, '\0'), "?"
+					   "?1m \xc3\xa4\xc2\xa0");
+	CHECK_TEXT(text_clean(lines, '\n'), "a\nb?\n");
+	CHECK_TEXT(text_shown(cut, sizeof(cut), "\rabc"), "?ab");
+}
+
+static void check_wide(const char *text, const wchar_t *want)
+{
+	wchar_t got[16];
+
+	text_wide(got, 16, text);
+	if (wcscmp(got, want) != 0)
+		CHECK_FAILED("\"%s\" became \"%ls\"", text, got);
+}
+
+static void test_text_wide(void)
+{
+	wchar_t few[3];
+	int columns;
+
+	check_wide("a\xff\033", L"a??");
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		return;
+	check_wide("\xc3\xa4\xc3", L"\u00e4?");
+	check_wide("\xff\xe4\xb8\xad\n", L"?\u4e2d?");
+	text_wide(few, 3, "abcd");
+	CHECK(!wcscmp(few, L"ab"));
+	/* One that takes two columns is not cut apart. */
+	CHECK_EQ(text_fitting(L"a\u4e2db", 2, &columns), 1);
+	CHECK_EQ(columns, 1);
+	CHECK_EQ(text_fitting(L"a\u4e2db", 3, &columns), 2);
+	CHECK_EQ(columns, 3);
+	setlocale(LC_CTYPE, "C");
+}
+
 /* ---- the rest ---- */
 
 static void test_fullness(void)
@@ -429,6 +475,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_mounts_find),
 	CHECK_CASE(test_advice),
 	CHECK_CASE(test_advice_all),
+	CHECK_CASE(test_text_clean),
+	CHECK_CASE(test_text_wide),
 	CHECK_CASE(test_fullness),
 	CHECK_CASE(test_knobs),
 	CHECK_CASE(test_usage),
