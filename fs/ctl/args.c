@@ -56,13 +56,14 @@ static _Noreturn void help(const struct ctl_command *cmd)
 
 void args_refuse(const struct args *a, const char *fmt, ...)
 {
+	char who[32];
 	va_list args;
 
-	fprintf(stderr, "zsctl %s: ", a->cmd->name);
+	snprintf(who, sizeof(who), "zsctl %s", a->cmd->name);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	ctl_message(who, fmt, args);
 	va_end(args);
-	fprintf(stderr, "\nTry \"zsctl %s --help\".\n", a->cmd->name);
+	fprintf(stderr, "Try \"zsctl %s --help\".\n", a->cmd->name);
 	exit(CTL_FAILED);
 }
 

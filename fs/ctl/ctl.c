@@ -10,16 +10,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "text.h"
+
+void ctl_message(const char *who, const char *fmt, va_list args)
+{
+	char *text = NULL;
+
+	fflush(stdout);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	fprintf(stderr, "%s: %s\n", who,
+		text ? text_clean(text, '\0') : "no memory");
+	free(text);
+}
+
 int ctl_error(const char *fmt, ...)
 {
 	va_list args;
 
-	fflush(stdout);
-	fprintf(stderr, "zsctl: ");
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	ctl_message("zsctl", fmt, args);
 	va_end(args);
-	fprintf(stderr, "\n");
 	return CTL_FAILED;
 }
 

@@ -10,6 +10,7 @@
 #ifndef FS_CTL_H
 #define FS_CTL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 /* How zsctl ends; zsctl(1) has the same list. */
@@ -49,7 +50,11 @@ extern const struct ctl_command cmd_list, cmd_show, cmd_top, cmd_settle,
 	cmd_compact, cmd_verify, cmd_get, cmd_set, cmd_classes, cmd_run,
 	cmd_wait_ready, cmd_replace, cmd_report, cmd_du;
 
-/* "zsctl: " and the message, on standard error. Returns CTL_FAILED. */
+/* @who and the message, on standard error, without control characters. */
+void ctl_message(const char *who, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+/* The same from "zsctl". Returns CTL_FAILED. */
 int ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Do people look at this stream, and do they want colours there? */

@@ -3,6 +3,7 @@
 #include "show.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "args.h"
 #include "ask.h"
 #include "format.h"
+#include "text.h"
 
 #define BAR_WIDTH     30
 #define SHARE_WIDTH   24
@@ -326,8 +328,9 @@ static void print_advice(const struct page *p)
 
 void show_print(const struct stats *s, const char *at, bool bytes)
 {
+	char shown[PATH_MAX];
 	struct page p = {.s = s,
-			 .at = at,
+			 .at = text_shown(shown, sizeof(shown), at),
 			 .bytes = bytes,
 			 .utf8 = ctl_has_utf8(),
 			 .colours = ctl_wants_colours(STDOUT_FILENO)};

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "text.h"
+
 #define BLOCK_SIZE 4096
 
 /* ---- members ---- */
@@ -123,6 +125,7 @@ static size_t room_for(const char *s)
 	return s ? strlen(s) + 1 : 0;
 }
 
+/* Anybody may mount what says it is a zsfs, and any words. */
 static const char *copy(char **to, const char *s)
 {
 	char *at = *to;
@@ -130,7 +133,7 @@ static const char *copy(char **to, const char *s)
 	if (!s)
 		return NULL;
 	*to = stpcpy(at, s) + 1;
-	return at;
+	return text_clean(at, '\0');
 }
 
 /* Copies of their own: the objects they are in take ten times the memory. */

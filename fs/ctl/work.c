@@ -2,6 +2,7 @@
 /* zsctl settle, compact, verify: long work, and its result in words. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "ask.h"
 #include "format.h"
 #include "progress.h"
+#include "text.h"
 
 #define PROGRESS_KEY 256
 
@@ -49,8 +51,8 @@ static bool look_at_verify(const char *at, int64_t *done, int64_t *all)
 /* ---- before and after ---- */
 
 struct change {
-	const char *at;
-	int64_t before, after; /* bytes of RAM */
+	const char *at, *shown; /* the mountpoint; the same for people */
+	int64_t before, after;	/* bytes of RAM */
 	double secs;
 };
 
@@ -80,9 +82,9 @@ static int settle_result(const struct change *c, int err)
 	char a[FORMAT_SIZE], b[FORMAT_SIZE];
 
 	if (err || !read_settle(c->at, &done, &all, &saved))
-		printf("%s: settled", c->at);
+		printf("%s: settled", c->shown);
 	else
-		printf("%s: settled %s blocks, which saves %s", c->at,
+		printf("%s: settled %s blocks, which saves %s", c->shown,
 		       format_count(a, done), format_size(b, saved, false));
 	print_change(c);
 	return CTL_OK;
@@ -93,11 +95,11 @@ static int compact_result(const struct change *c, int err)
 	char text[128], size[FORMAT_SIZE];
 
 	if (ask_file(c->at, "/.zsctl/compact", text, sizeof(text)) > 0)
-		printf("%s: compacted, %s given back", c->at,
+		printf("%s: compacted, %s given back", c->shown,
 		       format_size(size, strtoll(text, NULL, 10) * 4096,
 				   false));
 	else
-		printf("%s: compacted", c->at);
+		printf("%s: compacted", c->shown);
 	print_change(c);
 	return CTL_OK;
 }
@@ -105,10 +107,10 @@ static int compact_result(const struct change *c, int err)
 /* The mount names inodes, and zsctl no files: the kernel knows the names. */
 static int damage_result(const struct change *c, const char *text)
 {
-	printf("%s: %s", c->at, text);
+	printf("%s: %s", c->shown, text);
 	if (strstr(text, "inode "))
 		printf("\"find %s -xdev -inum N\" finds the file of inode N\n",
-		       c->at);
+		       c->shown);
 	return CTL_DAMAGED;
 }
 
@@ -118,12 +120,13 @@ static int verify_result(const struct change *c, int err)
 
 	if (ask_file(c->at, "/.zsctl/verify", text, sizeof(text)) < 0)
 		strcpy(text, "-\n");
+	text_clean(text, '\n');
 	if (err)
 		return damage_result(c, text);
 	text[strcspn(text, "\n")] = '\0';
 	printf("%s: %s: every structure and all content is as it should be "
 	       "(%.1f s)\n",
-	       c->at, text, c->secs);
+	       c->shown, text, c->secs);
 	return CTL_OK;
 }
 
@@ -163,7 +166,10 @@ static int do_work(const struct work_kind *k, const char *at, bool shown)
 {
 	struct progress p = {
 		.at = at, .file = k->file, .look = k->look, .shown = shown};
-	struct change c = {.at = at, .before = ram_of(at)};
+	char name[PATH_MAX];
+	struct change c = {.at = at,
+			   .shown = text_shown(name, sizeof(name), at),
+			   .before = ram_of(at)};
 
 	progress_run(&p);
 	if (!is_result(k, p.err))

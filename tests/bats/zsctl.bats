@@ -107,6 +107,22 @@ served() {
 	fails grep -E 'curses|tinfo|libm\.so' <<<"$(ldd "$ZSCTL")"
 }
 
+@test "zsctl: a name cannot command the terminal" {
+	at=$T/a$'\033[31m\nb'
+	mkdir "$at"
+	"$ZSFS" "$at" >>"$LOG" 2>&1 3>&- 4>&-
+	text_file "$at/text" 100000
+	for command in show settle compact verify list; do
+		zsctl $command "$at" >"$T/said" 2>&1
+		fails grep -q $'\033' "$T/said"
+	done
+	zsctl show "$at" | grep -qF "$T/a?[31m?b   zsfs"
+	ends 4 "a?[31m?b/none: No such" -- zsctl show "$at/none"
+	ends 1 'a?[31mb" is too much' -- zsctl show "$at" $'a\033[31mb'
+	# Scripts get it as it is.
+	zsctl list -J | jq -r '.mounts[].mountpoint' | grep -qxF "$T/a"$'\033[31m'
+}
+
 @test "zsctl: a mount is found by what is in it, by links and with blanks" {
 	export LC_ALL=C.UTF-8
 	mkdir -p "$T/a b/ü"

@@ -102,6 +102,9 @@ static void test_stats_other_types(void)
 	CHECK_EQ(s.nr_requests, 0);
 	CHECK_EQ(s.nr_classes, 0);
 	stats_free(&s);
+	CHECK_EQ(parse(&s, "{\"version\":\"\\u001b[31m\"}"), 0);
+	CHECK_TEXT(s.version, "?[31m");
+	stats_free(&s);
 	CHECK_EQ(parse(&s, "{\"classes\":[1,null,{}]}"), 0);
 	CHECK_EQ(s.nr_classes, 3);
 	CHECK_EQ(s.class[1].size, STATS_MISSING);
