@@ -27,6 +27,7 @@ struct history {
 	char *at; /* mountpoint */
 	dev_t dev;
 	enum answer answer;
+	unsigned sulking; /* looks for which it is left alone */
 	struct stats now, before;
 	double time, elapsed; /* of the last answer; since the one before */
 	/* The last @nr of each, the newest at [(next - 1) % HISTORY_LENGTH]. */

@@ -26,7 +26,6 @@ struct top {
 	struct history *history;
 	size_t nr, selected;
 	bool one; /* which view */
-	unsigned sulking;
 };
 
 static volatile sig_atomic_t ended;
@@ -75,24 +74,26 @@ static bool is_among(const struct asked *a, size_t nr, dev_t dev)
 	return false;
 }
 
+static void drop(struct top *t, size_t i)
+{
+	history_end(&t->history[i]);
+	t->nr--;
+	memmove(&t->history[i], &t->history[i + 1],
+		(t->nr - i) * sizeof(*t->history));
+	if (i == t->selected)
+		t->one = false;
+	/* The same one stays selected, or its neighbour. */
+	if (i < t->selected || t->selected == t->nr)
+		t->selected -= t->selected > 0;
+}
+
 /* What is not mounted any more leaves; of the only one that was asked for the
  * last values stay. */
 static void drop_gone(struct top *t, const struct asked *a, size_t nr)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < t->nr; i++) {
-		if (t->path || is_among(a, nr, t->history[i].dev)) {
-			t->history[kept++] = t->history[i];
-			continue;
-		}
-		history_end(&t->history[i]);
-		if (t->selected > kept || i == t->selected)
-			t->one = false;
-	}
-	t->nr = kept;
-	if (t->selected >= t->nr)
-		t->selected = t->nr ? t->nr - 1 : 0;
+	for (size_t i = t->nr; i-- > 0 && !t->path;)
+		if (!is_among(a, nr, t->history[i].dev))
+			drop(t, i);
 }
 
 static size_t choose(const struct top *t, const struct mounts *all,
@@ -120,31 +121,54 @@ static void take(struct top *t, struct asked *a, size_t nr, double time)
 		h = h ? h : add(t, a[i].mount);
 		if (h)
 			history_add(h, &a[i], time);
-		if (a[i].answer == ANSWER_NONE)
-			t->sulking = SULKING;
+		if (h && a[i].answer == ANSWER_NONE)
+			h->sulking = SULKING;
 		stats_free(&a[i].stats);
 	}
 }
 
-/* Threads that ask in vain stay until they get an answer: not too many. */
+static bool is_sulking(struct top *t, dev_t dev)
+{
+	struct history *h = find(t, dev);
+
+	return h && h->sulking > 0 && h->sulking--;
+}
+
+/*
+ * Threads that ask in vain stay until they get an answer: not too many. How
+ * many mounts are left to ask.
+ */
+static size_t leave_alone(struct top *t, struct asked *a, size_t nr)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		if (!is_sulking(t, a[i].mount->dev))
+			a[left++] = a[i];
+	return left;
+}
+
+static void ask(struct top *t, const struct mounts *all, struct asked *a)
+{
+	size_t nr = choose(t, all, a);
+
+	drop_gone(t, a, nr);
+	if (t->path && !nr && t->nr)
+		t->history[0].answer = ANSWER_NOT_ZSFS;
+	nr = leave_alone(t, a, nr);
+	ask_all(all, a, nr, TOP_PATIENCE);
+	take(t, a, nr, now());
+}
+
 static void look(struct top *t)
 {
 	struct mounts all;
 	struct asked *a = NULL;
-	size_t nr = 0;
 
-	if (t->sulking > 0 && t->sulking--)
-		return;
 	if (!mounts_read(&all, NULL))
 		a = calloc(all.nr + 1, sizeof(*a));
-	if (a) {
-		nr = choose(t, &all, a);
-		ask_all(&all, a, nr, TOP_PATIENCE);
-		drop_gone(t, a, nr);
-		take(t, a, nr, now());
-		if (t->path && !nr && t->nr)
-			t->history[0].answer = ANSWER_NOT_ZSFS;
-	}
+	if (a)
+		ask(t, &all, a);
 	free(a);
 	mounts_free(&all);
 }

@@ -517,6 +517,49 @@ alone() {
 	grep -aq '/mnt/äääääääääääääää[^ä]' "$T/screen"
 }
 
+@test "zsctl: top goes on beside a mount that does not answer" {
+	need script
+	zsfs_mount -o nosurvive
+	mkdir "$T/other"
+	"$ZSFS" "$T/other" >>"$LOG" 2>&1 3>&- 4>&-
+	kill -STOP "$DAEMON"
+	on_teardown "kill -CONT $DAEMON 2>/dev/null"
+	asked() { jq .requests.getxattr "$T/other/.zsstats/stats.json"; }
+	before=$(asked)
+	alone "export TERM=xterm
+		script -qefc 'stty rows 24 cols 80; $ZSCTL top -d 0.1 -n 6' \$T/screen \
+			</dev/null >/dev/null"
+	kill -CONT "$DAEMON"
+	same "$(($(asked) - before))" 6
+	grep -aq 'no answer' "$T/screen"
+}
+
+@test "zsctl: top keeps to the mount that was selected" {
+	need script
+	zsfs_mount
+	for name in a b c; do
+		mkdir "$T/$name"
+		"$ZSFS" "$T/$name" >>"$LOG" 2>&1 3>&- 4>&-
+	done
+	# Down to b, and what is before it goes.
+	alone 'export TERM=xterm
+		{
+			until grep -aqs "4 mounts" "$T/screen"; do sleep 0.05; done
+			printf "\033OB"
+			sleep 0.1
+			printf "\033OB"
+			sleep 0.3
+			umount -l "$M"
+			umount -l "$T/a"
+			sleep 0.5
+			printf "\r"
+			sleep 0.3
+			printf q
+		} | script -qefc "stty rows 24 cols 80; $ZSCTL top -d 0.1 -n 100" "$T/screen" >/dev/null'
+	grep -aq "$T/b.*mounted" "$T/screen"
+	fails grep -aq "$T/c.*mounted" "$T/screen"
+}
+
 @test "zsctl: top leaves the terminal as it was, whatever ends it" {
 	need script
 	zsfs_mount
