@@ -22,6 +22,7 @@
 #define STACK_SIZE (256u << 10)
 /* After so long without any answer another thread goes on with the others. */
 #define SLOW_SECS  0.1
+#define FOREVER	   1e18
 #define STATS_FILE "/.zsstats/stats.json"
 /* Of its root: the same text without the classes. */
 #define STATS_NAME "zsfs.stats"
@@ -443,38 +444,59 @@ void ask_all(const struct mounts *all, struct asked *asked, size_t nr,
 
 /* ---- one ---- */
 
-static int begin(struct one *o, const char *path, bool classes)
+/* Where it is no CTL_OK, @why is not empty. */
+static int begin(struct one *o, const char *path, double patience, char *why,
+		 size_t size)
+{
+	stats_init(&o->asked.stats);
+	if (mounts_read(&o->all, NULL)) {
+		snprintf(why, size, "/proc/self/mountinfo: %s",
+			 strerror(errno));
+		return CTL_FAILED;
+	}
+	o->asked.mount = mounts_find(&o->all, path, why, size);
+	if (!o->asked.mount)
+		return CTL_NO_MOUNT;
+	o->at = o->asked.mount->at;
+	ask_all(&o->all, &o->asked, 1, patience);
+	snprintf(why, size, "%s", answer_sentence(o->asked.answer));
+	return answer_status(o->asked.answer);
+}
+
+static int begin_or_say(struct one *o, const char *path, bool classes)
 {
 	char why[256];
+	int status;
 
-	memset(o, 0, sizeof(*o));
-	stats_init(&o->asked.stats);
-	o->asked.classes = classes;
-	if (mounts_read(&o->all, NULL))
-		return ctl_error("/proc/self/mountinfo: %s", strerror(errno));
-	o->asked.mount = mounts_find(&o->all, path, why, sizeof(why));
-	if (!o->asked.mount) {
+	*o = (struct one){.asked.classes = classes};
+	status = begin(o, path, PATIENCE, why, sizeof(why));
+	if (status) {
 		ctl_error("%s: %s", path, why);
 		one_end(o);
-		return CTL_NO_MOUNT;
 	}
-	o->at = o->asked.mount->at;
-	ask_all(&o->all, &o->asked, 1, PATIENCE);
-	if (o->asked.answer == ANSWERED)
-		return CTL_OK;
-	ctl_error("%s: %s", path, answer_sentence(o->asked.answer));
-	one_end(o);
-	return answer_status(o->asked.answer);
+	return status;
 }
 
 int one_begin(struct one *o, const char *path)
 {
-	return begin(o, path, false);
+	return begin_or_say(o, path, false);
 }
 
 int one_begin_classes(struct one *o, const char *path)
 {
-	return begin(o, path, true);
+	return begin_or_say(o, path, true);
+}
+
+int one_await(struct one *o, const char *path)
+{
+	char why[256];
+	int status;
+
+	*o = (struct one){0};
+	status = begin(o, path, FOREVER, why, sizeof(why));
+	if (status)
+		one_end(o);
+	return status;
 }
 
 void one_end(struct one *o)

@@ -73,6 +73,9 @@ int one_begin(struct one *o, const char *path);
 
 /* The same with the classes of the pool. */
 int one_begin_classes(struct one *o, const char *path);
+
+/* Waits for an answer as long as it takes, and says nothing if none comes. */
+int one_await(struct one *o, const char *path);
 void one_end(struct one *o);
 
 #endif

@@ -2,6 +2,7 @@
 /* Long work with a bar (see progress.h). */
 #include "progress.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,15 +64,82 @@ static bool await(struct work *w, long nsecs)
 	return done;
 }
 
+/* ---- the thread that looks ---- */
+
+/*
+ * The work itself may be why there is no answer. The bar goes on meanwhile, and
+ * one question waits. It may wait when the work is done, and ends with zsctl.
+ */
+static struct {
+	pthread_mutex_t lock; /* ended, done, all */
+	bool ended;
+	int64_t done, all;
+	bool (*look)(const char *at, int64_t *done, int64_t *all);
+	char at[PATH_MAX];
+} looker = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool note(bool good, int64_t done, int64_t all)
+{
+	bool ended;
+
+	pthread_mutex_lock(&looker.lock);
+	if (good) {
+		looker.done = done;
+		looker.all = all;
+	}
+	ended = looker.ended;
+	pthread_mutex_unlock(&looker.lock);
+	return !ended;
+}
+
+static void *keep_looking(void *arg)
+{
+	struct timespec pause = {.tv_nsec = LOOK_NSECS};
+	int64_t done = 0, all = 0;
+
+	(void)arg;
+	while (note(looker.look(looker.at, &done, &all), done, all))
+		nanosleep(&pause, NULL);
+	return NULL;
+}
+
+static void start_looking(const struct progress *p)
+{
+	pthread_t thread;
+
+	if (!p->look)
+		return;
+	looker.look = p->look;
+	snprintf(looker.at, sizeof(looker.at), "%s", p->at);
+	if (!pthread_create(&thread, NULL, keep_looking, NULL))
+		pthread_detach(thread);
+}
+
+static void end_looking(void)
+{
+	pthread_mutex_lock(&looker.lock);
+	looker.ended = true;
+	pthread_mutex_unlock(&looker.lock);
+}
+
+static void last_look(int64_t *done, int64_t *all)
+{
+	pthread_mutex_lock(&looker.lock);
+	*done = looker.done;
+	*all = looker.all;
+	pthread_mutex_unlock(&looker.lock);
+}
+
 /* ---- the bar ---- */
 
 static void draw(const struct progress *p, double since)
 {
-	int64_t done = 0, all = 0;
+	int64_t done, all;
 	char bar[FORMAT_BAR], share[FORMAT_SIZE];
 	double percent = 0;
 
-	if (p->look && p->look(p->at, &done, &all) && all > 0)
+	last_look(&done, &all);
+	if (all > 0)
 		percent = 100.0 * (double)done / (double)all;
 	percent = percent > 100 ? 100 : percent;
 	fprintf(stderr, "\r%-8s %s %5s  %.1f s ", p->file,
@@ -82,16 +150,14 @@ static void draw(const struct progress *p, double since)
 
 static void watch(struct work *w, double since)
 {
-	bool drawn = false;
-
 	if (await(w, FIRST_NSECS))
 		return;
-	do {
+	start_looking(w->p);
+	do
 		draw(w->p, since);
-		drawn = true;
-	} while (!await(w, LOOK_NSECS));
-	if (drawn)
-		fprintf(stderr, "\r\033[K");
+	while (!await(w, LOOK_NSECS));
+	end_looking();
+	fprintf(stderr, "\r\033[K");
 }
 
 /* The prompt comes below the bar; what is under way is interrupted. */

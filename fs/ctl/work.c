@@ -40,7 +40,7 @@ static bool look_at_verify(const char *at, int64_t *done, int64_t *all)
 {
 	struct one o;
 
-	if (one_begin(&o, at))
+	if (one_await(&o, at))
 		return false;
 	*done = o.asked.stats.scrubbed;
 	*all = o.asked.stats.blocks;

@@ -241,6 +241,37 @@ served() {
 	grep -q clean "$T/screen"
 }
 
+@test "zsctl: long work does not complain of a mount that is at work" {
+	root_only
+	need script
+	zsfs_mount -o nosurvive
+	mkdir "$T/other"
+	daemon=$DAEMON
+	zsfs_start "$T/other" -o nosurvive
+	other=$DAEMON
+	DAEMON=$daemon
+	on_teardown "kill -CONT $daemon $other 2>/dev/null"
+	# The work hangs in the other mount, and the mount itself soon, too.
+	mount --bind "$T/other/.zsctl" "$M/.zsctl"
+	kill -STOP "$other"
+	in_terminal 24x80 "echo \$\$ >'$T/pid'; exec '$ZSCTL' verify --progress '$M'" &
+	poll 10 grep -aqs verify "$T/screen"
+	kill -STOP "$daemon"
+	sleep 3.5
+	# Who works, who looks, who asks, and the bar.
+	between 2 "$(ls "/proc/$(cat "$T/pid")/task" | wc -l)" 4
+	before=$(stat -c %s "$T/screen")
+	sleep 0.5
+	[ "$(stat -c %s "$T/screen")" -gt "$before" ]
+	kill -CONT "$daemon" "$other"
+	wait $!
+	fails grep -aq 'does not answer' "$T/screen"
+	grep -aq clean "$T/screen"
+	umount "$M/.zsctl"
+	zsfs_umount "$T/other"
+	wait "$other"
+}
+
 @test "zsctl: what an older mount cannot do is said" {
 	root_only
 	zsfs_mount
