@@ -11,6 +11,8 @@
 #include "knob.h"
 #include "table.h"
 
+#define MOST_NAMES 1000
+
 static int unknown(const char *name, size_t len)
 {
 	char all[256];
@@ -73,51 +75,68 @@ static void fill_row(struct row *r, const struct ctl_knob *k,
 	k->show(s, r->value);
 }
 
-static int get_all(const struct stats *s, const struct table_options *o)
+/* Those of @names, or all without any. A negative status after a message. */
+static int fill_rows(struct row *row, const struct stats *s, char **names)
 {
-	struct row *row = calloc(ctl_nr_knobs, sizeof(*row));
-	int status;
+	int nr = 0;
 
-	if (!row)
-		return ctl_error("%s", strerror(ENOMEM));
-	for (size_t i = 0; i < ctl_nr_knobs; i++)
-		fill_row(&row[i], &ctl_knobs[i], s);
-	status = table_print("knobs", columns, o, row, ctl_nr_knobs,
-			     sizeof(*row));
-	free(row);
-	return status;
+	for (size_t i = 0; !*names && i < ctl_nr_knobs; i++)
+		fill_row(&row[nr++], &ctl_knobs[i], s);
+	for (; *names; names++) {
+		const struct ctl_knob *k = knob_find(*names, strlen(*names));
+
+		if (!k)
+			return -unknown(*names, strlen(*names));
+		fill_row(&row[nr++], k, s);
+	}
+	return nr;
 }
 
 /* Only values, one a line. */
-static int get_named(const struct stats *s, char **names)
+static int print_values(const struct row *row, int nr)
 {
-	for (; *names; names++) {
-		const struct ctl_knob *k = knob_find(*names, strlen(*names));
-		struct row r;
-
-		if (!k)
-			return unknown(*names, strlen(*names));
-		fill_row(&r, k, s);
-		printf("%s\n", r.value);
-	}
+	for (int i = 0; i < nr; i++)
+		printf("%s\n", row[i].value);
 	return CTL_OK;
+}
+
+/* A table when there are no names, or options of one (@o). */
+static int get(const struct stats *s, char **names,
+	       const struct table_options *o)
+{
+	struct row *row = calloc(MOST_NAMES + ctl_nr_knobs, sizeof(*row));
+	int nr, status;
+
+	if (!row)
+		return ctl_error("%s", strerror(ENOMEM));
+	nr = fill_rows(row, s, names);
+	if (nr < 0)
+		status = -nr;
+	else if (!o)
+		status = print_values(row, nr);
+	else
+		status = table_print("knobs", columns, o, row, (size_t)nr,
+				     sizeof(*row));
+	free(row);
+	return status;
 }
 
 static int run_get(struct args *a)
 {
 	struct table_options o = {0};
+	bool table = false;
 	char **operands;
 	struct one one;
 	int key, status;
 
 	while ((key = args_next(a)) >= 0)
-		table_option(&o, key);
-	operands = args_expect(a, 1, 1000);
+		table |= table_option(&o, key);
+	operands = args_expect(a, 1, MOST_NAMES);
+	table |= !operands[1];
 	status = one_begin(&one, operands[0]);
 	if (status)
 		return status;
-	status = operands[1] ? get_named(&one.asked.stats, operands + 1)
-			     : get_all(&one.asked.stats, &o);
+	status = get(&one.asked.stats, operands + 1, table ? &o : NULL);
 	one_end(&one);
 	return status;
 }
@@ -191,7 +210,7 @@ static int run_set(struct args *a)
 
 	while (args_next(a) >= 0)
 		;
-	operands = args_expect(a, 2, 1000);
+	operands = args_expect(a, 2, MOST_NAMES);
 	status = one_begin(&o, operands[0]);
 	if (status)
 		return status;

@@ -463,6 +463,10 @@ for i in range(10**9):
 		"104857600 7 1048576 500"
 	same "$(zsctl get "$M" size comp settle | xargs)" "104857600 zstd:3 7"
 	same "$(zsctl get "$M" comp_algorithm)" zstd:3
+	same "$(zsctl get --json "$M" comp size | jq -c '[.knobs[] | .knob, .value]')" \
+		'["comp","zstd:3","size","104857600"]'
+	same "$(zsctl get -nr -o KNOB,VALUE "$M" settle)" "settle 7"
+	ends 1 'no knob "nothing"' -- zsctl get --json "$M" size nothing
 	# Refused: why, and what is allowed.
 	ends 1 'bad value "5x"' 'allowed: bytes' -- zsctl set "$M" size=5x
 	ends 1 'too little' 'or 0 for no limit' -- zsctl set "$M" mem_limit=1
