@@ -42,13 +42,40 @@ _zsctl_columns() {
 	compopt -o nospace
 }
 
+# _zsctl_has_argument COMMAND OPTION: is the next word its argument?
+_zsctl_has_argument() {
+	case $1:$2 in
+	list:-o | get:-o | classes:-o | du:-o | run:-o) ;;
+	du:-d | du:-w | top:-d | top:-n | run:-m | wait-ready:-t) ;;
+	*:--output | *:--plot | *:--depth | *:--worst) ;;
+	*:--delay | *:--iterations | *:--mountpoint | *:--options | *:--timeout) ;;
+	*) return 1 ;;
+	esac
+}
+
+# _zsctl_operands COMMAND: how many there are before the word that is typed.
+_zsctl_operands() {
+	local operands=0 i
+
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		if _zsctl_has_argument "$1" "${COMP_WORDS[i]}"; then
+			# --delay=2 comes as three words.
+			i=$((i + 1))
+			[ "${COMP_WORDS[i]}" != = ] || i=$((i + 1))
+		elif [[ ${COMP_WORDS[i]} != -* ]]; then
+			operands=$((operands + 1))
+		fi
+	done
+	echo $operands
+}
+
 # What goes into the place of the word $3 of command $1, after option $2.
 _zsctl_operand() {
 	local command=$1 before=$2 word=$3
 
 	case $command:$before in
-	*:-o | *:--output)
-		[ "$command" = run ] || _zsctl_columns "$command" "$word"
+	list:-o | get:-o | classes:-o | du:-o | *:--output)
+		_zsctl_columns "$command" "$word"
 		return
 		;;
 	run:-m | run:--mountpoint)
@@ -59,11 +86,8 @@ _zsctl_operand() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	du:-d | du:--depth | du:-w | du:--worst) return ;;
-	*:-d | *:--delay | *:-n | *:--iterations | *:-t | *:--timeout)
-		[ "$command" != top ] && [ "$command" != wait-ready ] || return
-		;;
 	esac
+	! _zsctl_has_argument "$command" "$before" || return
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_zsctl_options "$command")" -- "$word")
 	elif [ "$command" = du ]; then
@@ -81,7 +105,7 @@ _zsctl_operand() {
 }
 
 _zsctl() {
-	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} operands=0 i
+	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} before
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ] && [[ $word != -* ]]; then
@@ -90,10 +114,10 @@ _zsctl() {
 	fi
 	[[ $command != -* ]] || command=list
 	# Of set and get only the first one is a mount.
-	for ((i = 2; i < COMP_CWORD; i++)); do
-		[[ ${COMP_WORDS[i]} == -* ]] || operands=$((operands + 1))
-	done
-	_zsctl_operand "$command" "${COMP_WORDS[COMP_CWORD - 1]}" "$word" $operands
+	before=${COMP_WORDS[COMP_CWORD - 1]}
+	[ "$before" != = ] || before=${COMP_WORDS[COMP_CWORD - 2]}
+	_zsctl_operand "$command" "$before" "$word" \
+		"$(_zsctl_operands "$command")"
 }
 
 complete -F _zsctl zsctl

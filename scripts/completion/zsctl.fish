@@ -16,10 +16,28 @@ function __zsctl_in
     contains -- "$words[2]" $argv
 end
 
+# __zsctl_has_argument COMMAND OPTION: is the next word its argument?
+function __zsctl_has_argument
+    contains -- "$argv" 'list -o' 'get -o' 'classes -o' 'du -o' 'run -o' \
+        'du -d' 'du -w' 'top -d' 'top -n' 'run -m' 'wait-ready -t'
+    or contains -- "$argv[2]" --output --plot --depth --worst --delay \
+        --iterations --mountpoint --options --timeout
+end
+
 # Is the word that is typed the first operand, the mount?
 function __zsctl_at_mount
-    set -l operands (string match -v -- '-*' (commandline -opc))
-    test (count $operands) -le 2
+    set -l words (commandline -opc)
+    set -l before ''
+    for i in (seq 3 (count $words))
+        if __zsctl_has_argument "$words[2]" "$before"
+            set before ''
+        else if string match -q -- '-*' "$words[$i]"
+            set before "$words[$i]"
+        else
+            return 1
+        end
+    end
+    true
 end
 
 complete -c zsctl -f

@@ -624,6 +624,47 @@ alone() {
 	same "$(control size)" 1073741824
 }
 
+# completed WORDS...: what bash offers for the last one.
+completed() {
+	PATH=$(dirname "$ZSCTL"):$PATH bash -c '
+		. "$0/scripts/completion/zsctl.bash"
+		compopt() { :; }
+		COMP_WORDS=(zsctl "$@") COMP_CWORD=$#
+		_zsctl
+		printf "%s\n" "${COMPREPLY[@]}"' "$TOP" "$@"
+}
+
+@test "zsctl: completion in bash knows what is an argument of an option" {
+	zsfs_mount
+	for words in "show" "top -d 2" "top --delay = 2" "wait-ready -t 5" \
+		"wait-ready --standby" "get -o NAME" "get -n" "classes --plot f" "list -n"; do
+		# shellcheck disable=SC2086 # several
+		completed $words "$M" | grep -qxF "$M"
+	done
+	for words in "top -d" "top -n" "wait-ready -t" "top --delay" "top --delay =" "top $M" "du -w"; do
+		# shellcheck disable=SC2086
+		same "$(completed $words '')" ""
+	done
+	completed get -o KNOB "$M" si | grep -qx size
+	completed set "$M" size=1 se | grep -qx settle=
+	completed get -o KN | grep -qx KNOB
+}
+
+@test "zsctl: completion in fish knows it, too" {
+	need fish
+	zsfs_mount
+	in_fish() {
+		PATH=$(dirname "$ZSCTL"):$PATH HOME=$T fish --no-config -c "
+			source '$TOP/scripts/completion/zsctl.fish'
+			complete -C 'zsctl $1 '"
+	}
+	for words in "top" "top -d 2" "wait-ready -t 5" "get -o NAME" "get -n"; do
+		in_fish "$words" | grep -qxF "$M"
+	done
+	same "$(in_fish "top -d 2 $M")" ""
+	in_fish "get -o NAME $M" | grep -q ^size
+}
+
 @test "zsctl: bad usage" {
 	ends 1 'no command "lists"' -- zsctl lists
 	ends 1 'zsctl list --help' -- zsctl list --none
