@@ -148,6 +148,14 @@ static bool is_slab_of(const struct arena *a, unsigned cache, uint32_t pfn)
 			page_desc_of(pfn)->class == cache);
 }
 
+/* Nothing of the segment of @link, if there is one, is in use. */
+static bool is_unused(uint32_t link)
+{
+	const struct segment *s = link ? segment_of(link - 1) : NULL;
+
+	return !s || s->nr_free == s->nr_present;
+}
+
 static bool has_sound_lists(const struct arena *a)
 {
 	const struct arena_header *h = a->hdr;
@@ -157,6 +165,8 @@ static bool has_sound_lists(const struct arena *a)
 	for (unsigned i = 0; i < NR_BINS; i++)
 		if (h->bin[i] > h->nr_segs)
 			return false;
+	if (!is_unused(h->bin[BIN_FREE]) || !is_unused(h->bin[BIN_FREE_HOLED]))
+		return false;
 	for (unsigned i = 0; i < SLAB_NR_CACHES; i++)
 		if (!is_slab_of(a, i, h->slab[i].partial) ||
 		    !is_slab_of(a, i, h->slab[i].spare))

@@ -77,10 +77,14 @@ uint64_t arena_shrink(struct arena *a, struct arena_thread *t, bool all)
 
 	ranked_lock(&a->grow_lock, RANK_GROW, 0);
 	for (;;) {
+		uint32_t link;
+
 		ranked_lock(&a->run_lock, RANK_RUN, 0);
-		if (!arena_can_shrink_locked(a, all))
+		link = free_segment_locked(a);
+		/* In a damaged arena the count may be wrong. */
+		if (!link || !arena_can_shrink_locked(a, all))
 			break;
-		pages += drop_segment(a, t, free_segment_locked(a));
+		pages += drop_segment(a, t, link);
 	}
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
