@@ -63,8 +63,9 @@ void hot_note(struct tx *tx, const struct zinode *i, uint64_t first,
 
 /*
  * One step of what there is to do, for the background: back memory ahead, or
- * compress, some groups and with the crew's help, or one if @busy. 0: there is nothing; 1: go on; else milliseconds until something is
- * due. @th has no transaction open, and nothing is locked.
+ * compress, some groups and with the crew's help, or one if @busy. 0: there is
+ * nothing; 1: go on; else milliseconds until something is due. @th has no
+ * transaction open, and nothing is locked.
  */
 unsigned hot_step(struct zsfs_thread *th, bool busy);
 

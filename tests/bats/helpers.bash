@@ -275,6 +275,7 @@ by_user_root() {
 	need unshare setpriv
 	mkdir "$T/mine"
 	cp "$ZSFS" "$T/daemon"
+	cp "$ZSFS_TOOLS/fsop" "$T/fsop"
 	chown $NOBODY "$T/mine"
 	cp -a /dev/fuse "$T/fuse"
 	chmod 666 "$T/fuse"

@@ -122,9 +122,9 @@ assert ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"linked",
 		[ "\$(stat -c %u:%g a/b/file)" = 0:0 ]
 		[ "\$(stat -c %u:%g .)" = 0:0 ]
 		chmod 4755 a/b/file
-		[ "\$("$ZSFS_TOOLS/fsop" chown a/b/file 77 -1)" = EINVAL ]
-		[ "\$("$ZSFS_TOOLS/fsop" tmpfile a)" = ok ]
-		[ "\$("$ZSFS_TOOLS/fsop" rename2 a/b/file a/moved 4)" = ok ]
+		[ "\$("$T/fsop" chown a/b/file 77 -1)" = EINVAL ]
+		[ "\$("$T/fsop" tmpfile a)" = ok ]
+		[ "\$("$T/fsop" rename2 a/b/file a/moved 4)" = ok ]
 		kill -9 "\$("$PYTHON" -c 'import json; print(json.load(open(".zsstats/stats.json"))["survival"]["worker"])')"
 		[ "\$(cat a/moved)" = text ]
 		# The file is somebody's whom nobody here knows.

@@ -163,6 +163,8 @@ told() {
 		[ "$(stat -c %X "$M/f")" != "$before" ]
 	}
 	stamped
+	# Later versions than 2.38 call fsconfig(2), which FUSE refuses.
+	export LIBMOUNT_FORCE_MOUNT2=always
 	for way in "$ZSFS -o remount,noatime" "mount -i -o remount,noatime" \
 		"mount -o remount,bind,noatime"; do
 		$way "$M"
