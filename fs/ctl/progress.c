@@ -96,10 +96,13 @@ static void *keep_looking(void *arg)
 {
 	struct timespec pause = {.tv_nsec = LOOK_NSECS};
 	int64_t done = 0, all = 0;
+	bool good;
 
 	(void)arg;
-	while (note(looker.look(looker.at, &done, &all), done, all))
+	do {
 		nanosleep(&pause, NULL);
+		good = looker.look(looker.at, &done, &all);
+	} while (note(good, done, all));
 	return NULL;
 }
 

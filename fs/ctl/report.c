@@ -10,21 +10,24 @@
 #include "args.h"
 #include "ask.h"
 #include "advice.h"
+#include "text.h"
 
 #define MAX_TEXT (256u << 10)
 
 /* ---- text without the mountpoint ---- */
 
-static void put_hidden(const char *text, const char *at)
+/* What others wrote may command a terminal: @text is changed. */
+static void put_hidden(char *text, const char *at)
 {
 	size_t len = strlen(at);
-	const char *found;
+	char *found;
 
 	while (len > 1 && (found = strstr(text, at))) {
-		printf("%.*sMOUNT", (int)(found - text), text);
+		*found = '\0';
+		printf("%sMOUNT", text_clean(text, '\n'));
 		text = found + len;
 	}
-	printf("%s", text);
+	printf("%s", text_clean(text, '\n'));
 }
 
 static void section(const char *name)
@@ -67,8 +70,13 @@ static void put_machine(void)
 
 static void put_mount(const struct mount *m)
 {
+	char type[256], options[512], super_options[4096];
+
 	section("mount");
-	printf("%s %s %s\n", m->type, m->options, m->super_options);
+	printf("%s %s %s\n", text_shown(type, sizeof(type), m->type),
+	       text_shown(options, sizeof(options), m->options),
+	       text_shown(super_options, sizeof(super_options),
+			  m->super_options));
 }
 
 static void put_file(const char *at, const char *file, char *text)
