@@ -7,7 +7,6 @@
 
 #include "content/block_table.h"
 #include "content/copy.h"
-#include "content/copy.h"
 #include "content/file.h"
 #include "content/hot.h"
 #include "content/hot_queue.h"

