@@ -124,8 +124,32 @@ static void test_verify_sees(void)
 	arena_close(a);
 }
 
+/* What a damaged header says of free segments is not done. */
+static void test_recovery_drops_nothing(void)
+{
+	struct arena *a = new_arena(0, true);
+	uint64_t run = 0;
+	char *bytes;
+
+	CHECK_EQ(arena_run_alloc(a, arena_thread(a, 0), 8, ARENA_PAGE_DATA,
+				 &run),
+		 0);
+	bytes = pfn_to_addr(run_ref_pfn(run));
+	bytes[5] = 'x';
+	a->hdr->free_segs ^= 1u << 20;
+	CHECK_EQ(arena_recover(a), 0);
+	a->hdr->free_segs ^= 1u << 20;
+	a->hdr->bin[BIN_FREE_HOLED] ^= 1; /* the first segment */
+	CHECK_EQ(arena_recover(a), -EPROTO);
+	a->hdr->bin[BIN_FREE_HOLED] ^= 1;
+	CHECK_EQ(bytes[5], 'x');
+	check_verify(a);
+	arena_close(a);
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_verify_sees),
+	CHECK_CASE(test_recovery_drops_nothing),
 };
 
 int main(int argc, char **argv)

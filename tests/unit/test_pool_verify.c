@@ -314,6 +314,24 @@ static void test_every_spoil_is_noticed(void)
 	fixture_close(&fx);
 }
 
+/* Whatever bit of a cell is flipped, to look at its object is safe. */
+static void test_every_bit_of_a_cell(void)
+{
+	unsigned found = 0;
+
+	fill_pool();
+	CHECK(zs_obj_is_sound(fx.pool, ref_handle(fx.ref[NR_REFS - 1])));
+	for (unsigned bit = 0; bit < 64; bit++) {
+		CHECK(zs_obj_is_sound(fx.pool, some_handle()));
+		*some_cell() ^= UINT64_C(1) << bit;
+		found += !zs_obj_is_sound(fx.pool, some_handle());
+		*some_cell() ^= UINT64_C(1) << bit;
+	}
+	/* The place, and those of the size that make it another class. */
+	CHECK(found > 32);
+	fixture_close(&fx);
+}
+
 /* The message is cut to the room there is. */
 static void test_short_message(void)
 {
@@ -330,6 +348,7 @@ static void test_short_message(void)
 
 static const struct check_case cases[] = {
 	CHECK_CASE(test_every_spoil_is_noticed),
+	CHECK_CASE(test_every_bit_of_a_cell),
 	CHECK_CASE(test_short_message),
 };
 
