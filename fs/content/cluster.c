@@ -66,12 +66,17 @@ static int read_frame(struct zsfs *fs, struct arena_thread *at,
 	return err;
 }
 
-uint64_t cluster_sum(const struct zsfs *fs, const uint8_t *plain, size_t size,
-		     const uint8_t *frame, uint32_t len)
+/*
+ * Of both: zstd can say the same in several ways, so that a frame with a
+ * flipped bit may decompress to what it did.
+ */
+static uint64_t sum_of(const struct zsfs *fs, const struct cluster *cl,
+		       const uint8_t *plain, const uint8_t *frame)
 {
-	uint64_t sum = zcomp_cluster_sum(plain, size, fs->super->seed);
+	uint64_t sum =
+		zcomp_cluster_sum(plain, cluster_plain(cl), fs->super->seed);
 
-	return zcomp_cluster_sum(frame, len, sum);
+	return zcomp_cluster_sum(frame, cl->len, sum);
 }
 
 /* Decompress @cl into what @zc keeps. */
@@ -88,7 +93,7 @@ static int load(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		err = zcomp_decompress_cluster(zc, cl->len, kept->plain, size);
 	if (err)
 		return err == -ENOMEM ? err : -EIO;
-	if (cluster_sum(fs, kept->plain, size, room, cl->len) != cl->sum)
+	if (sum_of(fs, cl, kept->plain, room) != cl->sum)
 		return -EIO;
 	kept->key = cl->sum;
 	kept->size = size;
@@ -130,7 +135,7 @@ static void count(struct tx *tx, const struct cluster *cl, int64_t sign)
 	tx->stored += sign * cl->len;
 }
 
-int cluster_store(struct tx *tx, uint16_t made, uint64_t sum,
+int cluster_store(struct tx *tx, uint16_t made, const uint8_t *plain,
 		  const uint8_t *frame, uint32_t len, struct cluster **out)
 {
 	struct cluster *cl;
@@ -140,15 +145,15 @@ int cluster_store(struct tx *tx, uint16_t made, uint64_t sum,
 	if (err)
 		return err;
 	cl = p;
-	cl->sum = sum;
 	cl->made = cl->live = made;
 	cl->len = len;
+	cl->sum = sum_of(tx->fs, cl, plain, frame);
 	for (unsigned k = 0; k < cluster_pieces(len); k++) {
 		uint64_t *ref = tx_alloc_ref(tx);
 
 		err = object_store(tx, frame + (size_t)k * CLUSTER_PIECE_SIZE,
 				   cluster_piece_size(len, k), CLUSTER_TAG,
-				   cluster_piece_word(sum, k), ref);
+				   cluster_piece_word(cl->sum, k), ref);
 		if (err)
 			return err;
 		cl->piece[k] = (uint32_t)REF_VALUE(*ref);

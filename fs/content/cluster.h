@@ -41,7 +41,7 @@ _Static_assert(CLUSTER_TAG >= ZCOMP_NR_ALGS, "is no algorithm's");
 
 /* The descriptor. What it says of the frame never changes. */
 struct cluster {
-	uint64_t sum;	  /* cluster_sum() */
+	uint64_t sum;	  /* of plain content and frame */
 	uint16_t made;	  /* bits: places whose blocks are in the frame */
 	uint16_t live;	  /* of them, those that slots still name */
 	uint32_t len;	  /* bytes of the frame */
@@ -95,14 +95,6 @@ uint32_t cluster_pieces_cost(const struct zsfs *fs, uint32_t len);
 uint32_t cluster_cost(const struct zsfs *fs, uint32_t len);
 
 /*
- * The checksum of a cluster whose @size plain bytes have a frame of @len bytes.
- * It covers both: zstd can say the same in several ways, so that a frame with a
- * flipped bit may decompress to what it did.
- */
-uint64_t cluster_sum(const struct zsfs *fs, const uint8_t *plain, size_t size,
-		     const uint8_t *frame, uint32_t len);
-
-/*
  * Put the block at @place, 4096 bytes, into @dst. For request threads and
  * helpers alike: @zc keeps the decompressed cluster, so that its other blocks
  * are a copy. The inode is locked. 0; -EIO when the cluster does not verify;
@@ -112,11 +104,11 @@ int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		 const struct cluster *cl, unsigned place, void *dst);
 
 /*
- * A new cluster of the blocks at @made, with its checksum @sum, from @len bytes
- * of a frame, in @tx, which counts it. Slots that name it are the
- * caller's. 0, -ENOSPC, -ENOMEM.
+ * A new cluster of the blocks at @made, whose content is @plain, one after
+ * another, from @len bytes of a frame, in @tx, which counts it. Slots that name
+ * it are the caller's. 0, -ENOSPC, -ENOMEM.
  */
-int cluster_store(struct tx *tx, uint16_t made, uint64_t sum,
+int cluster_store(struct tx *tx, uint16_t made, const uint8_t *plain,
 		  const uint8_t *frame, uint32_t len, struct cluster **out);
 
 /*

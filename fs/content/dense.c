@@ -67,14 +67,12 @@ int dense_store(struct tx *tx, const struct group *g, const uint8_t *frame,
 		uint32_t len, uint64_t slots[CLUSTER_BLOCKS])
 {
 	struct cluster *cl;
-	uint64_t sum;
 	int err;
 
 	if (g->n == 1)
 		return store_alone(tx, g, frame, len,
 				   &slots[__builtin_ctz(g->places)]);
-	sum = cluster_sum(tx->fs, g->plain, g->n * ZSFS_BLOCK_SIZE, frame, len);
-	err = cluster_store(tx, g->places, sum, frame, len, &cl);
+	err = cluster_store(tx, g->places, g->plain, frame, len, &cl);
 	for (unsigned k = 0; !err && k < CLUSTER_BLOCKS; k++)
 		slots[k] = slot_dense(cl, k);
 	return err;
