@@ -257,7 +257,7 @@ static void end_walk(struct settler *s)
 	if (s->cut)
 		pause = 0;
 	s->next_ms = s->left ? clock_ms() + pause : 0;
-	s->rest_ms = s->cut ? 0 : clock_ms() + LOOK_MSECS;
+	s->rest_ms = clock_ms() + LOOK_MSECS;
 	set_busy(s, false);
 	if (s->mill != s->idle)
 		mill_destroy(s->mill);
@@ -349,11 +349,10 @@ static bool is_due(struct settler *s, unsigned secs, bool hurry,
 {
 	uint64_t now = clock_ms();
 	uint64_t next = s->all ? now : next_walk(s, secs);
+	uint64_t due = hurry ? min_u64(next, s->rest_ms) : next;
 
-	if (hurry)
-		next = min_u64(next, s->rest_ms > 1 ? s->rest_ms : 1);
-	*pause = next && now < next ? pause_until(s, next - now) : 0;
-	return next && now >= next;
+	*pause = next && now < due ? pause_until(s, due - now) : 0;
+	return next && now >= due;
 }
 
 unsigned settler_step(struct settler *s, struct zsfs_thread *th,
