@@ -60,6 +60,9 @@ bool arena_can_shrink_locked(const struct arena *a, bool all)
 
 	if (h->bin[BIN_FREE_HOLED])
 		return true;
+	/* In a damaged arena the count may be wrong. */
+	if (!h->bin[BIN_FREE])
+		return false;
 	if (all)
 		return h->free_segs > 0;
 	if (keep < KEEP_MIN)
@@ -77,14 +80,10 @@ uint64_t arena_shrink(struct arena *a, struct arena_thread *t, bool all)
 
 	ranked_lock(&a->grow_lock, RANK_GROW, 0);
 	for (;;) {
-		uint32_t link;
-
 		ranked_lock(&a->run_lock, RANK_RUN, 0);
-		link = free_segment_locked(a);
-		/* In a damaged arena the count may be wrong. */
-		if (!link || !arena_can_shrink_locked(a, all))
+		if (!arena_can_shrink_locked(a, all))
 			break;
-		pages += drop_segment(a, t, link);
+		pages += drop_segment(a, t, free_segment_locked(a));
 	}
 	ranked_unlock(&a->run_lock, RANK_RUN, 0);
 	ranked_unlock(&a->grow_lock, RANK_GROW, 0);
