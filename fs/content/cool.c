@@ -172,7 +172,10 @@ static uint16_t damaged_places(struct tx *tx, const struct group *g,
 	return damaged;
 }
 
-/* Read what is hot and verifies. 0, -ENOMEM. */
+/*
+ * Read what is hot and verifies into @g, of which nothing has been read. 0,
+ * -ENOMEM.
+ */
 static int read_hot(struct zsfs_thread *th, struct group *g,
 		    const struct hot_range *r, uint16_t *damaged)
 {
@@ -180,8 +183,6 @@ static int read_hot(struct zsfs_thread *th, struct group *g,
 	uint16_t places;
 	int err = 0;
 
-	g->n = 0;
-	*damaged = 0;
 	if (group_lock(tx, g)) {
 		group_look(g);
 		places = cool_places(g, r);
@@ -230,9 +231,8 @@ static void begin(struct cooling *c, struct zsfs_thread *th, unsigned k,
 		.plain = plain_of(th, k),
 	};
 	c->damaged[k] = 0;
-	c->err[k] = 0;
-	if (c->g[k].inode)
-		c->err[k] = read_hot(th, &c->g[k], r, &c->damaged[k]);
+	c->err[k] =
+		c->g[k].inode ? read_hot(th, &c->g[k], r, &c->damaged[k]) : 0;
 }
 
 static void compress_piece(void *arg, unsigned k, struct arena_thread *at,

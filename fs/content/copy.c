@@ -38,8 +38,8 @@ struct job {
 	uint64_t at, out;      /* bytes in @from and @to, where it is */
 	uint64_t end;	       /* in @from */
 	unsigned parts;	       /* done so far */
-	unsigned blocks;       /* of them, those that are no holes */
-	unsigned hot;	       /* of these, those that are hot */
+	unsigned holes;	       /* of them, those that are holes */
+	unsigned hot;	       /* and blocks that are hot */
 };
 
 static uint64_t slot_at(const struct job *j, uint64_t off)
@@ -64,9 +64,11 @@ static int copy_hole(struct job *j, uint64_t data)
 			     j->out + (min_u64(data, j->end) - j->at));
 
 	table_drop(&j->c);
-	if (err >= 0)
-		advance(j, out - j->out);
-	return err < 0 ? err : 0;
+	if (err < 0)
+		return err;
+	advance(j, out - j->out);
+	j->holes++;
+	return 0;
 }
 
 /*
@@ -133,11 +135,11 @@ static int copy_block(struct job *j)
 	if (!err)
 		err = block_write(j->tx, j->to, &j->c,
 				  j->out >> ZSFS_BLOCK_SHIFT, &b, 1, &put);
-	if (!err)
-		advance(j, ZSFS_BLOCK_SIZE);
-	j->blocks += !err;
-	j->hot += !err && b.hot;
-	return err;
+	if (err)
+		return err;
+	advance(j, ZSFS_BLOCK_SIZE);
+	j->hot += b.hot;
+	return 0;
 }
 
 /* Put @n bytes of the source, of one block or two, into @piece. */
@@ -174,7 +176,6 @@ static int copy_part(struct job *j)
 				       n);
 	if (!err)
 		advance(j, n);
-	j->blocks += !err;
 	return err;
 }
 
@@ -242,7 +243,7 @@ static void note_copied(struct job *j, const struct copy *c)
 		i->size = j->out;
 	if (!j->tx->fs->super->writeback)
 		inode_set_changed(i, tx_now(j->tx));
-	tx_stat(j->tx, ST_WRITTEN_BLOCKS, j->blocks);
+	tx_stat(j->tx, ST_WRITTEN_BLOCKS, j->parts - j->holes);
 	/* The kernel takes the source's attributes for unchanged. */
 	j->tx->attr_changed = inode_touch_atime(j->tx, j->from);
 }
