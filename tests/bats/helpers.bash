@@ -322,6 +322,18 @@ unescaped() {
 	printf %b "${1//\\/\\0}"
 }
 
+# alone SCRIPT: in a mount namespace of its own, where of all mounts only those
+# below $T are seen.
+alone() {
+	root_only
+	timeout 60 unshare -m bash -c '
+		awk "\$3 == \"fuse.zsfs\" { print \$2 }" /proc/self/mounts |
+			grep -v "^$T/" | while read -r at; do
+				umount -il "$(printf %b "${at//\\/\\0}")"
+			done
+		eval "$0"' "$1" 3>&- 4>&-
+}
+
 unmount_all() {
 	local at rc=0 round
 

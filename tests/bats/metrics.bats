@@ -204,12 +204,7 @@ for f in all:
 	"$ZSFS" "$T/a \\b" 3>&- 4>&-
 	"$ZSFS" "$T/b 1" 3>&- 4>&-
 	# Others' mounts are none of its business here.
-	timeout 60 unshare -m bash -c '
-		awk "\$3 == \"fuse.zsfs\" { print \$2 }" /proc/self/mounts |
-			grep -v "^$T/" | while read -r at; do
-				umount -il "$(printf %b "${at//\\/\\0}")"
-			done
-		"$1/scripts/monitoring/zsfs-textfile" "$T/out"' bash "$TOP" 3>&- 4>&-
+	alone "'$TOP/scripts/monitoring/zsfs-textfile' '$T/out'"
 	for mount in "$M" "$T/a \\\\b" "$T/b 1"; do
 		same "$(cat "$T/out"/*.prom | grep -cF "zsfs_inodes{mount=\"$mount\"}")" 1
 	done

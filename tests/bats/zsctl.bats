@@ -524,18 +524,6 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 	LD_LIBRARY_PATH=$T/lib zsctl list "$M"
 }
 
-# alone SCRIPT: in a mount namespace of its own, where of all mounts only those
-# below $T are seen.
-alone() {
-	root_only
-	timeout 60 unshare -m bash -c '
-		awk "\$3 == \"fuse.zsfs\" { print \$2 }" /proc/self/mounts |
-			grep -v "^$T/" | while read -r at; do
-				umount -il "$(printf %b "${at//\\/\\0}")"
-			done
-		eval "$0"' "$1" 3>&- 4>&-
-}
-
 @test "zsctl: top shows names of any characters" {
 	need script
 	zsfs_mount
