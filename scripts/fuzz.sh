@@ -70,7 +70,7 @@ done
 [[ $hours =~ ^[0-9]*\.?[0-9]+$ && $jobs =~ ^[1-9][0-9]*$ ]] ||
 	die "--hours and --jobs want numbers"
 
-install_packages "${BUILD_PACKAGES[@]}" clang llvm jq
+install_packages "${BUILD_PACKAGES[@]}" clang libclang-rt-dev llvm jq
 choose_build
 work=$(realpath -m -- "${work:-$BUILD-fuzz/fuzz}")
 seeds=$TOP/tests/fuzz/corpus

@@ -21,7 +21,7 @@ usage() {
 	  asan     AddressSanitizer and UBSan: the same as release, a short mount
 	           test, and workers that crash by themselves
 	  tsan     ThreadSanitizer: likewise
-	  clang    builds with clang, warnings are errors
+	  clang    builds with clang, warnings are errors, and the fuzzers of fuzz.sh
 
 	--quick    check, release and bats only
 
@@ -37,7 +37,8 @@ usage() {
 
 TEST_PACKAGES=("${BUILD_PACKAGES[@]}" bats jq python3 fio stress-ng sqlite3 rsync
 	git make tar attr acl xxd e2fsprogs xfsprogs procps util-linux libasan8
-	libubsan1 libtsan2 clang codespell shellcheck python3-prometheus-client)
+	libubsan1 libtsan2 clang libclang-rt-dev codespell shellcheck
+	python3-prometheus-client)
 # The version that all is formatted with; newer systems have others.
 FORMATTER=clang-format-14
 # Before commands that must not have their addresses at random.
@@ -173,7 +174,8 @@ build_tsan() {
 }
 
 build_clang() {
-	CC=clang build_in "$BUILD-clang" --buildtype=release --werror
+	CC=clang build_in "$BUILD-clang" --buildtype=release --werror \
+		-Dfuzzers=true
 }
 
 # The process that builds beside the tests, if there is one.
@@ -260,7 +262,8 @@ suite_tsan() {
 }
 
 suite_clang() {
-	build clang
+	build clang || return
+	meson_suite clang "$BUILD-clang" --suite fuzzers
 }
 
 # Not a lane nor a build outlives the script.
