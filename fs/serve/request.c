@@ -20,12 +20,12 @@
 #include "notify.h"
 #include "readers.h"
 #include "request_check.h"
-#include "resent.h"
 #include "statx.h"
 #include "state/shared_page.h"
 #include "state/threads.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
+#include "waiting.h"
 
 #define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
@@ -432,7 +432,7 @@ static int receive(struct zsfs_thread *th)
 	request_drop(slot);
 	undo_barrier();
 	zs_crash_point();
-	n = (ssize_t)resent_take(slot->req);
+	n = (ssize_t)waiting_take(slot->req);
 	if (!n)
 		n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);
 	/* An abort may come while a request is being handed out. */

@@ -20,10 +20,10 @@
 #include "poison.h"
 #include "request.h"
 #include "request_check.h"
-#include "resent.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
 #include "volume/volume.h"
+#include "waiting.h"
 
 /* Of the protocol since 7.40; older headers lack it. */
 #define NOTIFY_RESEND 7
@@ -235,7 +235,7 @@ static int sort_request(struct takeover *t, unsigned nr)
 		err = answer_poison(t, in);
 	} else {
 		poison_keep(t->fs, in->unique);
-		th->parked = !resent_keep(in);
+		th->parked = !waiting_keep(in);
 		t->parked++;
 	}
 	return err;
@@ -337,7 +337,7 @@ int takeover_run(struct takeover *t)
 
 	for (unsigned k = 0; k < t->fs->nr_threads; k++)
 		t->fs->threads[k].parked = false;
-	resent_clear();
+	waiting_clear();
 	err = recover(t);
 	if (err)
 		return err;

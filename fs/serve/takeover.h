@@ -10,7 +10,7 @@
  *   3  FORGETs found in the slots are finished: the kernel never repeats them.
  *   4  The kernel is asked to send again what it has no answer for.
  *   5  Drain, by one thread: what comes again is answered from the record where
- *      there is one; else it is parked, in a slot or aside (resent.h). That
+ *      there is one; else it is parked, in a slot or aside (waiting.h). That
  *      ends with the first request that is new, or when there is none.
  *   6  Records that nobody asked for were delivered, or their client is gone:
  *      dropped, in the latter case with the look-ups that they gave it.

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Resent: requests that came again after a takeover and wait in the memory of
+ * Waiting: requests that came again after a takeover and wait in the memory of
  * this process. The kernel still has them: if this process dies, too, they come
  * once more.
  *
  * A thread has one request at a time, but those whose answer is deferred have
  * no thread. They would take the slots that the rest needs.
  */
-#ifndef FS_RESENT_H
-#define FS_RESENT_H
+#ifndef FS_WAITING_H
+#define FS_WAITING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,18 +16,18 @@
 struct fuse_in_header;
 
 /* Drop all: a takeover begins. By its only thread. */
-void resent_clear(void);
+void waiting_clear(void);
 
 /*
  * Keep a copy of request @in, complete in its buffer, if it is one whose answer
  * may be deferred. False when it is not, or for want of memory.
  */
-bool resent_keep(const struct fuse_in_header *in);
+bool waiting_keep(const struct fuse_in_header *in);
 
 /*
  * Move one into @buf, of ZSFS_REQ_SIZE bytes. Its length in bytes; 0 when none
  * waits. For any request thread.
  */
-size_t resent_take(void *buf);
+size_t waiting_take(void *buf);
 
 #endif

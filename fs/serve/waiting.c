@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests that wait without a slot (see resent.h). */
-#include "resent.h"
+/* Requests that wait without a slot (see waiting.h). */
+#include "waiting.h"
 
 #include <linux/fuse.h>
 #include <pthread.h>
@@ -37,13 +37,13 @@ static struct waiting *pop(void)
 	return w;
 }
 
-void resent_clear(void)
+void waiting_clear(void)
 {
 	while (first)
 		free(pop());
 }
 
-bool resent_keep(const struct fuse_in_header *in)
+bool waiting_keep(const struct fuse_in_header *in)
 {
 	struct waiting *w;
 
@@ -61,7 +61,7 @@ bool resent_keep(const struct fuse_in_header *in)
 	return true;
 }
 
-size_t resent_take(void *buf)
+size_t waiting_take(void *buf)
 {
 	struct waiting *w;
 	size_t len = 0;
