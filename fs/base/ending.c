@@ -41,7 +41,7 @@ static bool read_status(uint32_t tid, char *buf, size_t size)
 bool thread_is_ending(uint32_t tid)
 {
 	/* Who is in very many groups has a long one: the sets come after. */
-	static _Thread_local char status[1 << 14];
+	char status[1 << 14];
 	uint64_t wait;
 
 	if (!tid || !read_status(tid, status, sizeof(status)))

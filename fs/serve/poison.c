@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <syslog.h>
 
 #include "base/log.h"
@@ -29,17 +30,27 @@ static struct zsfs_super *watched;
 static _Thread_local struct zsfs_slot *this_slot;
 
 #define HANDLER_STACK (16u << 10)
-static _Thread_local uint8_t handler_stack[HANDLER_STACK];
+
+/*
+ * For the end of the thread's own stack; a sanitizer brings its own. It takes
+ * no memory before it is used, and is there as long as the process.
+ */
+static void set_handler_stack(void)
+{
+	stack_t stack = {.ss_size = HANDLER_STACK}, old;
+
+	if (sigaltstack(NULL, &old) || !(old.ss_flags & SS_DISABLE))
+		return;
+	stack.ss_sp = mmap(NULL, HANDLER_STACK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack.ss_sp != MAP_FAILED)
+		sigaltstack(&stack, NULL);
+}
 
 void poison_this_thread(struct zsfs_slot *slot)
 {
-	stack_t stack = {.ss_sp = handler_stack, .ss_size = HANDLER_STACK};
-	stack_t old;
-
 	this_slot = slot;
-	/* For the end of the thread's own stack; a sanitizer brings its own. */
-	if (!sigaltstack(NULL, &old) && old.ss_flags & SS_DISABLE)
-		sigaltstack(&stack, NULL);
+	set_handler_stack();
 }
 
 /* Note who it was, then let it happen again with what was there before us. */
