@@ -337,6 +337,7 @@ static void add_readers(struct zsfs *fs, struct textbuf *t)
 #define NUMBER(name, json) number(t, json, stats_word(&c->why[READERS_##name]));
 	READERS_WHY(NUMBER)
 #undef NUMBER
+	number(t, "put_aside", stats_word(&c->put_aside));
 	textbuf_add(t, "}");
 }
 

@@ -11,6 +11,7 @@
 #include "state/inode.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
+#include "waiting.h"
 
 static int forget_inode(void *obj, void *arg)
 {
@@ -45,6 +46,7 @@ void disconnect_clean(struct zsfs *fs)
 	fs->super->init_req_len = 0;
 	for (unsigned k = 0; k < fs->nr_threads; k++)
 		clear_slot(&fs->threads[k]);
+	waiting_clear();
 	poison_clear(fs);
 	zs_crash_point();
 	slab_for_each_record(fs->arena, forget_inode, th);

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "control/vfile.h"
 #include "readers_i.h"
+#include "request_check.h"
 #include "state/reader_counts.h"
 
 /* Requests between two looks at a client that was where it is served. */
@@ -18,8 +18,6 @@
 #define LOOK_SOON 2u
 /* Looks in a row after which clients count as not visible. */
 #define MANY_UNKNOWN 8u
-/* What a thread should not do while it is the only one that reads. */
-#define LONG_BYTES 65536u
 /* Requests in a row from nobody who is visible, after which nobody is. */
 #define MANY_UNSEEN 256u
 /* Between two tries to have the lock, and how many are no cause for concern. */
@@ -267,25 +265,6 @@ void readers_follow(struct readers *r, int cpu)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static bool may_take_long(const struct fuse_in_header *in)
-{
-	const void *body = in + 1;
-
-	if (vfile_is(in->nodeid))
-		return true;
-	switch (in->opcode) {
-	case FUSE_READ:
-		return ((const struct fuse_read_in *)body)->size >= LONG_BYTES;
-	case FUSE_WRITE:
-	case FUSE_BATCH_FORGET:
-		return in->len >= LONG_BYTES;
-	case FUSE_FALLOCATE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Is the leader @t asked by several threads, in turns? */
 static bool is_shared(struct reader *t, uint32_t pid)
 {
@@ -305,7 +284,7 @@ static void note_unseen(struct readers *r, struct reader *t)
 static void lead(struct readers *r, struct reader *t,
 		 const struct fuse_in_header *in)
 {
-	if (may_take_long(in))
+	if (request_may_take_long(in))
 		readers_let_all(r, READERS_LONG);
 	else if (!in->pid)
 		note_unseen(r, t);
@@ -332,8 +311,17 @@ void readers_received(struct readers *r, unsigned nr,
 	leader = lead_of(r);
 	if (leader == (int)nr)
 		lead(r, &r->threads[nr], in);
-	else if (leader == LEAD_ALL && may_take_long(in))
+	else if (leader == LEAD_ALL && request_may_take_long(in))
 		stay_all(r);
+}
+
+void readers_put_aside(struct readers *r)
+{
+	reader_count(&r->counts->put_aside);
+	if (r->following && lead_of(r) == LEAD_ALL)
+		stay_all(r);
+	else if (r->following)
+		readers_let_all(r, READERS_LONG);
 }
 
 void readers_done(struct readers *r, unsigned nr)

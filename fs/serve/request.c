@@ -19,6 +19,7 @@
 #include "init_reply.h"
 #include "notify.h"
 #include "readers.h"
+#include "receive.h"
 #include "request_check.h"
 #include "statx.h"
 #include "state/shared_page.h"
@@ -35,8 +36,8 @@ struct current {
 	const uint8_t *reply; /* captured, NULL = none */
 	size_t reply_len;
 	bool deferred;	      /* another thread replies */
-	bool sound;	      /* it is a request (request_check.h) */
 	struct fuse_req *req; /* NULL: not known yet */
+	struct receiver receiver;
 };
 
 static _Thread_local struct current cur;
@@ -355,7 +356,8 @@ static void interrupt(struct zsfs_thread *th)
 static void execute(struct zsfs_thread *th)
 {
 	struct zsfs_slot *slot = th->slot;
-	struct fuse_buf buf = {.mem = slot->req, .size = slot->req_len};
+	struct fuse_buf buf = {.mem = receive_body(&cur.receiver, th),
+			       .size = slot->req_len};
 
 	/* Before the gate: who is to end may keep others out. */
 	if (slot->opcode == FUSE_INTERRUPT)
@@ -399,8 +401,7 @@ static int accept_request(struct zsfs_thread *th, size_t len)
 	slot->unique = request_header()->unique;
 	slot->opcode = request_header()->opcode;
 	slot->req_len = (uint32_t)len;
-	cur.sound = request_is_sound(th->fs->super, request_header(), len);
-	if (cur.sound)
+	if (cur.receiver.sound)
 		notify_note(slot);
 	else
 		request_drop(slot);
@@ -420,6 +421,7 @@ static int receive(struct zsfs_thread *th)
 	slot->executing = 0;
 	if (th->parked) {
 		th->parked = false;
+		cur.receiver.sound = true; /* else it would not be there */
 		return accept_request(th, request_header()->len);
 	}
 	/* The last request is over, and no other has come yet. */
@@ -432,12 +434,9 @@ static int receive(struct zsfs_thread *th)
 	request_drop(slot);
 	undo_barrier();
 	zs_crash_point();
-	n = (ssize_t)waiting_take(slot->req);
-	if (!n)
-		n = read(cur.env->fd, slot->req, ZSFS_REQ_SIZE);
-	/* An abort may come while a request is being handed out. */
+	n = receive_next(&cur.receiver, th);
 	if (n < 0)
-		return errno == ECONNABORTED ? -ENODEV : -errno;
+		return (int)n;
 	zs_crash_point();
 	return accept_request(th, (size_t)n);
 }
@@ -460,7 +459,7 @@ static int serve(struct zsfs_thread *th)
 	cur.reply = NULL;
 	cur.deferred = false;
 	cur.req = NULL;
-	if (!cur.sound)
+	if (!cur.receiver.sound)
 		return refuse(th->slot);
 	if (forget_opcode(th->slot->opcode)) {
 		forget_serve(th);
@@ -485,7 +484,7 @@ static int serve_one(struct zsfs_thread *th)
 	unsigned nr = zsfs_thread_nr(th);
 	int err;
 
-	if (!th->parked)
+	if (!th->parked && !waiting_any())
 		readers_wait(readers, nr);
 	err = receive(th);
 	/* The request was interrupted, or a signal came in. */
@@ -495,6 +494,7 @@ static int serve_one(struct zsfs_thread *th)
 		return err;
 	readers_received(readers, nr, request_header());
 	err = serve(th);
+	receive_done(&cur.receiver);
 	readers_done(readers, nr);
 	return err;
 }
@@ -503,7 +503,11 @@ int request_loop(struct zsfs_thread *th, const struct request_env *env)
 {
 	int err = 0;
 
-	cur = (struct current){.th = th, .env = env};
+	cur = (struct current){
+		.th = th,
+		.env = env,
+		.receiver = {.fd = env->fd, .readers = env->readers},
+	};
 	while (!err && !fuse_session_exited(env->se) && !env->leaving(env->arg))
 		err = serve_one(th);
 	th->slot->executing = 0;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "control/vfile.h"
 #include "forget.h"
 #include "init_reply.h"
 #include "state/layout.h"
@@ -123,6 +124,9 @@ static bool take_names(struct rest *r, enum names names)
 	}
 }
 
+/* Content of so many bytes takes long. */
+#define LONG_BYTES 65536u
+
 /* Is there as much data as the fixed part says? */
 static bool has_data(const struct fuse_in_header *in, size_t left)
 {
@@ -152,6 +156,25 @@ static size_t fixed_size(const struct zsfs_super *s, uint32_t opcode)
 	    init_reply_has(s->init_reply, s->init_reply_len, FUSE_SETXATTR_EXT))
 		return sizeof(struct fuse_setxattr_in);
 	return shapes[opcode].fixed;
+}
+
+bool request_may_take_long(const struct fuse_in_header *in)
+{
+	const void *body = in + 1;
+
+	if (vfile_is(in->nodeid))
+		return true;
+	switch (in->opcode) {
+	case FUSE_READ:
+		return ((const struct fuse_read_in *)body)->size >= LONG_BYTES;
+	case FUSE_WRITE:
+	case FUSE_BATCH_FORGET:
+		return in->len >= LONG_BYTES;
+	case FUSE_FALLOCATE:
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool request_has_answer(uint32_t opcode)

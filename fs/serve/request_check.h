@@ -26,6 +26,12 @@ struct zsfs_super;
 bool request_is_sound(const struct zsfs_super *super,
 		      const struct fuse_in_header *in, size_t len);
 
+/*
+ * May it take much longer than others? By what the request at @in says, which
+ * has at least its fixed part's room in its buffer.
+ */
+bool request_may_take_long(const struct fuse_in_header *in);
+
 /* Does the kernel wait for an answer to one with this @opcode? */
 bool request_has_answer(uint32_t opcode);
 

@@ -235,7 +235,7 @@ static int sort_request(struct takeover *t, unsigned nr)
 		err = answer_poison(t, in);
 	} else {
 		poison_keep(t->fs, in->unique);
-		th->parked = !waiting_keep(in);
+		th->parked = !waiting_keep(in, WAITING_ANY);
 		t->parked++;
 	}
 	return err;

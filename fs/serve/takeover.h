@@ -10,15 +10,16 @@
  *   3  FORGETs found in the slots are finished: the kernel never repeats them.
  *   4  The kernel is asked to send again what it has no answer for.
  *   5  Drain, by one thread: what comes again is answered from the record where
- *      there is one; else it is parked, in a slot or aside (waiting.h). That
- *      ends with the first request that is new, or when there is none.
+ *      there is one; else it waits (waiting.h), or without memory for that is
+ *      parked in a slot. That ends with the first request that is new, which
+ *      is parked, or when there is none.
  *   6  Records that nobody asked for were delivered, or their client is gone:
  *      dropped, in the latter case with the look-ups that they gave it.
  *   7  The request threads start, first with what is parked in their slots.
  *
  * Nothing is executed in the drain but FORGETs, so while there are records no
- * new one is made, and the slots have room for all that came from a thread: it
- * has one request at a time. Those whose answer is deferred come beside them.
+ * new one is made. More come again than there are slots: also those that waited
+ * for a thread, or whose answer was deferred.
  */
 #ifndef FS_TAKEOVER_H
 #define FS_TAKEOVER_H

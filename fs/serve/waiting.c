@@ -4,75 +4,115 @@
 
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
-#include "statx.h"
+/* Users have turns of their own where their numbers differ in this. */
+#define NR_TURNS 256u
 
 struct waiting {
-	struct waiting *next;
-	size_t len;
+	STAILQ_ENTRY(waiting) next;
 	struct fuse_in_header in;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct waiting *first; /* lock; atomic */
+/* lock: by age */
+static STAILQ_HEAD(, waiting) all = STAILQ_HEAD_INITIALIZER(all);
+static unsigned nr;  /* lock; atomic */
+static size_t bytes; /* lock */
+/* lock: a count of all turns, and what it was at a user's last one */
+static uint64_t turn, turns[NR_TURNS];
 
-static bool may_be_deferred(uint32_t opcode)
+static uint64_t *turn_of(const struct waiting *w)
 {
-	return opcode == FUSE_GETATTR || opcode == OPCODE_STATX ||
-	       opcode == FUSE_LSEEK || opcode == FUSE_IOCTL ||
-	       opcode == FUSE_FALLOCATE;
+	return &turns[w->in.uid % NR_TURNS];
 }
 
+/* Caller holds the lock; something waits. */
+static struct waiting *find_next(void)
+{
+	struct waiting *best = STAILQ_FIRST(&all), *w;
+
+	STAILQ_FOREACH(w, &all, next)
+	if (*turn_of(w) < *turn_of(best))
+		best = w;
+	return best;
+}
+
+/* Caller holds the lock. */
+static void count(int one, const struct waiting *w)
+{
+	__atomic_store_n(&nr, nr + (unsigned)one, __ATOMIC_RELEASE);
+	bytes += (size_t)one * w->in.len;
+}
+
+/* The next one, whose turn it is then, or NULL. */
 static struct waiting *pop(void)
 {
-	struct waiting *w;
+	struct waiting *w = NULL;
 
 	pthread_mutex_lock(&lock);
-	w = first;
-	if (w)
-		__atomic_store_n(&first, w->next, __ATOMIC_RELEASE);
+	if (nr) {
+		w = find_next();
+		STAILQ_REMOVE(&all, w, waiting, next);
+		count(-1, w);
+		*turn_of(w) = ++turn;
+	}
 	pthread_mutex_unlock(&lock);
 	return w;
 }
 
+/* Caller holds the lock. */
+static bool has_room(size_t len, size_t most)
+{
+	return most == WAITING_ANY ||
+	       (nr < WAITING_MAX && len <= most && bytes <= most - len);
+}
+
 void waiting_clear(void)
 {
-	while (first)
-		free(pop());
-}
-
-bool waiting_keep(const struct fuse_in_header *in)
-{
 	struct waiting *w;
 
-	if (!may_be_deferred(in->opcode))
-		return false;
-	w = malloc(offsetof(struct waiting, in) + in->len);
+	while ((w = pop()))
+		free(w);
+}
+
+bool waiting_keep(const struct fuse_in_header *in, size_t most)
+{
+	struct waiting *w = malloc(offsetof(struct waiting, in) + in->len);
+	bool room;
+
 	if (!w)
 		return false;
-	w->len = in->len;
 	memcpy(&w->in, in, in->len);
 	pthread_mutex_lock(&lock);
-	w->next = first;
-	__atomic_store_n(&first, w, __ATOMIC_RELEASE);
+	room = has_room(in->len, most);
+	if (room) {
+		STAILQ_INSERT_TAIL(&all, w, next);
+		count(1, w);
+	}
 	pthread_mutex_unlock(&lock);
-	return true;
+	if (!room)
+		free(w);
+	return room;
 }
 
-size_t waiting_take(void *buf)
+struct fuse_in_header *waiting_take(void)
 {
-	struct waiting *w;
-	size_t len = 0;
+	struct waiting *w = waiting_any() ? pop() : NULL;
 
-	if (!__atomic_load_n(&first, __ATOMIC_ACQUIRE))
-		return 0;
-	w = pop();
-	if (w) {
-		len = w->len;
-		memcpy(buf, &w->in, len);
-	}
-	free(w);
-	return len;
+	return w ? &w->in : NULL;
+}
+
+void waiting_free(struct fuse_in_header *in)
+{
+	if (in)
+		free((char *)in - offsetof(struct waiting, in));
+}
+
+bool waiting_any(void)
+{
+	return __atomic_load_n(&nr, __ATOMIC_ACQUIRE);
 }

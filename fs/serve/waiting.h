@@ -1,33 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Waiting: requests that came again after a takeover and wait in the memory of
- * this process. The kernel still has them: if this process dies, too, they come
- * once more.
+ * Waiting: requests that were read and wait in the memory of this process. The
+ * kernel still has them: if this process dies, they come once more. So none is
+ * here that has no answer.
  *
- * A thread has one request at a time, but those whose answer is deferred have
- * no thread. They would take the slots that the rest needs.
+ *   put aside  They may take long, and others were behind them (receive.h).
+ *   resent     They came again after a takeover, more than there are slots.
+ *
+ * They are taken by users in turns: of all, the one whose user was served the
+ * longest time ago; of the same user, the oldest. As fair queueing (J. Nagle,
+ * RFC 970), by requests: none of these is larger than ZSFS_MAX_WRITE.
  */
 #ifndef FS_WAITING_H
 #define FS_WAITING_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct fuse_in_header;
+
+/* Most bytes and requests of what was put aside. */
+#define WAITING_MAX_BYTES ((size_t)64 << 20)
+#define WAITING_MAX	  256u
+/* For waiting_keep(): as many as there are. */
+#define WAITING_ANY SIZE_MAX
 
 /* Drop all: a takeover begins. By its only thread. */
 void waiting_clear(void);
 
 /*
- * Keep a copy of request @in, complete in its buffer, if it is one whose answer
- * may be deferred. False when it is not, or for want of memory.
+ * Keep a copy of request @in, complete in its buffer, if there are at most
+ * WAITING_MAX and @most bytes then, or any number for WAITING_ANY. False when
+ * there would be more, or for want of memory: the caller still has it.
  */
-bool waiting_keep(const struct fuse_in_header *in);
+bool waiting_keep(const struct fuse_in_header *in, size_t most);
 
-/*
- * Move one into @buf, of ZSFS_REQ_SIZE bytes. Its length in bytes; 0 when none
- * waits. For any request thread.
+/* Take the next one, with its body; NULL when none waits. The caller frees it.
  */
-size_t waiting_take(void *buf);
+struct fuse_in_header *waiting_take(void);
+
+/* NULL is allowed. */
+void waiting_free(struct fuse_in_header *in);
+
+/* Does one wait? May have changed when it is told. */
+bool waiting_any(void);
 
 #endif

@@ -29,6 +29,8 @@ struct reader_counts {
 	uint64_t near;	    /* of them: on the leader's CPU */
 	uint64_t moves;	    /* of the leader, to its client */
 	uint64_t why[READERS_NR_WHY];
+	uint64_t
+		put_aside; /* requests that others overtook (serve/receive.h) */
 	/* No count: threads of the process keep all CPUs (content/mill.h). */
 	uint64_t busy;
 };

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +30,9 @@
 #include "serve/ops.h"
 #include "serve/readers.h"
 #include "serve/request.h"
+#include "serve/request_check.h"
+#include "serve/request_slot.h"
+#include "serve/waiting.h"
 #include "serve/writeback.h"
 #include "state/settings.h"
 #include "state/mem_limit.h"
@@ -77,16 +81,21 @@ static unsigned nr_requests;
 static uint64_t unique;
 static bool over; /* of the device */
 
-/* What is being executed; the header as it was sent. */
-static struct {
+/* A request, with the header as it was sent. */
+struct asked {
 	struct fuse_in_header in;
 	union {
 		struct fuse_read_in read;
 		struct fuse_getxattr_in getxattr;
 		struct fuse_ioctl_in ioctl;
 	} body;
-	bool waits; /* for an answer */
-} asked;
+	bool waits;   /* for an answer */
+	bool is_long; /* others may overtake it */
+};
+
+static struct asked all_asked[MAX_REQUESTS];
+static struct asked *last_asked = all_asked;
+static const struct asked *asked; /* the one that is being answered */
 
 /* What is given up leaves libfuse's own record of the request behind. */
 const char *__asan_default_options(void);
@@ -142,6 +151,8 @@ ssize_t __real_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len);
 ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
+int __real_poll(struct pollfd *fds, nfds_t nr, int ms);
+int __wrap_poll(struct pollfd *fds, nfds_t nr, int ms);
 
 static void verify(void)
 {
@@ -195,16 +206,22 @@ static void bound_work(void)
 		zsfs_set_mem_limit(fs, MEM_LIMIT);
 }
 
+static struct asked *find_asked(uint64_t nr)
+{
+	return &all_asked[(nr & ~UNIQUE_RESEND) / 2 % MAX_REQUESTS];
+}
+
 static void note_asked(struct fuse_in_header *in, size_t len)
 {
+	struct asked *a = find_asked(unique += 2);
 	size_t n = len - sizeof(*in);
 
-	in->unique = (in->unique & UNIQUE_RESEND) | (unique += 2);
-	asked.in = *in;
-	memset(&asked.body, 0, sizeof(asked.body));
-	memcpy(&asked.body, in + 1,
-	       n < sizeof(asked.body) ? n : sizeof(asked.body));
-	asked.waits = has_answer(in->opcode);
+	in->unique = (in->unique & UNIQUE_RESEND) | unique;
+	*a = (struct asked){.in = *in};
+	memcpy(&a->body, in + 1, n < sizeof(a->body) ? n : sizeof(a->body));
+	a->waits = has_answer(in->opcode);
+	a->is_long = request_may_take_long(in);
+	last_asked = a;
 }
 
 /* Nobody may look at what is behind the request. */
@@ -225,7 +242,7 @@ ssize_t __wrap_read(int fd, void *buf, size_t len)
 
 	if (fd != device)
 		return __real_read(fd, buf, len);
-	FUZZ_CHECK(!asked.waits);
+	FUZZ_CHECK(!last_asked->waits || last_asked->is_long);
 	unwatch();
 	while (nr_requests++ < MAX_REQUESTS) {
 		op = input_next(&input, buf, len, &n);
@@ -243,6 +260,17 @@ ssize_t __wrap_read(int fd, void *buf, size_t len)
 	over = true;
 	errno = ENODEV;
 	return -1;
+}
+
+/* Others come until the input ends. */
+int __wrap_poll(struct pollfd *fds, nfds_t nr, int ms)
+{
+	if (nr != 1 || fds->fd != device)
+		return __real_poll(fds, nr, ms);
+	if (!request_in(fs->threads[0].slot)->len)
+		unwatch();
+	fds->revents = POLLIN;
+	return input.left && nr_requests < MAX_REQUESTS;
 }
 
 /* ---- what is written to it ---- */
@@ -271,19 +299,19 @@ static void check_dirents(const uint8_t *p, size_t left, bool plus)
 
 static size_t longest_answer(void)
 {
-	uint32_t size = asked.body.getxattr.size;
+	uint32_t size = asked->body.getxattr.size;
 
-	switch (asked.in.opcode) {
+	switch (asked->in.opcode) {
 	case FUSE_READ:
 	case FUSE_READDIR:
 	case FUSE_READDIRPLUS:
-		return asked.body.read.size;
+		return asked->body.read.size;
 	case FUSE_GETXATTR:
 	case FUSE_LISTXATTR:
 		return size ? size : sizeof(struct fuse_getxattr_out);
 	case FUSE_IOCTL:
 		return sizeof(struct fuse_ioctl_out) +
-		       asked.body.ioctl.out_size;
+		       asked->body.ioctl.out_size;
 	case FUSE_READLINK:
 		return 4095;
 	default:
@@ -294,7 +322,7 @@ static size_t longest_answer(void)
 static void check_body(const uint8_t *body, size_t n)
 {
 	FUZZ_CHECK(n <= longest_answer());
-	switch (asked.in.opcode) {
+	switch (asked->in.opcode) {
 	case FUSE_LOOKUP:
 	case FUSE_MKNOD:
 	case FUSE_MKDIR:
@@ -313,7 +341,7 @@ static void check_body(const uint8_t *body, size_t n)
 		break;
 	case FUSE_READDIR:
 	case FUSE_READDIRPLUS:
-		check_dirents(body, n, asked.in.opcode == FUSE_READDIRPLUS);
+		check_dirents(body, n, asked->in.opcode == FUSE_READDIRPLUS);
 		break;
 	default:
 		break;
@@ -323,10 +351,13 @@ static void check_body(const uint8_t *body, size_t n)
 /* As fuse_dev_write() of the kernel has it. */
 static void check_answer(const struct fuse_out_header *out, size_t len)
 {
-	FUZZ_CHECK(asked.waits && out->unique == asked.in.unique);
+	struct asked *a = find_asked(out->unique);
+
+	FUZZ_CHECK(a->waits && out->unique == a->in.unique);
 	FUZZ_CHECK(out->len == len && out->error <= 0 && out->error > -512);
 	FUZZ_CHECK(!out->error || len == sizeof(*out));
-	asked.waits = false;
+	a->waits = false;
+	asked = a;
 	if (!out->error)
 		check_body((const uint8_t *)(out + 1), len - sizeof(*out));
 }
@@ -439,8 +470,10 @@ static void run(const uint8_t *data, size_t size)
 	input = (struct request_input){.data = all,
 				       .left = sizeof(hello) + size};
 	nr_requests = 0;
-	asked.waits = false;
+	memset(all_asked, 0, sizeof(all_asked));
 	serve();
+	/* What waits when the end comes is never answered. */
+	waiting_clear();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,6 +4,7 @@
  * successor does about their requests is looked at from the kernel's side.
  */
 #include "takeover_fixture.h"
+#include "serve/waiting.h"
 
 /* Of fuse_init_in.flags2; older headers lack it. */
 #define HAS_RESEND (1u << 7)
@@ -166,7 +167,7 @@ static void test_a_transaction_that_was_open(void)
 
 /* ---- what was not done ---- */
 
-static void test_a_request_is_parked(void)
+static void test_a_request_waits(void)
 {
 	struct asked *a = dev_ask_mkdir("a");
 	struct takeover t;
@@ -175,7 +176,7 @@ static void test_a_request_is_parked(void)
 	t = succeed(0);
 	CHECK_EQ(t.again, 1);
 	CHECK_EQ(t.parked, 1);
-	CHECK(fs->threads[0].parked);
+	CHECK(waiting_any());
 	CHECK(!a->answered);
 	serve(1);
 	CHECK(a->answered);
@@ -201,8 +202,8 @@ static void test_a_new_request_ends_the_drain(void)
 	CHECK_EQ(a->state, ASKED_READ);
 	CHECK_EQ(b->state, ASKED_READ);
 	CHECK_EQ(c->state, ASKED_QUEUED);
-	CHECK(fs->threads[0].parked && fs->threads[1].parked);
-	CHECK(!fs->threads[2].parked);
+	CHECK(waiting_any() && fs->threads[0].parked);
+	CHECK(!fs->threads[1].parked && !fs->threads[2].parked);
 	leave();
 }
 
@@ -212,6 +213,7 @@ static void read_into_all(void)
 		CHECK(read(dev, fs->threads[k].slot->req, ZSFS_REQ_SIZE) > 0);
 }
 
+/* All that come again are read before the first new one. */
 static void test_as_many_as_there_are_threads(void)
 {
 	struct asked *last;
@@ -223,8 +225,12 @@ static void test_as_many_as_there_are_threads(void)
 	last = dev_ask_attr();
 	t = succeed(0);
 	CHECK_EQ(t.again, NR_SERVERS);
-	CHECK_EQ(t.parked, NR_SERVERS);
-	CHECK_EQ(last->state, ASKED_QUEUED);
+	CHECK_EQ(t.parked, NR_SERVERS + 1);
+	CHECK_EQ(last->state, ASKED_READ);
+	serve(NR_SERVERS + 1);
+	CHECK(last->answered);
+	for (unsigned k = 0; k < NR_SERVERS; k++)
+		CHECK(is_there((char[]){(char)('a' + k), 0}));
 	leave();
 }
 
@@ -253,6 +259,49 @@ static void test_deferred_ones_take_no_slot(void)
 	for (unsigned k = 0; k < NR_SERVERS; k++)
 		CHECK(attr[k]->answered);
 	leave();
+}
+
+static struct asked *ask_long(void)
+{
+	struct fuse_read_in in = {.size = 64 << 10};
+
+	return dev_ask(FUSE_READ, ROOT_NODEID, &in, sizeof(in));
+}
+
+static void serve_all(void)
+{
+	serve(dev_mem->nr_asked);
+}
+
+static unsigned unanswered(void)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < dev_mem->nr_asked; k++)
+		n += !dev_mem->asked[k].answered;
+	return n;
+}
+
+/* The worker is killed while long ones are put aside, at each of its writes. */
+static void test_put_aside(void)
+{
+	for (unsigned when = 1; when <= 9; when++) {
+		dev_open();
+		for (unsigned k = 0; k < 3; k++) {
+			char name[] = {(char)('a' + k), (char)('0' + when), 0};
+
+			dev_ask_mkdir(name);
+			ask_long();
+		}
+		worker(serve_all, (struct dev_death){.before_write = when});
+		CHECK(unanswered() > 0);
+		succeed(0);
+		serve(unanswered());
+		CHECK_EQ(unanswered(), 0);
+		for (unsigned k = 0; k < 6; k++)
+			CHECK_EQ(dev_mem->asked[k].error, k % 2 ? -EISDIR : 0);
+		leave();
+	}
 }
 
 /* ---- FORGETs ---- */
@@ -413,10 +462,11 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_a_nameless_file_is_made_once),
 	CHECK_CASE(test_a_commit_that_was_not_finished),
 	CHECK_CASE(test_a_transaction_that_was_open),
-	CHECK_CASE(test_a_request_is_parked),
+	CHECK_CASE(test_a_request_waits),
 	CHECK_CASE(test_a_new_request_ends_the_drain),
 	CHECK_CASE(test_as_many_as_there_are_threads),
 	CHECK_CASE(test_deferred_ones_take_no_slot),
+	CHECK_CASE(test_put_aside),
 	CHECK_CASE(test_a_forget_is_finished),
 	CHECK_CASE(test_a_forget_in_the_drain),
 	CHECK_CASE(test_no_connection),

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tests of the order in which threads get requests. */
+#include "check.h"
+
+#include <linux/fuse.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fs_fixture.h"
+#include "serve/readers.h"
+#include "serve/receive.h"
+#include "serve/request_slot.h"
+#include "serve/waiting.h"
+#include "state/reader_counts.h"
+
+#define LONG_SIZE (64u << 10)
+
+static struct zsfs *fs;
+static struct reader_counts counts;
+static struct receiver receiver;
+static int kernel; /* the other end of the connection */
+
+/* ---- requests ---- */
+
+static struct {
+	struct fuse_in_header in;
+	union {
+		struct fuse_read_in read;
+		struct fuse_write_in write;
+		struct fuse_batch_forget_in forget;
+		struct fuse_getattr_in getattr;
+	};
+	uint8_t content[LONG_SIZE];
+} ask;
+
+static void send_request(uint64_t unique, uint32_t uid, uint32_t opcode,
+			 size_t len)
+{
+	ask.in = (struct fuse_in_header){
+		.len = (uint32_t)(sizeof(ask.in) + len),
+		.opcode = opcode,
+		.unique = unique,
+		.nodeid = ROOT_NODEID,
+		.uid = uid,
+	};
+	REQUIRE(write(kernel, &ask, ask.in.len) == ask.in.len);
+}
+
+static void send_short(uint64_t unique)
+{
+	send_request(unique, 0, FUSE_GETATTR, sizeof(ask.getattr));
+}
+
+static void send_long(uint64_t unique, uint32_t uid)
+{
+	ask.read = (struct fuse_read_in){.size = LONG_SIZE};
+	send_request(unique, uid, FUSE_READ, sizeof(ask.read));
+}
+
+static void send_write(uint64_t unique, int byte)
+{
+	ask.write = (struct fuse_write_in){.size = LONG_SIZE};
+	memset(ask.content, byte, sizeof(ask.content));
+	send_request(unique, 0, FUSE_WRITE, sizeof(ask.write) + LONG_SIZE);
+}
+
+/* The unique of the next one. */
+static uint64_t next(void)
+{
+	struct zsfs_thread *th = &fs->threads[0];
+	const struct fuse_in_header *in = request_in(th->slot);
+	ssize_t n;
+
+	request_drop(th->slot);
+	n = receive_next(&receiver, th);
+	CHECK_EQ(n, in->len);
+	return in->unique;
+}
+
+static void done(void)
+{
+	receive_done(&receiver);
+}
+
+static void expect(uint64_t unique)
+{
+	CHECK_EQ(next(), unique);
+	done();
+}
+
+/* ---- tests ---- */
+
+/* Before any short one has come. */
+static void test_without_short(void)
+{
+	send_long(1, 0);
+	send_long(2, 0);
+	expect(1);
+	CHECK(!waiting_any());
+	expect(2);
+	CHECK_EQ(counts.put_aside, 0);
+}
+
+static void test_short_overtakes(void)
+{
+	send_short(1);
+	send_long(2, 0);
+	send_short(3);
+	send_short(4);
+	expect(1);
+	expect(3);
+	CHECK_EQ(counts.put_aside, 1);
+	expect(4);
+	expect(2);
+	CHECK(!waiting_any());
+}
+
+static void test_alone(void)
+{
+	send_short(1);
+	send_long(2, 0);
+	expect(1);
+	expect(2);
+	CHECK_EQ(counts.put_aside, 0);
+}
+
+static void test_users_in_turns(void)
+{
+	send_short(1);
+	for (unsigned i = 0; i < 3; i++)
+		send_long(10 + i, 1000);
+	send_long(20, 1001);
+	send_long(21, 1001);
+	send_long(30, 1002);
+	send_short(2);
+	expect(1);
+	expect(2);
+	expect(10);
+	expect(20);
+	expect(30);
+	expect(11);
+	expect(21);
+	expect(12);
+}
+
+/* Who was served last is last, also when all that waited has gone meanwhile. */
+static void test_turns_are_remembered(void)
+{
+	send_short(1);
+	send_long(2, 1000);
+	send_short(3);
+	expect(1);
+	expect(3);
+	expect(2);
+	send_long(4, 1000);
+	send_long(5, 1001);
+	send_short(6);
+	expect(6);
+	expect(5);
+	expect(4);
+}
+
+/* Short ones that never end do not starve it. */
+static void test_long_has_its_turn(void)
+{
+	unsigned before = 0;
+
+	send_short(1);
+	send_long(2, 0);
+	for (unsigned i = 0; i < 60; i++)
+		send_short(100 + i);
+	expect(1);
+	while (next() != 2 && ++before < 60)
+		done();
+	done();
+	CHECK(before >= 16 && before <= 32);
+	for (unsigned i = before; i < 60; i++)
+		expect(100 + i);
+}
+
+static void test_content_waits(void)
+{
+	struct zsfs_slot *slot = fs->threads[0].slot;
+	const uint8_t *body;
+
+	send_short(1);
+	send_write(2, 0x5a);
+	send_short(3);
+	expect(1);
+	expect(3);
+	memset(slot->req, 0, ZSFS_REQ_SIZE);
+	CHECK_EQ(next(), 2);
+	CHECK_EQ(((struct fuse_write_in *)(request_in(slot) + 1))->size,
+		 LONG_SIZE);
+	body = receive_body(&receiver, &fs->threads[0]);
+	body += sizeof(ask.in) + sizeof(ask.write);
+	CHECK(body[0] == 0x5a && !memcmp(body, body + 1, LONG_SIZE - 1));
+	done();
+	send_short(4);
+	CHECK_EQ(next(), 4);
+	CHECK(receive_body(&receiver, &fs->threads[0]) == slot->req);
+	done();
+}
+
+/* The kernel never sends them again. */
+static void test_forgets_do_not_wait(void)
+{
+	unsigned n = LONG_SIZE / sizeof(struct fuse_forget_one);
+
+	send_short(1);
+	ask.forget = (struct fuse_batch_forget_in){.count = n};
+	send_request(2, 0, FUSE_BATCH_FORGET, sizeof(ask.forget) + LONG_SIZE);
+	send_short(3);
+	expect(1);
+	expect(2);
+	expect(3);
+	CHECK_EQ(counts.put_aside, 0);
+}
+
+/* Where memory is short all are served as they come. */
+static void test_short_of_memory(void)
+{
+	send_short(1);
+	expect(1);
+	fs->super->pressure_used = 1;
+	send_long(2, 0);
+	send_short(3);
+	expect(2);
+	expect(3);
+	fs->super->pressure_used = 0;
+	fs->super->mem_limit = 32 * LONG_SIZE;
+	send_write(4, 1);
+	send_short(5);
+	expect(4);
+	expect(5);
+	fs->super->mem_limit = 64 * LONG_SIZE;
+	send_write(6, 1);
+	send_write(7, 1);
+	send_short(8);
+	expect(7);
+	expect(8);
+	expect(6);
+}
+
+static void test_bounds(void)
+{
+	struct fuse_in_header in = {.len = sizeof(in)};
+
+	for (unsigned i = 0; i < WAITING_MAX; i++)
+		CHECK(waiting_keep(&in, WAITING_MAX_BYTES));
+	CHECK(!waiting_keep(&in, WAITING_MAX_BYTES));
+	CHECK(waiting_keep(&in, WAITING_ANY));
+	waiting_clear();
+	CHECK(!waiting_any() && !waiting_take());
+	CHECK(!waiting_keep(&in, sizeof(in) - 1));
+	CHECK(waiting_keep(&in, sizeof(in)));
+	CHECK(!waiting_keep(&in, sizeof(in)));
+	waiting_clear();
+}
+
+/* ---- each in a new file system ---- */
+
+static const struct check_case cases[] = {
+	CHECK_CASE(test_without_short),
+	CHECK_CASE(test_short_overtakes),
+	CHECK_CASE(test_alone),
+	CHECK_CASE(test_users_in_turns),
+	CHECK_CASE(test_turns_are_remembered),
+	CHECK_CASE(test_long_has_its_turn),
+	CHECK_CASE(test_content_waits),
+	CHECK_CASE(test_forgets_do_not_wait),
+	CHECK_CASE(test_short_of_memory),
+	CHECK_CASE(test_bounds),
+};
+
+int main(int argc, char **argv)
+{
+	int fds[2], room = 1 << 20, ret;
+
+	fs = fixture_fs();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) ||
+	    setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)))
+		exit(2);
+	kernel = fds[1];
+	receiver.fd = fds[0];
+	if (readers_new(1, fds[0], false, &counts, &receiver.readers))
+		exit(2);
+	ret = CHECK_MAIN(cases, argc, argv);
+	readers_free(receiver.readers);
+	zsfs_close(fs);
+	return ret;
+}
