@@ -204,6 +204,51 @@ for n in range(64):
 END
 }
 
+# Eight write whole MiBs at once, so that some wait to be read; two others make
+# small calls meanwhile.
+write_beside_small_calls() {
+	timeout 120 $PYTHON - "$M" <<'END'
+import os, sys, threading
+top = sys.argv[1]
+def mib(n, k):
+    return (b"%d %d " % (n, k) * (1 << 18))[:1 << 20]
+def write(n):
+    fd = os.open(f"{top}/large{n}", os.O_RDWR | os.O_CREAT)
+    for k in range(16):
+        assert os.pwrite(fd, mib(n, k), k << 20) == 1 << 20
+    os.close(fd)
+def call(n, writers):
+    while any(w.is_alive() for w in writers):
+        os.close(os.open(f"{top}/small{n}", os.O_CREAT | os.O_WRONLY))
+        os.rename(f"{top}/small{n}", f"{top}/other{n}")
+        os.unlink(f"{top}/other{n}")
+writers = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+[w.start() for w in writers]
+others = [threading.Thread(target=call, args=(n, writers)) for n in range(2)]
+[o.start() for o in others]
+[t.join() for t in writers + others]
+for n in range(8):
+    with open(f"{top}/large{n}", "rb") as f:
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        for k in range(16):
+            assert f.read(1 << 20) == mib(n, k), (n, k)
+END
+}
+
+@test "short requests overtake long ones" {
+	zsfs_only
+	zsfs_mount
+	not_cached "writers do not wait for their requests"
+	write_beside_small_calls
+	[ "$(reader put_aside)" -gt 0 ]
+}
+
+@test "requests that wait for a thread outlive workers" {
+	zsfs_only
+	zsfs_mount
+	under_kills write_beside_small_calls
+}
+
 # Each of these takes seconds by itself, where others must not wait for it.
 @test "small requests beside long checks" {
 	zsfs_only
