@@ -31,9 +31,11 @@ static _Thread_local struct zsfs_slot *this_slot;
 
 #define HANDLER_STACK (16u << 10)
 
+static _Thread_local void *handler_stack;
+
 /*
  * For the end of the thread's own stack; a sanitizer brings its own. It takes
- * no memory before it is used, and is there as long as the process.
+ * no memory before it is used.
  */
 static void set_handler_stack(void)
 {
@@ -43,14 +45,27 @@ static void set_handler_stack(void)
 		return;
 	stack.ss_sp = mmap(NULL, HANDLER_STACK, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (stack.ss_sp != MAP_FAILED)
-		sigaltstack(&stack, NULL);
+	if (stack.ss_sp == MAP_FAILED)
+		return;
+	sigaltstack(&stack, NULL);
+	handler_stack = stack.ss_sp;
 }
 
 void poison_this_thread(struct zsfs_slot *slot)
 {
 	this_slot = slot;
 	set_handler_stack();
+}
+
+void poison_thread_ends(void)
+{
+	const stack_t none = {.ss_flags = SS_DISABLE};
+
+	if (!handler_stack)
+		return;
+	sigaltstack(&none, NULL);
+	munmap(handler_stack, HANDLER_STACK);
+	handler_stack = NULL;
 }
 
 /* Note who it was, then let it happen again with what was there before us. */

@@ -28,6 +28,9 @@ void poison_watch(struct zsfs *fs);
 /* The slot of the calling thread, NULL before there is one. */
 void poison_this_thread(struct zsfs_slot *slot);
 
+/* The calling thread is about to end: it has no more to crash of. */
+void poison_thread_ends(void);
+
 /*
  * In a takeover: count the death just met against whom it may concern. @oom:
  * memory was short and something killed for it.

@@ -45,12 +45,27 @@ static bool short_ones_come(void)
 	       __atomic_load_n(&short_seconds, __ATOMIC_RELAXED);
 }
 
-/* Do others wait to be read? */
-static bool others_come(const struct receiver *r)
+/* Threads in read(2); atomic. */
+static unsigned nr_reading;
+
+static ssize_t read_request(const struct receiver *r, struct zsfs_slot *slot)
+{
+	ssize_t n;
+
+	__atomic_add_fetch(&nr_reading, 1, __ATOMIC_RELAXED);
+	n = read(r->fd, slot->req, ZSFS_REQ_SIZE);
+	__atomic_sub_fetch(&nr_reading, 1, __ATOMIC_RELAXED);
+	/* An abort may come while a request is being handed out. */
+	return n >= 0 ? n : errno == ECONNABORTED ? -ENODEV : -errno;
+}
+
+/* Do others wait to be read, and no thread is there to do it? */
+static bool others_wait(const struct receiver *r)
 {
 	struct pollfd fd = {.fd = r->fd, .events = POLLIN};
 
-	return poll(&fd, 1, 0) > 0 && fd.revents & POLLIN;
+	return !__atomic_load_n(&nr_reading, __ATOMIC_RELAXED) &&
+	       poll(&fd, 1, 0) > 0 && fd.revents & POLLIN;
 }
 
 /* Bytes that may be read ahead: no more than a small part of the limit. */
@@ -78,8 +93,8 @@ static bool put_aside(struct receiver *r, struct zsfs_thread *th, size_t len)
 		note_short();
 		return false;
 	}
-	if (!short_ones_come() || !others_come(r) ||
-	    !waiting_keep(in, most_waiting(th->fs)))
+	if (!short_ones_come() || !others_wait(r) ||
+	    !waiting_keep(r->fd, in, most_waiting(th->fs)))
 		return false;
 	request_drop(th->slot);
 	readers_put_aside(r->readers);
@@ -98,21 +113,15 @@ static void put_into(struct zsfs_slot *slot, const struct fuse_in_header *in)
 	request_in(slot)->len = in->len;
 }
 
-static bool is_turn_of_waiting(const struct receiver *r)
-{
-	return waiting_any() &&
-	       (!others_come(r) || r->in_a_row >= MANY_IN_A_ROW);
-}
-
-/* Bytes, or 0. */
+/* Bytes, or -EAGAIN. */
 static ssize_t take_waiting(struct receiver *r, struct zsfs_slot *slot)
 {
-	r->waited = is_turn_of_waiting(r) ? waiting_take() : NULL;
-	r->in_a_row = r->waited ? 0 : r->in_a_row + 1;
+	r->waited = waiting_take();
 	if (!r->waited)
-		return 0;
-	put_into(slot, r->waited);
+		return -EAGAIN;
+	r->in_a_row = 0;
 	r->sound = true;
+	put_into(slot, r->waited);
 	return r->waited->len;
 }
 
@@ -120,14 +129,15 @@ ssize_t receive_next(struct receiver *r, struct zsfs_thread *th)
 {
 	ssize_t n;
 
-	do {
+	if (r->in_a_row++ >= MANY_IN_A_ROW) {
 		n = take_waiting(r, th->slot);
-		if (n)
+		if (n > 0)
 			return n;
-		n = read(r->fd, th->slot->req, ZSFS_REQ_SIZE);
-	} while (n > 0 && put_aside(r, th, (size_t)n));
-	/* An abort may come while a request is being handed out. */
-	return n >= 0 ? n : errno == ECONNABORTED ? -ENODEV : -errno;
+	}
+	do
+		n = read_request(r, th->slot);
+	while (n > 0 && put_aside(r, th, (size_t)n));
+	return n == -EAGAIN ? take_waiting(r, th->slot) : n;
 }
 
 void *receive_body(const struct receiver *r, struct zsfs_thread *th)

@@ -4,15 +4,12 @@
  * wait.
  *
  * The kernel hands out requests in the order in which they came. A thread that
- * has read one that may take long, and sees others behind it, puts it aside
- * (waiting.h) and reads on, so that short ones overtake it; it takes one that
- * waits when nothing is left to be read, and after some short ones anyway.
- * Putting aside costs a copy of what is written, so it is done only while short
- * requests come at all, and never where memory is short.
- *
- * There is always somebody to take what waits: a thread that finds nothing to
- * read although there was something has lost it to another, and that one looks
- * again when it is done with it.
+ * has read one that may take long, and sees others behind it that no thread is
+ * there to read, puts it aside (waiting.h) and reads on, so that short ones
+ * overtake it; it takes one that waits when nothing is left to be read, and
+ * after some short ones anyway. Putting aside costs a copy of what is written,
+ * so it is done only while short requests come at all, and never where memory
+ * is short.
  */
 #ifndef FS_RECEIVE_H
 #define FS_RECEIVE_H
@@ -40,8 +37,9 @@ struct receiver {
 /*
  * Have a request in the slot of @th, whose buffer has none, and whose thread
  * the caller is. Holds no lock and no gate. Its length in bytes, or what was
- * read of one; -ENODEV when the mount is gone; or -errno, as of read(2). The
- * caller calls receive_done() when it was served.
+ * read of one; -EAGAIN when another thread was quicker; -ENODEV when the mount
+ * is gone; or -errno, as of read(2). The caller calls receive_done() when it
+ * was served.
  */
 ssize_t receive_next(struct receiver *r, struct zsfs_thread *th);
 

@@ -3,11 +3,11 @@
  * One request: from /dev/fuse through libfuse to an operation, and its reply
  * back.
  *
- * The request is read into the thread's slot and handed to libfuse, which
- * parses it and calls an operation of ops.h. libfuse's answer is not sent but
- * captured: small replies are recorded in the slot, so that the operation can
- * commit with its reply on record, and content read stays in the thread's read
- * buffer. The reply is sent when the operation has returned.
+ * The request is read into the thread's slot (receive.h) and handed to libfuse,
+ * which parses it and calls an operation of ops.h. libfuse's answer is not sent
+ * but captured: small replies are recorded in the slot, so that the operation
+ * can commit with its reply on record, and content read stays in the thread's
+ * read buffer. The reply is sent when the operation has returned.
  *
  * Whatever an operation does, its request gets one answer, as the kernel needs:
  * the first counts; where it left none, or one that fits no buffer, or that the
@@ -17,7 +17,7 @@
  * The slot tells a successor how far a request came (struct zsfs_slot):
  *
  *   in the slot             means
- *   header length 0         no request was read
+ *   header length 0         no request was read, or it was put aside
  *   request, done != unique not done: the kernel sends it again, or it is a
  *                           FORGET, whose rest has to be done
  *   done == unique          done; reply[] is the answer
@@ -48,7 +48,9 @@ struct zsfs_thread *request_thread(void);
  */
 struct zsfs_thread *request_thread_of(struct fuse_req *req);
 
-/* The raw request being executed, header first. */
+/*
+ * The raw request being executed, header first, without the content of a WRITE.
+ */
 const struct fuse_in_header *request_header(void);
 
 /*

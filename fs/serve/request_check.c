@@ -171,6 +171,8 @@ bool request_may_take_long(const struct fuse_in_header *in)
 	case FUSE_BATCH_FORGET:
 		return in->len >= LONG_BYTES;
 	case FUSE_FALLOCATE:
+	case FUSE_COPY_FILE_RANGE:
+	case OPCODE_COPY_FILE_RANGE_64:
 		return true;
 	default:
 		return false;

@@ -110,6 +110,7 @@ static void *thread_main(void *arg)
 	allow_kicks();
 	wait_for_go(s);
 	err = request_loop(t->th, &s->env);
+	poison_thread_ends();
 	readers_release(s->readers);
 	if (err == -ENODEV && s->p.on_lost)
 		s->p.on_lost(s->p.arg);

@@ -136,10 +136,11 @@ static int send_bytes(const struct takeover *t, const void *p, size_t len)
 	return -errno;
 }
 
-static int answer_eio(struct takeover *t, const struct fuse_in_header *in)
+static int answer_error(struct takeover *t, const struct fuse_in_header *in,
+			int error)
 {
 	struct fuse_out_header out = {
-		.len = sizeof(out), .error = -EIO, .unique = in->unique};
+		.len = sizeof(out), .error = error, .unique = in->unique};
 
 	return send_bytes(t, &out, sizeof(out));
 }
@@ -151,7 +152,7 @@ static int answer_poison(struct takeover *t, const struct fuse_in_header *in)
 		 " has cost too many workers: it gets EIO",
 		 in->opcode, in->nodeid);
 	t->poisoned++;
-	return answer_eio(t, in);
+	return answer_error(t, in, -EIO);
 }
 
 /* What was read is none, and must not be looked at. */
@@ -162,7 +163,7 @@ static int refuse(struct takeover *t, struct zsfs_slot *slot)
 	zsfs_log(LOG_ERR, "request %u on inode %" PRIu64 ": it makes no sense",
 		 in->opcode, in->nodeid);
 	request_drop(slot);
-	return request_has_answer(in->opcode) ? answer_eio(t, in) : 0;
+	return request_has_answer(in->opcode) ? answer_error(t, in, -EIO) : 0;
 }
 
 /*
@@ -207,6 +208,34 @@ static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 	return err;
 }
 
+/* How many threads have a buffer that is free. */
+static unsigned nr_free_threads(const struct takeover *t)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < nr_servers(t->fs); k++)
+		n += !t->fs->threads[k].parked;
+	return n;
+}
+
+/*
+ * @in came again, and is to be executed. Without memory it stays in the buffer
+ * of @th, if the drain has another one to go on with: it must not end before
+ * all that has come again was read.
+ */
+static int keep(struct takeover *t, struct zsfs_thread *th,
+		const struct fuse_in_header *in)
+{
+	if (!waiting_keep(t->fd, in, WAITING_ANY)) {
+		if (nr_free_threads(t) < 2)
+			return answer_error(t, in, -ENOMEM);
+		th->parked = true;
+	}
+	poison_keep(t->fs, in->unique);
+	t->parked++;
+	return 0;
+}
+
 /* What was read into the buffer of thread @nr: 0 goes on, 1 ends the drain. */
 static int sort_request(struct takeover *t, unsigned nr)
 {
@@ -234,9 +263,7 @@ static int sort_request(struct takeover *t, unsigned nr)
 	} else if (poison_is(t->fs, in->unique)) {
 		err = answer_poison(t, in);
 	} else {
-		poison_keep(t->fs, in->unique);
-		th->parked = !waiting_keep(in, WAITING_ANY);
-		t->parked++;
+		err = keep(t, th, in);
 	}
 	return err;
 }
@@ -272,23 +299,13 @@ static int drain_one(struct takeover *t, unsigned nr)
 	return sort_request(t, nr);
 }
 
-static int set_nonblocking(int fd, bool on)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
-}
-
 static int drain(struct takeover *t)
 {
-	int err = set_nonblocking(t->fd, true), nr, back;
+	int err = waiting_set_nonblocking(t->fd, true), nr, back;
 
 	while (!err && (nr = free_thread(t)) >= 0)
 		err = drain_one(t, (unsigned)nr);
-	back = set_nonblocking(t->fd, false);
+	back = waiting_set_nonblocking(t->fd, waiting_any());
 	return err < 0 ? err : back;
 }
 

@@ -2,18 +2,34 @@
 /* Requests that wait without a slot (see waiting.h). */
 #include "waiting.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/queue.h>
 
-/* Users have turns of their own where their numbers differ in this. */
-#define NR_TURNS 256u
+#include "base/memlock.h"
+#include "state/layout.h"
+
+/* How many turns there are, for all users. */
+#define TURN_BITS 8
+#define NR_TURNS  (1u << TURN_BITS)
+
+/* What is as long may have content, and is no longer than a slot's buffer. */
+#define MAP_LEAST 4096u
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+#define MAP_SIZE (ZSFS_REQ_SIZE + ARENA_PAGE_SIZE)
 
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
+	int fd;
+	bool mapped; /* MAP_SIZE bytes, else from malloc() */
 	struct fuse_in_header in;
 };
 
@@ -22,12 +38,87 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static STAILQ_HEAD(, waiting) all = STAILQ_HEAD_INITIALIZER(all);
 static unsigned nr;  /* lock; atomic */
 static size_t bytes; /* lock */
+/* lock: mapped ones, to be used again as long as any waits */
+static STAILQ_HEAD(, waiting) spare = STAILQ_HEAD_INITIALIZER(spare);
 /* lock: a count of all turns, and what it was at a user's last one */
 static uint64_t turn, turns[NR_TURNS];
 
+/* ---- memory ---- */
+
+/* It holds content: kept in RAM and out of dumps. */
+static struct waiting *map_one(void)
+{
+	struct waiting *w = mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (w == MAP_FAILED)
+		return NULL;
+	madvise(w, MAP_SIZE, MADV_DONTDUMP);
+	memory_lock(w, MAP_SIZE, false);
+	w->mapped = true;
+	return w;
+}
+
+static struct waiting *take_spare(void)
+{
+	struct waiting *w;
+
+	pthread_mutex_lock(&lock);
+	w = STAILQ_FIRST(&spare);
+	if (w)
+		STAILQ_REMOVE_HEAD(&spare, next);
+	pthread_mutex_unlock(&lock);
+	return w;
+}
+
+/* For a request of @len bytes. */
+static struct waiting *new_waiting(size_t len)
+{
+	struct waiting *w;
+
+	if (len >= MAP_LEAST) {
+		w = take_spare();
+		if (!w)
+			w = map_one();
+		/* At once: cheaper than page by page. */
+		if (w)
+			madvise(w, len, MADV_POPULATE_WRITE);
+		return w;
+	}
+	w = malloc(offsetof(struct waiting, in) + len);
+	if (w)
+		w->mapped = false;
+	return w;
+}
+
+/* Caller holds the lock. */
+static void free_locked(struct waiting *w)
+{
+	if (!w->mapped)
+		free(w);
+	else if (nr)
+		STAILQ_INSERT_HEAD(&spare, w, next);
+	else
+		munmap(w, MAP_SIZE);
+}
+
+/* Caller holds the lock. Nothing waits. */
+static void free_spare(void)
+{
+	struct waiting *w;
+
+	while ((w = STAILQ_FIRST(&spare))) {
+		STAILQ_REMOVE_HEAD(&spare, next);
+		munmap(w, MAP_SIZE);
+	}
+}
+
+/* ---- turns ---- */
+
+/* Neighbouring users, and those that a power of two lies between, differ. */
 static uint64_t *turn_of(const struct waiting *w)
 {
-	return &turns[w->in.uid % NR_TURNS];
+	return &turns[w->in.uid * 2654435761u >> (32 - TURN_BITS)];
 }
 
 /* Caller holds the lock; something waits. */
@@ -41,11 +132,32 @@ static struct waiting *find_next(void)
 	return best;
 }
 
+/* ---- the list ---- */
+
+int waiting_set_nonblocking(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
 /* Caller holds the lock. */
 static void count(int one, const struct waiting *w)
 {
 	__atomic_store_n(&nr, nr + (unsigned)one, __ATOMIC_RELEASE);
 	bytes += (size_t)one * w->in.len;
+}
+
+/* Caller holds the lock. */
+static void add(struct waiting *w)
+{
+	STAILQ_INSERT_TAIL(&all, w, next);
+	count(1, w);
+	if (nr == 1)
+		waiting_set_nonblocking(w->fd, true);
 }
 
 /* The next one, whose turn it is then, or NULL. */
@@ -59,6 +171,10 @@ static struct waiting *pop(void)
 		STAILQ_REMOVE(&all, w, waiting, next);
 		count(-1, w);
 		*turn_of(w) = ++turn;
+		if (!nr) {
+			waiting_set_nonblocking(w->fd, false);
+			free_spare();
+		}
 	}
 	pthread_mutex_unlock(&lock);
 	return w;
@@ -75,27 +191,32 @@ void waiting_clear(void)
 {
 	struct waiting *w;
 
-	while ((w = pop()))
-		free(w);
+	pthread_mutex_lock(&lock);
+	while ((w = STAILQ_FIRST(&all))) {
+		STAILQ_REMOVE_HEAD(&all, next);
+		count(-1, w);
+		free_locked(w);
+	}
+	free_spare();
+	pthread_mutex_unlock(&lock);
 }
 
-bool waiting_keep(const struct fuse_in_header *in, size_t most)
+bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most)
 {
-	struct waiting *w = malloc(offsetof(struct waiting, in) + in->len);
+	struct waiting *w = new_waiting(in->len);
 	bool room;
 
 	if (!w)
 		return false;
+	w->fd = fd;
 	memcpy(&w->in, in, in->len);
 	pthread_mutex_lock(&lock);
 	room = has_room(in->len, most);
-	if (room) {
-		STAILQ_INSERT_TAIL(&all, w, next);
-		count(1, w);
-	}
+	if (room)
+		add(w);
+	else
+		free_locked(w);
 	pthread_mutex_unlock(&lock);
-	if (!room)
-		free(w);
 	return room;
 }
 
@@ -108,8 +229,11 @@ struct fuse_in_header *waiting_take(void)
 
 void waiting_free(struct fuse_in_header *in)
 {
-	if (in)
-		free((char *)in - offsetof(struct waiting, in));
+	if (!in)
+		return;
+	pthread_mutex_lock(&lock);
+	free_locked((void *)((char *)in - offsetof(struct waiting, in)));
+	pthread_mutex_unlock(&lock);
 }
 
 bool waiting_any(void)

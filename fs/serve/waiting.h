@@ -5,11 +5,15 @@
  * here that has no answer.
  *
  *   put aside  They may take long, and others were behind them (receive.h).
- *   resent     They came again after a takeover, more than there are slots.
+ *   resent     They came again after a takeover: what threads had, and what
+ *              waited.
+ *
+ * While one waits, the connection is O_NONBLOCK: nobody sleeps in read(2)
+ * instead of taking it.
  *
  * They are taken by users in turns: of all, the one whose user was served the
  * longest time ago; of the same user, the oldest. As fair queueing (J. Nagle,
- * RFC 970), by requests: none of these is larger than ZSFS_MAX_WRITE.
+ * RFC 970), by requests.
  */
 #ifndef FS_WAITING_H
 #define FS_WAITING_H
@@ -21,20 +25,24 @@
 struct fuse_in_header;
 
 /* Most bytes and requests of what was put aside. */
-#define WAITING_MAX_BYTES ((size_t)64 << 20)
+#define WAITING_MAX_BYTES ((size_t)32 << 20)
 #define WAITING_MAX	  256u
 /* For waiting_keep(): as many as there are. */
 #define WAITING_ANY SIZE_MAX
 
-/* Drop all: a takeover begins. By its only thread. */
+/*
+ * Drop all: a takeover begins, or the connection has ended, which is not
+ * touched. While no request thread runs.
+ */
 void waiting_clear(void);
 
 /*
- * Keep a copy of request @in, complete in its buffer, if there are at most
- * WAITING_MAX and @most bytes then, or any number for WAITING_ANY. False when
- * there would be more, or for want of memory: the caller still has it.
+ * Keep a copy of request @in of connection @fd, complete in its buffer, if
+ * there are at most WAITING_MAX and @most bytes then, or any number for
+ * WAITING_ANY. False when there would be more, or for want of memory: the
+ * caller still has it.
  */
-bool waiting_keep(const struct fuse_in_header *in, size_t most);
+bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most);
 
 /* Take the next one, with its body; NULL when none waits. The caller frees it.
  */
@@ -45,5 +53,8 @@ void waiting_free(struct fuse_in_header *in);
 
 /* Does one wait? May have changed when it is told. */
 bool waiting_any(void);
+
+/* Have the connection @fd be O_NONBLOCK, or not. 0 or -errno. */
+int waiting_set_nonblocking(int fd, bool on);
 
 #endif

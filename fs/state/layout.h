@@ -239,7 +239,11 @@ struct zsfs_slot {
 	 */
 	uint64_t unique;
 	uint32_t opcode;
-	uint32_t req_len;   /* bytes in req[], 0 = none */
+	/*
+	 * Bytes of the request, 0 = none. In req[], but for the content of a
+	 * WRITE that has waited (serve/receive.h).
+	 */
+	uint32_t req_len;
 	uint32_t reply_len; /* bytes in reply[], 0 = none */
 	uint32_t executing; /* from the request's arrival to its answer */
 	/*

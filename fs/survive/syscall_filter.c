@@ -115,6 +115,7 @@ static const struct rule rules[] = {
 	{SCMP_SYS(utimensat), 1, UINT64_MAX, 0},
 	{SCMP_SYS(mmap), 2, PROT_EXEC, 0},
 	{SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
+	{SCMP_SYS(mlock2), 2, INT_MASK, MLOCK_ONFAULT},
 #ifdef __s390__
 	{SCMP_SYS(clone), 1, CLONE_THREAD | OTHERS, CLONE_THREAD},
 #else

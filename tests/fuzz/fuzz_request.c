@@ -31,7 +31,6 @@
 #include "serve/readers.h"
 #include "serve/request.h"
 #include "serve/request_check.h"
-#include "serve/request_slot.h"
 #include "serve/waiting.h"
 #include "serve/writeback.h"
 #include "state/settings.h"
@@ -153,6 +152,8 @@ ssize_t __real_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 int __real_poll(struct pollfd *fds, nfds_t nr, int ms);
 int __wrap_poll(struct pollfd *fds, nfds_t nr, int ms);
+struct fuse_in_header *__real_waiting_take(void);
+struct fuse_in_header *__wrap_waiting_take(void);
 
 static void verify(void)
 {
@@ -257,8 +258,8 @@ ssize_t __wrap_read(int fd, void *buf, size_t len)
 		watch(buf, n);
 		return (ssize_t)n;
 	}
-	over = true;
-	errno = ENODEV;
+	over = !waiting_any();
+	errno = over ? ENODEV : EAGAIN;
 	return -1;
 }
 
@@ -267,10 +268,15 @@ int __wrap_poll(struct pollfd *fds, nfds_t nr, int ms)
 {
 	if (nr != 1 || fds->fd != device)
 		return __real_poll(fds, nr, ms);
-	if (!request_in(fs->threads[0].slot)->len)
-		unwatch();
 	fds->revents = POLLIN;
 	return input.left && nr_requests < MAX_REQUESTS;
+}
+
+/* It goes where the last one was. */
+struct fuse_in_header *__wrap_waiting_take(void)
+{
+	unwatch();
+	return __real_waiting_take();
 }
 
 /* ---- what is written to it ---- */
@@ -472,7 +478,7 @@ static void run(const uint8_t *data, size_t size)
 	nr_requests = 0;
 	memset(all_asked, 0, sizeof(all_asked));
 	serve();
-	/* What waits when the end comes is never answered. */
+	/* A request that is none ends it before. */
 	waiting_clear();
 }
 

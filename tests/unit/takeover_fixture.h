@@ -19,6 +19,7 @@
 #include "serve/poison.h"
 #include "serve/readers.h"
 #include "serve/takeover.h"
+#include "serve/waiting.h"
 #include "state/tx.h"
 #include "tree/namei.h"
 #include "tree/reap.h"
@@ -115,7 +116,7 @@ static inline struct takeover succeed(int want)
 	attach();
 	t.fs = fs;
 	CHECK_EQ(takeover_run(&t), want);
-	CHECK_EQ(fcntl(dev, F_GETFL) & O_NONBLOCK, 0);
+	CHECK_EQ((fcntl(dev, F_GETFL) & O_NONBLOCK) != 0, waiting_any());
 	return t;
 }
 

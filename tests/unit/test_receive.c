@@ -2,6 +2,8 @@
 /* Tests of the order in which threads get requests. */
 #include "check.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -202,6 +204,38 @@ static void test_content_waits(void)
 	done();
 }
 
+/* Are the flags of the mapping that @p is in such, as proc(5) has them? */
+static bool has_flag(const void *p, const char *flag)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool within = false, is = false;
+	unsigned long from, to;
+	char line[512];
+
+	REQUIRE(f != NULL);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			within = (uintptr_t)p >= from && (uintptr_t)p < to;
+		if (within && !strncmp(line, "VmFlags:", 8))
+			is = strstr(line, flag) != NULL;
+	}
+	fclose(f);
+	return is;
+}
+
+/* What waits is in no core dump. */
+static void test_content_is_kept_in(void)
+{
+	send_short(1);
+	send_write(2, 1);
+	send_short(3);
+	expect(1);
+	expect(3);
+	CHECK_EQ(next(), 2);
+	CHECK(receiver.waited && has_flag(receiver.waited, " dd"));
+	done();
+}
+
 /* The kernel never sends them again. */
 static void test_forgets_do_not_wait(void)
 {
@@ -242,19 +276,70 @@ static void test_short_of_memory(void)
 	expect(6);
 }
 
+static bool is_nonblocking(void)
+{
+	return fcntl(receiver.fd, F_GETFL) & O_NONBLOCK;
+}
+
+/* Nobody sleeps in read(2) while one waits. */
+static void test_nonblocking(void)
+{
+	struct fuse_in_header in = {.len = sizeof(in)};
+
+	CHECK(!is_nonblocking());
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+	CHECK(is_nonblocking());
+	waiting_free(waiting_take());
+	CHECK(is_nonblocking());
+	waiting_free(waiting_take());
+	CHECK(!is_nonblocking());
+}
+
+/*
+ * The one that others were put aside for goes away before it is read: its
+ * client was killed.
+ */
+static void test_others_vanish(void)
+{
+	struct zsfs_thread *th = &fs->threads[0];
+	struct fuse_in_header in = {.len = sizeof(in), .unique = 1};
+
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+	expect(1);
+	/* Another thread was quicker, and the connection still is so. */
+	waiting_set_nonblocking(receiver.fd, true);
+	request_drop(th->slot);
+	CHECK_EQ(receive_next(&receiver, th), -EAGAIN);
+	CHECK_EQ(request_in(th->slot)->len, 0);
+}
+
+/* The connection is gone: what waits is not executed. */
+static void test_gone(void)
+{
+	struct zsfs_thread *th = &fs->threads[0];
+	struct fuse_in_header in = {.len = sizeof(in)};
+
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+	close(kernel);
+	request_drop(th->slot);
+	CHECK_EQ(receive_next(&receiver, th), 0);
+	CHECK(waiting_any());
+}
+
 static void test_bounds(void)
 {
 	struct fuse_in_header in = {.len = sizeof(in)};
 
 	for (unsigned i = 0; i < WAITING_MAX; i++)
-		CHECK(waiting_keep(&in, WAITING_MAX_BYTES));
-	CHECK(!waiting_keep(&in, WAITING_MAX_BYTES));
-	CHECK(waiting_keep(&in, WAITING_ANY));
+		CHECK(waiting_keep(receiver.fd, &in, WAITING_MAX_BYTES));
+	CHECK(!waiting_keep(receiver.fd, &in, WAITING_MAX_BYTES));
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
 	waiting_clear();
 	CHECK(!waiting_any() && !waiting_take());
-	CHECK(!waiting_keep(&in, sizeof(in) - 1));
-	CHECK(waiting_keep(&in, sizeof(in)));
-	CHECK(!waiting_keep(&in, sizeof(in)));
+	CHECK(!waiting_keep(receiver.fd, &in, sizeof(in) - 1));
+	CHECK(waiting_keep(receiver.fd, &in, sizeof(in)));
+	CHECK(!waiting_keep(receiver.fd, &in, sizeof(in)));
 	waiting_clear();
 }
 
@@ -268,8 +353,12 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_turns_are_remembered),
 	CHECK_CASE(test_long_has_its_turn),
 	CHECK_CASE(test_content_waits),
+	CHECK_CASE(test_content_is_kept_in),
 	CHECK_CASE(test_forgets_do_not_wait),
 	CHECK_CASE(test_short_of_memory),
+	CHECK_CASE(test_nonblocking),
+	CHECK_CASE(test_others_vanish),
+	CHECK_CASE(test_gone),
 	CHECK_CASE(test_bounds),
 };
 

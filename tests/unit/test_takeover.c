@@ -4,7 +4,6 @@
  * successor does about their requests is looked at from the kernel's side.
  */
 #include "takeover_fixture.h"
-#include "serve/waiting.h"
 
 /* Of fuse_init_in.flags2; older headers lack it. */
 #define HAS_RESEND (1u << 7)

@@ -4,7 +4,6 @@
  * that are killed, too.
  */
 #include "takeover_fixture.h"
-#include "serve/waiting.h"
 
 /* ---- poison ---- */
 
