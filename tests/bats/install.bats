@@ -109,6 +109,61 @@ installed() {
 	done
 }
 
+@test "install: mistakes in lines of fstab are named, and nothing is mounted" {
+	mkdir "$T/f"
+	touch "$T/file"
+	# What the message has, and the line.
+	while IFS='|' read -r word line; do
+		printf '%s|%s\n' "$word" "${line//DIR/$M}"
+	done >"$T/wrong" <<-'END'
+		sized=8G|zsfs DIR zsfs sized=8G 0 0
+		nosiud|zsfs DIR zsfs size=8G,nosiud,nodev 0 0
+		Size=1G|zsfs DIR zsfs defaults,x-systemd.automount,Size=1G 0 0
+		bad value "8Q"|zsfs DIR zsfs size=8Q 0 0
+		bad value "-1"|zsfs DIR zsfs size=-1 0 0
+		bad value ""|zsfs DIR zsfs size=,nosuid 0 0
+		size needs a value|zsfs DIR zsfs size,nosuid 0 0
+		"8G;nosuid"|zsfs DIR zsfs size=8G;nosuid 0 0
+		"8G.nosuid"|zsfs DIR zsfs size=8G.nosuid 0 0
+		" nosuid"|zsfs DIR zsfs size=8G,\040nosuid 0 0
+		bad value "250%"|zsfs DIR zsfs mem_limit=250% 0 0
+		1048576 bytes are too little|zsfs DIR zsfs mem_limit=1M 0 0
+		bad value "888"|zsfs DIR zsfs mode=888 0 0
+		"nosuchuser"|zsfs DIR zsfs uid=nosuchuser 0 0
+		bad value "zstd:99"|zsfs DIR zsfs size=8G,comp=zstd:99 0 0
+		DIR-typo|zsfs DIR-typo zsfs size=8G 0 0
+		file is not a directory|zsfs DIR/../file zsfs size=8G 0 0
+		zsf|zsfs DIR zsf size=8G 0 0
+	END
+	installed '
+		mount --bind "$T/fstab" /etc/fstab
+		n=0
+		while IFS="|" read -r word line; do
+			n=$((n + 1))
+			word=${word//DIR/$M}
+			echo "$line" >"$T/fstab"
+			for command in "mount $(echo "$line" | cut -d " " -f 2)" "mount -a"; do
+				rc=0
+				said=$(LC_ALL=C timeout 10 $command 2>&1) || rc=$?
+				[ $rc != 0 ] && [ $rc -lt 124 ] && [[ $said == *"$word"* ]] || {
+					echo "$command, $line: status $rc, said: $said"
+					exit 1
+				}
+				! grep " $T/.* - fuse" /proc/self/mountinfo || exit 1
+			done
+		done <"$T/wrong"
+		[ $n = 18 ]
+		# One wrong line does not keep others from being mounted.
+		printf "%s\n" "zsfs $M zsfs sized=1G 0 0" "zsfs $T/f zsfs size=1G 0 0" >"$T/fstab"
+		! mount -a 2>"$T/err"
+		grep sized=1G "$T/err"
+		! mountpoint -q "$M"
+		[ "$(cat "$T/f/.zsctl/size")" = 1073741824 ]
+		daemon=$(jq .survival.keeper "$T/f/.zsstats/stats.json")
+		umount "$T/f"
+		gone $daemon'
+}
+
 @test "install: mount -t fuse.zsfs" {
 	installed '
 		mount -t fuse.zsfs none "$M" -o size=1G,mode=0700,noatime
