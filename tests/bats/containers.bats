@@ -107,7 +107,7 @@ make_layers() {
 			podman volume create --opt type=zsfs --opt device=none --opt "o=$1" v
 		}
 		into() { podman run --rm -v v:/data --rootfs "$T/root" "$@"; }
-		make nr_blocks=16k,mode=0700,mem_limit=64M
+		make nr_blocks=16k,mode=0700,mem_limit=64M,nosuid,nodev
 		into sh -c "cat /data/.zsctl/size; stat -c %a /data; echo text >/data/f"
 		podman volume rm v
 		make nr_blokcs=16k
