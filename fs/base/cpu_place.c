@@ -2,9 +2,8 @@
 /* Where a thread may run (see cpu_place.h). */
 #include "cpu_place.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
-#include <unistd.h>
 
 static bool set_cpu(struct cpu_place *p, const cpu_set_t *allowed, int cpu)
 {
@@ -76,27 +75,4 @@ bool cpu_place_may_idle(void)
 		return false;
 	pthread_join(thread, NULL);
 	return may;
-}
-
-int cpu_place_attr(pthread_attr_t *attr)
-{
-	pid_t first = getpid();
-	struct sched_param param;
-	int policy = sched_getscheduler(first), err;
-	cpu_set_t set;
-
-	if (policy < 0 || sched_getparam(first, &param) ||
-	    sched_getaffinity(first, sizeof(set), &set))
-		return -errno;
-	policy &= ~SCHED_RESET_ON_FORK;
-	err = pthread_attr_setaffinity_np(attr, sizeof(set), &set);
-	if (!err && policy == SCHED_OTHER) {
-		err = pthread_attr_setschedpolicy(attr, policy);
-		if (!err)
-			err = pthread_attr_setschedparam(attr, &param);
-		if (!err)
-			err = pthread_attr_setinheritsched(
-				attr, PTHREAD_EXPLICIT_SCHED);
-	}
-	return -err;
 }

@@ -6,7 +6,6 @@
 #ifndef FS_CPU_PLACE_H
 #define FS_CPU_PLACE_H
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -43,11 +42,5 @@ void cpu_place_raise(const struct cpu_place *p);
  * which would be lost.
  */
 bool cpu_place_may_idle(void);
-
-/*
- * For a thread that a placed one may create: it shall run where and how the
- * process's first thread does, which nobody places. 0 or -errno.
- */
-int cpu_place_attr(pthread_attr_t *attr);
 
 #endif

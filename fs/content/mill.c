@@ -34,6 +34,7 @@ struct mill {
 	bool to_wake; /* lock: the owner has gone to sleep */
 	bool stop;    /* lock */
 	unsigned nr_jobs, nr_threads;
+	unsigned nr_ready; /* lock: threads with their priority */
 	struct mill_job jobs[MILL_MOST_JOBS];
 	struct miller millers[MOST_THREADS];
 };
@@ -106,11 +107,12 @@ static void *miller_main(void *arg)
 	struct mill *m = t->mill;
 
 	pthread_setname_np(pthread_self(), "zsfs-settler");
+	/* Else it is as patient as the owner, which has created it. */
 	if (m->idle)
 		priority_low();
-	else
-		priority_patient();
 	pthread_mutex_lock(&m->lock);
+	m->nr_ready++;
+	pthread_cond_signal(&m->done);
 	while (!m->stop) {
 		struct mill_job *j = find(m, JOB_GIVEN, JOB_AT_WORK);
 
@@ -210,6 +212,15 @@ static int start_thread(struct mill *m)
 	return err;
 }
 
+/* Later a sandbox keeps priorities as they are. */
+static void await_priorities(struct mill *m)
+{
+	pthread_mutex_lock(&m->lock);
+	while (m->nr_ready < m->nr_threads)
+		pthread_cond_wait(&m->done, &m->lock);
+	pthread_mutex_unlock(&m->lock);
+}
+
 int mill_create(struct zsfs *fs, bool idle, struct mill **out)
 {
 	struct mill *m = calloc(1, sizeof(*m));
@@ -234,6 +245,7 @@ int mill_create(struct zsfs *fs, bool idle, struct mill **out)
 		mill_destroy(m);
 		return err;
 	}
+	await_priorities(m);
 	*out = m;
 	return 0;
 }

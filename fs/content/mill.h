@@ -33,8 +33,8 @@ struct mill_job {
 };
 
 /*
- * @idle: the threads have little more than CPU time that nobody else wants. 0
- * or -errno. The caller owns *out.
+ * @idle: the threads have little more than CPU time that nobody else wants;
+ * else they have the priority of the caller. 0 or -errno. The caller owns *out.
  */
 int mill_create(struct zsfs *fs, bool idle, struct mill **out);
 /* NULL does nothing. Waits for what is being compressed. */

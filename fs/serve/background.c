@@ -293,11 +293,12 @@ static void *background_main(void *arg)
 	struct background *b = arg;
 	unsigned more = 0;
 
+	/* Before a sandbox forbids it (zsfs_await_threads()). */
+	priority_patient();
 	zsfs_thread_lives(b->fs, b->fs->nr_threads - 1);
 	/* Nobody's request is to blame for what happens here. */
 	poison_this_thread(zsfs_background(b->fs)->slot);
 	request_answer_deferred();
-	priority_patient();
 	pthread_mutex_lock(&b->wake->lock);
 	/* Until then the slot belongs to who takes over, whatever rings. */
 	while (!b->going && !b->stop)

@@ -383,6 +383,32 @@ int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
 	return err;
 }
 
+/* The thread has been started. */
+static pid_t await_tid(const struct cpu_place *p)
+{
+	pid_t tid;
+
+	while (!(tid = __atomic_load_n(&p->tid, __ATOMIC_ACQUIRE)))
+		sched_yield();
+	return tid;
+}
+
+int readers_placed(const struct readers *r, pid_t **tids)
+{
+	int n = 0;
+
+	*tids = calloc(r->nr + 2, sizeof(**tids));
+	if (!*tids)
+		return -ENOMEM;
+	if (!r->following)
+		return 0;
+	(*tids)[n++] = await_tid(&r->watch_place);
+	(*tids)[n++] = await_tid(&r->looker_place);
+	for (unsigned i = 0; i < r->nr; i++)
+		(*tids)[n++] = await_tid(&r->threads[i].place);
+	return n;
+}
+
 void readers_release(struct readers *r)
 {
 	lock(r);

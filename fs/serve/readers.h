@@ -32,6 +32,7 @@
 #define FS_READERS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct fuse_in_header;
 struct reader_counts;
@@ -48,6 +49,12 @@ int readers_new(unsigned nr, int fd, bool follow, struct reader_counts *counts,
 
 /* The calling thread is request thread @nr from now on. */
 void readers_join(struct readers *r, unsigned nr);
+
+/*
+ * The threads that are told where to run, once all request threads have joined:
+ * how many, or -errno. The caller frees *tids.
+ */
+int readers_placed(const struct readers *r, pid_t **tids);
 
 /*
  * Request thread @nr is about to read(2): wait until it shall. Holds no lock

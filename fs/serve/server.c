@@ -104,9 +104,9 @@ static void *thread_main(void *arg)
 	struct server *s = t->server;
 	int err;
 
+	readers_join(s->readers, t->nr);
 	zsfs_thread_lives(s->fs, t->nr);
 	poison_this_thread(t->th->slot);
-	readers_join(s->readers, t->nr);
 	allow_kicks();
 	wait_for_go(s);
 	err = request_loop(t->th, &s->env);
@@ -221,6 +221,12 @@ int server_new(struct zsfs *fs, const struct server_params *p,
 	}
 	*out = s;
 	return 0;
+}
+
+int server_placed(const struct server *s, pid_t **tids)
+{
+	zsfs_await_threads(s->fs);
+	return readers_placed(s->readers, tids);
 }
 
 int server_prime(struct server *s)

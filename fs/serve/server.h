@@ -10,6 +10,7 @@
 #define FS_SERVER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct server;
 struct zsfs;
@@ -36,6 +37,9 @@ int server_new(struct zsfs *fs, const struct server_params *p,
  * program cannot go on with what was agreed.
  */
 int server_prime(struct server *s);
+
+/* The threads of readers_placed(), once all are there. */
+int server_placed(const struct server *s, pid_t **tids);
 
 /*
  * Serve. With @after_takeover the background thread first verifies what was

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/cpu_place.h"
 #include "content/file.h"
 #include "notify.h"
 #include "ops.h"
@@ -233,6 +232,27 @@ static struct job *take_job(struct writeback *w)
 	return j;
 }
 
+static void *thread_main(void *arg);
+
+/* More is not needed than that some thread is there. */
+static void add_thread_locked(struct writeback *w)
+{
+	pthread_attr_t attr;
+
+	if (w->n == MAX_THREADS)
+		return;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (!pthread_create(&w->threads[w->n], &attr, thread_main, w))
+		w->n++;
+	pthread_attr_destroy(&attr);
+}
+
+/*
+ * Who takes a job has another thread wait for the next. Request threads create
+ * none: it would run where their client does, and give way as they do
+ * (readers.h).
+ */
 static void *thread_main(void *arg)
 {
 	struct writeback *w = arg;
@@ -249,6 +269,8 @@ static void *thread_main(void *arg)
 			continue;
 		}
 		j = take_job(w);
+		if (!w->idle)
+			add_thread_locked(w);
 		pthread_mutex_unlock(&w->lock);
 		do_job(w, j);
 		free(j);
@@ -256,22 +278,6 @@ static void *thread_main(void *arg)
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
-}
-
-/* One more thread if all are busy; false when there is none at all. */
-static bool need_thread_locked(struct writeback *w)
-{
-	pthread_attr_t attr;
-
-	if (w->waiting < w->idle || w->n == MAX_THREADS)
-		return true;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	if (!cpu_place_attr(&attr) &&
-	    !pthread_create(&w->threads[w->n], &attr, thread_main, w))
-		w->n++;
-	pthread_attr_destroy(&attr);
-	return w->n > 0;
 }
 
 static bool defer(struct writeback *w, const struct job *what)
@@ -283,7 +289,7 @@ static bool defer(struct writeback *w, const struct job *what)
 		return false;
 	*j = *what;
 	pthread_mutex_lock(&w->lock);
-	taken = need_thread_locked(w);
+	taken = w->n > 0;
 	if (taken) {
 		if (w->first)
 			w->last->next = j;
@@ -357,6 +363,9 @@ int writeback_start(struct zsfs *fs, int fd, struct writeback **out)
 	w->fd = fd;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->changed, NULL);
+	pthread_mutex_lock(&w->lock);
+	add_thread_locked(w);
+	pthread_mutex_unlock(&w->lock);
 	*out = w;
 	return 0;
 }

@@ -35,7 +35,7 @@ struct fuse_req;
 struct writeback;
 struct zsfs;
 
-/* For the connection @fd. 0 or -errno; threads are started when needed. */
+/* For the connection @fd. 0 or -errno; one thread waits, others follow. */
 int writeback_start(struct zsfs *fs, int fd, struct writeback **out);
 /* The connection has ended, or no request was ever deferred. */
 void writeback_stop(struct writeback *w);

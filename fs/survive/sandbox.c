@@ -135,8 +135,9 @@ void sandbox_begin(const struct shared_config *c)
 		n->landlock = (unsigned)version;
 }
 
-void sandbox_seal(void)
+void sandbox_seal(const pid_t *placed, unsigned nr)
 {
 	if (sandbox_is_on())
-		sandbox_notes.filter = note("seccomp", syscall_filter_load());
+		sandbox_notes.filter =
+			note("seccomp", syscall_filter_load(placed, nr));
 }

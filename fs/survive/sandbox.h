@@ -19,6 +19,7 @@
 #define FS_SANDBOX_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct shared_config;
 
@@ -31,8 +32,12 @@ void sandbox_find_user(const char *passwd, uint32_t *uid, uint32_t *gid);
 
 /* With one thread. Fills sandbox_notes; does nothing else if not wanted. */
 void sandbox_begin(const struct shared_config *c);
-/* When all threads of the start are there. */
-void sandbox_seal(void);
+/*
+ * When all threads of the start are there. From then on the @nr in @placed are
+ * the only ones whose place changes (base/cpu_place.h), and none its priority
+ * (base/priority.h).
+ */
+void sandbox_seal(const pid_t *placed, unsigned nr);
 
 /* Log what is not in force, if anything. */
 void sandbox_tell(const char *mountpoint);

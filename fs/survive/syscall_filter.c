@@ -61,7 +61,6 @@ static const int allowed[] = {
 	SCMP_SYS(rseq),
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(sched_setaffinity),
 	SCMP_SYS(sched_getscheduler),
 	SCMP_SYS(sched_getparam),
 	SCMP_SYS(sched_get_priority_min),
@@ -126,11 +125,6 @@ static const struct rule rules[] = {
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_GETFD},
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_SETFD},
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_DUPFD_CLOEXEC},
-	/* No policy that keeps others from running. */
-	{SCMP_SYS(sched_setscheduler), 1, INT_MASK, SCHED_OTHER},
-	{SCMP_SYS(sched_setscheduler), 1, INT_MASK, SCHED_IDLE},
-	/* Of the calling thread. */
-	{SCMP_SYS(sched_setattr), 0, INT_MASK, 0},
 	/* Is somebody there? */
 	{SCMP_SYS(kill), 1, INT_MASK, 0},
 	{SCMP_SYS(prctl), 0, INT_MASK, PR_SET_NAME},
@@ -199,6 +193,23 @@ static int add_own_signals(scmp_filter_ctx ctx)
 	return err;
 }
 
+/* Where @tid runs, and that it gives way: no policy that others give way to. */
+static int add_place(scmp_filter_ctx ctx, pid_t tid)
+{
+	static const unsigned policies[] = {SCHED_OTHER, SCHED_IDLE};
+	const struct scmp_arg_cmp own =
+		SCMP_A0(SCMP_CMP_MASKED_EQ, INT_MASK, (uint64_t)tid);
+	int err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+					 SCMP_SYS(sched_setaffinity), 1, &own);
+
+	for (unsigned i = 0; !err && i < 2; i++)
+		err = seccomp_rule_add(
+			ctx, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2,
+			own,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK, policies[i]));
+	return err;
+}
+
 /* No core dump: writeback_before_crash(). */
 static int add_prctl(scmp_filter_ctx ctx)
 {
@@ -232,7 +243,7 @@ static int set_up(scmp_filter_ctx ctx)
 	return err;
 }
 
-int syscall_filter_load(void)
+int syscall_filter_load(const pid_t *placed, unsigned nr)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int err = ctx ? set_up(ctx) : -ENOMEM;
@@ -245,6 +256,8 @@ int syscall_filter_load(void)
 		err = add_own_signals(ctx);
 	if (!err)
 		err = add_prctl(ctx);
+	for (unsigned i = 0; !err && i < nr; i++)
+		err = add_place(ctx, placed[i]);
 	if (!err)
 		err = seccomp_load(ctx);
 	if (ctx)
@@ -254,7 +267,7 @@ int syscall_filter_load(void)
 
 #else
 
-int syscall_filter_load(void)
+int syscall_filter_load(const pid_t *placed, unsigned nr)
 {
 	return -ENOPKG;
 }

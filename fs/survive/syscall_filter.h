@@ -12,10 +12,14 @@
 #ifndef FS_SYSCALL_FILTER_H
 #define FS_SYSCALL_FILTER_H
 
+#include <sys/types.h>
+
 /*
  * For all threads of the process, and for good. Needs no_new_privs, of all
- * threads. 0 or -errno; -ENOPKG where it was built without libseccomp.
+ * threads. Only the @nr threads in @placed can be told where to run, and to
+ * give way; they live as long as the process does, or their numbers may become
+ * those of others. 0 or -errno; -ENOPKG where it was built without libseccomp.
  */
-int syscall_filter_load(void);
+int syscall_filter_load(const pid_t *placed, unsigned nr);
 
 #endif

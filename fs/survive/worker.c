@@ -165,6 +165,22 @@ static void start_watching(struct worker *w)
 	_exit(WORKER_FAILED);
 }
 
+/* ---- the sandbox ---- */
+
+static void seal(const struct worker *w)
+{
+	pid_t *placed;
+	int nr = server_placed(w->server, &placed);
+
+	if (nr < 0) {
+		zsfs_log(LOG_ERR, "a worker cannot be confined: %s",
+			 strerror(-nr));
+		_exit(WORKER_FAILED);
+	}
+	sandbox_seal(placed, (unsigned)nr);
+	free(placed);
+}
+
 /* ---- taking over ---- */
 
 /* The keeper finds out whether it was an unmount. */
@@ -419,7 +435,7 @@ void worker_main(struct shared_page *k, unsigned bank, bool first,
 	name_process(&w, first ? "worker" : "standby");
 	prepare(&w, first);
 	start_watching(&w);
-	sandbox_seal();
+	seal(&w);
 	if (first) {
 		int err = zsfs_recover(w.fs); /* counts what the maker made */
 

@@ -115,6 +115,23 @@ for i in range(6000):
 	[ "$looks" -lt 20 ] || [ "$(json .readers.on_client_cpu)" -ge $((looks / 2)) ]
 }
 
+@test "sandbox: who waits for the kernel is not where the client is" {
+	root_only
+	mount_confined
+	[ "$(json .readers.following)" = true ] || skip "one processor"
+	timeout 60 "$PYTHON" -c '
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, 1 << 20)
+for i in range(3000):
+    os.pwrite(fd, b"x" * 4096, 0)
+    assert i % 100 or os.lseek(fd, 0, os.SEEK_HOLE) == 4096' "$M/f"
+	# The leader, its looker and the watch.
+	[ "$(cat "/proc/$(worker)/task"/*/status |
+		grep -c '^Cpus_allowed_list:.[0-9]*$')" -le 3 ]
+	same "$(json .survival.deaths)" 0
+}
+
 @test "sandbox: zsctl tells" {
 	mount_confined
 	zsctl=$(dirname "$ZSFS")/zsctl
@@ -157,6 +174,10 @@ for i in range(6000):
 		memfd x 0
 		sigaction 31 0 0 8
 		prctl 4 1
+		setaffinity $DAEMON 8 cpus
+		setscheduler $DAEMON 5 0
+		setscheduler 1 5 0
+		setattr 0 attributes 0
 	END
 	exec 5>&-
 	same "$(json .survival.deaths)" $n

@@ -565,47 +565,6 @@ static void test_held_alone(void)
 	stop();
 }
 
-/* What a placed thread creates is not where that one is. */
-static void *see_place(void *placed)
-{
-	cpu_set_t set;
-
-	sched_getaffinity(0, sizeof(set), &set);
-	*(bool *)placed =
-		CPU_COUNT(&set) == 1 || sched_getscheduler(0) != SCHED_OTHER;
-	return NULL;
-}
-
-static void *create_from_place(void *placed)
-{
-	struct cpu_place p = {.tid = gettid(), .cpu = CPU_ANY};
-	bool idle = cpu_place_may_idle();
-	pthread_attr_t attr;
-	pthread_t thread;
-	cpu_set_t set;
-
-	REQUIRE(!sched_getaffinity(0, sizeof(set), &set));
-	CHECK(cpu_place_set(&p, &set, next_cpu(&set, -1), idle));
-	pthread_attr_init(&attr);
-	REQUIRE(!cpu_place_attr(&attr));
-	REQUIRE(!pthread_create(&thread, &attr, see_place, placed));
-	pthread_attr_destroy(&attr);
-	pthread_join(thread, NULL);
-	return NULL;
-}
-
-static void test_place_is_not_inherited(void)
-{
-	bool placed = true;
-	pthread_t thread;
-
-	if (!has_two_cpus())
-		return;
-	REQUIRE(!pthread_create(&thread, NULL, create_from_place, &placed));
-	pthread_join(thread, NULL);
-	CHECK(!placed);
-}
-
 static void *ask_may_idle(void *may)
 {
 	const struct sched_param none = {0};
@@ -642,7 +601,6 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_sleeps_without_requests),
 	CHECK_CASE(test_no_place_at_rest),
 	CHECK_CASE(test_held_alone),
-	CHECK_CASE(test_place_is_not_inherited),
 	CHECK_CASE(test_policy_is_kept),
 };
 

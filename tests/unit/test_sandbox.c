@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/priority.h"
 #include "base/sandbox_notes.h"
 #include "state/shared_page.h"
 #include "survive/sandbox.h"
@@ -23,7 +24,7 @@ static bool is_left_out(void)
 	if (!ZS_ARENA_SANITIZED)
 		return !ZS_SECCOMP;
 	sandbox_begin(&config);
-	sandbox_seal();
+	sandbox_seal(NULL, 0);
 	CHECK(!sandbox_is_on() && !strcmp(sandbox_notes.off, "sanitizer"));
 	return true;
 }
@@ -33,7 +34,8 @@ static void confine(void)
 	if (!geteuid())
 		sandbox_find_user(NULL, &config.own_uid, &config.own_gid);
 	sandbox_begin(&config);
-	sandbox_seal();
+	/* Of all threads the first may be placed. */
+	sandbox_seal((pid_t[]){gettid()}, 1);
 }
 
 /* The wait status of a confined process that does this. */
@@ -127,6 +129,32 @@ static void try_to_be_dumped(void)
 	syscall(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 1, 0, 0, 0);
 }
 
+static const struct sched_param none = {0};
+
+static void try_to_pin(void)
+{
+	cpu_set_t set;
+
+	CHECK(!sched_getaffinity(0, sizeof(set), &set));
+	sched_setaffinity(getppid(), sizeof(set), &set);
+}
+
+static void try_to_put_off(void)
+{
+	sched_setscheduler(getppid(), SCHED_IDLE, &none);
+}
+
+static void try_to_go_first(void)
+{
+	sched_setscheduler(gettid(), SCHED_FIFO,
+			   &(struct sched_param){.sched_priority = 1});
+}
+
+static void try_attributes(void)
+{
+	priority_patient();
+}
+
 static void test_forbidden(void)
 {
 	static const struct {
@@ -146,6 +174,10 @@ static void test_forbidden(void)
 		{"setuid", try_setuid},
 		{"no SIGSYS", try_to_live_on},
 		{"core dump", try_to_be_dumped},
+		{"pin", try_to_pin},
+		{"put off", try_to_put_off},
+		{"go first", try_to_go_first},
+		{"attributes of scheduling", try_attributes},
 	};
 
 	if (is_left_out())
@@ -162,10 +194,13 @@ static void test_forbidden(void)
 
 static void *thread_main(void *arg)
 {
+	pid_t placed = getpid();
 	cpu_set_t set;
 
 	CHECK(!sched_getaffinity(0, sizeof(set), &set));
-	CHECK(!sched_setaffinity(gettid(), sizeof(set), &set));
+	CHECK(!sched_setaffinity(placed, sizeof(set), &set));
+	CHECK(!sched_setscheduler(placed, SCHED_OTHER, &none));
+	CHECK(!sched_setscheduler(placed, SCHED_IDLE, &none));
 	*(bool *)arg = true;
 	return NULL;
 }

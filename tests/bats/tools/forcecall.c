@@ -29,15 +29,27 @@ static const struct {
 	const char *name;
 	long nr;
 } calls[] = {
-	{"clone", SYS_clone},	     {"connect", SYS_connect},
-	{"execve", SYS_execve},	     {"fork", SYS_fork},
-	{"getpid", SYS_getpid},	     {"kill", SYS_kill},
-	{"memfd", SYS_memfd_create}, {"mmap", SYS_mmap},
-	{"mount", SYS_mount},	     {"mprotect", SYS_mprotect},
-	{"openat", SYS_openat},	     {"prctl", SYS_prctl},
-	{"ptrace", SYS_ptrace},	     {"sigaction", SYS_rt_sigaction},
-	{"socket", SYS_socket},	     {"tgkill", SYS_tgkill},
-	{"umount", SYS_umount2},     {"unlink", SYS_unlink},
+	{"clone", SYS_clone},
+	{"connect", SYS_connect},
+	{"execve", SYS_execve},
+	{"fork", SYS_fork},
+	{"getpid", SYS_getpid},
+	{"kill", SYS_kill},
+	{"memfd", SYS_memfd_create},
+	{"mmap", SYS_mmap},
+	{"mount", SYS_mount},
+	{"mprotect", SYS_mprotect},
+	{"openat", SYS_openat},
+	{"prctl", SYS_prctl},
+	{"ptrace", SYS_ptrace},
+	{"setaffinity", SYS_sched_setaffinity},
+	{"setattr", SYS_sched_setattr},
+	{"setscheduler", SYS_sched_setscheduler},
+	{"sigaction", SYS_rt_sigaction},
+	{"socket", SYS_socket},
+	{"tgkill", SYS_tgkill},
+	{"umount", SYS_umount2},
+	{"unlink", SYS_unlink},
 };
 
 static pid_t pid;
