@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* What stands for whoever a user namespace does not map. */
@@ -82,12 +83,23 @@ static bool may_own(uid_t uid)
 	return is_ours(uid) || (uid == OVERFLOW_ID && in_user_namespace());
 }
 
+/* With a list, the group's bits are what anybody on it may at most. */
+static bool has_list(int fd)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return getxattr(link, "system.posix_acl_access", NULL, 0) >= 0 ||
+	       (errno != ENODATA && errno != EOPNOTSUPP);
+}
+
 /* A group of its own is what many systems give to each user. */
-static bool others_may_write(const struct stat *st)
+static bool others_may_write(int fd, const struct stat *st)
 {
 	bool own_group = st->st_gid == 0 || st->st_gid == getegid();
 
-	return st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && !own_group);
+	return st->st_mode & S_IWOTH ||
+	       (st->st_mode & S_IWGRP && (!own_group || has_list(fd)));
 }
 
 int program_check(int fd, char *why, size_t size)
@@ -101,7 +113,7 @@ int program_check(int fd, char *why, size_t size)
 			 "the program belongs to user %u, who could change it; "
 			 "it has to be root's or of who mounted: chown it",
 			 st.st_uid);
-	else if (others_may_write(&st))
+	else if (others_may_write(fd, &st))
 		snprintf(why, size,
 			 "others may write to the program (mode %o): chmod "
 			 "go-w it",

@@ -545,6 +545,14 @@ titles() {
 	same "$(worker)" "$pid"
 	ready
 	chown 0 "$T/other"
+	if setfacl -m u:12345:rwx "$T/other" 2>/dev/null; then
+		fails "$T/other" --replace "$M"
+		grep -q 'mode 775.*chmod go-w' "$T/fails.out"
+		same "$(worker)" "$pid"
+		# The list stays, and nobody on it may write.
+		chmod go-w "$T/other"
+		ready
+	fi
 	"$T/other" --replace "$M"
 	same "$(json .survival.replace)" done
 	kill_worker 9
