@@ -3,9 +3,10 @@
 #include "proctitle.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "env_vars.h"
 
 /* The kernel shows one page of a title. */
 #define MAX_TITLE ((size_t)4096)
@@ -29,35 +30,16 @@ static char *end_of(char **strings, char *end)
 	return end;
 }
 
-/* A copy of the environment, or NULL. It is for the process's life. */
-static char **copy_environment(void)
-{
-	size_t n = 0;
-	char **copy;
-
-	while (environ[n])
-		n++;
-	copy = calloc(n + 1, sizeof(*copy));
-	for (size_t i = 0; copy && i < n; i++) {
-		copy[i] = strdup(environ[i]);
-		if (!copy[i])
-			return NULL;
-	}
-	return copy;
-}
-
 void proctitle_init(int argc, char **argv)
 {
-	char **copy, *args_end, *end;
+	char *args_end, *end;
 
 	if (argc < 1)
 		return;
-	copy = copy_environment();
-	if (!copy)
-		return;
 	args_end = end_of(argv, argv[0]);
 	end = end_of(environ, args_end);
-	environ = copy;
+	if (!env_vars_move())
+		return;
 	room = argv[0];
 	args_size = (size_t)(args_end - room);
 	room_size = (size_t)(end - room);

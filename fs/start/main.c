@@ -14,6 +14,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/env_vars.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/memlock.h"
@@ -266,6 +267,7 @@ static int run(struct zsfs_options *o, bool privileged)
 	char *mountpoint, *opts;
 	int ret, err = 0;
 
+	env_vars_wipe();
 	if (o->foreground)
 		daemon_close_inherited();
 	else
@@ -302,6 +304,7 @@ static int run_role(char **argv, bool keeper)
 	struct shared_page *k;
 	int err = shared_page_open(atoi(argv[2]), keeper, &k);
 
+	env_vars_wipe();
 	daemon_block_signals();
 	umask(0);
 	memory_keep_from_dumps();

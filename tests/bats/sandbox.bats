@@ -132,6 +132,38 @@ for i in range(3000):
 	same "$(json .survival.deaths)" 0
 }
 
+# Fails if the text is anywhere in what a process has for itself.
+not_in_memory() { # PID TEXT
+	"$PYTHON" - "$1" "$2" <<-'END'
+		import re, sys
+		found = re.compile(re.escape(sys.argv[2].encode()))
+		with open(f'/proc/{sys.argv[1]}/mem', 'rb', 0) as mem:
+		    for line in open(f'/proc/{sys.argv[1]}/maps'):
+		        at, rights, *_ = line.split()
+		        begin, end = (int(a, 16) for a in at.split('-'))
+		        if rights != 'rw-p' or end - begin > 1 << 28:
+		            continue
+		        mem.seek(begin)
+		        if found.search(mem.read(end - begin)):
+		            sys.exit(f'{line.strip()} has it')
+	END
+}
+
+@test "sandbox: what the environment of who mounts says is forgotten" {
+	root_only
+	export SECRET_TOKEN=f9a2-c6b1 LC_TIME=C
+	mount_confined
+	for pid in "$DAEMON" "$(worker)" "$(standby)"; do
+		fails grep -q f9a2 "/proc/$pid/environ"
+		not_in_memory "$pid" f9a2-c6b1
+	done
+	# The test finds what there is, and what is kept gets to the next program.
+	fails not_in_memory "$(worker)" LC_TIME=C
+	"$ZSFS" --replace "$M"
+	fails not_in_memory "$(worker)" LC_TIME=C
+	not_in_memory "$(worker)" f9a2-c6b1
+}
+
 @test "sandbox: zsctl tells" {
 	mount_confined
 	zsctl=$(dirname "$ZSFS")/zsctl
