@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -144,22 +144,44 @@ struct mount_tuning mount_tune(const struct mount_place *p, bool writeback)
 }
 
 /*
+ * Open and close what is a regular file. Whoever serves the mount may say that
+ * it is a link to anywhere, a device or a fifo.
+ */
+static void touch_regular(int dir, const char *name)
+{
+	int at = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), fd = -1;
+	char link[32];
+	struct stat st;
+
+	if (at < 0)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+	if (!fstat(at, &st) && S_ISREG(st.st_mode))
+		fd = open(link, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	close(at);
+}
+
+/*
  * The kernel learns that OPEN, OPENDIR and FLUSH are not answered from the
  * first of each; until then every file that is created costs a RELEASE. So
  * have one of each right away.
  */
 void mount_teach_kernel(const struct mount_place *p)
 {
-	char path[PATH_MAX];
-	int dir = open(p->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd;
+	int root = open(p->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = -1;
 
-	if (dir >= 0)
+	if (root >= 0)
+		dir = openat(root, ".zsstats",
+			     O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir >= 0) {
+		touch_regular(dir, "mm_stat");
 		close(dir);
-	snprintf(path, sizeof(path), "%s/.zsstats/mm_stat", p->mountpoint);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
+	}
+	if (root >= 0)
+		close(root);
 }
 
 /* ---- taking away ---- */

@@ -40,7 +40,8 @@ struct mount_tuning mount_tune(const struct mount_place *p, bool writeback);
 
 /*
  * Have the kernel learn that opening and closing are not answered. Waits for
- * the mount to answer, so whoever serves it cannot call this.
+ * the mount to answer, so whoever serves it cannot call this. Opens nothing
+ * outside of the mount, whatever that answers.
  */
 void mount_teach_kernel(const struct mount_place *p);
 
