@@ -18,9 +18,8 @@
 #include <sys/stat.h>
 
 #include "args.h"
+#include "ask.h"
 #include "format.h"
-#include "mounts.h"
-#include "stats.h"
 #include "table.h"
 #include "usage.h"
 
@@ -37,9 +36,11 @@ struct walk {
 	long worst; /* only so many files, the worst; 0: not so */
 	struct row *row;
 	size_t nr, room;
-	void *seen;	       /* tree of files with several names */
-	dev_t dev;	       /* of what was named */
-	struct folder *inside; /* which the walk is, the innermost */
+	void *seen;		    /* tree of files with several names */
+	dev_t dev;		    /* of what was named */
+	struct folder *inside;	    /* which the walk is, the innermost */
+	struct asked on;	    /* its mount */
+	const struct mount *silent; /* of which it was said already */
 	int status;
 };
 
@@ -74,12 +75,18 @@ static const struct usage *usage_of(const void *row)
 	return &((const struct row *)row)->usage;
 }
 
+/* What is not told is missing. */
+static int64_t told(const struct usage *u, int64_t n)
+{
+	return u->silent ? STATS_MISSING : n;
+}
+
 #define SIZE_CELL(name, value)                                                 \
 	ROW(name)                                                              \
 	{                                                                      \
 		const struct usage *u = usage_of(row);                         \
                                                                                \
-		format_size(cell, value, o->bytes);                            \
+		format_size(cell, told(u, value), o->bytes);                   \
 		return PLAIN;                                                  \
 	}
 #define SHARE_CELL(name, value)                                                \
@@ -87,11 +94,11 @@ static const struct usage *usage_of(const void *row)
 	{                                                                      \
 		const struct usage *u = usage_of(row);                         \
                                                                                \
-		format_percent(cell, stats_percent(value, usage_data(u)));     \
+		format_percent(cell,                                           \
+			       stats_percent(told(u, value), usage_data(u)));  \
 		return PLAIN;                                                  \
 	}
 
-SIZE_CELL(size, u->size)
 SIZE_CELL(data, usage_data(u))
 SIZE_CELL(ram, usage_ram(u))
 SIZE_CELL(hot, u->bytes[USAGE_HOT])
@@ -110,7 +117,14 @@ ROW(ratio)
 {
 	const struct usage *u = usage_of(row);
 
-	format_ratio(cell, stats_ratio(usage_data(u), usage_ram(u)));
+	format_ratio(cell, stats_ratio(told(u, usage_data(u)), usage_ram(u)));
+	return PLAIN;
+}
+
+/* Of a file that says nothing, too, this is known. */
+ROW(size)
+{
+	format_size(cell, usage_of(row)->size, o->bytes);
 	return PLAIN;
 }
 
@@ -229,12 +243,18 @@ static bool was_seen(struct walk *w, const struct stat *st)
 
 static void complain(struct walk *w, const char *path, int err)
 {
-	if (err == ENOTSUP)
+	ctl_error("%s: %s", path, strerror(err));
+	w->status = CTL_FAILED;
+}
+
+/* All files of a mount are alike in that: once is enough. */
+static void complain_of_silence(struct walk *w)
+{
+	if (w->silent != w->on.mount)
 		ctl_error("%s: files do not tell what they take: mounted with "
 			  "noxattr, or by an older zsfs",
-			  path);
-	else
-		ctl_error("%s: %s", path, strerror(err));
+			  w->on.mount->at);
+	w->silent = w->on.mount;
 	w->status = CTL_FAILED;
 }
 
@@ -279,7 +299,10 @@ static void visit_file(struct walk *w, FTSENT *e, const struct stat *st)
 		err = ask(e, &u);
 	if (err == -ENOENT)
 		return; /* gone meanwhile */
-	if (err)
+	u.silent = err == -ENOTSUP;
+	if (u.silent)
+		complain_of_silence(w);
+	else if (err)
 		complain(w, e->fts_path, -err);
 	finish(w, e, &u, has_file_rows(w) || is_named(e));
 }
@@ -436,16 +459,32 @@ static void walk(struct walk *w, char *path)
 	fts_close(fts);
 }
 
-static bool is_on_zsfs(const struct mounts *all, const char *path)
+/* Those that say nothing of their statistics may still tell of files. */
+static bool can_walk(enum answer a)
 {
-	const struct mount *m;
-	char why[256];
+	return answer_status(a) != CTL_NO_MOUNT && a != ANSWER_NONE;
+}
 
-	m = mounts_find(all, path, why, sizeof(why));
-	if (m && mount_is_zsfs(m))
-		return true;
-	ctl_error("%s: %s", path, m ? "no zsfs is mounted there" : why);
-	return false;
+/* The walk itself waits for ever, so mounts are asked before. */
+static int find_mount(struct walk *w, const struct mounts *all,
+		      const char *path)
+{
+	char why[256];
+	const struct mount *m = mounts_find(all, path, why, sizeof(why));
+
+	if (!m) {
+		ctl_error("%s: %s", path, why);
+		return CTL_NO_MOUNT;
+	}
+	if (m != w->on.mount) {
+		w->on = (struct asked){.mount = m};
+		ask_all(all, &w->on, 1, PATIENCE);
+		stats_free(&w->on.stats);
+	}
+	if (can_walk(w->on.answer))
+		return CTL_OK;
+	ctl_error("%s: %s", path, answer_sentence(w->on.answer));
+	return answer_status(w->on.answer);
 }
 
 static void walk_all(struct walk *w, char **paths)
@@ -458,10 +497,12 @@ static void walk_all(struct walk *w, char **paths)
 		w->status =
 			ctl_error("/proc/self/mountinfo: %s", strerror(errno));
 	for (paths = *paths ? paths : nothing; *paths; paths++) {
-		if (is_on_zsfs(&all, *paths))
-			walk(w, *paths);
+		int status = find_mount(w, &all, *paths);
+
+		if (status)
+			w->status = status;
 		else
-			w->status = CTL_NO_MOUNT;
+			walk(w, *paths);
 	}
 	mounts_free(&all);
 	if (w->worst)

@@ -93,6 +93,7 @@ void usage_add(struct usage *to, const struct usage *u)
 {
 	to->files += u->files;
 	to->size += u->size;
+	to->silent |= u->silent;
 	for (int i = 0; i < NR_USAGE_FORMS; i++) {
 		to->bytes[i] += u->bytes[i];
 		to->ram[i] += u->ram[i];

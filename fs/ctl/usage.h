@@ -27,6 +27,7 @@ struct usage {
 	 * and folders. usage_add() leaves them out.
 	 */
 	int64_t links, folders;
+	bool silent; /* of a file with blocks nothing is known */
 };
 
 /*

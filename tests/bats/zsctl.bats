@@ -184,6 +184,8 @@ served() {
 	ends 4 "$M: its daemon has died" 'umount -l' -- zsctl show "$M"
 	ends 4 'has died' -- zsctl show "$M/"
 	ends 4 'has died' -- zsctl set "$M" size=0
+	ends 4 "$M: its daemon has died" -- zsctl du "$M"
+	[[ $output != *DATA* ]]
 	ends 3 'not ready' -- zsctl wait-ready -t 0 "$M"
 	umount -l "$M"
 }
@@ -194,6 +196,7 @@ served() {
 	on_teardown "kill -CONT $DAEMON 2>/dev/null"
 	ends 0 'no answer' -- zsctl list "$M"
 	ends 1 'does not answer' -- zsctl show "$M"
+	ends 1 "$M: it does not answer" -- zsctl du "$M" "$M"
 	kill -CONT "$DAEMON"
 	same "$(row "$M" STATE)" single
 }
@@ -389,8 +392,9 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$M/many/socket"
 	ln "$M/links/1" "$M/a/b/again"
 	before=$(json .requests.getxattr)
 	zsctl du "$M"
-	# The root, a, b, links, nine empty ones, and the file with several names.
-	same "$(($(json .requests.getxattr) - before))" 14
+	# The mount, its root, a, b, links, nine empty ones, and the file with
+	# several names.
+	same "$(($(json .requests.getxattr) - before))" 15
 }
 
 @test "zsctl: du of what comes and goes, and not of mounts below" {
@@ -428,7 +432,12 @@ for i in range(10**9):
 	need setpriv
 	zsfs_mount -o noxattr
 	random_file "$M/f" 4096
-	ends 1 "$M/f: files do not tell" noxattr -- zsctl du "$M"
+	random_file "$M/g" 4096
+	# Once for all files, and no numbers that are wrong.
+	ends 1 "$M: files do not tell" noxattr -- zsctl du "$M"
+	same "$(zsctl du -a "$M" "$M/f" 2>&1 >"$T/rows" | wc -l)" 1
+	same "$(zsctl du -nr -o DATA,RAM,SAVED,RAW%,RATIO,FILES "$M" 2>/dev/null)" "- - - - - 2"
+	zsctl du -J "$M" 2>/dev/null | jq -e '.usage[0] | .data == null and .saved == null'
 	zsfs_umount
 	wait_daemon
 	zsfs_mount
