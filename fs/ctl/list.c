@@ -91,10 +91,18 @@ SIZE_CELL(available, s->available)
 SIZE_CELL(saved_bytes, stats_saved(s))
 NUMBER_CELL(inodes)
 NUMBER_CELL(keeper)
-NUMBER_CELL(worker)
 NUMBER_CELL(standby)
 NUMBER_CELL(takeovers)
 NUMBER_CELL(corrupt)
+
+/* With nosurvive it is who answers. */
+ROW(worker)
+{
+	const struct stats *s = stats_of(row);
+
+	format_number(cell, s->worker < 0 ? s->pid : s->worker);
+	return PLAIN;
+}
 
 ROW(saved)
 {
@@ -254,6 +262,18 @@ static int drop_strangers(struct rows *r)
 	return status;
 }
 
+/* Without answers others than zsfs would be rows, too. */
+static bool must_ask(const struct rows *r, const struct table_options *o)
+{
+	static const char *const known[] = {"MOUNTPOINT", "SOURCE", "OPTIONS",
+					    NULL};
+
+	for (size_t i = 0; i < r->nr; i++)
+		if (!mount_is_zsfs(r->row[i].mount))
+			return true;
+	return !table_only_has(o, known);
+}
+
 static int print_rows(struct rows *r, const struct table_options *o)
 {
 	int none = drop_strangers(r);
@@ -283,7 +303,8 @@ static int list(char **paths, const struct table_options *o)
 	else if (!add_every(&r, &all))
 		status = ctl_error("%s", strerror(ENOMEM));
 	if (status != CTL_FAILED) {
-		ask_all(&all, r.row, r.nr, PATIENCE);
+		if (must_ask(&r, o))
+			ask_all(&all, r.row, r.nr, PATIENCE);
 		printed = print_rows(&r, o);
 	}
 	free_rows(&r);

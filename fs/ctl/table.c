@@ -54,8 +54,19 @@ struct chosen {
 	size_t nr;
 };
 
+static bool is_chosen(const struct chosen *c, const struct table_column *column)
+{
+	for (size_t i = 0; i < c->nr; i++)
+		if (c->column[i] == column)
+			return true;
+	return false;
+}
+
+/* Once: JSON must not have a key twice. */
 static bool choose(struct chosen *c, const struct table_column *column)
 {
+	if (is_chosen(c, column))
+		return true;
 	if (c->nr == MOST_COLUMNS)
 		return false;
 	c->column[c->nr++] = column;
@@ -106,6 +117,28 @@ static int choose_all(struct chosen *c, const struct table_column *all,
 	if (!list)
 		return CTL_OK;
 	return choose_listed(c, all, list + (*list == '+'));
+}
+
+static bool is_among(const char *const *names, const char *name, size_t len)
+{
+	for (; *names; names++)
+		if (strlen(*names) == len && !strncasecmp(*names, name, len))
+			return true;
+	return false;
+}
+
+bool table_only_has(const struct table_options *o, const char *const *names)
+{
+	const char *list = o->columns;
+
+	while (list && *list) {
+		size_t len = strcspn(list, ",");
+
+		if (!is_among(names, list, len))
+			return false;
+		list += len + (list[len] == ',');
+	}
+	return list;
 }
 
 /* ---- printing ---- */

@@ -48,6 +48,9 @@ struct table_column {
 /* Takes one of the options above; false for any other. */
 bool table_option(struct table_options *o, int key);
 
+/* Are only columns wanted that @names has, which ends with NULL? */
+bool table_only_has(const struct table_options *o, const char *const *names);
+
 /* The part of --help about columns; @all ends with a name that is NULL. */
 void table_help(const struct table_column *all);
 

@@ -71,6 +71,9 @@ settled() {
 	same "$(zsctl list -J -b "$M" | jq -r ".mounts[0].data")" "$data"
 	same "$(zsctl --json "$M" | jq -r '.mounts[0].state')" ready
 	ends 1 'no column "NONE"' -- zsctl list -o NONE
+	# A column that is named twice is one.
+	same "$(zsctl list -nr -o RAM,ram,MOUNTPOINT,RAM "$M" | wc -w)" 2
+	same "$(zsctl list -J -o +DATA "$M" | grep -c '"data"')" 1
 	ends 1 exclude -- zsctl list --raw --json
 	# All columns there are.
 	all=$(zsctl list --help | sed -nE '/^Columns/,/^$/s/^  [* ] ([^ ]+) .*/\1/p' | paste -sd,)
@@ -175,7 +178,7 @@ served() {
 @test "zsctl: a dead mount" {
 	expect_log .
 	zsfs_mount -o nosurvive
-	same "$(row "$M" STATE)" single
+	same "$(row "$M" STATE,WORKER)" "single $DAEMON"
 	kill -9 "$DAEMON"
 	wait "$DAEMON" || true
 	DAEMON=
@@ -195,6 +198,9 @@ served() {
 	kill -STOP "$DAEMON"
 	on_teardown "kill -CONT $DAEMON 2>/dev/null"
 	ends 0 'no answer' -- zsctl list "$M"
+	# Nobody is asked for what is known.
+	ends 0 "$M " -- timeout 2 "$ZSCTL" list -nr -o MOUNTPOINT,OPTIONS,source
+	ends 1 'no column ""' -- timeout 2 "$ZSCTL" list -o MOUNTPOINT,
 	ends 1 'does not answer' -- zsctl show "$M"
 	ends 1 "$M: it does not answer" -- zsctl du "$M" "$M"
 	kill -CONT "$DAEMON"
