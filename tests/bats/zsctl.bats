@@ -628,11 +628,11 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 	same "$(control size)" 1073741824
 }
 
-# completed WORDS...: what bash offers for the last one.
+# completed WORDS...: what bash offers for the last one; "-o default": files.
 completed() {
 	PATH=$(dirname "$ZSCTL"):$PATH bash -c '
 		. "$0/scripts/completion/zsctl.bash"
-		compopt() { :; }
+		compopt() { [ "$2" = nospace ] || echo "$@"; }
 		COMP_WORDS=(zsctl "$@") COMP_CWORD=$#
 		_zsctl
 		printf "%s\n" "${COMPREPLY[@]}"' "$TOP" "$@"
@@ -652,6 +652,31 @@ completed() {
 	completed get -o KNOB "$M" si | grep -qx size
 	completed set "$M" size=1 se | grep -qx settle=
 	completed get -o KN | grep -qx KNOB
+}
+
+@test "zsctl: completion in bash offers values of knobs" {
+	# As bash cuts "comp=n" and "comp=".
+	same "$(completed set "$M" comp = n)" none
+	same "$(completed set "$M" comp = | sort | xargs)" "lz4 none zstd"
+	same "$(completed set "$M" size = 1 dense = z)" zstd
+	same "$(completed set "$M" settle =)" off
+	same "$(completed set "$M" size = '')" ""
+	same "$(completed set "$M" size = n)" ""
+	same "$(completed set "$M" comp = zstd :)" ""
+}
+
+@test "zsctl: completion in bash leaves files to the shell" {
+	for words in "du" "du -a" "classes --plot" "classes --plot =" "run ls" "run -c -- ls -o"; do
+		# shellcheck disable=SC2086 # several
+		completed $words "$T/a" | grep -qx -- '-o default'
+	done
+	completed run -m "$T/a" | grep -q -- '-o dirnames'
+	completed run mkfif | grep -qx mkfifo
+	# A mount as it is typed when it has blanks.
+	mkdir "$T/a b"
+	"$ZSFS" "$T/a b" >>"$LOG" 2>&1 3>&- 4>&-
+	completed show "$T/a\\ " | grep -qxF "$T/a\\ b"
+	completed show "$T/a" | grep -qxF "$T/a\\ b"
 }
 
 @test "zsctl: completion in fish knows it, too" {
