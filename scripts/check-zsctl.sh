@@ -38,9 +38,8 @@ options() {
 
 # knobs all|live
 knobs() {
-	"$ZSCTL" set --help | sed -n '/^Knobs/,/^$/p' |
-		if [ "$1" = live ]; then grep -v '(fixed)$'; else cat; fi |
-		sed -nE 's/^  ([a-z_]+) .*/\1/p' | words
+	"$ZSCTL" "$(if [ "$1" = live ]; then echo set; else echo get; fi)" --help |
+		sed -n '/^Knobs/,/^$/p' | sed -nE 's/^  ([a-z_]+) .*/\1/p' | words
 }
 
 commands=$("$ZSCTL" --help | sed -nE '/^Commands/,/^$/s/^  ([a-z-]+) .*/\1/p' | words)
@@ -64,6 +63,8 @@ man_options() {
 	# One text for three commands.
 	case $1 in settle | compact) part=$(man_part '^\.SS "verify' '^\.S[SH]') ;; esac
 	! grep -q '^\.BR TABLES' <<<"$part" || part+=$'\n'$(man_part '^\.SH TABLES' '^\.SH [^T]')
+	# It says which of them it has not.
+	! grep -A1 -x without <<<"$part" | grep -q bytes || part=$(sed '/bytes/d' <<<"$part")
 	grep -A1 -E '^\.TP' <<<"$part" | grep -oE -- '--[a-z]+' | words
 }
 
@@ -97,6 +98,7 @@ zsh_options() {
 	branch=$(awk -v at="^\t$1\\\\)" '$0 ~ at { on = 1 } on { print } /;;/ { on = 0 }' \
 		$COMPLETION/_zsctl)
 	[[ $branch != *\$table* ]] || printf -- '--%s\n' $TABLE
+	[[ $branch != *\$form* ]] || printf -- '--%s\n' ${TABLE#bytes }
 	[[ $branch != *\$common* ]] || printf -- '--%s\n' $COMMON
 	grep -oE -- '--[a-z]+' <<<"$branch"
 }

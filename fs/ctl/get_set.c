@@ -13,21 +13,23 @@
 
 #define MOST_NAMES 1000
 
-static int unknown(const char *name, size_t len)
+static int unknown(const char *name, size_t len, bool settable)
 {
 	char all[256];
 
-	knob_list(all, sizeof(all));
-	return ctl_error("there is no knob \"%.*s\"; these can be set: %s",
-			 (int)len, name, all);
+	knob_list(all, sizeof(all), settable);
+	return ctl_error("there is no knob \"%.*s\"; %s: %s", (int)len, name,
+			 settable ? "these can be set" : "there are", all);
 }
 
-static void print_knobs(void)
+static void print_knobs(bool settable)
 {
 	printf("\nKnobs\n");
 	for (size_t i = 0; i < ctl_nr_knobs; i++)
-		printf("  %-13s %s%s\n", ctl_knobs[i].name, ctl_knobs[i].help,
-		       ctl_knobs[i].file ? "" : " (fixed)");
+		if (ctl_knobs[i].file || !settable)
+			printf("  %-13s %s%s\n", ctl_knobs[i].name,
+			       ctl_knobs[i].help,
+			       ctl_knobs[i].file ? "" : " (fixed)");
 }
 
 /* ---- get ---- */
@@ -86,7 +88,7 @@ static int fill_rows(struct row *row, const struct stats *s, char **names)
 		const struct ctl_knob *k = knob_find(*names, strlen(*names));
 
 		if (!k)
-			return -unknown(*names, strlen(*names));
+			return -unknown(*names, strlen(*names), false);
 		fill_row(&row[nr++], k, s);
 	}
 	return nr;
@@ -144,7 +146,7 @@ static int run_get(struct args *a)
 static void help_get(void)
 {
 	table_help(columns);
-	print_knobs();
+	print_knobs(false);
 }
 
 /* ---- set ---- */
@@ -160,7 +162,7 @@ static const char *file_of(const char *arg)
 		return NULL;
 	}
 	if (!k) {
-		unknown(arg, len);
+		unknown(arg, len, true);
 		return NULL;
 	}
 	/* A write of nothing changes nothing, and no mount refuses it. */
@@ -171,6 +173,23 @@ static const char *file_of(const char *arg)
 	if (!k->file)
 		ctl_error("%s is fixed when the mount is made", k->name);
 	return k->file;
+}
+
+static void help_set(void)
+{
+	print_knobs(true);
+}
+
+/* A remount reads no files, and its options have the names of the knobs. */
+static int read_only(const char *at, const char *arg)
+{
+	const struct ctl_knob *k = knob_find(arg, strcspn(arg, "="));
+
+	if (!strcmp(k->name, "mem_used_max"))
+		return ctl_error("%s: the mount is read-only", at);
+	return ctl_error("%s: the mount is read-only: \"zsfs -o remount,%s%s "
+			 "%s\" changes it",
+			 at, k->name, strchr(arg, '='), at);
 }
 
 static int refused(const char *at, const char *arg, int err)
@@ -184,6 +203,8 @@ static int refused(const char *at, const char *arg, int err)
 	if (err == -ENOENT)
 		return ctl_error("%s: this mount is older and has no %s", at,
 				 arg);
+	if (err == -EROFS)
+		return read_only(at, arg);
 	ask_why(at, why, sizeof(why));
 	return ctl_error("%s: %s", arg, *why ? why : strerror(-err));
 }
@@ -219,7 +240,7 @@ static int run_set(struct args *a)
 	return status;
 }
 
-static const struct ctl_option get_options[] = {TABLE_OPTIONS, {0}};
+static const struct ctl_option get_options[] = {TABLE_FORM_OPTIONS, {0}};
 
 const struct ctl_command cmd_get = {
 	.name = "get",
@@ -234,6 +255,6 @@ const struct ctl_command cmd_set = {
 	.name = "set",
 	.operands = "MOUNT KNOB=VALUE...",
 	.summary = "change a live mount",
-	.more_help = print_knobs,
+	.more_help = help_set,
 	.run = run_set,
 };

@@ -84,13 +84,13 @@ const struct ctl_knob *knob_find(const char *name, size_t len)
 	return NULL;
 }
 
-void knob_list(char *text, size_t size)
+void knob_list(char *text, size_t size, bool settable)
 {
 	size_t len = 0;
 
 	text[0] = '\0';
 	for (size_t i = 0; i < ctl_nr_knobs && len < size; i++)
-		if (ctl_knobs[i].file)
+		if (ctl_knobs[i].file || !settable)
 			len += (size_t)snprintf(text + len, size - len, "%s%s",
 						len ? ", " : "",
 						ctl_knobs[i].name);

@@ -3,6 +3,7 @@
 #ifndef FS_CTL_KNOB_H
 #define FS_CTL_KNOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct stats;
@@ -22,7 +23,7 @@ extern const size_t ctl_nr_knobs;
 /* By its name, or that of its file; NULL: none. */
 const struct ctl_knob *knob_find(const char *name, size_t len);
 
-/* "size, mem_limit, ..": those that can be set. */
-void knob_list(char *text, size_t size);
+/* "size, mem_limit, ..": all, or those that can be set. */
+void knob_list(char *text, size_t size, bool settable);
 
 #endif

@@ -35,10 +35,12 @@ struct table_column {
 			    const struct table_options *o);
 };
 
-/* Options that all tables have. */
+/* Options that all tables have, the first where there are sizes. */
 /* clang-format off */
 #define TABLE_OPTIONS                                                          \
 	{'b', "bytes", NULL, "sizes in bytes, not in K, M, G"},                \
+	TABLE_FORM_OPTIONS
+#define TABLE_FORM_OPTIONS                                                     \
 	{'J', "json", NULL, "as JSON"},                                        \
 	{'n', "noheadings", NULL, "no line with the names of the columns"},    \
 	{'o', "output", "LIST", "these columns; +LIST: them, too"},            \

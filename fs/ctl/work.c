@@ -149,6 +149,10 @@ static int refused(const char *at, const char *file, int err)
 	if (err == -ENOENT)
 		return ctl_error("%s: this mount is older and cannot %s", at,
 				 file);
+	if (err == -EROFS)
+		return ctl_error("%s: the mount is read-only: \"zsfs -o "
+				 "remount,rw %s\" comes before %s",
+				 at, at, file);
 	if (err == -EINTR)
 		return ctl_error("%s: %s was stopped", at, file);
 	ask_why(at, why, sizeof(why));

@@ -6,14 +6,15 @@ _zsctl_commands='list show top du settle compact verify get set classes run
 	wait-ready replace report'
 _zsctl_knobs='size mem_limit nr_inodes comp dense settle hot mem_used_max'
 _zsctl_fixed='chain_size follow_cpu writeback xattr hidestats'
-_zsctl_table='--bytes --json --noheadings --output --raw'
+_zsctl_table='--json --noheadings --output --raw'
 
 # _zsctl_options COMMAND
 _zsctl_options() {
 	case $1 in
-	list | get) echo "$_zsctl_table" ;;
-	classes) echo "$_zsctl_table --plot" ;;
-	du) echo "$_zsctl_table --all --depth --worst" ;;
+	list) echo "$_zsctl_table --bytes" ;;
+	get) echo "$_zsctl_table" ;;
+	classes) echo "$_zsctl_table --bytes --plot" ;;
+	du) echo "$_zsctl_table --bytes --all --depth --worst" ;;
 	show) echo '--bytes' ;;
 	top) echo '--delay --iterations' ;;
 	settle | compact | verify) echo '--progress' ;;

@@ -64,7 +64,7 @@ complete -c zsctl -n '__zsctl_in list' -a '(__zsctl_mounts)'
 complete -c zsctl -n '__zsctl_in show top settle compact verify get set classes wait-ready replace report; and __zsctl_at_mount' -a '(__zsctl_mounts)'
 complete -c zsctl -n '__zsctl_in run' -a '(__fish_complete_subcommand)'
 
-complete -c zsctl -n '__zsctl_in list get classes du show' -s b -l bytes -d 'sizes in bytes'
+complete -c zsctl -n '__zsctl_in list classes du show' -s b -l bytes -d 'sizes in bytes'
 complete -c zsctl -n '__zsctl_in list get classes du' -s J -l json -d 'as JSON'
 complete -c zsctl -n '__zsctl_in list get classes du' -s n -l noheadings -d 'no names of columns'
 complete -c zsctl -n '__zsctl_in list get classes du' -s o -l output -xa '(__fish_append , (__zsctl_columns))' -d 'these columns'

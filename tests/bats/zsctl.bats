@@ -293,6 +293,22 @@ served() {
 	ends 0 'compacted' -- zsctl compact "$M"
 }
 
+@test "zsctl: what a read-only mount cannot do is said" {
+	zsfs_mount
+	"$ZSFS" -o remount,ro "$M"
+	ends 1 "\"zsfs -o remount,size=1G $M\" changes it" -- zsctl set "$M" size=1G
+	ends 1 "remount,comp=zstd $M" -- zsctl set "$M" comp_algorithm=zstd
+	ends 1 "$M: the mount is read-only" -- zsctl set "$M" mem_used_max=0
+	for command in settle compact verify; do
+		ends 1 "\"zsfs -o remount,rw $M\" comes before $command" -- zsctl $command "$M"
+	done
+	# What was said holds.
+	"$ZSFS" -o remount,size=1G "$M"
+	same "$(zsctl get "$M" size)" 1073741824
+	"$ZSFS" -o remount,rw "$M"
+	ends 0 compacted -- zsctl compact "$M"
+}
+
 @test "zsctl: verify names what is damaged, and show warns of it" {
 	root_only
 	zsfs_mount -o nosurvive,comp=none
@@ -492,7 +508,11 @@ for i in range(10**9):
 	ends 1 '"size=" has no value' -- zsctl set "$M" comp=lz4 size=
 	same "$(zsctl get "$M" comp)" zstd:3
 	ends 1 'missing' -- zsctl set "$M"
-	ends 1 'no knob' -- zsctl get "$M" nothing
+	ends 1 'no knob "nothing"; there are: size' chain_size hidestats -- zsctl get "$M" nothing
+	# Each help has what the command takes; values are as they are set.
+	ends 0 'chain_size ' -- zsctl get --help
+	fails grep -q fixed <(zsctl set --help)
+	ends 1 'invalid option' -- zsctl get -b "$M"
 	# Nothing of a line with an unknown name was done.
 	same "$(control size)" 104857600
 	ends 1 '' -- zsctl set "$M" "size=$(printf '1%.0s' {1..5000})"
