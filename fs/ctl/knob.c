@@ -55,7 +55,7 @@ const struct ctl_knob ctl_knobs[] = {
 	{"nr_inodes", "nr_inodes", "N", "most files and directories; 0: no limit", show_nr_inodes},
 	{"comp", "comp_algorithm", "ALG", "how what is written from now on is compressed", show_comp},
 	{"dense", "dense", "ALG", "how what settles is compressed: zstd or zstd:N", show_dense},
-	{"settle", "settle_after", "SECS", "how long blocks are left alone before; or off", show_settle},
+	{"settle", "settle_after", "SECS", "seconds until a block that nobody writes is compressed densely, or off", show_settle},
 	{"hot", "hot", "SIZE", "most bytes that are compressed only later; 0: none", show_hot},
 	{"mem_used_max", "mem_used_max", "0", "the most RAM in use so far; 0 starts it anew", show_mem_used_max},
 	{"chain_size", NULL, NULL, "most pages put together for objects of one size", show_chain_size},

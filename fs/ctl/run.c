@@ -132,9 +132,13 @@ static bool make_place(struct place *p, const char *named)
 
 	if (named)
 		return realpath(named, p->path);
-	snprintf(path, sizeof(path), "%s/zsctl-run.XXXXXX",
-		 tmp && *tmp ? tmp : "/tmp");
-	strcpy(p->path, path);
+	/* What is named if that fails. */
+	snprintf(p->path, sizeof(p->path), "%s", tmp && *tmp ? tmp : "/tmp");
+	if (snprintf(path, sizeof(path), "%s/zsctl-run.XXXXXX", p->path) >=
+	    (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
 	if (!mkdtemp(path))
 		return false;
 	p->made = realpath(path, p->path);

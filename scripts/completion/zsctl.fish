@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Completion of zsctl(1) for fish. scripts/check-zsctl.sh compares it with --help.
 
+# What is no plain ASCII in them comes as \xNN.
 function __zsctl_mounts
-    zsctl list --noheadings --raw --output MOUNTPOINT 2>/dev/null | string replace -a '\\x20' ' '
+    for at in (zsctl list --noheadings --raw --output MOUNTPOINT 2>/dev/null)
+        printf '%b\n' $at
+    end
 end
 
 function __zsctl_columns
@@ -89,7 +92,7 @@ complete -c zsctl -n $setting -a mem_limit= -d 'most RAM that everything may tak
 complete -c zsctl -n $setting -a nr_inodes= -d 'most files and directories'
 complete -c zsctl -n $setting -a comp= -d 'how what is written from now on is compressed'
 complete -c zsctl -n $setting -a dense= -d 'how what settles is compressed'
-complete -c zsctl -n $setting -a settle= -d 'how long blocks are left alone before; or off'
+complete -c zsctl -n $setting -a settle= -d 'seconds until a block that nobody writes is compressed densely, or off'
 complete -c zsctl -n $setting -a hot= -d 'most bytes that are compressed only later'
 complete -c zsctl -n $setting -a mem_used_max= -d 'the most RAM in use so far'
 
@@ -99,7 +102,7 @@ complete -c zsctl -n $getting -a mem_limit -d 'most RAM that everything may take
 complete -c zsctl -n $getting -a nr_inodes -d 'most files and directories'
 complete -c zsctl -n $getting -a comp -d 'how what is written from now on is compressed'
 complete -c zsctl -n $getting -a dense -d 'how what settles is compressed'
-complete -c zsctl -n $getting -a settle -d 'how long blocks are left alone before; or off'
+complete -c zsctl -n $getting -a settle -d 'seconds until a block that nobody writes is compressed densely, or off'
 complete -c zsctl -n $getting -a hot -d 'most bytes that are compressed only later'
 complete -c zsctl -n $getting -a mem_used_max -d 'the most RAM in use so far'
 complete -c zsctl -n $getting -a chain_size -d 'most pages put together for objects of one size'

@@ -712,6 +712,10 @@ completed() {
 	done
 	same "$(in_fish "top -d 2 $M")" ""
 	in_fish "get -o NAME $M" | grep -q ^size
+	# Names as they are.
+	mkdir "$T/a ü\\b"
+	"$ZSFS" "$T/a ü\\b" >>"$LOG" 2>&1 3>&- 4>&-
+	LC_ALL=C.UTF-8 in_fish show | grep -qxF "$T/a ü\\b"
 }
 
 @test "zsctl: bad usage" {
@@ -747,6 +751,7 @@ no_temps() {
 	ends 125 'bad value' -- zsctl run -o size=x -- touch "$T/ran"
 	ends 125 '' -- zsctl run -m "$T/none" -- touch "$T/ran"
 	[ ! -e "$T/ran" ]
+	TMPDIR=$T/none ends 125 "run: $T/none: No such file" -- timeout 60 "$ZSCTL" run true
 	ends 1 'something is missing' -- zsctl run -c
 	# The folder has its whole name, wherever the command begins.
 	cd "$T"
