@@ -42,22 +42,27 @@ static void look_at_damage(struct list *l, const struct stats *s)
 {
 	if (s->corrupt > 0)
 		say(l, true,
-		    "%" PRId64 " damaged blocks were read (EIO): check the "
-		    "machine's RAM; \"zsctl verify %s\" names them all",
-		    s->corrupt, l->at);
+		    "%" PRId64 " read%s of damaged blocks failed (EIO): check "
+		    "the machine's RAM; \"zsctl verify %s\" names them all",
+		    s->corrupt, format_plural(s->corrupt), l->at);
 	else if (s->bad > 0)
 		say(l, true,
-		    "the last check found %" PRId64 " damaged blocks: check "
+		    "the last check found %" PRId64 " damaged block%s: check "
 		    "the machine's RAM",
-		    s->bad);
+		    s->bad, format_plural(s->bad));
 	if (s->late_lost > 0)
 		say(l, true,
-		    "%" PRId64 " cached writes were lost on a full mount; "
-		    "fsync and close said so",
-		    s->late_lost);
+		    "%" PRId64 " cached write%s lost on a full mount; fsync "
+		    "and close said so",
+		    s->late_lost, s->late_lost == 1 ? " was" : "s were");
 }
 
 /* ---- limits ---- */
+
+static const char *how_near(double percent)
+{
+	return percent >= 100 ? "reached" : "near";
+}
 
 static void look_at_memory(struct list *l, const struct stats *s)
 {
@@ -68,23 +73,26 @@ static void look_at_memory(struct list *l, const struct stats *s)
 		return;
 	format_size(text, s->available, false);
 	say(l, true,
-	    "mem_limit is near: %s are left. Delete something, \"zsctl settle "
+	    "mem_limit is %s: %s are left. Delete something, \"zsctl settle "
 	    "%s\", or raise it: \"zsctl set %s mem_limit=SIZE\"",
-	    text, l->at, l->at);
+	    how_near(100 - left), text, l->at, l->at);
 }
 
 static void look_at_size(struct list *l, const struct stats *s)
 {
-	if (stats_percent(stats_size_used(s), s->size) >= NEAR_PERCENT)
+	double size = stats_percent(stats_size_used(s), s->size);
+	double inodes = stats_percent(s->inodes, s->nr_inodes);
+
+	if (size >= NEAR_PERCENT)
 		say(l, true,
-		    "size is near, however well it compresses; raise it: "
+		    "size is %s, however well it compresses; raise it: "
 		    "\"zsctl set %s size=SIZE\" (0: no limit)",
-		    l->at);
-	if (stats_percent(s->inodes, s->nr_inodes) >= NEAR_PERCENT)
+		    how_near(size), l->at);
+	if (inodes >= NEAR_PERCENT)
 		say(l, true,
-		    "nr_inodes is near; raise it: \"zsctl set %s "
+		    "nr_inodes is %s; raise it: \"zsctl set %s "
 		    "nr_inodes=N\" (0: no limit)",
-		    l->at);
+		    how_near(inodes), l->at);
 }
 
 /* ---- survival ---- */
@@ -104,15 +112,14 @@ static void look_at_survival(struct list *l, const struct stats *s)
 		    "or takeover, else the log says more (facility daemon)");
 	if (s->deaths > 0)
 		say(l, false,
-		    "its worker has died %" PRId64 " times (last: %s) and "
+		    "its worker has died %" PRId64 " time%s (last: %s) and "
 		    "nothing was lost; \"zsctl report %s\" for a bug report",
-		    s->deaths, s->last_cause ? s->last_cause : "unknown",
-		    l->at);
+		    s->deaths, format_plural(s->deaths),
+		    s->last_cause ? s->last_cause : "unknown", l->at);
 	if (s->poisoned > 0)
 		say(l, false,
-		    "%" PRId64 " requests were refused that had killed "
-		    "workers",
-		    s->poisoned);
+		    "%" PRId64 " request%s refused that had killed workers",
+		    s->poisoned, s->poisoned == 1 ? " was" : "s were");
 }
 
 /* ---- memory that could be spared ---- */

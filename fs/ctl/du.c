@@ -23,7 +23,8 @@
 #include "table.h"
 #include "usage.h"
 
-#define MOST_DEPTH 10000
+#define MOST_DEPTH  10000
+#define MOST_NUMBER 1000000000
 
 struct row {
 	char *path;
@@ -516,8 +517,9 @@ static long parse_number(const struct args *a, const char *text, long least)
 	char *rest;
 	long n = strtol(text, &rest, 10);
 
-	if (!*text || *rest || n < least || n > 1000000000)
-		args_refuse(a, "\"%s\" is no number of that", text);
+	if (!*text || *rest || n < least || n > MOST_NUMBER)
+		args_refuse(a, "\"%s\" is no number from %ld to %d", text,
+			    least, MOST_NUMBER);
 	return n;
 }
 

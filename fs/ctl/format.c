@@ -53,6 +53,11 @@ const char *format_count(char *text, int64_t n)
 	return text;
 }
 
+const char *format_plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 const char *format_percent(char *text, double percent)
 {
 	if (percent < 0)

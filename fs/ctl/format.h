@@ -9,7 +9,7 @@
 
 #define FORMAT_SIZE 48u
 
-/* Every function fills a text of FORMAT_SIZE bytes and returns it. */
+/* Every function with a @text fills FORMAT_SIZE bytes and returns it. */
 
 /* "1.2G", or all digits with @bytes. */
 const char *format_size(char *text, int64_t n, bool bytes);
@@ -19,6 +19,9 @@ const char *format_number(char *text, int64_t n);
 
 /* "12,345", or shorter from a million on: "1.2M" */
 const char *format_count(char *text, int64_t n);
+
+/* What @n of something end with: "s", or nothing for one. */
+const char *format_plural(int64_t n);
 
 /* "46 %", with one digit behind the point below 10 */
 const char *format_percent(char *text, double percent);

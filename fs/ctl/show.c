@@ -83,9 +83,9 @@ static void print_totals(const struct page *p)
 {
 	char text[FORMAT_SIZE], count[FORMAT_SIZE];
 
-	printf("Holds %10s in %s files and folders\n",
-	       size_text(p, text, p->s->data),
-	       format_count(count, p->s->inodes));
+	printf("Holds %10s in %s %s\n", size_text(p, text, p->s->data),
+	       format_count(count, p->s->inodes),
+	       p->s->inodes == 1 ? "folder" : "files and folders");
 	printf("Takes %10s of RAM", size_text(p, text, p->s->ram));
 	print_saved(p);
 	printf("\n");
@@ -217,10 +217,11 @@ static void print_survival(const struct page *p)
 		printf("no: %s\n", s->why_not ? s->why_not : "-");
 	else
 		printf("a crash: worker %" PRId64 ", standby %s%s, %s "
-		       "takeovers\n",
+		       "takeover%s\n",
 		       s->worker, s->standby ? "" : "none",
 		       s->standby ? format_number(text, s->standby) : "",
-		       format_number(taken, s->takeovers));
+		       format_number(taken, s->takeovers),
+		       format_plural(s->takeovers));
 }
 
 static const char *capabilities_text(const struct stats *s)

@@ -117,8 +117,8 @@ static int put_content(const struct history *h, int y)
 	screen_put(y, 0, INK_PLAIN, "Content");
 	x = screen_put(y, VALUE_X, INK_HEAD, "%s",
 		       format_size(a, s->data, false));
-	x = screen_put(y, x, INK_PLAIN, " in %s files and folders",
-		       format_count(b, s->inodes));
+	x = screen_put(y, x, INK_PLAIN, " in %s %s", format_count(b, s->inodes),
+		       s->inodes == 1 ? "folder" : "files and folders");
 	if (stats_saved(s) >= 0)
 		screen_put(y, x, INK_PLAIN, ", saves %s (%s)",
 			   format_size(a, stats_saved(s), false),
@@ -258,7 +258,9 @@ void top_view_all(const struct history *h, size_t nr, size_t selected,
 	int y = 3;
 
 	screen_clear();
-	put_keys(0, screen_put(0, 0, INK_HEAD, "%zu mounts", nr),
+	put_keys(0,
+		 screen_put(0, 0, INK_HEAD, "%zu mount%s", nr,
+			    format_plural((int64_t)nr)),
 		 "up, down, Enter: one of them  q: quit", delay);
 	screen_put(2, 0, INK_HEAD, " %-20s %9s %9s %9s %8s %5s %s",
 		   "Mountpoint", "Request/s", "Written/s", "Read/s", "RAM",

@@ -52,7 +52,8 @@ static int wait_ready(const char *path, double secs, bool standby)
 
 	while (!is_ready(path, standby)) {
 		if (now() >= end) {
-			ctl_error("%s: not ready after %g seconds", path, secs);
+			ctl_error("%s: not ready after %g second%s", path, secs,
+				  secs == 1 ? "" : "s");
 			return CTL_TIMEOUT;
 		}
 		nanosleep(&pause, NULL);

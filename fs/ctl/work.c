@@ -84,8 +84,9 @@ static int settle_result(const struct change *c, int err)
 	if (err || !read_settle(c->at, &done, &all, &saved))
 		printf("%s: settled", c->shown);
 	else
-		printf("%s: settled %s blocks, which saves %s", c->shown,
-		       format_count(a, done), format_size(b, saved, false));
+		printf("%s: settled %s block%s, which saves %s", c->shown,
+		       format_count(a, done), format_plural(done),
+		       format_size(b, saved, false));
 	print_change(c);
 	return CTL_OK;
 }

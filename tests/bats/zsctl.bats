@@ -235,8 +235,31 @@ served() {
 	same "$(zsctl show -b "$M" | awk '/^Holds/ { print $2 }')" "$(mm_stat 1)"
 	[ "$(zsctl show "$M" | wc -L)" -le 80 ]
 	head -c 64000000 /dev/urandom >"$M/random" 2>/dev/null || true
-	zsctl show "$M" | grep -q '^!!  mem_limit is near'
+	zsctl show "$M" | grep -qE '^!!  mem_limit is (near|reached)'
 	zsctl show "$M" | grep -q 'does not compress'
+}
+
+# shown PATTERN: by "show".
+shown() {
+	grep -q "$1" <<<"$(zsctl show "$M")"
+}
+
+@test "zsctl: one of a kind has no s, and a limit that is reached is not near" {
+	zsfs_mount -o size=1M,nr_inodes=2,settle=off
+	ends 0 'in 1 folder' -- zsctl show "$M"
+	fails grep -qE 'nr_inodes is|size is' <<<"$output"
+	head -c 1000000 /dev/urandom >"$M/f"
+	zsctl show "$M" | grep -q '^!!  size is near, '
+	zsctl show "$M" | grep -q '^!!  nr_inodes is reached; '
+	head -c 1048576 /dev/urandom >"$M/f"
+	zsctl show "$M" | grep -q '^!!  size is reached, '
+	ends 3 'after 1 second' -- zsctl wait-ready -t 1 "$T"
+	[[ $output != *seconds* ]]
+	rm "$M/f"
+	poll 20 has_standby
+	kill -9 "$(worker)"
+	poll 20 shown ' 1 takeover$'
+	shown 'has died 1 time ('
 }
 
 @test "zsctl: settle, compact and verify say what came of it" {
@@ -323,7 +346,7 @@ served() {
 		"find $M -xdev -inum" -- zsctl verify "$M"
 	zsctl show "$M" | grep -q '^!!  the last check found 1 damaged'
 	fails cat "$M/f"
-	zsctl show "$M" | grep -q '^!!  [0-9]* damaged blocks were read'
+	zsctl show "$M" | grep -qE '^!!  (1 read|[0-9]+ reads) of damaged blocks'
 	[ "$(row "$M" CORRUPT)" -ge 1 ]
 	rm "$M/f"
 }
@@ -353,7 +376,7 @@ served() {
 	ends 4 'no zsfs is mounted there' "$M/a" -- zsctl du "$T" "$M/a"
 	ends 4 'No such file' -- zsctl du "$M/none"
 	ends 1 'is no number' -- zsctl du -d x "$M"
-	ends 1 'is no number' -- zsctl du -w 0 "$M"
+	ends 1 '"0" is no number from 1 to' -- zsctl du -w 0 "$M"
 }
 
 # Rows of folders below $M, from those of folders and from those of files.
