@@ -3,6 +3,7 @@
 #include "memlock.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -24,6 +25,13 @@ void memory_lock(void *p, size_t size, bool huge)
 		if (mlock2((char *)p + off, len, MLOCK_ONFAULT))
 			return;
 	}
+}
+
+void memory_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 void memory_keep_from_dumps(void)

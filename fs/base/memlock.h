@@ -17,6 +17,9 @@
  */
 void memory_lock(void *p, size_t size, bool huge);
 
+/* Give back what the heap has no use for: what only the start needed. */
+void memory_trim(void);
+
 /*
  * Keep all memory of this process and of those that it will start, also as
  * other programs, out of core dumps: heap, stacks and codec states may have

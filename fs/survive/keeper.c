@@ -229,6 +229,7 @@ static void init_keeper(struct keeper *kp, struct shared_page *k)
 			 strerror(errno));
 		keeper_end(kp, 1);
 	}
+	memory_trim();
 	kp->oom_takeovers = shared_get(&k->worker.oom_takeovers);
 	shared_set(&k->state.keeper_pid, (uint32_t)getpid());
 }

@@ -179,6 +179,7 @@ static void seal(const struct worker *w)
 	}
 	sandbox_seal(placed, (unsigned)nr);
 	free(placed);
+	memory_trim();
 }
 
 /* ---- taking over ---- */
