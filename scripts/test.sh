@@ -38,7 +38,7 @@ usage() {
 TEST_PACKAGES=("${BUILD_PACKAGES[@]}" bats jq python3 fio stress-ng sqlite3 rsync
 	git make tar attr acl xxd e2fsprogs xfsprogs procps util-linux libasan8
 	libubsan1 libtsan2 clang libclang-rt-dev codespell shellcheck
-	python3-prometheus-client podman uidmap busybox-static)
+	python3-prometheus-client podman uidmap busybox-static systemd-container)
 # The version that all is formatted with; newer systems have others.
 FORMATTER=clang-format-14
 # Before commands that must not have their addresses at random.
