@@ -6,6 +6,7 @@
 #define NCURSES_NOMACROS 1
 #include <curses.h>
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,38 +138,52 @@ static attr_t attributes(enum ink ink)
 }
 
 /* Within @room columns. Returns the column behind it. */
-static int put(int y, int x, enum ink ink, int room, const char *text)
+static int put(int y, int x, enum ink ink, int room, const wchar_t *text)
 {
-	wchar_t wide[MAX_LINE];
 	int n, columns;
 
 	if (y < 0 || y >= screen_lines() || x < 0 || x >= screen_columns())
 		return x;
 	if (room > screen_columns() - x)
 		room = screen_columns() - x;
-	text_wide(wide, MAX_LINE, text);
-	n = text_fitting(wide, room, &columns);
+	n = text_fitting(text, room, &columns);
 	curses.attrset((int)attributes(ink));
-	curses.mvaddnwstr(y, x, wide, n);
+	curses.mvaddnwstr(y, x, text, n);
 	curses.attrset(A_NORMAL);
 	return x + columns;
 }
 
 int screen_put(int y, int x, enum ink ink, const char *fmt, ...)
 {
+	wchar_t wide[MAX_LINE];
 	char text[MAX_LINE];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	return put(y, x, ink, screen_columns(), text);
+	text_wide(wide, MAX_LINE, text);
+	return put(y, x, ink, screen_columns(), wide);
 }
 
 int screen_put_name(int y, int x, enum ink ink, int width, const char *name)
 {
-	put(y, x, ink, width, name);
+	wchar_t wide[PATH_MAX];
+
+	text_wide(wide, PATH_MAX, name);
+	text_cut_left(wide, width, ctl_has_utf8() ? L"\u2026" : L"...");
+	put(y, x, ink, width, wide);
 	return x + width;
+}
+
+int screen_width(const char *name)
+{
+	wchar_t wide[PATH_MAX];
+	int columns;
+
+	text_wide(wide, PATH_MAX, name);
+	text_fitting(wide, INT_MAX, &columns);
+	return columns;
 }
 
 int screen_key(int msecs)

@@ -29,7 +29,9 @@ void screen_show(void);
 int screen_put(int y, int x, enum ink ink, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* A name in @width columns, cut to them or with blanks behind it. */
+/*
+ * A name in @width columns, cut to them at its left or with blanks behind it.
+ */
 int screen_put_name(int y, int x, enum ink ink, int width, const char *name);
 
 /*
@@ -39,6 +41,9 @@ int screen_put_name(int y, int x, enum ink ink, int width, const char *name);
 #define KEY_ESCAPE 27
 enum { SCREEN_UP = 1000, SCREEN_DOWN, SCREEN_ENTER, SCREEN_RESIZED };
 int screen_key(int msecs);
+
+/* How many columns a name takes. */
+int screen_width(const char *name);
 
 /* Characters for values between nothing and all, the lowest first. */
 const char *screen_level(double share, bool utf8);

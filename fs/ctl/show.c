@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "advice.h"
@@ -15,8 +16,9 @@
 #include "text.h"
 
 #define BAR_WIDTH     30
-#define SHARE_WIDTH   24
+#define SHARE_WIDTH   14
 #define TEXT_WIDTH    76
+#define PAGE_WIDTH    80 /* where there is no screen, too */
 #define NEAR_PERCENT  90
 #define CLOSE_PERCENT 75
 
@@ -24,6 +26,7 @@ struct page {
 	const struct stats *s;
 	const char *at;
 	bool bytes, utf8, colours;
+	int lacks; /* columns that a narrow screen has less */
 };
 
 /* ---- pieces ---- */
@@ -49,6 +52,27 @@ static const char *bar_colour(const struct page *p, double percent)
 	return percent >= NEAR_PERCENT	  ? RED(p)
 	       : percent >= CLOSE_PERCENT ? YELLOW(p)
 					  : GREEN(p);
+}
+
+static int lacking(void)
+{
+	struct winsize w;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) || !w.ws_col)
+		return 0;
+	return w.ws_col < PAGE_WIDTH ? PAGE_WIDTH - w.ws_col : 0;
+}
+
+/* A bar of @width columns, of which a narrow screen takes some or all. */
+static void print_bar(const struct page *p, const char *sequence,
+		      double percent, int width)
+{
+	char bar[FORMAT_BAR];
+
+	if (width > p->lacks)
+		printf("%s%s%s ", sequence,
+		       format_bar(bar, percent, width - p->lacks, p->utf8),
+		       NORMAL(p));
 }
 
 /* ---- head ---- */
@@ -98,7 +122,7 @@ static void print_limit(const struct page *p, const char *name, int64_t used,
 			const char *most_text)
 {
 	double percent = stats_percent(used, most);
-	char bar[FORMAT_BAR], share[FORMAT_SIZE];
+	char share[FORMAT_SIZE];
 
 	printf("%-10s", name);
 	if (most <= 0) {
@@ -106,9 +130,10 @@ static void print_limit(const struct page *p, const char *name, int64_t used,
 		       most == 0 ? "no limit" : "limit unknown");
 		return;
 	}
-	printf(" %s%s%s %5s  %s of %s\n", bar_colour(p, percent),
-	       format_bar(bar, percent, BAR_WIDTH, p->utf8), NORMAL(p),
-	       format_percent(share, percent), used_text, most_text);
+	printf(" ");
+	print_bar(p, bar_colour(p, percent), percent, BAR_WIDTH);
+	printf("%5s  %s of %s\n", format_percent(share, percent), used_text,
+	       most_text);
 }
 
 static void print_size_limit(const struct page *p, const char *name,
@@ -156,14 +181,14 @@ static void print_form(const struct page *p, enum stats_tier t)
 	const struct stats_form *f = &p->s->tier[t];
 	double share = stats_percent(f->bytes, p->s->data);
 	char name[FORMAT_SIZE], a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
-	char bar[FORMAT_BAR], d[FORMAT_SIZE];
+	char d[FORMAT_SIZE];
 
 	form_name(p, t, name, sizeof(name));
-	printf("  %-24s %9s %9s %6s  %s%s%s %s\n", name,
-	       size_text(p, a, f->bytes), size_text(p, b, f->ram),
-	       format_ratio(c, stats_ratio(f->bytes, f->ram)), GREEN(p),
-	       format_bar(bar, share, SHARE_WIDTH - 10, p->utf8), NORMAL(p),
-	       format_percent(d, share));
+	printf("  %-24s %9s %9s %6s  ", name, size_text(p, a, f->bytes),
+	       size_text(p, b, f->ram),
+	       format_ratio(c, stats_ratio(f->bytes, f->ram)));
+	print_bar(p, GREEN(p), share, SHARE_WIDTH);
+	printf("%s\n", format_percent(d, share));
 }
 
 static void print_rest(const struct page *p, const char *name, int64_t ram)
@@ -298,14 +323,14 @@ static void print_processes(const struct page *p)
 /* ---- what is odd ---- */
 
 /* Words of @text in lines that begin below the first one. */
-static void wrap(const char *text, int indent)
+static void wrap(const char *text, int indent, int width)
 {
 	int at = indent;
 
 	while (*text) {
 		int n = (int)strcspn(text, " ");
 
-		if (at + n + 1 > TEXT_WIDTH && at > indent)
+		if (at + n + 1 > width && at > indent)
 			at = printf("\n%*s", indent, "") - 1;
 		at += printf("%s%.*s", at > indent ? " " : "", n, text);
 		text += n + (text[n] == ' ');
@@ -323,7 +348,7 @@ static void print_advice(const struct page *p)
 	for (size_t i = 0; i < n; i++) {
 		printf("%s%s%s", list[i].bad ? RED(p) : YELLOW(p),
 		       list[i].bad ? "!!  " : "!   ", NORMAL(p));
-		wrap(list[i].text, 4);
+		wrap(list[i].text, 4, TEXT_WIDTH - p->lacks);
 	}
 }
 
@@ -334,7 +359,8 @@ void show_print(const struct stats *s, const char *at, bool bytes)
 			 .at = text_shown(shown, sizeof(shown), at),
 			 .bytes = bytes,
 			 .utf8 = ctl_has_utf8(),
-			 .colours = ctl_wants_colours(STDOUT_FILENO)};
+			 .colours = ctl_wants_colours(STDOUT_FILENO),
+			 .lacks = lacking()};
 
 	print_title(&p);
 	print_totals(&p);

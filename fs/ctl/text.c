@@ -2,6 +2,7 @@
 /* Text for a terminal (see text.h). */
 #include "text.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,28 @@ void text_wide(wchar_t *to, size_t room, const char *text)
 	for (; *text && room > 1; room--)
 		text += first(to++, text);
 	*to = L'\0';
+}
+
+static int columns_of(const wchar_t *text)
+{
+	int columns;
+
+	text_fitting(text, INT_MAX, &columns);
+	return columns;
+}
+
+void text_cut_left(wchar_t *text, int room, const wchar_t *mark)
+{
+	size_t len = wcslen(mark);
+	const wchar_t *rest = text + len; /* no more come than go */
+
+	if (columns_of(text) <= room || wcslen(text) < len)
+		return;
+	room -= columns_of(mark);
+	while (*rest && columns_of(rest) > room)
+		rest++;
+	wmemmove(text + len, rest, wcslen(rest) + 1);
+	wmemcpy(text, mark, len);
 }
 
 int text_fitting(const wchar_t *text, int room, int *columns)

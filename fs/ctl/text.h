@@ -21,6 +21,12 @@ const char *text_shown(char *to, size_t size, const char *text);
  */
 void text_wide(wchar_t *to, size_t room, const char *text);
 
+/*
+ * Cut @text to @room columns at its left, where @mark is put; what fits stays.
+ * Of a path the end tells more than the beginning.
+ */
+void text_cut_left(wchar_t *text, int room, const wchar_t *mark);
+
 /* How many of these characters fit into @room columns, and how many they take.
  */
 int text_fitting(const wchar_t *text, int room, int *columns);

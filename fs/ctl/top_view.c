@@ -15,11 +15,17 @@
 #define VALUE_X	      10
 #define MOST_X	      21
 #define SPARK_X	      32
-#define NAME_WIDTH    20
+#define LEAST_NAME    10 /* columns of a mountpoint */
+#define REST_WIDTH    46 /* those of the numbers beside it */
+#define PAST_WIDTH    14 /* and of the RAM over time */
 #define MOST_KINDS    24
 #define NEAR_PERCENT  90
 #define CLOSE_PERCENT 75
-#define ADVICE_LINES  2 /* of advice that are shown at least */
+#define ADVICE_LINES  2	 /* of advice that are shown at least */
+#define LEAST_BAR     6	 /* a shorter one is left out */
+#define ALL_LINES     12 /* which all of it takes, without advice */
+#define LOW_LINES     3	 /* what matters most */
+#define RAM_TEXT      46 /* columns of the line of RAM without its bar */
 
 static enum ink ink_of(double percent)
 {
@@ -82,25 +88,35 @@ static int put_head(const struct history *h, double delay)
 			       s->version ? s->version : "-",
 			       format_age(age, stats_age(s)));
 	put_keys(0, x, "q: quit", delay);
-	return 2;
+	return 1;
 }
 
+static int put_ram_bar(int y, int x, int width, double percent)
+{
+	char bar[FORMAT_BAR], text[FORMAT_SIZE];
+
+	x = screen_put(y, x, ink_of(percent), "%s",
+		       format_bar(bar, percent, width, ctl_has_utf8()));
+	return screen_put(y, x, INK_PLAIN, " %5s  ",
+			  format_percent(text, percent));
+}
+
+/* Where there is no room for a bar, the number comes first. */
 static int put_ram(const struct history *h, int y)
 {
 	const struct stats *s = &h->now;
 	double percent = stats_percent(s->ram, s->mem_limit);
-	char bar[FORMAT_BAR], a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
-	int x = VALUE_X;
+	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
+	int x = VALUE_X, width = screen_columns() - RAM_TEXT;
 
+	width = width > BAR_WIDTH ? BAR_WIDTH : width;
 	screen_put(y, 0, INK_PLAIN, "RAM");
-	if (percent >= 0) {
-		x = screen_put(
-			y, x, ink_of(percent), "%s",
-			format_bar(bar, percent, BAR_WIDTH, ctl_has_utf8()));
-		x = screen_put(y, x, INK_PLAIN, " %5s  ",
-			       format_percent(a, percent));
-	}
+	if (percent >= 0 && width >= LEAST_BAR)
+		x = put_ram_bar(y, x, width, percent);
 	x = screen_put(y, x, INK_HEAD, "%s", format_size(a, s->ram, false));
+	if (percent >= 0 && width < LEAST_BAR)
+		x = screen_put(y, x, ink_of(percent), " %s",
+			       format_percent(a, percent));
 	screen_put(y, x, INK_PLAIN, " of %s, peak %s",
 		   s->mem_limit ? format_size(b, s->mem_limit, false)
 				: "no limit",
@@ -144,24 +160,39 @@ static int put_forms(const struct history *h, int y)
 			       names[t]);
 		x = screen_put(y, x, INK_HEAD, "%s", format_percent(text, p));
 	}
-	return y + 2;
+	return y + 1;
 }
 
-static int put_rates(const struct history *h, int y, double delay)
+/* How many columns are for what was. */
+static int past_width(void)
+{
+	int width = screen_columns() - SPARK_X - 1;
+
+	return width > (int)HISTORY_LENGTH ? (int)HISTORY_LENGTH : width;
+}
+
+static int put_rates_head(int y, double delay)
+{
+	char age[FORMAT_SIZE];
+
+	screen_put(y, 0, INK_HEAD, "%-9s %9s  %9s", "", "now", "most");
+	screen_put(y, SPARK_X, INK_HEAD, "the last %s",
+		   format_age(age, (int64_t)(past_width() * delay + 0.5)));
+	return y + 1;
+}
+
+/* On lines before @end. */
+static int put_rates(const struct history *h, int y, int end)
 {
 	static const char *const names[NR_RATES] = {
 		[RATE_REQUESTS] = "Requests", [RATE_IN] = "Written",
 		[RATE_OUT] = "Read",	      [RATE_SETTLED] = "Settled",
 		[RATE_RAM] = "RAM",
 	};
-	int width = screen_columns() - SPARK_X - 1;
+	int width = past_width();
 	char a[FORMAT_SIZE], b[FORMAT_SIZE];
 
-	width = width > (int)HISTORY_LENGTH ? (int)HISTORY_LENGTH : width;
-	screen_put(y, 0, INK_HEAD, "%-9s %9s  %9s", "", "now", "most");
-	screen_put(y++, SPARK_X, INK_HEAD, "the last %s",
-		   format_age(a, (int64_t)(width * delay + 0.5)));
-	for (enum rate r = 0; r < NR_RATES; r++, y++) {
+	for (enum rate r = 0; r < NR_RATES && y < end; r++, y++) {
 		const char *unit = r == RATE_RAM ? "  " : "/s";
 		size_t n = width > 0 ? (size_t)width : 1;
 
@@ -170,7 +201,7 @@ static int put_rates(const struct history *h, int y, double delay)
 			   rate_text(b, r, history_most(h, r, n)), unit);
 		put_spark(y, SPARK_X, h, r, width);
 	}
-	return y + 1;
+	return y;
 }
 
 /* Requests by kind, in as many columns as there is room for. */
@@ -196,46 +227,84 @@ static int put_kinds(const struct history *h, int y, int end)
 	return end;
 }
 
-/* On the last lines, as many as there are; the first line it takes. */
-static int put_advice(const struct history *h)
+/* On the last lines, below @least others; the first line it takes. */
+static int put_advice(const struct history *h, int least)
 {
 	struct advice list[MOST_ADVICE];
 	size_t nr = h->answer == ANSWERED ? advice(&h->now, h->at, list) : 0;
 	int y = screen_lines();
 
 	nr = nr > ADVICE_LINES ? ADVICE_LINES : nr;
+	while (nr > 0 && y - (int)nr < least)
+		nr--;
 	for (size_t i = nr; i-- > 0;)
 		screen_put(--y, 0, list[i].bad ? INK_BAD : INK_ODD, "! %s",
 			   list[i].text);
 	return y;
 }
 
-void top_view_one(const struct history *h, double delay)
+/* What matters most comes first. */
+static void put_low(const struct history *h, double delay)
 {
-	int end, y;
+	int end = put_advice(h, LOW_LINES), y = put_head(h, delay);
 
-	screen_clear();
-	end = put_advice(h);
-	y = put_head(h, delay);
+	y = put_ram(h, y);
+	y = put_rates(h, y, end);
+	if (y < end)
+		y = put_content(h, y);
+	if (y < end)
+		put_forms(h, y);
+}
+
+static void put_all(const struct history *h, double delay)
+{
+	int end = put_advice(h, ALL_LINES), y = put_head(h, delay) + 1;
+
 	y = put_ram(h, y);
 	y = put_content(h, y);
-	y = put_forms(h, y);
-	y = put_rates(h, y, delay);
-	put_kinds(h, y, end);
+	y = put_forms(h, y) + 1;
+	y = put_rates_head(y, delay);
+	y = put_rates(h, y, end);
+	put_kinds(h, y + 1, end);
+}
+
+void top_view_one(const struct history *h, double delay)
+{
+	screen_clear();
+	if (screen_lines() < ALL_LINES)
+		put_low(h, delay);
+	else
+		put_all(h, delay);
 	screen_show();
 }
 
 /* ---- all mounts ---- */
 
-static void put_row(const struct history *h, int y, bool selected)
+/*
+ * For the longest name, within what numbers leave of the screen: at least a
+ * quarter of it.
+ */
+static int name_width(const struct history *h, size_t nr)
+{
+	int columns = screen_columns(), longest = LEAST_NAME;
+	int room = columns - REST_WIDTH - PAST_WIDTH;
+
+	for (size_t i = 0; i < nr; i++)
+		if (screen_width(h[i].at) > longest)
+			longest = screen_width(h[i].at);
+	if (room < columns / 4)
+		room = columns / 4;
+	return longest < room ? longest : room;
+}
+
+static void put_row(const struct history *h, int y, int width, bool selected)
 {
 	double used = stats_percent(h->now.ram, h->now.mem_limit);
 	char text[4][FORMAT_SIZE];
 	enum ink ink = selected ? INK_HEAD : INK_PLAIN;
 	int x = screen_put(y, 0, ink, "%s", selected ? ">" : " ");
 
-	x = screen_put_name(y, x, ink, NAME_WIDTH, h->at);
-
+	x = screen_put_name(y, x, ink, width, h->at);
 	if (h->answer != ANSWERED) {
 		screen_put(y, x + 1, INK_BAD, "%s", answer_word(h->answer));
 		return;
@@ -255,19 +324,19 @@ void top_view_all(const struct history *h, size_t nr, size_t selected,
 		  double delay)
 {
 	size_t rows = screen_lines() > 4 ? (size_t)screen_lines() - 3 : 1;
-	int y = 3;
+	int y = 3, width = name_width(h, nr), x;
 
 	screen_clear();
 	put_keys(0,
 		 screen_put(0, 0, INK_HEAD, "%zu mount%s", nr,
 			    format_plural((int64_t)nr)),
 		 "up, down, Enter: one of them  q: quit", delay);
-	screen_put(2, 0, INK_HEAD, " %-20s %9s %9s %9s %8s %5s %s",
-		   "Mountpoint", "Request/s", "Written/s", "Read/s", "RAM",
-		   "used", "RAM over time");
+	x = screen_put_name(2, 1, INK_HEAD, width, "Mountpoint");
+	screen_put(2, x, INK_HEAD, " %9s %9s %9s %8s %5s %s", "Request/s",
+		   "Written/s", "Read/s", "RAM", "used", "RAM over time");
 	/* The selected one is always seen. */
 	for (size_t i = selected >= rows ? selected - rows + 1 : 0; i < nr; i++)
-		put_row(&h[i], y++, i == selected);
+		put_row(&h[i], y++, width, i == selected);
 	if (!nr)
 		screen_put(3, 0, INK_PLAIN, "no zsfs is mounted");
 	screen_show();

@@ -49,6 +49,11 @@ in_terminal() {
 		"$T/screen" </dev/null >/dev/null 3>&- 4>&-
 }
 
+# What was drawn, with a blank for whatever moves the cursor.
+drawn() {
+	sed -E 's/\x1b(\[[0-9;?]*[a-zA-Z]|\(B)/ /g' "$T/screen"
+}
+
 settled() {
 	zsctl settle "$M" >/dev/null
 	[ "$(row "$M" SETTLED)" != 0% ]
@@ -582,20 +587,44 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 	LD_LIBRARY_PATH=$T/lib zsctl list "$M"
 }
 
+@test "zsctl: top shows what matters most where there is little room" {
+	zsfs_mount -o mem_limit=64M,settle=off
+	random_file "$M/f" 30000000
+	in_terminal 5x20 "'$ZSCTL' top -d 0.1 -n 1 '$M'"
+	drawn | grep -aqE 'RAM +[0-9.]+M +[0-9]+%'
+	drawn | grep -aqE 'Requests +[0-9]+/s'
+	fails grep -aqE '#|Content' "$T/screen"
+	in_terminal 24x60 "'$ZSCTL' top -d 0.1 -n 1 '$M'"
+	drawn | grep -aqE 'RAM +#[#. ]+[0-9]+% +[0-9.]+M +of 64.0M, peak'
+	drawn | grep -aq Content
+	in_terminal 24x20 "'$ZSCTL' show '$M'"
+	fails grep -aqE '[#.]{4}' <(tail -n +2 "$T/screen" | grep -av /)
+	in_terminal 24x60 "'$ZSCTL' show '$M'"
+	grep -aqE '^mem_limit  [#.]{10} +[0-9]+%' "$T/screen"
+	# Names of mounts take what is there, and lose their beginning.
+	mkdir -p "$T/a-name-that-is-much-too-long/for-twenty-columns"
+	"$ZSFS" "$T/a-name-that-is-much-too-long/for-twenty-columns" >>"$LOG" 2>&1 3>&- 4>&-
+	in_terminal 24x160 "'$ZSCTL' top -d 0.1 -n 1"
+	drawn | grep -aqF "$T/a-name-that-is-much-too-long/for-twenty-columns "
+	in_terminal 24x80 "'$ZSCTL' top -d 0.1 -n 1"
+	drawn | grep -aq ' \.\.\.or-twenty-columns '
+}
+
 @test "zsctl: top shows names of any characters" {
 	need script
 	zsfs_mount
 	mkdir "$T/other"
 	"$ZSFS" "$T/other" >>"$LOG" 2>&1 3>&- 4>&-
 	export LC_ALL=C.UTF-8
-	# Twenty columns, and the twentieth byte is in a character.
+	# Twenty-three columns, and more bytes, where there is room for less.
 	alone 'mount -t tmpfs none /mnt
 		mkdir /mnt/ääääääääääääääääää
 		mount --move "$M" /mnt/ä* 2>/dev/null ||
 			{ mount --bind "$M" /mnt/ä* && umount -il "$M"; }
 		TERM=xterm script -qefc "stty rows 24 cols 80; $ZSCTL top -d 0.1 -n 2" "$T/screen" \
 			</dev/null >/dev/null'
-	grep -aq '/mnt/äääääääääääääää[^ä]' "$T/screen"
+	# The end of a name tells more than the beginning.
+	grep -aq '…/ä\{18\} ' "$T/screen"
 }
 
 @test "zsctl: top goes on beside a mount that does not answer" {
@@ -638,8 +667,8 @@ assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$T/plot.svg"
 			sleep 0.3
 			printf q
 		} | script -qefc "stty rows 24 cols 80; $ZSCTL top -d 0.1 -n 100" "$T/screen" >/dev/null'
-	grep -aq "$T/b.*mounted" "$T/screen"
-	fails grep -aq "$T/c.*mounted" "$T/screen"
+	grep -aq "$T/b[^/]*mounted" "$T/screen"
+	fails grep -aq "$T/c[^/]*mounted" "$T/screen"
 }
 
 @test "zsctl: top leaves the terminal as it was, whatever ends it" {

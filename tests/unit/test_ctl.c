@@ -367,6 +367,31 @@ static void check_wide(const char *text, const wchar_t *want)
 		CHECK_FAILED("\"%s\" became \"%ls\"", text, got);
 }
 
+/* @text, cut at its left to @room columns, is @want. */
+static void check_cut_left(const wchar_t *text, int room, const wchar_t *mark,
+			   const wchar_t *want)
+{
+	wchar_t got[16];
+
+	wcscpy(got, text);
+	text_cut_left(got, room, mark);
+	CHECK(!wcscmp(got, want));
+}
+
+static void test_text_cut_left(void)
+{
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		return;
+	check_cut_left(L"/mnt/a", 6, L"...", L"/mnt/a");
+	check_cut_left(L"/mnt/a", 5, L"...", L".../a");
+	check_cut_left(L"/mnt/a", 5, L"\u2026", L"\u2026nt/a");
+	/* Those of two columns, and no room at all. */
+	check_cut_left(L"\u4e2d\u4e2d\u4e2d", 4, L"\u2026", L"\u2026\u4e2d");
+	check_cut_left(L"\u4e2d\u4e2d", 3, L"...", L"\u4e2d\u4e2d");
+	check_cut_left(L"abcd", 0, L"...", L"...");
+	setlocale(LC_CTYPE, "C");
+}
+
 static void test_text_wide(void)
 {
 	wchar_t few[3];
@@ -480,6 +505,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_advice_all),
 	CHECK_CASE(test_text_clean),
 	CHECK_CASE(test_text_wide),
+	CHECK_CASE(test_text_cut_left),
 	CHECK_CASE(test_fullness),
 	CHECK_CASE(test_knobs),
 	CHECK_CASE(test_usage),
