@@ -42,9 +42,9 @@ static void look_at_damage(struct list *l, const struct stats *s)
 {
 	if (s->corrupt > 0)
 		say(l, true,
-		    "%" PRId64 " read%s of damaged blocks failed (EIO): check "
-		    "the machine's RAM; \"zsctl verify %s\" names them all",
-		    s->corrupt, format_plural(s->corrupt), l->at);
+		    "%" PRId64 " damaged block%s read (EIO): check the "
+		    "machine's RAM; \"zsctl verify %s\" names them all",
+		    s->corrupt, s->corrupt == 1 ? " was" : "s were", l->at);
 	else if (s->bad > 0)
 		say(l, true,
 		    "the last check found %" PRId64 " damaged block%s: check "

@@ -351,7 +351,7 @@ shown() {
 		"find $M -xdev -inum" -- zsctl verify "$M"
 	zsctl show "$M" | grep -q '^!!  the last check found 1 damaged'
 	fails cat "$M/f"
-	zsctl show "$M" | grep -qE '^!!  (1 read|[0-9]+ reads) of damaged blocks'
+	zsctl show "$M" | grep -qE '^!!  (1 damaged block was|[0-9]+ damaged blocks were) read'
 	[ "$(row "$M" CORRUPT)" -ge 1 ]
 	rm "$M/f"
 }
