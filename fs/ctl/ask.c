@@ -444,23 +444,50 @@ void ask_all(const struct mounts *all, struct asked *asked, size_t nr,
 
 /* ---- one ---- */
 
+static void ask_another(const struct mounts *all, struct asked *a,
+			const struct mount *m, double patience)
+{
+	if (m == a->mount)
+		return;
+	stats_free(&a->stats);
+	a->mount = m;
+	ask_all(all, a, 1, patience);
+}
+
+/* To look a path up asks its mount, too, and nobody can end that. */
+int ask_path(const struct mounts *all, struct asked *a, const char *path,
+	     double patience, char *why, size_t size)
+{
+	const struct mount *m = mounts_near(all, path);
+
+	if (m)
+		ask_another(all, a, m, patience);
+	if (!m || a->answer != ANSWER_NONE) {
+		m = mounts_find(all, path, why, size);
+		if (!m)
+			return CTL_NO_MOUNT;
+		ask_another(all, a, m, patience);
+	}
+	snprintf(why, size, "%s", answer_sentence(a->answer));
+	return answer_status(a->answer);
+}
+
 /* Where it is no CTL_OK, @why is not empty. */
 static int begin(struct one *o, const char *path, double patience, char *why,
 		 size_t size)
 {
+	int status;
+
 	stats_init(&o->asked.stats);
 	if (mounts_read(&o->all, NULL)) {
 		snprintf(why, size, "/proc/self/mountinfo: %s",
 			 strerror(errno));
 		return CTL_FAILED;
 	}
-	o->asked.mount = mounts_find(&o->all, path, why, size);
-	if (!o->asked.mount)
-		return CTL_NO_MOUNT;
-	o->at = o->asked.mount->at;
-	ask_all(&o->all, &o->asked, 1, patience);
-	snprintf(why, size, "%s", answer_sentence(o->asked.answer));
-	return answer_status(o->asked.answer);
+	status = ask_path(&o->all, &o->asked, path, patience, why, size);
+	if (!status)
+		o->at = o->asked.mount->at;
+	return status;
 }
 
 static int begin_or_say(struct one *o, const char *path, bool classes)

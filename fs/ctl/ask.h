@@ -47,6 +47,14 @@ void ask_all(const struct mounts *all, struct asked *asked, size_t nr,
 	     double patience);
 
 /*
+ * Find the mount that @path is on and ask it, but not again if @a is its answer
+ * already. Returns the exit status, with a sentence in @why. The caller calls
+ * stats_free().
+ */
+int ask_path(const struct mounts *all, struct asked *a, const char *path,
+	     double patience, char *why, size_t size);
+
+/*
  * Read a virtual file, "/.zsctl/size", into @text of @size bytes, with a NUL
  * behind it. Its length or -errno.
  */

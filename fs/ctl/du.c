@@ -460,32 +460,20 @@ static void walk(struct walk *w, char *path)
 	fts_close(fts);
 }
 
-/* Those that say nothing of their statistics may still tell of files. */
-static bool can_walk(enum answer a)
-{
-	return answer_status(a) != CTL_NO_MOUNT && a != ANSWER_NONE;
-}
-
-/* The walk itself waits for ever, so mounts are asked before. */
+/*
+ * The walk itself waits for ever, so mounts are asked before. One that says
+ * nothing of its statistics may still tell of files.
+ */
 static int find_mount(struct walk *w, const struct mounts *all,
 		      const char *path)
 {
 	char why[256];
-	const struct mount *m = mounts_find(all, path, why, sizeof(why));
+	int status = ask_path(all, &w->on, path, PATIENCE, why, sizeof(why));
 
-	if (!m) {
-		ctl_error("%s: %s", path, why);
-		return CTL_NO_MOUNT;
-	}
-	if (m != w->on.mount) {
-		w->on = (struct asked){.mount = m};
-		ask_all(all, &w->on, 1, PATIENCE);
-		stats_free(&w->on.stats);
-	}
-	if (can_walk(w->on.answer))
+	if (status != CTL_NO_MOUNT && w->on.answer != ANSWER_NONE)
 		return CTL_OK;
-	ctl_error("%s: %s", path, answer_sentence(w->on.answer));
-	return answer_status(w->on.answer);
+	ctl_error("%s: %s", path, why);
+	return status;
 }
 
 static void walk_all(struct walk *w, char **paths)
@@ -505,6 +493,7 @@ static void walk_all(struct walk *w, char **paths)
 		else
 			walk(w, *paths);
 	}
+	stats_free(&w->on.stats);
 	mounts_free(&all);
 	if (w->worst)
 		keep_worst(w);

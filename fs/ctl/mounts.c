@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* ---- reading ---- */
 
@@ -219,6 +220,33 @@ const struct mount *mounts_find(const struct mounts *all, const char *path,
 			 "its root nowhere",
 			 m->root);
 	return it;
+}
+
+/* The name from the root on. false: it has none that can be told so. */
+static bool full_name(const char *path, char *to)
+{
+	size_t len = 0;
+
+	if (strstr(path, ".."))
+		return false;
+	if (path[0] != '/') {
+		if (!getcwd(to, PATH_MAX))
+			return false;
+		len = strlen(to);
+	}
+	return (size_t)snprintf(to + len, PATH_MAX - len, "/%s", path) <
+	       PATH_MAX - len;
+}
+
+const struct mount *mounts_near(const struct mounts *all, const char *path)
+{
+	const struct mount *m;
+	char full[PATH_MAX];
+
+	if (!full_name(path, full))
+		return NULL;
+	m = deepest(all, full + (path[0] == '/'));
+	return m && mount_is_zsfs(m) ? m : NULL;
 }
 
 bool mount_is_first(const struct mounts *all, const struct mount *m)

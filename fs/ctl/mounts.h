@@ -53,6 +53,12 @@ const struct mount *mounts_find(const struct mounts *all, const char *path,
 				char *why, size_t size);
 
 /*
+ * The zsfs that @path is on by its text alone, or NULL: mounts_find() looks it
+ * up, and waits for ever for a mount that does not answer.
+ */
+const struct mount *mounts_near(const struct mounts *all, const char *path);
+
+/*
  * Each file system once: is @m the first mount in @all that shows all of its
  * file system, or the first at all if none does?
  */

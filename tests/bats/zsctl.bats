@@ -200,6 +200,7 @@ served() {
 
 @test "zsctl: a mount that does not answer holds up nobody for long" {
 	zsfs_mount -o nosurvive
+	mkdir "$M/sub"
 	kill -STOP "$DAEMON"
 	on_teardown "kill -CONT $DAEMON 2>/dev/null"
 	ends 0 'no answer' -- zsctl list "$M"
@@ -208,6 +209,10 @@ served() {
 	ends 1 'no column ""' -- timeout 2 "$ZSCTL" list -o MOUNTPOINT,
 	ends 1 'does not answer' -- zsctl show "$M"
 	ends 1 "$M: it does not answer" -- zsctl du "$M" "$M"
+	for command in show du; do
+		ends 1 "$M/sub: it does not answer" -- timeout 20 "$ZSCTL" $command "$M/sub"
+		ends 1 'm/sub: it does not answer' -- timeout 20 bash -c "cd '$T' && '$ZSCTL' $command m/sub"
+	done
 	kill -CONT "$DAEMON"
 	same "$(row "$M" STATE)" single
 }
