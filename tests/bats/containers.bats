@@ -52,10 +52,12 @@ set_up_podman() {
 }
 
 # apart SCRIPT: where its mounts and processes end with it. crun 1.8 does not like
-# both versions of control groups at once.
+# both versions of control groups at once, and gives /dev/null to a container's user.
 apart() {
+	[ -e "$T/null" ] || cp -a /dev/null "$T/null"
 	timeout 100 unshare -m --pid --fork --kill-child --mount-proc bash -c '
 		set -eu
+		mount --bind "$T/null" /dev/null
 		! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
 		eval "$0"' "$1" </dev/null 3>&- 4>&-
 }

@@ -77,6 +77,7 @@ make_upgrade() {
 		mount --make-rprivate /
 		mount -t tmpfs dev "$T/root/dev" && cp -a /dev/null /dev/zero \
 			/dev/urandom /dev/fuse "$T/root/dev" &&
+		chown root:root "$T/root/dev"/* &&
 		exec chroot "$T/root" bash /steps' 3>&- 4>&-
 }
 
