@@ -15,7 +15,7 @@ usage()
 	cat <<'END'
 usage: scripts/bench.sh [options]
 
-Runs the same work on zsfs, tmpfs and zram (lz4) + ext4, in turns, and prints
+Runs the same work on zsfs, tmpfs, zram (lz4) + ext4 and btrfs, in turns, and prints
 a table of medians with their range, the ratios, and how the figures stand to
 the targets. Everything also goes into a JSON file.
 
@@ -23,7 +23,8 @@ the targets. Everything also goes into a JSON file.
                  mean nothing)
   --rounds N     rounds (5)
   --data SIZE    size of the data file, K/M/G (512M)
-  --only LIST    systems: tmpfs,zram,zsfs (all)
+  --only LIST    systems: tmpfs,zram,btrfs,zsfs (all); btrfs with
+                 compress-force=zstd:1 on a loop device in RAM
   --today BUILD  another build of zsfs, as one more system: its program, or
                  its build directory
   --today-opts LIST  mount options of that one (comp=lz4)
@@ -60,9 +61,8 @@ The work
   make      make -j2 of zsfs's own sources, unoptimised; files per second
   settled   text (the kernel's sources, where Debian's linux-source is installed)
             and programs, each as one file, the source tree and libraries:
-            RAM for the stored bytes, zsfs also settled, with btrfs
-            (compress-force=zstd:1, on a loop device in RAM; what its df says
-            is in use); .zsctl/settle of the text, and how long a statx takes
+            RAM for the stored bytes, zsfs also settled (of btrfs what its
+            df says is in use); .zsctl/settle of the text, and how long a statx takes
             meanwhile; cold streaming read and random direct reads of the
             settled text
   ram       the data file, and the source tree, on a fresh mount: RAM used for
@@ -124,7 +124,7 @@ to_bytes()
 QUICK=false
 ROUNDS=5
 DATA=512M
-ONLY=tmpfs,zram,zsfs
+ONLY=tmpfs,zram,btrfs,zsfs
 ALL_PARTS=stream,random,append,meta,sqlite,tree,git,make
 ALL_PARTS+=,settled,ram,slope,compact,requests,micro
 WHAT=$ALL_PARTS
@@ -210,7 +210,7 @@ parse_options()
 	[[ $# == 1 ]] || die "'$2' is no option; see --help"
 	[[ $ROUNDS =~ ^[1-9][0-9]{0,2}$ ]] ||
 		die "--rounds: '$ROUNDS' is no number from 1 to 999"
-	check_list only "$ONLY" tmpfs,zram,zsfs
+	check_list only "$ONLY" tmpfs,zram,btrfs,zsfs
 	add_today
 	check_list what "$WHAT" $ALL_PARTS,profile
 	DATA=$(to_bytes "$DATA")

@@ -62,6 +62,7 @@ count_ram()
 	local sys
 
 	for sys in $SYSTEMS; do
+		[[ $sys != btrfs ]] || continue
 		"up_$sys"
 		cp "$DATA_DIR/data" "$WORK/$sys/"
 		take_ram "$sys" file "$DATA"

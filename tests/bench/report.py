@@ -52,7 +52,7 @@ RAM_SETS = {"file": "data file", "tree": "source tree", "text": "text",
             "programs": "programs", "libraries": "libraries"}
 LABELS = {"tmpfs": "tmpfs", "zram": "zram + ext4", "zsfs": "zsfs",
           "today": "today", "settled": "zsfs, settled", "btrfs": "btrfs"}
-OTHERS = ("tmpfs", "zram", "today")
+OTHERS = ("tmpfs", "zram", "btrfs", "today")
 
 
 def read_lines(path):

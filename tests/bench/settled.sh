@@ -78,30 +78,7 @@ put_set()
 	esac
 }
 
-# ---- btrfs on a loop device in RAM, for RAM only ----
-
-why_no_btrfs()
-{
-	is_root || { echo "needs root" && return; }
-	command -v mkfs.btrfs >/dev/null || { echo "mkfs.btrfs is missing" && return; }
-	grep -qw btrfs /proc/filesystems || modprobe btrfs 2>/dev/null ||
-		echo "this kernel has no btrfs"
-}
-
-up_btrfs()
-{
-	mkdir -p "$WORK/btrfs"
-	truncate -s $((DATA * 2 + (1 << 30))) "$DATA_DIR/btrfs.img"
-	mkfs.btrfs -q -m single -d single "$DATA_DIR/btrfs.img"
-	mount -o loop,noatime,compress-force=zstd:1 "$DATA_DIR/btrfs.img" \
-		"$WORK/btrfs"
-}
-
-down_btrfs()
-{
-	! is_mounted "$WORK/btrfs" || umount "$WORK/btrfs"
-	rm -f "$DATA_DIR/btrfs.img"
-}
+# ---- btrfs ----
 
 # What it says is in use: the least that its device must keep.
 take_btrfs()
@@ -125,7 +102,7 @@ count_settled_set()
 	local set=$1 sys bytes
 
 	for sys in $SYSTEMS; do
-		[[ $sys != tmpfs ]] || continue
+		[[ $sys != tmpfs && $sys != btrfs ]] || continue
 		"up_$sys"
 		bytes=$(put_set "$set" "$WORK/$sys")
 		take_ram "$sys" "$set" "$bytes"

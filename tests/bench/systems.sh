@@ -141,6 +141,33 @@ down_zram()
 	return 1
 }
 
+# ---- btrfs on a loop device in RAM ----
+
+why_no_btrfs()
+{
+	is_root || { echo "needs root" && return; }
+	command -v mkfs.btrfs >/dev/null || { echo "mkfs.btrfs is missing" && return; }
+	grep -qw btrfs /proc/filesystems || modprobe btrfs 2>/dev/null ||
+		echo "this kernel has no btrfs"
+}
+
+up_btrfs()
+{
+	mkdir -p "$WORK/btrfs"
+	truncate -s $((DATA * 2 + (1 << 30))) "$DATA_DIR/btrfs.img"
+	mkfs.btrfs -q -m single -d single "$DATA_DIR/btrfs.img"
+	mount -o loop,noatime,compress-force=zstd:1 "$DATA_DIR/btrfs.img" \
+		"$WORK/btrfs"
+}
+
+down_btrfs()
+{
+	! is_mounted "$WORK/btrfs" || umount "$WORK/btrfs"
+	rm -f "$DATA_DIR/btrfs.img"
+}
+
+# ---- what a daemon serves ----
+
 # up_daemon SYSTEM PROGRAM OPTIONS
 up_daemon()
 {
