@@ -245,7 +245,8 @@ int mill_create(struct zsfs *fs, bool idle, struct mill **out)
 		mill_destroy(m);
 		return err;
 	}
-	await_priorities(m);
+	if (idle)
+		await_priorities(m);
 	*out = m;
 	return 0;
 }

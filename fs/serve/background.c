@@ -318,6 +318,7 @@ static void *background_main(void *arg)
 		pthread_mutex_lock(&b->wake->lock);
 	}
 	pthread_mutex_unlock(&b->wake->lock);
+	poison_thread_ends();
 	return NULL;
 }
 

@@ -69,8 +69,7 @@ void readers_wait(struct readers *r, unsigned nr);
 void readers_received(struct readers *r, unsigned nr,
 		      const struct fuse_in_header *in);
 
-/* A request that may take long waits for a thread (waiting.h): have all read.
- */
+/* One that may take long was put aside (receive.h): count it, have all read. */
 void readers_put_aside(struct readers *r);
 
 /* Request thread @nr has executed the request that it received. */

@@ -48,13 +48,16 @@ static bool short_ones_come(void)
 /* Threads in read(2); atomic. */
 static unsigned nr_reading;
 
-static ssize_t read_request(const struct receiver *r, struct zsfs_slot *slot)
+static ssize_t read_request(struct receiver *r, struct zsfs_thread *th)
 {
+	struct zsfs_slot *slot = th->slot;
 	ssize_t n;
 
 	__atomic_add_fetch(&nr_reading, 1, __ATOMIC_RELAXED);
 	n = read(r->fd, slot->req, ZSFS_REQ_SIZE);
 	__atomic_sub_fetch(&nr_reading, 1, __ATOMIC_RELAXED);
+	r->sound = n >= (ssize_t)sizeof(struct fuse_in_header) &&
+		   request_is_sound(th->fs->super, request_in(slot), (size_t)n);
 	/* An abort may come while a request is being handed out. */
 	return n >= 0 ? n : errno == ECONNABORTED ? -ENODEV : -errno;
 }
@@ -80,13 +83,11 @@ static size_t most_waiting(const struct zsfs *fs)
 	return most < WAITING_MAX_BYTES ? most : WAITING_MAX_BYTES;
 }
 
-/* Have those behind the request in the slot, of @len bytes, overtake it? */
-static bool put_aside(struct receiver *r, struct zsfs_thread *th, size_t len)
+/* Have those behind the request in the slot overtake it? */
+static bool put_aside(const struct receiver *r, struct zsfs_thread *th)
 {
 	const struct fuse_in_header *in = request_in(th->slot);
 
-	r->sound =
-		len >= sizeof(*in) && request_is_sound(th->fs->super, in, len);
 	if (!r->sound || !request_has_answer(in->opcode))
 		return false;
 	if (!request_may_take_long(in)) {
@@ -135,8 +136,8 @@ ssize_t receive_next(struct receiver *r, struct zsfs_thread *th)
 			return n;
 	}
 	do
-		n = read_request(r, th->slot);
-	while (n > 0 && put_aside(r, th, (size_t)n));
+		n = read_request(r, th);
+	while (n > 0 && put_aside(r, th));
 	return n == -EAGAIN ? take_waiting(r, th->slot) : n;
 }
 

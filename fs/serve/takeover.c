@@ -208,14 +208,13 @@ static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 	return err;
 }
 
-/* How many threads have a buffer that is free. */
-static unsigned nr_free_threads(const struct takeover *t)
+/* A thread whose buffer is free, or -1. */
+static int free_thread(const struct takeover *t)
 {
-	unsigned n = 0;
-
 	for (unsigned k = 0; k < nr_servers(t->fs); k++)
-		n += !t->fs->threads[k].parked;
-	return n;
+		if (!t->fs->threads[k].parked)
+			return (int)k;
+	return -1;
 }
 
 /*
@@ -226,10 +225,10 @@ static unsigned nr_free_threads(const struct takeover *t)
 static int keep(struct takeover *t, struct zsfs_thread *th,
 		const struct fuse_in_header *in)
 {
-	if (!waiting_keep(t->fd, in, WAITING_ANY)) {
-		if (nr_free_threads(t) < 2)
-			return answer_error(t, in, -ENOMEM);
-		th->parked = true;
+	th->parked = !waiting_keep(t->fd, in, WAITING_ANY);
+	if (th->parked && free_thread(t) < 0) {
+		th->parked = false;
+		return answer_error(t, in, -ENOMEM);
 	}
 	poison_keep(t->fs, in->unique);
 	t->parked++;
@@ -266,15 +265,6 @@ static int sort_request(struct takeover *t, unsigned nr)
 		err = keep(t, th, in);
 	}
 	return err;
-}
-
-/* A thread whose buffer is free, or -1. */
-static int free_thread(const struct takeover *t)
-{
-	for (unsigned k = 0; k < nr_servers(t->fs); k++)
-		if (!t->fs->threads[k].parked)
-			return (int)k;
-	return -1;
 }
 
 static int drain_one(struct takeover *t, unsigned nr)
