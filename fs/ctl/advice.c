@@ -38,13 +38,18 @@ static void say(struct list *l, bool bad, const char *fmt, ...)
 
 /* ---- lost ---- */
 
+static const char *were(int64_t n)
+{
+	return n == 1 ? " was" : "s were";
+}
+
 static void look_at_damage(struct list *l, const struct stats *s)
 {
 	if (s->corrupt > 0)
 		say(l, true,
 		    "%" PRId64 " damaged block%s read (EIO): check the "
 		    "machine's RAM; \"zsctl verify %s\" names them all",
-		    s->corrupt, s->corrupt == 1 ? " was" : "s were", l->at);
+		    s->corrupt, were(s->corrupt), l->at);
 	else if (s->bad > 0)
 		say(l, true,
 		    "the last check found %" PRId64 " damaged block%s: check "
@@ -54,7 +59,7 @@ static void look_at_damage(struct list *l, const struct stats *s)
 		say(l, true,
 		    "%" PRId64 " cached write%s lost on a full mount; fsync "
 		    "and close said so",
-		    s->late_lost, s->late_lost == 1 ? " was" : "s were");
+		    s->late_lost, were(s->late_lost));
 }
 
 /* ---- limits ---- */
@@ -119,7 +124,7 @@ static void look_at_survival(struct list *l, const struct stats *s)
 	if (s->poisoned > 0)
 		say(l, false,
 		    "%" PRId64 " request%s refused that had killed workers",
-		    s->poisoned, s->poisoned == 1 ? " was" : "s were");
+		    s->poisoned, were(s->poisoned));
 }
 
 /* ---- memory that could be spared ---- */

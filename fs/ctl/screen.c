@@ -179,11 +179,9 @@ int screen_put_name(int y, int x, enum ink ink, int width, const char *name)
 int screen_width(const char *name)
 {
 	wchar_t wide[PATH_MAX];
-	int columns;
 
 	text_wide(wide, PATH_MAX, name);
-	text_fitting(wide, INT_MAX, &columns);
-	return columns;
+	return text_columns(wide);
 }
 
 int screen_key(int msecs)

@@ -58,7 +58,7 @@ void text_wide(wchar_t *to, size_t room, const char *text)
 	*to = L'\0';
 }
 
-static int columns_of(const wchar_t *text)
+int text_columns(const wchar_t *text)
 {
 	int columns;
 
@@ -71,10 +71,10 @@ void text_cut_left(wchar_t *text, int room, const wchar_t *mark)
 	size_t len = wcslen(mark);
 	const wchar_t *rest = text + len; /* no more come than go */
 
-	if (columns_of(text) <= room || wcslen(text) < len)
+	if (text_columns(text) <= room || wcslen(text) < len)
 		return;
-	room -= columns_of(mark);
-	while (*rest && columns_of(rest) > room)
+	room -= text_columns(mark);
+	while (*rest && text_columns(rest) > room)
 		rest++;
 	wmemmove(text + len, rest, wcslen(rest) + 1);
 	wmemcpy(text, mark, len);

@@ -31,4 +31,7 @@ void text_cut_left(wchar_t *text, int room, const wchar_t *mark);
  */
 int text_fitting(const wchar_t *text, int room, int *columns);
 
+/* How many columns @text takes. */
+int text_columns(const wchar_t *text);
+
 #endif

@@ -289,9 +289,11 @@ static int name_width(const struct history *h, size_t nr)
 	int columns = screen_columns(), longest = LEAST_NAME;
 	int room = columns - REST_WIDTH - PAST_WIDTH;
 
-	for (size_t i = 0; i < nr; i++)
-		if (screen_width(h[i].at) > longest)
-			longest = screen_width(h[i].at);
+	for (size_t i = 0; i < nr; i++) {
+		int width = screen_width(h[i].at);
+
+		longest = width > longest ? width : longest;
+	}
 	if (room < columns / 4)
 		room = columns / 4;
 	return longest < room ? longest : room;
