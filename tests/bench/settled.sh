@@ -78,22 +78,6 @@ put_set()
 	esac
 }
 
-# ---- btrfs ----
-
-# What it says is in use: the least that its device must keep.
-take_btrfs()
-{
-	local used
-
-	sync -f "$WORK/btrfs"
-	used=$(df --output=used -B1 "$WORK/btrfs" | tail -n 1)
-	fact btrfs "ram_$1_orig" "$2"
-	fact btrfs "ram_$1_compr" 0
-	fact btrfs "ram_$1_used" "$used"
-	fact btrfs "ram_$1_stored" "$2"
-	fact btrfs "ram_$1_aside" 0
-}
-
 # ---- RAM ----
 
 # The part's own process may end anywhere: it takes all down then.
@@ -102,7 +86,7 @@ count_settled_set()
 	local set=$1 sys bytes
 
 	for sys in $SYSTEMS; do
-		[[ $sys != tmpfs && $sys != btrfs ]] || continue
+		[[ $sys != tmpfs ]] || continue
 		"up_$sys"
 		bytes=$(put_set "$set" "$WORK/$sys")
 		take_ram "$sys" "$set" "$bytes"
@@ -112,18 +96,12 @@ count_settled_set()
 		fi
 		"down_$sys"
 	done
-	[[ ! $(why_no_btrfs) ]] || return 0
-	up_btrfs
-	take_btrfs "$set" "$(put_set "$set" "$WORK/btrfs")"
-	down_btrfs
 }
 
 count_settled()
 {
-	local set why
+	local set
 
-	why=$(why_no_btrfs)
-	[[ ! $why ]] || note "btrfs is left out: $why"
 	for set in $SETTLED_SETS; do
 		count_settled_set "$set"
 	done
