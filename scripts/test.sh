@@ -52,6 +52,8 @@ LANES=2
 ALONE=" compact full handles hot limits overlay readers requests settle xattr "
 
 passed=0 failed=0 skipped=0
+# What failed, told again at the end: a long log is often kept in part only.
+failures=()
 
 add() {
 	passed=$((passed + $1))
@@ -61,6 +63,7 @@ add() {
 
 result() {
 	say "== $1: $2 passed, $3 failed, $4 skipped"
+	[ "$3" = 0 ] || failures+=("$1: $3 failed")
 	add "$2" "$3" "$4"
 }
 
@@ -159,6 +162,7 @@ count_tap() {
 	[ "$bad" = 0 ] || grep -vE '^ok ' "$2" >&2
 	[ "$skips" = 0 ] || grep -E '^ok .* # skip' "$2" >&2
 	result "$1" "$ok" "$bad" "$skips"
+	mapfile -t -O ${#failures[@]} failures < <(grep '^not ok ' "$2")
 }
 
 # ---- builds ----------------------------------------------------------------
@@ -322,6 +326,9 @@ for suite in "${suites[@]}"; do
 	esac
 done
 
+for failure in ${failures[@]+"${failures[@]}"}; do
+	say "== $failure"
+done
 line="$passed passed, $failed failed"
 [ "$skipped" = 0 ] || line+=", $skipped skipped"
 echo "$line"

@@ -7,7 +7,8 @@ load helpers
 setup() { zsfs_setup; zsfs_only; root_only; }
 teardown() { zsfs_teardown; }
 
-# file NAME: of the container, from stdin.
+# file NAME: of the container, from stdin. Anything may be in the root of this system
+# already, so what has no place there is in the folder zsfs-test.
 file() {
 	mkdir -p "$(dirname "$T/files/$1")"
 	cat >"$T/files/$1"
@@ -20,13 +21,13 @@ make_files() {
 	sed "s,@bindir@,/usr/bin," "$TOP/scripts/systemd/zsfs@.service.in" |
 		file etc/systemd/system/zsfs@.service
 	# Who uses a mount writes to an open file a while after it was told to end.
-	file hold <<-'END'
+	file zsfs-test/hold <<-'END'
 		exec 5>>"$1/open"
 		end() {
 			sleep 0.5
 			[ "$2" != mnt-a ] || sleep 1 # it waits for nobody else
-			echo end >&5 && cp "$1/open" "/out/$2"
-			echo "user of $1" >>/out/order
+			echo end >&5 && cp "$1/open" "/zsfs-test/out/$2"
+			echo "user of $1" >>/zsfs-test/out/order
 			exit
 		}
 		trap 'end "$@"' TERM
@@ -36,11 +37,11 @@ make_files() {
 	END
 	file etc/systemd/system/hold@.service <<-'END'
 		[Unit]
-		RequiresMountsFor=/out
+		RequiresMountsFor=/zsfs-test/out
 		[Service]
 		Type=notify
 		NotifyAccess=all
-		ExecStart=bash /hold %f %i
+		ExecStart=bash /zsfs-test/hold %f %i
 		KillMode=mixed
 	END
 	file etc/systemd/system/check.service <<-'END'
@@ -48,9 +49,9 @@ make_files() {
 		After=hold@mnt-e.service hold@mnt-f.service hold@tmp.service
 		[Service]
 		Type=oneshot
-		ExecStart=-timeout 60 bash -eux /check
+		ExecStart=-timeout 60 bash -eux /zsfs-test/check
 		ExecStart=systemctl --no-block poweroff
-		StandardOutput=file:/out/log
+		StandardOutput=append:/zsfs-test/out/log
 		StandardError=inherit
 	END
 	file etc/systemd/system/check.target <<-'END'
@@ -62,7 +63,7 @@ make_files() {
 		[Unit]
 		DefaultDependencies=no
 		[Service]
-		ExecStart=touch /out/booted
+		ExecStart=touch /zsfs-test/out/booted
 	END
 	file etc/fstab </dev/null
 }
@@ -85,7 +86,7 @@ make_places() {
 booted() {
 	need systemd-nspawn systemctl unshare
 	[ -x /lib/systemd/systemd ] || skip "no systemd"
-	echo 'touch /out/done' >>"$T/files/check"
+	echo 'touch /zsfs-test/out/done' >>"$T/files/zsfs-test/check"
 	make_places
 	run timeout -k 5 120 unshare -m bash -c '
 		for place in $PLACES; do
@@ -100,7 +101,7 @@ booted() {
 		SYSTEMD_NSPAWN_TMPFS_TMP=0 exec systemd-nspawn -q -b -D "$T/root" \
 			--machine="zsfs-bats-$$" --register=no --keep-unit --private-network \
 			--resolv-conf=off --timezone=off --link-journal=no --console=pipe \
-			--bind="$T/out:/out" --bind=/dev/fuse \
+			--bind="$T/out:/zsfs-test/out" --bind=/dev/fuse \
 			systemd.unit=check.target systemd.log_target=console' \
 		</dev/null 3>&- 4>&-
 	echo "$output" | tail -n 40
@@ -128,16 +129,16 @@ booted() {
 	file etc/systemd/system/once@.service <<-'END'
 		[Service]
 		Type=oneshot
-		ExecStart=bash -eux /once %i
+		ExecStart=bash -eux /zsfs-test/once %i
 	END
-	file once <<-'END'
+	file zsfs-test/once <<-'END'
 		case $1 in
 		c) systemctl start zsfs@mnt-c ;;
 		s) systemd-run --scope zsfs /mnt/s ;;
 		t) zsfs /mnt/t && echo text >/mnt/t/f ;;
 		esac
 	END
-	file check <<-'END'
+	file zsfs-test/check <<-'END'
 		mounts() { grep -c " /mnt/$1 .* - fuse.zsfs" /proc/self/mountinfo || true; }
 		state() { systemctl show -p "$2" --value "$1"; }
 		said() { journalctl --sync; journalctl -o cat -u "$1" | grep -F "$2"; }
@@ -145,18 +146,22 @@ booted() {
 		systemctl start zsfs@mnt-a
 		echo text >/mnt/a/f
 		systemctl start zsfs@mnt-a
+		for i in $(seq 300); do # systemd looks at mounts only so many times a second
+			[ "$(state mnt-a.mount ActiveState)" != active ] || break
+			sleep 0.03
+		done
 		systemctl start mnt-a.mount
 		[ "$(mounts a)" = 1 ]
 		[ "$(cat /mnt/a/f)" = text ]
 		# By hand, what the unit does; and the unit where another has mounted.
 		rc=0
-		zsfs -o nosuid,nodev /mnt/a 2>/out/twice || rc=$?
+		zsfs -o nosuid,nodev /mnt/a 2>/zsfs-test/out/twice || rc=$?
 		[ $rc = 1 ]
-		grep "/mnt/a" /out/twice
+		grep "/mnt/a" /zsfs-test/out/twice
 		systemctl start mnt-b.mount
 		! systemctl start zsfs@mnt-b
 		[ "$(state zsfs@mnt-b Result)" = exit-code ]
-		said zsfs@mnt-b "$(sed "s,/mnt/a,/mnt/b,g" /out/twice)"
+		said zsfs@mnt-b "$(sed "s,/mnt/a,/mnt/b,g" /zsfs-test/out/twice)"
 		[ "$(mounts b)" = 1 ]
 		systemctl is-active mnt-b.mount
 		# Lines of fstab, and options of a unit.
@@ -225,11 +230,11 @@ booted() {
 	# The end of what serves a mount, and whether it was unmounted by then.
 	file etc/systemd/system/zsfs@.service.d/tell.conf <<-'END'
 		[Unit]
-		RequiresMountsFor=/out
+		RequiresMountsFor=/zsfs-test/out
 		[Service]
-		ExecStopPost=sh -c 'mountpoint -q %f && echo "left %f" >>/out/order; echo "server of %f" >>/out/order'
+		ExecStopPost=sh -c 'mountpoint -q %f && echo "left %f" >>/zsfs-test/out/order; echo "server of %f" >>/zsfs-test/out/order'
 	END
-	file check <<-'END'
+	file zsfs-test/check <<-'END'
 		systemctl start hold@mnt-a hold@mnt-d
 		for at in /mnt/a /mnt/d /mnt/e /mnt/f /tmp; do
 			findmnt -no FSTYPE "$at" | grep -x fuse.zsfs
