@@ -60,8 +60,10 @@ static uint64_t snap_nodeid(const struct snapshot *s)
 static struct snapshot *snap_at(const struct zsfs *fs, uint64_t nodeid)
 {
 	uint64_t pfn = nodeid - VFILE_NODEID;
+	struct snapshot *s = pfn < VF_NR ? NULL : snapshot_at(fs, pfn);
 
-	return pfn < VF_NR ? NULL : snapshot_at(fs, pfn);
+	/* Of a damaged arena, any value. */
+	return s && s->id < VF_NR ? s : NULL;
 }
 
 /* The directory that @nodeid is, VF_NR for the root, -1 for none. */
