@@ -27,6 +27,7 @@
 struct place {
 	char path[PATH_MAX];
 	bool made; /* by us, and ours to remove */
+	dev_t dev; /* of the file system there before */
 	bool mounted;
 };
 
@@ -124,6 +125,16 @@ static void release_signals(void)
 
 /* ---- where ---- */
 
+static bool note_dev(struct place *p)
+{
+	struct stat st;
+
+	if (stat(p->path, &st))
+		return false;
+	p->dev = st.st_dev;
+	return true;
+}
+
 /* Not by a relative name: the command may start in another folder. */
 static bool make_place(struct place *p, const char *named)
 {
@@ -131,7 +142,7 @@ static bool make_place(struct place *p, const char *named)
 	char path[PATH_MAX];
 
 	if (named)
-		return realpath(named, p->path);
+		return realpath(named, p->path) && note_dev(p);
 	/* What is named if that fails. */
 	snprintf(p->path, sizeof(p->path), "%s", tmp && *tmp ? tmp : "/tmp");
 	if (snprintf(path, sizeof(path), "%s/zsctl-run.XXXXXX", p->path) >=
@@ -141,7 +152,7 @@ static bool make_place(struct place *p, const char *named)
 	}
 	if (!mkdtemp(path))
 		return false;
-	p->made = realpath(path, p->path);
+	p->made = realpath(path, p->path) && note_dev(p);
 	if (!p->made)
 		rmdir(path);
 	return p->made;
@@ -158,7 +169,9 @@ static bool leave_namespace(void)
 
 /* ---- the mount ---- */
 
-static pid_t start_zsfs(const struct request *r, const struct place *p)
+/* It holds @pipe, the janitor's, until it has mounted or failed. */
+static pid_t start_zsfs(const struct request *r, const struct place *p,
+			int pipe)
 {
 	char **argv = calloc(r->nr_options + 3, sizeof(*argv));
 	pid_t pid;
@@ -171,6 +184,7 @@ static pid_t start_zsfs(const struct request *r, const struct place *p)
 	pid = fork();
 	if (pid == 0) {
 		release_signals();
+		fcntl(pipe, F_SETFD, 0);
 		program_exec_zsfs(argv);
 		complain("zsfs");
 		_exit(CTL_RUN_FAILED);
@@ -192,6 +206,14 @@ static void unmount_as_user(const char *path)
 	succeeds(pid);
 }
 
+/* Has something been mounted there, by zsfs, without us to hear of it? */
+static bool is_changed(const struct place *p)
+{
+	struct stat st;
+
+	return stat(p->path, &st) ? errno == ENOTCONN : st.st_dev != p->dev;
+}
+
 /* What the command has left running keeps its files until it ends. */
 static void clean_up(const struct place *p)
 {
@@ -207,15 +229,17 @@ static void clean_up(const struct place *p)
 
 struct janitor {
 	pid_t pid;
-	int pipe; /* closed when zsctl ends */
+	/* Gets a byte when there is a mount; closed when zsctl ends. */
+	int pipe;
 };
 
 /*
  * It has a session of its own, and holds signals for good: no terminal ends it,
  * nor who ends all that zsctl has started.
  */
-static _Noreturn void be_janitor(const struct place *p, int from)
+static _Noreturn void be_janitor(struct place *p, int from)
 {
+	ssize_t n;
 	char byte;
 
 	setsid();
@@ -224,13 +248,14 @@ static _Noreturn void be_janitor(const struct place *p, int from)
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		close(fd);
 	open("/dev/null", O_RDWR);
-	while (read(from, &byte, 1) < 0 && errno == EINTR)
-		;
+	while ((n = read(from, &byte, 1)) > 0 || (n < 0 && errno == EINTR))
+		p->mounted |= n > 0;
+	p->mounted = p->mounted || is_changed(p);
 	clean_up(p);
 	_exit(0);
 }
 
-static bool start_janitor(struct janitor *j, const struct place *p)
+static bool start_janitor(struct janitor *j, struct place *p)
 {
 	int ends[2];
 
@@ -295,23 +320,28 @@ static int run_command(const struct request *r, const struct place *p)
 	return status < 0 ? complain("wait") : status_of(status);
 }
 
+static int mount_and_run(const struct request *r, const struct place *p,
+			 const struct janitor *j)
+{
+	if (!succeeds(start_zsfs(r, p, j->pipe)))
+		return CTL_RUN_FAILED; /* zsfs has said why */
+	if (write(j->pipe, "m", 1) != 1)
+		return complain("pipe");
+	release_signals();
+	return run_command(r, p);
+}
+
 static int run_there(const struct request *r, struct place *p)
 {
 	struct janitor j = {.pipe = -1};
 	int status;
 
-	if (!succeeds(start_zsfs(r, p))) {
-		clean_up(p);
-		return CTL_RUN_FAILED; /* zsfs has said why */
-	}
-	p->mounted = true;
 	if (!start_janitor(&j, p)) {
 		status = complain("fork");
 		clean_up(p);
 		return status;
 	}
-	release_signals();
-	status = run_command(r, p);
+	status = mount_and_run(r, p, &j);
 	end_janitor(&j);
 	return status;
 }

@@ -853,7 +853,7 @@ nothing_left() {
 	mkdir "$T/tmp"
 	printf '#!/bin/sh\ntouch "$T/mounting"\nsleep 0.3\nexec "%s" "$@"\n' "$ZSFS" >"$T/slow"
 	chmod +x "$T/slow"
-	for signal in TERM HUP; do
+	for signal in TERM HUP KILL; do
 		TMPDIR=$T/tmp ZSFS=$T/slow "$ZSCTL" run -- touch "$T/ran" 3>&- 4>&- &
 		pid=$!
 		poll 10 test -e "$T/mounting"
