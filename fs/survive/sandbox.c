@@ -3,12 +3,15 @@
 #include "sandbox.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "base/landlock.h"
 #include "base/log.h"
@@ -18,25 +21,75 @@
 #include "state/shared_page.h"
 #include "syscall_filter.h"
 
-#define NOBODY	     65534u
-#define MAX_READABLE 32u
+#define NOBODY 65534u
+/* Of systemd's uid-gid documentation: dynamic service users. */
+#define TRANSIENT_FIRST 61184u
+#define NR_TRANSIENT	(65519u - TRANSIENT_FIRST + 1)
+#define MANY_TRIES	64u
+#define MAX_READABLE	32u
 
 /* ---- who ---- */
 
-void sandbox_find_user(const char *passwd, uint32_t *uid, uint32_t *gid)
+/*
+ * Has the file @passwd a user of that @name, or for NULL one with that @id? Of
+ * *@out only the ids stay.
+ */
+static bool find_entry(const char *passwd, const char *name, uint32_t id,
+		       struct passwd *out)
 {
-	FILE *f = fopen(passwd ? passwd : "/etc/passwd", "re");
+	FILE *f = fopen(passwd, "re");
 	const struct passwd *p = NULL;
 
-	*uid = *gid = NOBODY;
-	while (f && (p = fgetpwent(f)) && strcmp(p->pw_name, "zsfs"))
-		;
-	if (p && p->pw_uid && p->pw_gid) {
-		*uid = p->pw_uid;
-		*gid = p->pw_gid;
-	}
+	while (f && (p = fgetpwent(f)))
+		if (name ? !strcmp(p->pw_name, name)
+			 : p->pw_uid == id || p->pw_gid == id)
+			break;
+	if (p)
+		*out = *p;
 	if (f)
 		fclose(f);
+	return p;
+}
+
+/* Ids that a service of systemd with DynamicUser= has. */
+static bool is_dynamic(uint32_t id)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/systemd/dynamic-uid/%" PRIu32, id);
+	return !access(path, F_OK);
+}
+
+/*
+ * One of those that systemd sets apart for users that exist as long as a
+ * service runs, so that nobody else is it.
+ */
+static uint32_t transient_id(const char *passwd)
+{
+	struct passwd p;
+	uint32_t id;
+
+	for (unsigned n = 0; n < MANY_TRIES; n++) {
+		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+			break;
+		id = TRANSIENT_FIRST + id % NR_TRANSIENT;
+		if (!find_entry(passwd, NULL, id, &p) && !is_dynamic(id))
+			return id;
+	}
+	return NOBODY;
+}
+
+void sandbox_find_user(const char *passwd, uint32_t *uid, uint32_t *gid)
+{
+	struct passwd p;
+
+	passwd = passwd ? passwd : "/etc/passwd";
+	if (find_entry(passwd, "zsfs", 0, &p) && p.pw_uid && p.pw_gid) {
+		*uid = p.pw_uid;
+		*gid = p.pw_gid;
+	} else {
+		*uid = *gid = transient_id(passwd);
+	}
 }
 
 /* ---- notes ---- */

@@ -25,8 +25,10 @@ struct shared_config;
 
 /*
  * Who workers of root's mounts shall be: the user "zsfs" of the file @passwd
- * (NULL: the system's), which no other program is, or else nobody. No directory
- * service is asked, which may wait for a network.
+ * (NULL: the system's), or else an id by chance from those that systemd gives
+ * to services for a while and nobody has now. No other program is either, so
+ * none can signal, stop or slow a worker. No directory service is asked, which
+ * may wait for a network.
  */
 void sandbox_find_user(const char *passwd, uint32_t *uid, uint32_t *gid);
 

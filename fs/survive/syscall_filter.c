@@ -110,7 +110,7 @@ struct rule {
 static const struct rule rules[] = {
 	{SCMP_SYS(openat), 2, CHANGES, O_RDONLY},
 	{SCMP_SYS(open), 1, CHANGES, O_RDONLY},
-	/* The times of what is open, set to now. */
+	/* The times of what is open. */
 	{SCMP_SYS(utimensat), 1, UINT64_MAX, 0},
 	{SCMP_SYS(mmap), 2, PROT_EXEC, 0},
 	{SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
@@ -125,6 +125,16 @@ static const struct rule rules[] = {
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_GETFD},
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_SETFD},
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_DUPFD_CLOEXEC},
+	/*
+	 * How a crash goes on (serve/poison.c), how a thread wakes another
+	 * (serve/server.c). Not SIGSYS, by which this filter ends us.
+	 */
+	{SCMP_SYS(rt_sigaction), 0, INT_MASK, SIGSEGV},
+	{SCMP_SYS(rt_sigaction), 0, INT_MASK, SIGBUS},
+	{SCMP_SYS(rt_sigaction), 0, INT_MASK, SIGABRT},
+	{SCMP_SYS(rt_sigaction), 0, INT_MASK, SIGILL},
+	{SCMP_SYS(rt_sigaction), 0, INT_MASK, SIGFPE},
+	{SCMP_SYS(rt_sigaction), 0, INT_MASK, SIGUSR1},
 	/* Is somebody there? */
 	{SCMP_SYS(kill), 1, INT_MASK, 0},
 	{SCMP_SYS(prctl), 0, INT_MASK, PR_SET_NAME},
@@ -179,17 +189,12 @@ static int add_own_signals(scmp_filter_ctx ctx)
 {
 	const struct scmp_arg_cmp own =
 		SCMP_A0(SCMP_CMP_MASKED_EQ, INT_MASK, (uint64_t)getpid());
-	const struct scmp_arg_cmp other =
-		SCMP_A0(SCMP_CMP_NE, (uint64_t)SIGSYS, 0);
 	int err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
 					 &own);
 
 	if (!err)
 		err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
 					     SCMP_SYS(tgkill), 1, &own);
-	if (!err)
-		err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-					     SCMP_SYS(rt_sigaction), 1, &other);
 	return err;
 }
 

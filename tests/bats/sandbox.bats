@@ -205,6 +205,7 @@ not_in_memory() { # PID TEXT
 		unlink $T/log
 		memfd x 0
 		sigaction 31 0 0 8
+		sigaction 4294967327 0 0 8
 		prctl 4 1
 		setaffinity $DAEMON 8 cpus
 		setscheduler $DAEMON 5 0

@@ -269,36 +269,74 @@ static void test_not_wanted(void)
 
 /* ---- who it is ---- */
 
-static void find(const char *passwd, uint32_t uid, uint32_t gid)
+static void find(const char *passwd, uint32_t *uid, uint32_t *gid)
 {
 	char path[] = "/tmp/zsfs-passwd.XXXXXX";
 	int fd = mkstemp(path);
-	uint32_t got_uid, got_gid;
 
 	REQUIRE(fd >= 0);
 	CHECK(write(fd, passwd, strlen(passwd)) == (ssize_t)strlen(passwd));
 	close(fd);
-	sandbox_find_user(path, &got_uid, &got_gid);
+	sandbox_find_user(path, uid, gid);
 	unlink(path);
-	CHECK_EQ(got_uid, uid);
-	CHECK_EQ(got_gid, gid);
+}
+
+/* Each time another one that no service and no user has. */
+static void finds_any(const char *passwd)
+{
+	uint32_t uid, gid, first;
+
+	find(passwd, &first, &gid);
+	for (int n = 0; n < 100; n++) {
+		find(passwd, &uid, &gid);
+		CHECK(uid >= 61184 && uid <= 65519);
+		CHECK_EQ(gid, uid);
+		if (uid != first)
+			return;
+	}
+	CHECK(!"always the same");
 }
 
 static void test_user(void)
 {
-	find("", 65534, 65534);
-	find("root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 65534,
-	     65534);
-	find("a:x:7:7::/:\nzsfs:x:990:991::/nonexistent:\nb:x:8:8::/:\n", 990,
-	     991);
-	find("zsfs:x:0:0::/:/bin/sh\n", 65534, 65534);
-	find("zsfs:x\n", 65534, 65534);
+	uint32_t uid, gid;
+
+	finds_any("");
+	finds_any("root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n");
+	finds_any("zsfs:x:0:0::/:/bin/sh\n");
+	finds_any("zsfs:x\n");
+	find("a:x:7:7::/:\nzsfs:x:990:991::/nonexistent:\nb:x:8:8::/:\n", &uid,
+	     &gid);
+	CHECK_EQ(uid, 990);
+	CHECK_EQ(gid, 991);
+}
+
+/* Of all that could be had only one is free. */
+static void test_user_taken(void)
+{
+	const uint32_t is_free = 64000;
+	char *passwd = NULL;
+	uint32_t uid, gid;
+	size_t size;
+	FILE *f = open_memstream(&passwd, &size);
+
+	REQUIRE(f);
+	for (uint32_t id = 61184; id <= 65519; id++)
+		if (id != is_free)
+			fprintf(f, "u%u:x:%u:%u::/:\n", id, id, id);
+	fclose(f);
+	for (int n = 0; n < 20; n++) {
+		find(passwd, &uid, &gid);
+		CHECK(uid == is_free || uid == 65534);
+		CHECK_EQ(gid, uid);
+	}
+	free(passwd);
 }
 
 static const struct check_case cases[] = {
 	CHECK_CASE(test_forbidden), CHECK_CASE(test_allowed),
 	CHECK_CASE(test_abort),	    CHECK_CASE(test_not_wanted),
-	CHECK_CASE(test_user),
+	CHECK_CASE(test_user),	    CHECK_CASE(test_user_taken),
 };
 
 int main(int argc, char **argv)
