@@ -152,23 +152,39 @@ static unsigned allocate_some(void *arg, bool busy)
 	return first_allocation(b) ? JOB_MORE : JOB_DONE;
 }
 
+struct reaping {
+	struct zsfs_thread *th;
+	bool more;
+};
+
+static void reap_steps(void *arg)
+{
+	struct reaping *r = arg;
+
+	r->more = true;
+	for (unsigned n = 0; r->more && n < REAP_STEPS; n++)
+		r->more = reap_step(r->th);
+}
+
 /*
  * A few steps. While requests are made, what is being freed is left on the
- * list, where who waits for room goes on with it.
+ * list, where who waits for room goes on with it. What does not fit a
+ * transaction stays: a worker that ended for it would have a successor that
+ * does the same.
  */
 static unsigned reap_some(void *arg, bool busy)
 {
 	struct zsfs_thread *th =
 		zsfs_background(((struct background *)arg)->fs);
-	bool more = true;
+	struct reaping r = {.th = th};
 
 	zsfs_enter(th);
-	for (unsigned n = 0; more && n < REAP_STEPS; n++)
-		more = reap_step(th);
+	if (tx_guarded(th, reap_steps, &r))
+		r.more = false;
 	if (busy)
 		reap_hand_over(th);
 	zsfs_leave(th);
-	return more ? JOB_MORE : JOB_DONE;
+	return r.more ? JOB_MORE : JOB_DONE;
 }
 
 static unsigned cool_some(void *arg, bool busy)

@@ -20,6 +20,9 @@
 /* What freeing a file of at most one leaf may take of the logs. */
 #define SMALL_UNDO  (192u + TABLE_WIDTH)
 #define SMALL_FREES (112u + TABLE_WIDTH / CLUSTER_BLOCKS * CLUSTER_FREES)
+/* What the end of an inode itself takes of them. */
+#define END_UNDO  4u
+#define END_FREES 2u
 /* Steps that a request makes with what it queued itself. */
 #define HELP_STEPS 8u
 
@@ -302,10 +305,12 @@ bool reap_step(struct zsfs_thread *th)
 	if (done && S_ISREG(i->mode))
 		done = table_free_range(tx, &i->file.blocks, &first, UINT64_MAX,
 					&max);
-	else if (done && S_ISLNK(i->mode))
-		tx_free(tx, i->link.target);
+	/* What went before may have left no room for it. */
+	done = done && tx_has_room(tx, END_UNDO, END_FREES);
 	count_reaped(tx, i, done);
 	if (done) {
+		if (S_ISLNK(i->mode))
+			tx_free(tx, i->link.target);
 		tx_stat(tx, ST_REAPING, -1);
 		tx_set(tx, &th->slot->reap, 0);
 		tx_free(tx, slab_ref(i));

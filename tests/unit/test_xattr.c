@@ -321,6 +321,30 @@ static void test_end_of_many(void)
 	stop();
 }
 
+/*
+ * The last node fills the log of a transaction to the brim, or leaves any
+ * number of places, as what was removed before has it.
+ */
+static void test_end_fills_the_log(void)
+{
+	char name[32];
+
+	for (unsigned gone = 140; gone <= 170; gone++) {
+		start();
+		for (unsigned k = 0; k < 850; k++) {
+			snprintf(name, sizeof(name), "user.%u", k);
+			REQUIRE(!set(name, 513, 0));
+		}
+		for (unsigned k = 510; k < 510 + gone; k++) {
+			snprintf(name, sizeof(name), "user.%u", k);
+			REQUIRE(!unset(name));
+		}
+		end_file();
+		CHECK_EQ(data_pages(), 0);
+		stop();
+	}
+}
+
 static void test_end_of_few(void)
 {
 	start();
@@ -495,6 +519,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_names_have_an_end),
 	CHECK_CASE(test_twice_is_found),
 	CHECK_CASE(test_end_of_many),
+	CHECK_CASE(test_end_fills_the_log),
 	CHECK_CASE(test_end_of_few),
 	CHECK_CASE(test_ctime),
 	CHECK_CASE(test_capabilities_go),
