@@ -271,8 +271,14 @@ static void drop_priv(fuse_ino_t ino)
 	struct tx *tx;
 	int err;
 
-	if (!has_priv(th->fs, ino) || caller_uid() == 0)
+	if (caller_uid() == 0)
 		return;
+	if (!has_priv(th->fs, ino)) {
+		/* A worker that did it may have died before it told. */
+		if (request_header()->unique & UNIQUE_RESEND)
+			request_invalidate_attr(ino);
+		return;
+	}
 	stranger = caller_is_stranger(th->fs, ino);
 	tx = tx_begin(th);
 	err = file_lock(tx, ino, LOCK_EXCL, &i);
@@ -334,7 +340,10 @@ static int copy(struct zsfs_thread *th, struct tx **tx, const struct copy *c,
 	return err;
 }
 
-/* The kernel asks on for what a short answer leaves. */
+/* The answer has 32 bits, and a hole of any length is copied at once. */
+#define MOST_COPIED (UINT32_MAX & ~(ZSFS_BLOCK_SIZE - 1))
+
+/* Who copies asks on for what a short answer leaves. */
 void op_copy(fuse_req_t req, fuse_ino_t from, off_t from_off,
 	     struct fuse_file_info *from_fi, fuse_ino_t to, off_t to_off,
 	     struct fuse_file_info *to_fi, size_t len, int flags)
@@ -345,7 +354,7 @@ void op_copy(fuse_req_t req, fuse_ino_t from, off_t from_off,
 		.from_off = (uint64_t)from_off,
 		.to = to,
 		.to_off = (uint64_t)to_off,
-		.len = len,
+		.len = len < MOST_COPIED ? len : MOST_COPIED,
 	};
 	struct tx *tx;
 	size_t done;

@@ -64,6 +64,21 @@ py() { timeout 100 "$PYTHON" - "$M" "$@"; }
 		b = os.open(sys.argv[1] + "/u", os.O_RDWR | os.O_CREAT)
 		assert os.copy_file_range(a, b, 1 << 30) == 1 << 30
 		assert os.fstat(b).st_size == 1 << 30 and os.fstat(b).st_blocks == 0
+		# More than 32 bits can tell: a short answer, and never none.
+		end = (6 << 30) + 1000
+		os.truncate(sys.argv[1] + "/s", end)
+		c = os.open(sys.argv[1] + "/v", os.O_RDWR | os.O_CREAT)
+		for step in 1 << 32, 8 << 30:
+		    os.truncate(c, 0)
+		    os.lseek(a, 0, os.SEEK_SET)
+		    os.lseek(c, 0, os.SEEK_SET)
+		    n = 0
+		    while n < end:
+		        did = os.copy_file_range(a, c, step)
+		        assert 0 < did <= step, did
+		        n += did
+		    assert n == end == os.fstat(c).st_size
+		    assert os.pread(c, 4, 1 << 30) == b"end\n"
 	END
 }
 

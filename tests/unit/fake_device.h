@@ -57,6 +57,7 @@ struct dev_memory {
 static struct dev_memory *dev_mem;
 static int dev, dev_kernel; /* the two ends */
 static struct dev_death dev_death;
+static uint32_t dev_uid; /* who asks */
 
 ssize_t __real_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len);
@@ -189,6 +190,7 @@ static struct asked *dev_ask(uint32_t opcode, uint64_t nodeid, const void *body,
 		.opcode = opcode,
 		.unique = 2 * (uint64_t)dev_mem->nr_asked + 2,
 		.nodeid = nodeid,
+		.uid = dev_uid,
 	};
 
 	if (dev_mem->nr_asked == DEV_MAX || in.len > DEV_BYTES)

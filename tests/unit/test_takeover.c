@@ -184,6 +184,36 @@ static void test_a_request_waits(void)
 	leave();
 }
 
+/* It had taken the bit away, and died before it told the kernel. */
+static void test_set_uid_is_told_again(void)
+{
+	struct fuse_fallocate_in in = {.length = 1000};
+	struct asked *a = dev_ask_tmpfile();
+	struct zinode *i;
+
+	attach();
+	serve(1);
+	i = inode_resolve(fs, a->nodeid);
+	REQUIRE(i);
+	i->mode = S_IFREG | S_ISUID | 0777;
+	zsfs_close(fs);
+	dev_uid = 1000;
+	a = dev_ask(FUSE_FALLOCATE, a->nodeid, &in, sizeof(in));
+	dev_uid = 0;
+	worker(serve_one, (struct dev_death){.before_write = 1});
+	CHECK(!a->answered);
+	dev_mem->notified = 0;
+	succeed(0);
+	CHECK_EQ(inode_resolve(fs, dev_header(a)->nodeid)->mode,
+		 S_IFREG | 0777);
+	CHECK_EQ(dev_mem->notified, 0);
+	serve(1);
+	CHECK(a->answered);
+	CHECK_EQ(a->error, 0);
+	CHECK_EQ(dev_mem->notified, 1);
+	leave();
+}
+
 /* The first that is new ends the drain; those after it stay where they are. */
 static void test_a_new_request_ends_the_drain(void)
 {
@@ -462,6 +492,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_a_commit_that_was_not_finished),
 	CHECK_CASE(test_a_transaction_that_was_open),
 	CHECK_CASE(test_a_request_waits),
+	CHECK_CASE(test_set_uid_is_told_again),
 	CHECK_CASE(test_a_new_request_ends_the_drain),
 	CHECK_CASE(test_as_many_as_there_are_threads),
 	CHECK_CASE(test_deferred_ones_take_no_slot),
