@@ -27,15 +27,30 @@ bool forget_in_slot(struct zsfs_slot *slot)
 	       forget_opcode(request_in(slot)->opcode);
 }
 
+struct one {
+	struct zsfs_thread *th;
+	uint64_t nodeid;
+	uint64_t *nlookup; /* in the request; 0 when it is done */
+};
+
+static void forget(void *arg)
+{
+	const struct one *o = arg;
+
+	if (vfile_is(o->nodeid))
+		vfile_forget(o->th, o->nodeid, *o->nlookup, o->nlookup);
+	else
+		zsfs_forget(o->th, o->nodeid, *o->nlookup, o->nlookup);
+}
+
+/* What cannot be forgotten is left alone. */
 static void forget_one(struct zsfs_thread *th, uint64_t nodeid,
 		       uint64_t *nlookup)
 {
-	if (*nlookup == 0)
-		return;
-	if (vfile_is(nodeid))
-		vfile_forget(th, nodeid, *nlookup, nlookup);
-	else
-		zsfs_forget(th, nodeid, *nlookup, nlookup);
+	struct one o = {th, nodeid, nlookup};
+
+	if (*nlookup && tx_guarded(th, forget, &o))
+		*nlookup = 0;
 }
 
 void forget_execute(struct zsfs_thread *th)
@@ -78,9 +93,9 @@ void forget_await(struct zsfs *fs, const struct zsfs_thread *self)
 	}
 }
 
-static void forget(void *th)
+static void help(void *th)
 {
-	forget_execute(th);
+	reap_help(th);
 }
 
 void forget_serve(struct zsfs_thread *th)
@@ -88,10 +103,9 @@ void forget_serve(struct zsfs_thread *th)
 	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
 	zsfs_enter(th);
 	request_count(th->slot);
-	/* What cannot be forgotten is left alone. */
-	(void)tx_guarded(th, forget, th);
+	forget_execute(th);
 	/* What was forgotten counts as free by now. */
 	__atomic_add_fetch(&th->forgetting, 1, __ATOMIC_SEQ_CST);
-	reap_help(th);
+	(void)tx_guarded(th, help, th);
 	zsfs_leave(th);
 }

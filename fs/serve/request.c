@@ -370,7 +370,9 @@ static void execute(struct zsfs_thread *th)
 		/* Else libfuse would keep it for ever. */
 		if (cur.req && !cur.reply && !cur.deferred)
 			fuse_reply_none(cur.req);
-		answer_eio(slot);
+		/* What came after its commit does not undo it. */
+		if (slot->done != slot->unique)
+			answer_eio(slot);
 	}
 	check_answer(th);
 	zsfs_leave(th);

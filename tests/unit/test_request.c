@@ -108,6 +108,19 @@ static void op_twice(fuse_req_t req, fuse_ino_t parent, const char *name)
 	request_capture(dev, &iov, 1, NULL);
 }
 
+/* What it has told is done; what it does after that fails. */
+static void op_fails_late(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct new_inode spec = {.mode = S_IFDIR | 0700};
+	struct tx *tx = tx_begin(request_thread());
+	struct zinode *i;
+
+	CHECK_EQ(zsfs_make(tx, ROOT_NODEID, "late", &spec, &i), 0);
+	fuse_reply_err(req, 0);
+	tx_commit(tx);
+	tx_give_up(tx_begin(request_thread()));
+}
+
 static void op_retrieved(fuse_req_t req, void *cookie, fuse_ino_t ino,
 			 off_t off, struct fuse_bufvec *data)
 {
@@ -122,6 +135,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.lookup = op_large_tx,
 	.readdir = op_fits,
 	.unlink = op_twice,
+	.access = op_fails_late,
 };
 
 /* ---- the kernel's side ---- */
@@ -241,6 +255,19 @@ static void test_too_long(void)
 	tx = tx_begin(&fs->threads[0]);
 	CHECK_EQ(zsfs_lookup(tx, ROOT_NODEID, "name", &i), 0);
 	CHECK(!i);
+	tx_abort(tx, 0);
+}
+
+static void test_late(void)
+{
+	struct fuse_access_in in = {0};
+	struct zinode *i;
+	struct tx *tx;
+
+	check_error(FUSE_ACCESS, &in, sizeof(in), 0);
+	tx = tx_begin(&fs->threads[0]);
+	CHECK_EQ(zsfs_lookup(tx, ROOT_NODEID, "late", &i), 0);
+	CHECK(i);
 	tx_abort(tx, 0);
 }
 
@@ -431,6 +458,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_none),
 	CHECK_CASE(test_open_transaction),
 	CHECK_CASE(test_too_long),
+	CHECK_CASE(test_late),
 	CHECK_CASE(test_longest),
 	CHECK_CASE(test_two),
 	CHECK_CASE(test_no_answer),
