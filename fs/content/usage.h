@@ -59,7 +59,7 @@ void usage_print(const struct usage *u, struct textbuf *t);
  * @buf has USAGE_SIZE bytes. No transaction is open and nothing is locked. The
  * file is locked shared, some groups at a time, so of one that changes
  * meanwhile the sum may be none that it ever had. The length; -ESTALE,
- * -ENODATA for what is no regular file (of a folder: tree/folder_usage.h), or
+ * -ENODATA for what is no regular file (of a folder: tree/usage_walk.h), or
  * -EACCES when it is none of @uid's business.
  */
 int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid,

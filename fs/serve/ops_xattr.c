@@ -13,7 +13,7 @@
 #include "init_reply.h"
 #include "request.h"
 #include "room.h"
-#include "tree/folder_usage.h"
+#include "tree/usage_walk.h"
 #include "tree/xattr.h"
 
 /* Virtual files have none, and say so: the kernel asks by itself, too. */

@@ -7,7 +7,7 @@
 #include "content/usage.h"
 #include "state/threads.h"
 #include "tree/attr.h"
-#include "tree/folder_usage.h"
+#include "tree/usage_walk.h"
 #include "tree/reap.h"
 #include "tree/xattr.h"
 

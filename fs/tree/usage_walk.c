@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How the files of a folder are stored (see folder_usage.h). */
-#include "folder_usage.h"
+/* How the files of a folder are stored (see usage_walk.h). */
+#include "usage_walk.h"
 
 #include <errno.h>
 #include <inttypes.h>

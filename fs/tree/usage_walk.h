@@ -8,8 +8,8 @@
  * by the owner's bits for the owner, and for anybody else where everybody may
  * and no list of access rights can say otherwise. Groups are not looked at.
  */
-#ifndef FS_FOLDER_USAGE_H
-#define FS_FOLDER_USAGE_H
+#ifndef FS_USAGE_WALK_H
+#define FS_USAGE_WALK_H
 
 #include <stdint.h>
 
