@@ -59,11 +59,8 @@ void usage_print(const struct usage *u, struct textbuf *t)
 			    slot_form_name(f), u->blocks[f], u->ram[f]);
 }
 
-/* ---- of one file ---- */
-
-/* 1: there is more; 0: that was all; -errno. */
-static int add_some(struct zsfs *fs, struct usage *u, uint64_t nodeid,
-		    uint32_t uid, struct group *g)
+int usage_add_some(struct zsfs *fs, struct usage *u, uint64_t nodeid,
+		   uint32_t uid, struct group *g)
 {
 	int ret = file_lock_shared(fs, nodeid, &g->inode);
 
@@ -73,20 +70,4 @@ static int add_some(struct zsfs *fs, struct usage *u, uint64_t nodeid,
 					       : -EACCES;
 	inode_unlock(fs, g->inode);
 	return ret;
-}
-
-int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid, char *buf)
-{
-	struct usage u = {0};
-	struct group g = {0};
-	struct textbuf t;
-	int more;
-
-	while ((more = add_some(th->fs, &u, nodeid, uid, &g)) > 0)
-		zsfs_pause(th);
-	if (more < 0)
-		return more;
-	textbuf_init(&t, buf, USAGE_SIZE);
-	usage_print(&u, &t);
-	return textbuf_end(&t);
 }

@@ -20,7 +20,6 @@
 struct group;
 struct textbuf;
 struct zinode;
-struct zsfs_thread;
 
 #define USAGE_NAME "zsfs.usage"
 /* Enough for the text. */
@@ -53,16 +52,16 @@ bool usage_add_groups(struct zsfs *fs, struct usage *u, struct group *g);
 void usage_print(const struct usage *u, struct textbuf *t);
 
 /*
- * The text for the regular file @nodeid, as usage_print() has it, for user
- * @uid.
+ * Add a part of the regular file @nodeid, from block @g->first on, for user
+ * @uid. @g begins as {0} and belongs to these calls.
  *
- * @buf has USAGE_SIZE bytes. No transaction is open and nothing is locked. The
- * file is locked shared, some groups at a time, so of one that changes
- * meanwhile the sum may be none that it ever had. The length; -ESTALE,
- * -ENODATA for what is no regular file (of a folder: tree/usage_walk.h), or
- * -EACCES when it is none of @uid's business.
+ * No transaction is open and nothing is locked; the file is locked shared, so
+ * of one that changes between two calls the sum may be none that it ever had.
+ * 1: there is more; 0: that was all; -ESTALE, -ENODATA for what is no regular
+ * file (of a folder: tree/usage_walk.h), or -EACCES when it is none of @uid's
+ * business.
  */
-int zsfs_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid,
-	       char *buf);
+int usage_add_some(struct zsfs *fs, struct usage *u, uint64_t nodeid,
+		   uint32_t uid, struct group *g);
 
 #endif

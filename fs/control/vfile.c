@@ -180,10 +180,18 @@ bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 
 /* ---- texts ---- */
 
-/* Statistics are of what is compressed, as on zram. */
+/*
+ * Statistics are of what is compressed, as on zram. One thread at a time waits
+ * for that: who looks does not keep all of them.
+ */
 static void settle_numbers(struct zsfs_thread *th)
 {
+	static bool busy;
+
+	if (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
+		return;
 	hot_finish(th, clock_ms() + HOT_WAIT_MSECS);
+	__atomic_clear(&busy, __ATOMIC_RELEASE);
 }
 
 int vfile_summary(struct zsfs_thread *th, uint32_t uid, const char **text)

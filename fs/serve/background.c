@@ -3,6 +3,7 @@
 #include "background.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 #include "state/wake.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
+#include "tree/usage_walk.h"
 
 /* Between looks at a file system that is busy, or short of memory. */
 #define LOOK_MSECS 200
@@ -43,12 +45,25 @@
 /* Steps of an allocation, after which a live check may come in. */
 #define ALLOCATE_STEPS 8
 
-/* What is left of a request for room. */
+/* Steps of a walk, the same. */
+#define WALK_STEPS 256
+
+/* What is left of a request that takes long, by what it asks for. */
+enum errand { ALLOCATION, WALK, NR_ERRANDS };
+
 struct unfinished {
 	struct unfinished *next;
-	int fd; /* the connection */
 	struct fuse_req *req;
-	struct allocation a;
+	int fd;		 /* the connection */
+	uint64_t unique; /* of the request */
+	uint32_t pid;	 /* who made it */
+	union {
+		struct allocation a;
+		struct {
+			struct usage_walk w;
+			size_t size; /* room for the answer */
+		};
+	};
 };
 
 struct background {
@@ -64,8 +79,8 @@ struct background {
 	uint64_t seen;	  /* of the thread: requests when it last looked */
 	struct idle idle; /* of the thread */
 	struct settler *settler;
-	/* wake.lock: the first is being done */
-	struct unfinished *allocations;
+	/* wake.lock: the first of each is being done */
+	struct unfinished *errands[NR_ERRANDS];
 };
 
 static uint64_t requests_begun(void *arg)
@@ -91,24 +106,51 @@ static bool must_stop(void *arg)
 	return stop;
 }
 
-static struct unfinished *first_allocation(struct background *b)
+/* ---- errands ---- */
+
+static struct unfinished *first_of(struct background *b, enum errand e)
 {
 	struct unfinished *u;
 
 	pthread_mutex_lock(&b->wake->lock);
-	u = b->stop ? NULL : b->allocations;
+	u = b->stop ? NULL : b->errands[e];
 	pthread_mutex_unlock(&b->wake->lock);
 	return u;
 }
 
-static void drop_first_allocation(struct background *b)
+static void drop_first(struct background *b, enum errand e)
 {
-	struct unfinished *u = b->allocations;
+	struct unfinished *u = b->errands[e];
 
 	pthread_mutex_lock(&b->wake->lock);
-	b->allocations = u->next;
+	b->errands[e] = u->next;
 	pthread_mutex_unlock(&b->wake->lock);
 	free(u);
+}
+
+/* Whether more is to be done. */
+static unsigned next_errand(struct background *b, enum errand e)
+{
+	drop_first(b, e);
+	return first_of(b, e) ? JOB_MORE : JOB_DONE;
+}
+
+static bool add_errand(struct background *b, enum errand e,
+		       const struct unfinished *what)
+{
+	struct unfinished *u = malloc(sizeof(*u)), **last;
+
+	if (!u)
+		return false;
+	*u = *what;
+	pthread_mutex_lock(&b->wake->lock);
+	for (last = &b->errands[e]; *last; last = &(*last)->next)
+		;
+	*last = u;
+	b->wake->look = true;
+	pthread_cond_signal(&b->wake->rung);
+	pthread_mutex_unlock(&b->wake->lock);
+	return true;
 }
 
 /* ---- the jobs ---- */
@@ -124,14 +166,14 @@ static unsigned lift_pressure(void *arg, bool busy)
 
 static bool wants_allocate(void *arg)
 {
-	return first_allocation(arg);
+	return first_of(arg, ALLOCATION);
 }
 
 static unsigned allocate_some(void *arg, bool busy)
 {
 	struct background *b = arg;
 	struct zsfs_thread *th = zsfs_background(b->fs);
-	struct unfinished *u = b->allocations;
+	struct unfinished *u = b->errands[ALLOCATION];
 	struct tx *tx;
 	int err;
 
@@ -148,8 +190,31 @@ static unsigned allocate_some(void *arg, bool busy)
 	notify_attr(u->fd, u->a.nodeid);
 	/* Not on record: what is done is found done if asked again. */
 	reply_error(u->req, err);
-	drop_first_allocation(b);
-	return first_allocation(b) ? JOB_MORE : JOB_DONE;
+	return next_errand(b, ALLOCATION);
+}
+
+static bool wants_walk(void *arg)
+{
+	return first_of(arg, WALK);
+}
+
+static unsigned walk_some(void *arg, bool busy)
+{
+	struct background *b = arg;
+	struct zsfs_thread *th = zsfs_background(b->fs);
+	struct unfinished *u = b->errands[WALK];
+	int ret = 1;
+
+	zsfs_enter(th);
+	for (unsigned n = 0; ret > 0 && n < WALK_STEPS; n++)
+		ret = usage_walk_step(th, &u->w);
+	zsfs_leave(th);
+	if (ret > 0 && zsfs_was_interrupted(b->fs, u->unique, u->pid))
+		ret = -EINTR;
+	if (ret > 0)
+		return JOB_MORE;
+	reply_usage(u->req, &u->w, ret, u->size);
+	return next_errand(b, WALK);
 }
 
 struct reaping {
@@ -274,6 +339,7 @@ static unsigned give_back_idle(void *arg, bool busy)
 static const struct job jobs[] = {
 	{"lift pressure", NULL, lift_pressure, false, false},
 	{"allocate", wants_allocate, allocate_some, false, false},
+	{"sum up usage", wants_walk, walk_some, false, false},
 	{"reap", NULL, reap_some, true, true},
 	{"compress what is hot", NULL, cool_some, true, false},
 	{"warm", NULL, warm_some, false, false},
@@ -376,19 +442,24 @@ void background_go(struct background *b, bool after_takeover)
 bool background_allocate(struct background *b, int fd, struct fuse_req *req,
 			 const struct allocation *a)
 {
-	struct unfinished *u = malloc(sizeof(*u)), **last;
+	const struct unfinished u = {.req = req, .fd = fd, .a = *a};
 
-	if (!u)
-		return false;
-	*u = (struct unfinished){.fd = fd, .req = req, .a = *a};
-	pthread_mutex_lock(&b->wake->lock);
-	for (last = &b->allocations; *last; last = &(*last)->next)
-		;
-	*last = u;
-	b->wake->look = true;
-	pthread_cond_signal(&b->wake->rung);
-	pthread_mutex_unlock(&b->wake->lock);
-	return true;
+	return add_errand(b, ALLOCATION, &u);
+}
+
+bool background_walk(struct background *b, struct fuse_req *req,
+		     const struct usage_walk *w, size_t size)
+{
+	const struct fuse_in_header *in = request_header();
+	const struct unfinished u = {
+		.req = req,
+		.unique = in->unique,
+		.pid = in->pid,
+		.w = *w,
+		.size = size,
+	};
+
+	return add_errand(b, WALK, &u);
 }
 
 void background_stop(struct background *b)
@@ -403,10 +474,11 @@ void background_stop(struct background *b)
 	b->fs->background = NULL;
 	b->fs->settler = NULL;
 	settler_stop(b->settler);
-	while (b->allocations) {
-		reply_error(b->allocations->req,
-			    -ENOTCONN); /* frees the request */
-		drop_first_allocation(b);
-	}
+	for (enum errand e = 0; e < NR_ERRANDS; e++)
+		while (b->errands[e]) {
+			/* Frees the request. */
+			reply_error(b->errands[e]->req, -ENOTCONN);
+			drop_first(b, e);
+		}
 	free(b);
 }

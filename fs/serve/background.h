@@ -3,7 +3,8 @@
  * Background thread: what has to be done without a request that asks for it.
  *
  * It frees large files that were deleted or cut (reap.h), after a takeover
- * those that the dead worker was at, too, and makes long allocations. Then it
+ * those that the dead worker was at, too, makes long allocations, and sums up
+ * the usage of large files and folders (usage_walk.h). Then it
  * verifies the file system after a takeover, when no requests come (giving way
  * to those that do), and lifts the limit that shortage of memory made necessary
  * (pressure.h). When the mount has become idle it packs the pool and gives back
@@ -15,10 +16,12 @@
 #define FS_BACKGROUND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct allocation;
 struct background;
 struct fuse_req;
+struct usage_walk;
 struct zsfs;
 
 /*
@@ -40,6 +43,13 @@ void background_go(struct background *b, bool after_takeover);
  */
 bool background_allocate(struct background *b, int fd, struct fuse_req *req,
 			 const struct allocation *a);
+
+/*
+ * Go on with a walk (tree/usage_walk.h), of the request that the calling thread
+ * executes, and answer in @size bytes. False as above.
+ */
+bool background_walk(struct background *b, struct fuse_req *req,
+		     const struct usage_walk *w, size_t size);
 
 /* NULL does nothing. May wait for a step to end. */
 void background_stop(struct background *b);

@@ -15,6 +15,8 @@
 #include "state/late.h"
 #include "state/zsfs.h"
 
+struct usage_walk;
+
 /* The kernel may keep what it learned: nobody else changes the files. */
 #define CACHE_FOREVER  (10.0 * 365 * 24 * 3600)
 #define SHORTEST_CACHE 0.001
@@ -40,6 +42,13 @@ void reply_entry(fuse_req_t req, struct tx *tx, const struct zinode *i);
 
 /* Reply to LSEEK for data or a hole. */
 void reply_seek(fuse_req_t req, const struct seek *s, bool hole);
+
+/*
+ * Reply to who asked for the usage of a file or folder, with what @w found
+ * (usage_walk.h) in @size bytes or @err.
+ */
+void reply_usage(fuse_req_t req, const struct usage_walk *w, int err,
+		 size_t size);
 
 /*
  * Is it a file of which nothing is stored? Then nobody may believe that for

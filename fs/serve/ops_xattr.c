@@ -6,15 +6,19 @@
 #include <linux/fuse.h>
 #include <string.h>
 
+#include "background.h"
+#include "base/clock.h"
 #include "base/min.h"
 #include "caller.h"
-#include "content/usage.h"
 #include "control/vfile.h"
 #include "init_reply.h"
 #include "request.h"
 #include "room.h"
 #include "tree/usage_walk.h"
 #include "tree/xattr.h"
+
+/* How long a request thread sums up usage by itself. */
+#define USAGE_MSECS 10
 
 /* Virtual files have none, and say so: the kernel asks by itself, too. */
 
@@ -100,21 +104,34 @@ static void reply_text(fuse_req_t req, const char *text, int len, size_t size)
 		fuse_reply_buf(req, text, (size_t)len);
 }
 
+void reply_usage(fuse_req_t req, const struct usage_walk *w, int err,
+		 size_t size)
+{
+	char text[USAGE_SIZE];
+
+	reply_text(req, text, err ? err : usage_walk_print(w, text), size);
+}
+
 /*
  * How a file or those of a folder are stored: not in their attributes, but made
- * for who asks.
+ * for who asks. What is long is for the background thread, so that this one can
+ * serve.
  */
 static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct zsfs_thread *th = request_thread_of(req);
-	char text[USAGE_SIZE];
 	/* Who may read the file, which the kernel knows, is no stranger. */
-	uint32_t owner = caller_uid();
-	int len = zsfs_usage(th, ino, owner, text);
+	struct usage_walk w = {
+		.nodeid = ino, .uid = certain_uid(), .owner = caller_uid()};
+	int ret = usage_walk_until(th, &w, clock_ms() + USAGE_MSECS);
 
-	if (len == -ENODATA)
-		len = zsfs_folder_usage(th, ino, certain_uid(), owner, text);
-	reply_text(req, text, len, size);
+	if (ret > 0 && background_walk(th->fs->background, req, &w, size)) {
+		request_deferred();
+		return;
+	}
+	if (ret > 0)
+		ret = usage_walk_until(th, &w, UINT64_MAX);
+	reply_usage(req, &w, ret, size);
 }
 
 /* Of the whole mount, likewise. */

@@ -170,6 +170,11 @@ bool request_may_take_long(const struct fuse_in_header *in)
 	case FUSE_WRITE:
 	case FUSE_BATCH_FORGET:
 		return in->len >= LONG_BYTES;
+	case FUSE_GETXATTR:
+		/* Those that are made for who asks (ops_xattr.c). */
+		return !strncmp((const char *)body +
+					sizeof(struct fuse_getxattr_in),
+				"zsfs.", 5);
 	case FUSE_FALLOCATE:
 	case FUSE_COPY_FILE_RANGE:
 	case OPCODE_COPY_FILE_RANGE_64:

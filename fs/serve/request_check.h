@@ -28,7 +28,7 @@ bool request_is_sound(const struct zsfs_super *super,
 
 /*
  * May it take much longer than others? By what the request at @in says, which
- * has at least its fixed part's room in its buffer.
+ * has at least its fixed part's room and some bytes more in its buffer.
  */
 bool request_may_take_long(const struct fuse_in_header *in);
 

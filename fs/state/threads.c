@@ -93,7 +93,7 @@ static bool was_told_before(uint64_t unique)
 	return unique & UNIQUE_RESEND;
 }
 
-static bool was_interrupted(const struct zsfs *fs, uint64_t unique)
+static bool was_told(const struct zsfs *fs, uint64_t unique)
 {
 	if (!unique)
 		return false;
@@ -105,6 +105,11 @@ static bool was_interrupted(const struct zsfs *fs, uint64_t unique)
 }
 
 /* What the kernel tells of once may be a signal that is none to end. */
+bool zsfs_was_interrupted(struct zsfs *fs, uint64_t unique, uint32_t pid)
+{
+	return was_told(fs, unique) && thread_is_ending(pid);
+}
+
 bool zsfs_is_interrupted(struct zsfs_thread *th)
 {
 	const struct fuse_in_header *in = (const void *)th->slot->req;
@@ -113,8 +118,7 @@ bool zsfs_is_interrupted(struct zsfs_thread *th)
 	if (now < th->interrupt_ms)
 		return false;
 	th->interrupt_ms = now + LOOK_MSECS;
-	return was_interrupted(th->fs, th->slot->unique) &&
-	       thread_is_ending(in->pid);
+	return zsfs_was_interrupted(th->fs, th->slot->unique, in->pid);
 }
 
 void zsfs_interrupt(struct zsfs *fs, uint64_t unique)

@@ -37,6 +37,8 @@ void zsfs_pause(struct zsfs_thread *th);
  * that @th executes shall (ending.h)? For @th itself; looks now and then.
  */
 bool zsfs_is_interrupted(struct zsfs_thread *th);
+/* The same of request @unique, which process @pid made, by any thread. */
+bool zsfs_was_interrupted(struct zsfs *fs, uint64_t unique, uint32_t pid);
 /*
  * For any thread: who made request @unique has had a signal. It may be that
  * this request is yet to be executed, or was already.

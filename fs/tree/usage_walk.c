@@ -1,37 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How the files of a folder are stored (see usage_walk.h). */
+/* How a file, or those of a folder, are stored (see usage_walk.h). */
 #include "usage_walk.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "base/textbuf.h"
-#include "content/group.h"
-#include "content/usage.h"
 #include "dentry.h"
 #include "state/inode.h"
 #include "state/threads.h"
 #include "state/zsfs.h"
 
-/* Entries that are looked at under one lock. */
-#define LOOK_ENTRIES 64u
-
-struct walk {
-	struct zsfs_thread *th;
-	uint64_t nodeid;
-	uint32_t uid, owner;
-	uint64_t off; /* of the directory's reader */
-	struct usage usage;
-	uint64_t files, size, links, folders;
-	/* Files of this step: who they were when the folder was locked. */
-	unsigned nr;
-	struct {
-		uint64_t ino, gen;
-	} found[LOOK_ENTRIES];
-};
-
 /* May the one who asks do what @bits of "others" say, beyond doubt? */
-static bool surely_may(const struct walk *w, const struct zinode *i,
+static bool surely_may(const struct usage_walk *w, const struct zinode *i,
 		       uint32_t bits)
 {
 	uint32_t all = bits * 0111;
@@ -45,7 +27,7 @@ static bool surely_may(const struct walk *w, const struct zinode *i,
 
 /* ---- entries ---- */
 
-static void note_entry(struct walk *w, const struct dentry *d)
+static void note_entry(struct usage_walk *w, const struct dentry *d)
 {
 	mode_t mode = (mode_t)d->type << 12;
 
@@ -59,7 +41,7 @@ static void note_entry(struct walk *w, const struct dentry *d)
 }
 
 /* 1: there may be more; 0: that was all; -errno. */
-static int read_entries(struct walk *w, const struct zinode *dir)
+static int read_entries(struct usage_walk *w, const struct zinode *dir)
 {
 	struct dir_reader r = dentry_seek(dir, w->off);
 	const struct dentry *d = NULL;
@@ -68,7 +50,7 @@ static int read_entries(struct walk *w, const struct zinode *dir)
 		return -ENODATA;
 	if (!surely_may(w, dir, S_IXOTH))
 		return -EACCES;
-	for (unsigned left = LOOK_ENTRIES; left > 0; left--) {
+	for (unsigned left = USAGE_WALK_ENTRIES; left > 0; left--) {
 		d = dentry_read(dir, &r);
 		if (!d)
 			return 0;
@@ -78,25 +60,26 @@ static int read_entries(struct walk *w, const struct zinode *dir)
 	return 1;
 }
 
-static int find_files(struct walk *w)
+static int find_files(struct zsfs_thread *th, struct usage_walk *w)
 {
-	struct tx *tx = tx_begin(w->th);
+	struct tx *tx = tx_begin(th);
 	struct zinode *dir;
 	int ret = inode_resolve_locked(tx, w->nodeid, LOCK_SHARED, &dir);
 
-	w->nr = 0;
+	w->nr = w->at = 0;
 	if (!ret)
 		ret = read_entries(w, dir);
+	w->no_more = ret == 0;
 	return tx_abort(tx, ret);
 }
 
 /* ---- files ---- */
 
 /* As read_entries(), of a file that was met: is it one that is summed? */
-static int meet_file(struct walk *w, const struct zinode *i)
+static int meet_file(struct zsfs *fs, struct usage_walk *w,
+		     const struct zinode *i)
 {
-	if (!surely_may(w, i, S_IROTH) ||
-	    !usage_is_open(w->th->fs, i, w->owner))
+	if (!surely_may(w, i, S_IROTH) || !usage_is_open(fs, i, w->owner))
 		return -EACCES;
 	if (i->nlink != 1) {
 		w->links += i->nlink > 1;
@@ -108,74 +91,86 @@ static int meet_file(struct walk *w, const struct zinode *i)
 }
 
 /* The same, of what is left of the file; one that is gone has nothing. */
-static int add_some(struct walk *w, struct group *g, bool begins)
+static int add_some(struct zsfs_thread *th, struct usage_walk *w)
 {
-	struct tx *tx = tx_begin(w->th);
-	int ret = group_lock_shared(tx, g);
+	struct tx *tx = tx_begin(th);
+	bool begins = !w->group.inode;
+	int ret;
 
+	if (begins) {
+		w->group.inode = inode_at(w->found[w->at].ino);
+		w->group.gen = w->found[w->at].gen;
+	}
+	ret = group_lock_shared(tx, &w->group);
 	if (ret && begins)
-		ret = meet_file(w, g->inode);
+		ret = meet_file(th->fs, w, w->group.inode);
 	if (ret > 0)
-		ret = usage_add_groups(w->th->fs, &w->usage, g);
+		ret = usage_add_groups(th->fs, &w->usage, &w->group);
 	return tx_abort(tx, ret);
 }
 
-/* Only a large file has to wait in the midst of it. */
-static int add_file(struct walk *w, unsigned n)
+static int add_file(struct zsfs_thread *th, struct usage_walk *w)
 {
-	struct group g = {.inode = inode_at(w->found[n].ino),
-			  .gen = w->found[n].gen};
-	int ret = add_some(w, &g, true);
+	int ret = add_some(th, w);
 
-	while (ret > 0) {
-		zsfs_pause(w->th);
-		ret = add_some(w, &g, false);
-	}
-	return ret;
-}
-
-static int add_files(struct walk *w)
-{
-	int err = 0;
-
-	for (unsigned n = 0; !err && n < w->nr; n++)
-		err = add_file(w, n);
-	zsfs_pause(w->th);
-	return !err && zsfs_is_interrupted(w->th) ? -EINTR : err;
+	if (ret)
+		return ret;
+	w->at++;
+	w->group = (struct group){0};
+	return w->at < w->nr || !w->no_more;
 }
 
 /* ---- the whole ---- */
 
-static int add_all(struct walk *w)
+static int step_in_folder(struct zsfs_thread *th, struct usage_walk *w)
 {
-	int more, err;
+	int ret;
 
-	do {
-		more = find_files(w);
-		err = more < 0 ? more : add_files(w);
-	} while (!err && more);
-	return err;
+	if (w->at < w->nr)
+		return add_file(th, w);
+	ret = find_files(th, w);
+	return ret < 0 ? ret : w->nr || !w->no_more;
 }
 
-static int print(const struct walk *w, char *buf)
+int usage_walk_step(struct zsfs_thread *th, struct usage_walk *w)
+{
+	int ret;
+
+	if (w->is_folder)
+		return step_in_folder(th, w);
+	ret = usage_add_some(th->fs, &w->usage, w->nodeid, w->owner, &w->group);
+	if (ret != -ENODATA)
+		return ret;
+	w->is_folder = true;
+	w->group = (struct group){0};
+	return 1;
+}
+
+int usage_walk_until(struct zsfs_thread *th, struct usage_walk *w,
+		     uint64_t until)
+{
+	int ret;
+
+	do {
+		ret = usage_walk_step(th, w);
+		zsfs_pause(th);
+		if (ret > 0 && zsfs_is_interrupted(th))
+			ret = -EINTR;
+	} while (ret > 0 && clock_ms() < until);
+	return ret;
+}
+
+int usage_walk_print(const struct usage_walk *w, char *buf)
 {
 	struct textbuf t;
 
 	textbuf_init(&t, buf, USAGE_SIZE);
 	usage_print(&w->usage, &t);
-	textbuf_add(&t, "files %" PRIu64 "\nsize %" PRIu64 "\n", w->files,
-		    w->size);
-	textbuf_add(&t, "links %" PRIu64 "\nfolders %" PRIu64 "\n", w->links,
-		    w->folders);
+	if (w->is_folder) {
+		textbuf_add(&t, "files %" PRIu64 "\nsize %" PRIu64 "\n",
+			    w->files, w->size);
+		textbuf_add(&t, "links %" PRIu64 "\nfolders %" PRIu64 "\n",
+			    w->links, w->folders);
+	}
 	return textbuf_end(&t);
-}
-
-int zsfs_folder_usage(struct zsfs_thread *th, uint64_t nodeid, uint32_t uid,
-		      uint32_t owner, char *buf)
-{
-	struct walk w = {
-		.th = th, .nodeid = nodeid, .uid = uid, .owner = owner};
-	int err = add_all(&w);
-
-	return err ? err : print(&w, buf);
 }

@@ -438,3 +438,34 @@ forms() {
 		same "$(xattr_by 1000 getxattr u zsfs.usage)" EACCES
 	}
 }
+
+# What takes longer than some milliseconds is answered by the background.
+@test "xattr: several ask how a large file is stored, and the worker dies" {
+	zsfs_only
+	all_have noxattr && skip "there are none"
+	fallocate -l 8G large || skip "there is no room"
+	worker >worker
+	"$PYTHON" - <<-'E'
+		import os, subprocess, sys, threading
+		said = []
+		def ask():
+		    for n in range(20):
+		        said.append(os.getxattr("large", "zsfs.usage"))
+		threads = [threading.Thread(target=ask) for n in range(6)]
+		for t in threads:
+		    t.start()
+		for n in range(6):
+		    more = [sys.executable, "-c", "import os\nwhile True: os.getxattr('large', 'zsfs.usage')"]
+		    with subprocess.Popen(more) as p:
+		        try:
+		            p.wait(0.2)
+		        except subprocess.TimeoutExpired:
+		            p.kill()
+		            p.wait(5)
+		    if n == 2:
+		        subprocess.run(["bash", "-c", "kill -9 $(< worker)"], check=True)
+		for t in threads:
+		    t.join()
+		assert len(said) == 120 and set(said) == {said[0]} and b"room 2097152 0\n" in said[0], said
+	E
+}

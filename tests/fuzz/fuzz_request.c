@@ -115,6 +115,7 @@ bool __wrap_writeback_getflags(struct writeback *w, fuse_req_t req,
 void __wrap_writeback_drop(struct writeback *w, uint64_t nodeid, uint64_t off,
 			   uint64_t len);
 bool __wrap_background_allocate(void *b, int fd, fuse_req_t req, void *a);
+bool __wrap_background_walk(void *b, fuse_req_t req, void *w, size_t size);
 
 bool __wrap_writeback_getattr(struct writeback *w, fuse_req_t req,
 			      uint64_t nodeid)
@@ -140,6 +141,11 @@ void __wrap_writeback_drop(struct writeback *w, uint64_t nodeid, uint64_t off,
 }
 
 bool __wrap_background_allocate(void *b, int fd, fuse_req_t req, void *a)
+{
+	return false;
+}
+
+bool __wrap_background_walk(void *b, fuse_req_t req, void *w, size_t size)
 {
 	return false;
 }

@@ -151,25 +151,20 @@ static int take(struct said *s, int len, char *text)
 	return 0;
 }
 
-static int ask_file(struct said *s, uint64_t nodeid)
+static int ask(struct said *s, uint64_t nodeid, uint32_t uid)
 {
+	struct usage_walk w = {.nodeid = nodeid, .uid = uid, .owner = uid};
+	int err = usage_walk_until(th, &w, UINT64_MAX);
 	char text[USAGE_SIZE];
 
-	return take(s, zsfs_usage(th, nodeid, 0, text), text);
-}
-
-static int ask_folder(struct said *s, uint64_t nodeid, uint32_t uid)
-{
-	char text[USAGE_SIZE];
-
-	return take(s, zsfs_folder_usage(th, nodeid, uid, uid, text), text);
+	return take(s, err ? err : usage_walk_print(&w, text), text);
 }
 
 static int ask_whom(uint64_t nodeid, uint32_t uid)
 {
 	struct said s = {0};
 
-	return ask_folder(&s, nodeid, uid);
+	return ask(&s, nodeid, uid);
 }
 
 static void check_forms(const struct said *got, const struct said *want)
@@ -207,8 +202,8 @@ static void test_all_forms(void)
 	make_file(other, "below", 0, 5000);
 
 	for (unsigned k = 0; k < 6; k++)
-		CHECK_EQ(ask_file(&want, file[k]), 0);
-	CHECK_EQ(ask_folder(&got, dir, 0), 0);
+		CHECK_EQ(ask(&want, file[k], 0), 0);
+	CHECK_EQ(ask(&got, dir, 0), 0);
 	check_forms(&got, &want);
 	CHECK_EQ(got.files, 6);
 	CHECK_EQ(got.size, 300000 + 100001 + 50000 + LARGE);
@@ -230,8 +225,8 @@ static void test_what_has_one_name_again(void)
 	file = make_file(ROOT_NODEID, "f", 0, 10000);
 	link_to(file, ROOT_NODEID, "g");
 	CHECK_EQ(drop(th, ROOT_NODEID, "f"), 0);
-	CHECK_EQ(ask_file(&want, file), 0);
-	CHECK_EQ(ask_folder(&got, ROOT_NODEID, 0), 0);
+	CHECK_EQ(ask(&want, file, 0), 0);
+	CHECK_EQ(ask(&got, ROOT_NODEID, 0), 0);
 	check_forms(&got, &want);
 	CHECK_EQ(got.files, 1);
 	CHECK_EQ(got.links, 0);
@@ -247,9 +242,9 @@ static void test_what_has_none(void)
 	dir = make(th, ROOT_NODEID, "dir", S_IFDIR | 0755);
 	file = make_file(dir, "f", 0, 10000);
 	CHECK_EQ(drop(th, dir, "f"), 0);
-	CHECK_EQ(ask_folder(&s, dir, SOMEONE), 0);
+	CHECK_EQ(ask(&s, dir, SOMEONE), 0);
 	CHECK_EQ(s.files + s.size + s.links + s.folders, 0);
-	CHECK_EQ(ask_whom(file, 0), -ENODATA);
+	CHECK_EQ(ask_whom(file, 0), 0);
 	CHECK_EQ(ask_whom(make(th, dir, "l", S_IFLNK | 0777), 0), -ENODATA);
 	CHECK_EQ(ask_whom(UINT64_MAX, 0), -ESTALE);
 	stop();
@@ -342,13 +337,13 @@ static void test_while_others_come_and_go(void)
 		snprintf(name, sizeof(name), "old%u", n);
 		make_file(dir, name, n, 100 + n);
 	}
-	CHECK_EQ(ask_folder(&want, dir, 0), 0);
+	CHECK_EQ(ask(&want, dir, 0), 0);
 	CHECK_EQ(want.files, MANY);
 	REQUIRE(!pthread_create(&thread, NULL, come_and_go, &dir));
 	for (unsigned n = 0; n < 300; n++) {
 		struct said got = {0};
 
-		CHECK_EQ(ask_folder(&got, dir, 0), 0);
+		CHECK_EQ(ask(&got, dir, 0), 0);
 		check_forms(&got, &want);
 		CHECK_EQ(got.size, want.size);
 		CHECK(got.files >= MANY && got.files <= MANY + 102);
@@ -362,22 +357,21 @@ static void test_while_others_come_and_go(void)
 static void test_hidden(void)
 {
 	struct said s = {0};
-	char room[USAGE_SIZE];
 	uint64_t dir, file;
 
 	start();
 	dir = make(th, ROOT_NODEID, "dir", S_IFDIR | 0755);
 	file = make_file(dir, "f", 0, 100000);
 	inode_resolve(th->fs, file)->uid = OWNER;
-	CHECK(zsfs_usage(th, file, SOMEONE, room) > 0);
+	CHECK_EQ(ask_whom(file, SOMEONE), 0);
 	CHECK_EQ(ask_whom(dir, SOMEONE), 0);
 	th->fs->super->hidestats = 1;
-	CHECK_EQ(zsfs_usage(th, file, SOMEONE, room), -EACCES);
-	CHECK_EQ(zsfs_usage(th, file, UINT32_MAX, room), -EACCES);
-	CHECK(zsfs_usage(th, file, OWNER, room) > 0);
-	CHECK(zsfs_usage(th, file, 0, room) > 0);
+	CHECK_EQ(ask_whom(file, SOMEONE), -EACCES);
+	CHECK_EQ(ask_whom(file, UINT32_MAX), -EACCES);
+	CHECK_EQ(ask_whom(file, OWNER), 0);
+	CHECK_EQ(ask_whom(file, 0), 0);
 	CHECK_EQ(ask_whom(dir, SOMEONE), -EACCES);
-	CHECK_EQ(ask_folder(&s, dir, OWNER), 0);
+	CHECK_EQ(ask(&s, dir, OWNER), 0);
 	/* One file of somebody else's closes the folder. */
 	inode_resolve(th->fs, make_file(dir, "g", 0, 1))->uid = SOMEONE;
 	CHECK_EQ(ask_whom(dir, OWNER), -EACCES);
