@@ -25,6 +25,10 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 #define MAP_SIZE (ZSFS_REQ_SIZE + ARENA_PAGE_SIZE)
+/* What has as much content is in a mapping that had as much before. */
+#define LARGE_LEAST (MAP_SIZE / 2)
+/* Such mappings that are there to be used again. */
+#define MAX_SPARE 2u
 
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
@@ -37,13 +41,25 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* lock: by age */
 static STAILQ_HEAD(, waiting) all = STAILQ_HEAD_INITIALIZER(all);
 static unsigned nr;  /* lock; atomic */
-static size_t bytes; /* lock */
-/* lock: mapped ones, to be used again as long as any waits */
+static size_t bytes; /* lock: of memory, at most */
+/* lock: large ones, to be used again as long as any waits */
 static STAILQ_HEAD(, waiting) spare = STAILQ_HEAD_INITIALIZER(spare);
+static unsigned nr_spare; /* lock */
 /* lock: a count of all turns, and what it was at a user's last one */
 static uint64_t turn, turns[NR_TURNS];
 
 /* ---- memory ---- */
+
+static bool is_large(size_t len)
+{
+	return len >= LARGE_LEAST;
+}
+
+/* What a request of @len bytes takes. */
+static size_t cost(size_t len)
+{
+	return is_large(len) ? MAP_SIZE : len;
+}
 
 /* It holds content: kept in RAM and out of dumps. */
 static struct waiting *map_one(void)
@@ -65,41 +81,53 @@ static struct waiting *take_spare(void)
 
 	pthread_mutex_lock(&lock);
 	w = STAILQ_FIRST(&spare);
-	if (w)
+	if (w) {
 		STAILQ_REMOVE_HEAD(&spare, next);
+		nr_spare--;
+	}
 	pthread_mutex_unlock(&lock);
 	return w;
+}
+
+/* Pages for a request of @len bytes at once: cheaper than one by one. */
+static struct waiting *populate(struct waiting *w, size_t len)
+{
+	len += offsetof(struct waiting, in);
+	if (!madvise(w, len, MADV_POPULATE_WRITE) || errno == EINVAL)
+		return w;
+	munmap(w, MAP_SIZE);
+	return NULL;
 }
 
 /* For a request of @len bytes. */
 static struct waiting *new_waiting(size_t len)
 {
-	struct waiting *w;
+	struct waiting *w = NULL;
 
-	if (len >= MAP_LEAST) {
-		w = take_spare();
-		if (!w)
-			w = map_one();
-		/* At once: cheaper than page by page. */
+	if (len < MAP_LEAST) {
+		w = malloc(offsetof(struct waiting, in) + len);
 		if (w)
-			madvise(w, len, MADV_POPULATE_WRITE);
+			w->mapped = false;
 		return w;
 	}
-	w = malloc(offsetof(struct waiting, in) + len);
-	if (w)
-		w->mapped = false;
-	return w;
+	if (is_large(len))
+		w = take_spare();
+	if (!w)
+		w = map_one();
+	return w ? populate(w, len) : NULL;
 }
 
 /* Caller holds the lock. */
 static void free_locked(struct waiting *w)
 {
-	if (!w->mapped)
+	if (!w->mapped) {
 		free(w);
-	else if (nr)
+	} else if (nr && is_large(w->in.len) && nr_spare < MAX_SPARE) {
 		STAILQ_INSERT_HEAD(&spare, w, next);
-	else
+		nr_spare++;
+	} else {
 		munmap(w, MAP_SIZE);
+	}
 }
 
 /* Caller holds the lock. Nothing waits. */
@@ -111,6 +139,7 @@ static void free_spare(void)
 		STAILQ_REMOVE_HEAD(&spare, next);
 		munmap(w, MAP_SIZE);
 	}
+	nr_spare = 0;
 }
 
 /* ---- turns ---- */
@@ -148,7 +177,7 @@ int waiting_set_nonblocking(int fd, bool on)
 static void count(int one, const struct waiting *w)
 {
 	__atomic_store_n(&nr, nr + (unsigned)one, __ATOMIC_RELEASE);
-	bytes += (size_t)one * w->in.len;
+	bytes += (size_t)one * cost(w->in.len);
 }
 
 /* Caller holds the lock. */
@@ -183,8 +212,19 @@ static struct waiting *pop(void)
 /* Caller holds the lock. */
 static bool has_room(size_t len, size_t most)
 {
-	return most == WAITING_ANY ||
-	       (nr < WAITING_MAX && len <= most && bytes <= most - len);
+	return most == WAITING_ANY || (nr < WAITING_MAX && cost(len) <= most &&
+				       bytes <= most - cost(len));
+}
+
+/* It may be gone when it is needed. */
+static bool seems_to_have_room(size_t len, size_t most)
+{
+	bool room;
+
+	pthread_mutex_lock(&lock);
+	room = has_room(len, most);
+	pthread_mutex_unlock(&lock);
+	return room;
 }
 
 void waiting_clear(void)
@@ -203,9 +243,12 @@ void waiting_clear(void)
 
 bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most)
 {
-	struct waiting *w = new_waiting(in->len);
+	struct waiting *w;
 	bool room;
 
+	if (!seems_to_have_room(in->len, most))
+		return false;
+	w = new_waiting(in->len);
 	if (!w)
 		return false;
 	w->fd = fd;

@@ -327,6 +327,56 @@ static void test_gone(void)
 	CHECK(waiting_any());
 }
 
+/* Kilobytes of this process that are in memory and in no file. */
+static long resident(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	long kbytes = 0;
+	char line[256];
+
+	REQUIRE(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "RssAnon: %ld", &kbytes);
+	fclose(f);
+	return kbytes;
+}
+
+/*
+ * Longer and shorter ones that come and go take no more memory than is counted:
+ * a short one is not where a long one was, with all of its pages.
+ */
+static void test_memory(void)
+{
+	enum { MANY = 60, SHORT_ONE = 8192 };
+	struct fuse_in_header *in = calloc(1, ZSFS_REQ_SIZE);
+	struct fuse_in_header *got[MANY];
+	long before;
+
+	REQUIRE(in != NULL);
+	memset(in, 1, ZSFS_REQ_SIZE);
+	before = resident();
+	in->len = SHORT_ONE;
+	REQUIRE(waiting_keep(receiver.fd, in, WAITING_ANY));
+	for (unsigned round = 0; round < 2; round++) {
+		in->len = round ? SHORT_ONE : ZSFS_REQ_SIZE;
+		for (unsigned n = 0; n < MANY; n++)
+			REQUIRE(waiting_keep(receiver.fd, in, WAITING_ANY));
+		if (round)
+			break;
+		for (unsigned n = 0; n < MANY; n++)
+			REQUIRE((got[n] = waiting_take()) != NULL);
+		for (unsigned n = 0; n < MANY; n++)
+			waiting_free(got[n]);
+	}
+	/* Sanitizers have memory of their own for what was mapped. */
+	if (!ZS_ARENA_SANITIZED)
+		CHECK(resident() - before < 2 * MANY * SHORT_ONE / 1024 + 4096);
+	for (unsigned n = 0; n <= MANY; n++)
+		waiting_free(waiting_take());
+	CHECK(!waiting_any());
+	free(in);
+}
+
 static void test_bounds(void)
 {
 	struct fuse_in_header in = {.len = sizeof(in)};
@@ -359,6 +409,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_nonblocking),
 	CHECK_CASE(test_others_vanish),
 	CHECK_CASE(test_gone),
+	CHECK_CASE(test_memory),
 	CHECK_CASE(test_bounds),
 };
 
