@@ -55,8 +55,8 @@ enum knob_kind {
 	OPTION(NR_BLOCKS, nr_blocks, COUNT, set_nr_blocks, fs.size_limit,      \
 	       NULL, "N", "the same in blocks of 4 KiB")                       \
 	LIVE(MEM_LIMIT, mem_limit, MEMORY, set_size, fs.mem_limit, NULL,       \
-	     "SIZE", "most RAM that everything may take together (default: "   \
-	     "half of the RAM, or of what the control group allows)",          \
+	     "SIZE", "most RAM, processes aside (default: half of the RAM, or " \
+	     "of what the control group allows)",                              \
 	     mem_limit)                                                        \
 	LIVE(NR_INODES, nr_inodes, COUNT, set_size, fs.inode_limit, NULL, "N", \
 	     "most files and directories; K, M, G as above (default: as many " \
@@ -102,7 +102,7 @@ enum knob_kind {
 	       "dies, or do with one process")                                 \
 	OPTION(SANDBOX, sandbox, FLAG, set_flag, sandbox, "sandbox", NULL,     \
 	       "let the processes that serve do nothing else, or all that "    \
-	       "who mounts may do")                                            \
+	       "the keeper may")                                               \
 	FIXED(FOLLOW_CPU, follow_cpu, FLAG, set_flag, fs.follow_cpu,           \
 	      "follow_cpu", NULL,                                              \
 	      "serve small requests on the processor they come from, or let "  \
@@ -131,8 +131,8 @@ enum knob_kind {
 		"write anything: check every structure and all content; "      \
 		"read: clean, or what is damaged")                             \
 	CONTROL(SETTLE, settle, TRIGGER, 0600,                                 \
-		"write anything: compress what is stored more densely; read: " \
-		"blocks done / to do, bytes saved")                            \
+		"write 1 (seconds are for settle_after): compress what is "    \
+		"stored more densely; read: blocks done / to do, bytes saved") \
 	CONTROL(LAST_CMD_STATUS, last_cmd_status, WORD, 0400,                  \
 		"why the last write to one of these failed, or ok")
 /* clang-format on */

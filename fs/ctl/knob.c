@@ -51,7 +51,7 @@ TRUTH(hidestats)
 /* clang-format off */
 const struct ctl_knob ctl_knobs[] = {
 	{"size", "size", "SIZE", "most content of files before compression; 0: no limit", show_size},
-	{"mem_limit", "mem_limit", "SIZE", "most RAM that everything may take; 0: no limit", show_mem_limit},
+	{"mem_limit", "mem_limit", "SIZE", "most RAM, processes aside; 0: no limit", show_mem_limit},
 	{"nr_inodes", "nr_inodes", "N", "most files and directories; 0: no limit", show_nr_inodes},
 	{"comp", "comp_algorithm", "ALG", "how what is written from now on is compressed", show_comp},
 	{"dense", "dense", "ALG", "how what settles is compressed: zstd or zstd:N", show_dense},

@@ -202,7 +202,7 @@ static void print_forms(const struct page *p)
 {
 	printf("%s%-26s %9s %9s %6s  %s%s\n", BOLD(p), "Stored as", "content",
 	       "RAM", "ratio", "share of content", NORMAL(p));
-	/* Few mounts have any: hot= is 0 by default. */
+	/* With hot=0 there are none, once older ones are compressed. */
 	for (enum stats_tier t = 0; t < NR_TIERS; t++)
 		if (t != HOT || p->s->hot > 0 || p->s->tier[HOT].bytes > 0)
 			print_form(p, t);

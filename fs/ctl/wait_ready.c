@@ -89,7 +89,8 @@ static int run_wait(struct args *a)
 static const struct ctl_option wait_options[] = {
 	{STANDBY_KEY, "standby", NULL,
 	 "also until another process could take over"},
-	{'t', "timeout", "SECS", "give up after these, with status 3 (30)"},
+	{'t', "timeout", "SECS",
+	 "give up after these, with status 3; default 30"},
 	{0},
 };
 

@@ -220,7 +220,7 @@ static int run_kind(struct args *a, const struct work_kind *k)
 
 static const struct ctl_option options[] = {
 	{PROGRESS_KEY, "progress", NULL,
-	 "show on a terminal how far it is (standard error)"},
+	 "on a terminal, show how far settle or verify is"},
 	{0},
 };
 

@@ -55,7 +55,7 @@ complete -c zsctl -n $none -a du -d 'what files and folders take, and what compr
 complete -c zsctl -n $none -a settle -d 'compress what is stored more densely, now'
 complete -c zsctl -n $none -a compact -d 'pack the pool and give memory back, now'
 complete -c zsctl -n $none -a verify -d 'check every structure and all content'
-complete -c zsctl -n $none -a get -d 'all knobs, or only the values of these'
+complete -c zsctl -n $none -a get -d 'all knobs, or only the values of those named'
 complete -c zsctl -n $none -a set -d 'change a live mount'
 complete -c zsctl -n $none -a classes -d "the pool's size classes and how full they are"
 complete -c zsctl -n $none -a run -d 'a mount for one command, gone with it'
@@ -88,7 +88,7 @@ complete -c zsctl -n '__zsctl_in wait-ready' -s t -l timeout -x -d 'give up afte
 
 set -l setting '__zsctl_in set; and not __zsctl_at_mount'
 complete -c zsctl -n $setting -a size= -d 'most content of files before compression'
-complete -c zsctl -n $setting -a mem_limit= -d 'most RAM that everything may take'
+complete -c zsctl -n $setting -a mem_limit= -d 'most RAM, processes aside'
 complete -c zsctl -n $setting -a nr_inodes= -d 'most files and directories'
 complete -c zsctl -n $setting -a comp= -d 'how what is written from now on is compressed'
 complete -c zsctl -n $setting -a dense= -d 'how what settles is compressed'
@@ -98,7 +98,7 @@ complete -c zsctl -n $setting -a mem_used_max= -d 'the most RAM in use so far'
 
 set -l getting '__zsctl_in get; and not __zsctl_at_mount'
 complete -c zsctl -n $getting -a size -d 'most content of files before compression'
-complete -c zsctl -n $getting -a mem_limit -d 'most RAM that everything may take'
+complete -c zsctl -n $getting -a mem_limit -d 'most RAM, processes aside'
 complete -c zsctl -n $getting -a nr_inodes -d 'most files and directories'
 complete -c zsctl -n $getting -a comp -d 'how what is written from now on is compressed'
 complete -c zsctl -n $getting -a dense -d 'how what settles is compressed'
