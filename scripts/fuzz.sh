@@ -94,9 +94,15 @@ share=$(awk -v h="$hours" -v j="$jobs" -v n="${#targets[@]}" 'BEGIN {
 	if (n > j) s = s * j / n
 	print int(s < 1 ? 1 : s) }')
 
-# run_target NAME: again and again until its time is over
+# found_by NAME: how many files
+found_by() {
+	find "$work/found" -name "$1-*" | wc -l
+}
+
+# run_target NAME: again and again until its time is over. One that ends without
+# having found anything does not run here.
 run_target() {
-	local name=$1 end log found
+	local name=$1 end log before
 	local exe=$BUILD-fuzz/tests/fuzz/fuzz_$name
 
 	mkdir -p "$work/corpus/$name" "$work/found"
@@ -104,16 +110,18 @@ run_target() {
 	log=$work/$name.log
 	: >"$log"
 	while [ "$SECONDS" -lt "$end" ]; do
+		before=$(found_by "$name")
 		"$exe" -max_total_time=$((end - SECONDS)) -timeout=25 \
 			-rss_limit_mb=4096 -print_final_stats=1 -verbosity=1 \
 			-max_len=16384 -artifact_prefix="$work/found/$name-" \
 			"$work/corpus/$name" "$seeds/fuzz_$name" \
 			>>"$log" 2>&1 && break
-		found=$(find "$work/found" -name "$name-*" | wc -l)
-		[ "$found" -lt "$MOST_FOUND" ] || break
+		[ "$(found_by "$name")" -gt "$before" ] || break
+		[ "$(found_by "$name")" -lt "$MOST_FOUND" ] || break
 	done
 }
 
+# report NAME: fails when it was never executed
 report() {
 	local name=$1 log=$work/$1.log
 
@@ -121,7 +129,10 @@ report() {
 		/^stat::number_of_executed_units/ { runs += $2 }
 		{ for (k = 1; k < NF; k++) if ($k == "cov:") cov = $(k + 1) }
 		END { printf "%-17s %12d executions, %6d edges\n",
-			name, runs, cov }' "$log"
+			name, runs, cov
+			exit !runs }' "$log" && return
+	tail -n 20 "$log" >&2
+	return 1
 }
 
 tell_found() {
@@ -184,11 +195,13 @@ for target in "${targets[@]}"; do
 	running=$((running + 1))
 done
 wait
+nr_dead=0
 for target in "${targets[@]}"; do
-	report "$target"
+	report "$target" || nr_dead=$((nr_dead + 1))
 done
 [ -z "$coverage" ] || tell_coverage
 nr_found=0
 tell_found
+[ "$nr_dead" = 0 ] || say "$nr_dead targets did not run"
 echo "$nr_found found"
-[ "$nr_found" = 0 ]
+[ "$nr_found$nr_dead" = 00 ]

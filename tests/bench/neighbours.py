@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""neighbours.py FOLDER [SECONDS [ATTACKERS]]: one user's small calls beside others.
+"""neighbours.py FOLDER [SECONDS [ATTACKERS [ATTACK]]]: small calls beside others'.
 
-Attackers, each a user of its own, do all day what costs a file system most: delete
+Attackers, each a user of its own, or with ATTACK (write_mibs, say) processes of one
+user that all do this, do all day what costs a file system most: delete
 and cut large files, look for holes, open snapshots, fill the mount, write MiBs,
 list large folders, make and rename files. A victim, another user, makes small calls.
 How long those took goes to stdout, in ms; run it on a tmpfs to see what of that is
@@ -19,6 +20,7 @@ import time
 FOLDER = sys.argv[1]
 SECONDS = float(sys.argv[2]) if len(sys.argv) > 2 else 30
 ATTACKERS = int(sys.argv[3]) if len(sys.argv) > 3 else 64
+ATTACK = sys.argv[4] if len(sys.argv) > 4 else None
 FIRST_UID = 20000
 MIB = 1 << 20
 
@@ -95,6 +97,10 @@ def list_large(home):
     with os.scandir(folder) as entries:
         for _ in entries:
             pass
+    try:
+        os.getxattr(folder, "zsfs.usage")
+    except OSError:
+        pass  # another file system
 
 
 def make_files(home):
@@ -119,8 +125,8 @@ def become(uid):
 
 
 def attack(n, until):
-    home = become(FIRST_UID + n)
-    what = ATTACKS[n % len(ATTACKS)]
+    home = become(FIRST_UID + (0 if ATTACK else n))
+    what = globals()[ATTACK] if ATTACK else ATTACKS[n % len(ATTACKS)]
     while time.monotonic() < until:
         try:
             what(home)
