@@ -68,15 +68,22 @@ static int read_frame(struct zsfs *fs, struct arena_thread *at,
 
 /*
  * Of both: zstd can say the same in several ways, so that a frame with a
- * flipped bit may decompress to what it did.
+ * flipped bit may decompress to what it did. And of the places: others, but as
+ * many, would give one block for another.
  */
 static uint64_t sum_of(const struct zsfs *fs, const struct cluster *cl,
 		       const uint8_t *plain, const uint8_t *frame)
 {
-	uint64_t sum =
-		zcomp_cluster_sum(plain, cluster_plain(cl), fs->super->seed);
+	uint64_t sum = zcomp_cluster_sum(plain, cluster_plain(cl),
+					 fs->super->seed ^ cl->made);
 
 	return zcomp_cluster_sum(frame, cl->len, sum);
+}
+
+/* What @zc keeps it by: the same sum and places, and size, are the same. */
+static uint64_t key_of(const struct cluster *cl)
+{
+	return cl->sum ^ (uint64_t)cl->made << 32;
 }
 
 /* Decompress @cl into what @zc keeps. */
@@ -95,7 +102,7 @@ static int load(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		return err == -ENOMEM ? err : -EIO;
 	if (sum_of(fs, cl, kept->plain, room) != cl->sum)
 		return -EIO;
-	kept->key = cl->sum;
+	kept->key = key_of(cl);
 	kept->size = size;
 	return 0;
 }
@@ -111,8 +118,7 @@ int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		return -ENOMEM;
 	if (!(cl->made & 1u << place))
 		return -EIO;
-	/* What has the same sum and size is the same, whichever it is. */
-	if (kept->size != cluster_plain(cl) || kept->key != cl->sum)
+	if (kept->size != cluster_plain(cl) || kept->key != key_of(cl))
 		err = load(fs, at, zc, cl, kept);
 	if (!err)
 		memcpy(dst,

@@ -41,7 +41,7 @@ _Static_assert(CLUSTER_TAG >= ZCOMP_NR_ALGS, "is no algorithm's");
 
 /* The descriptor. What it says of the frame never changes. */
 struct cluster {
-	uint64_t sum;	  /* of plain content and frame */
+	uint64_t sum;	  /* of plain content, its places, and frame */
 	uint16_t made;	  /* bits: places whose blocks are in the frame */
 	uint16_t live;	  /* of them, those that slots still name */
 	uint32_t len;	  /* bytes of the frame */

@@ -380,6 +380,44 @@ static void test_flipped_bits(void)
 	end();
 }
 
+/* Make block @block a hole. */
+static void punch(size_t block)
+{
+	uint64_t at = block * BLOCK;
+	struct zinode *i;
+	struct tx *tx = tx_begin(th);
+
+	CHECK_EQ(file_lock(tx, file, LOCK_EXCL, &i), 0);
+	inode_save(tx, i);
+	CHECK_EQ(file_punch(tx, i, &at, at + BLOCK), 0);
+	inode_note_stored(tx, i);
+	tx_commit(tx);
+	memset(want + block * BLOCK, 0, BLOCK);
+}
+
+/* A descriptor that names other places, but as many, gives no block. */
+static void test_other_places(void)
+{
+	struct cluster *cl;
+
+	begin(CLUSTER_BLOCKS);
+	punch(5);
+	settle();
+	check_same(file, CLUSTER_BLOCKS);
+	cl = slot_cluster(slot_of(file, 0));
+	CHECK_EQ(cl->made, 0xffff ^ 1 << 5);
+	for (unsigned other = 0; other < CLUSTER_BLOCKS; other++) {
+		cl->made = (uint16_t)(0xffff ^ 1 << other);
+		for (size_t b = 0; b < CLUSTER_BLOCKS; b++)
+			if (b != 5)
+				CHECK_EQ(load(file, b, 1),
+					 other == 5 ? 0 : -EIO);
+	}
+	cl->made = 0xffff ^ 1 << 5;
+	check_same(file, CLUSTER_BLOCKS);
+	end();
+}
+
 /* ---- warming ---- */
 
 /* As requests do: read or write, answer, see to what was noted. */
@@ -778,6 +816,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_punching),
 		CHECK_CASE(test_copying),
 		CHECK_CASE(test_flipped_bits),
+		CHECK_CASE(test_other_places),
 		CHECK_CASE(test_bad_cluster_stays),
 		CHECK_CASE(test_warms),
 		CHECK_CASE(test_warming_queue),
