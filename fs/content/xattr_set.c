@@ -395,7 +395,21 @@ bool xattr_free(struct tx *tx, struct zinode *i)
 
 /* ---- checking ---- */
 
-static const char *check_entry(const struct node *n, size_t off)
+/* Is the value of @e where it says? */
+static bool holds_value(const struct arena *a, const struct entry *e)
+{
+	uint64_t ref = *ref_of(e);
+
+	return e->size > ARENA_PAGE_SIZE
+		       ? REF_KIND(ref) == REF_RUN &&
+				 arena_holds_run(a, arena_run_addr(ref),
+						 ARENA_PAGE_DATA)
+		       : REF_KIND(ref) == REF_SLAB &&
+				 arena_holds_slab(a, slab_addr(ref), e->size);
+}
+
+static const char *check_entry(const struct arena *a, const struct node *n,
+			       size_t off)
 {
 	const struct entry *e = entry_at(n, off);
 
@@ -407,25 +421,31 @@ static const char *check_entry(const struct node *n, size_t off)
 		return NULL;
 	if (strnlen(e->name, e->name_len) != e->name_len)
 		return "an attribute's name ends early";
-	if (is_apart(e->size) &&
-	    REF_KIND(*ref_of(e)) !=
-		    (e->size > ARENA_PAGE_SIZE ? REF_RUN : REF_SLAB))
+	if (is_apart(e->size) && !holds_value(a, e))
 		return "an attribute's value is nowhere";
 	return NULL;
 }
 
-static const char *check_node(const struct node *n,
+/* Is there one at @ref, with all that it says it has? */
+static bool holds_node(const struct arena *a, uint64_t ref)
+{
+	const struct node *n = node_of(ref);
+
+	return REF_KIND(ref) == REF_SLAB &&
+	       arena_holds_slab(a, n, sizeof(*n)) && n->used <= NODE_ROOM &&
+	       arena_holds_slab(a, n, sizeof(*n) + n->used);
+}
+
+static const char *check_node(const struct arena *a, const struct node *n,
 			      void (*holds)(uint64_t ref, size_t size,
 					    void *arg),
 			      void *arg)
 {
 	uint32_t live = 0;
 
-	if (n->used > NODE_ROOM)
-		return "a node of its attributes is too large";
 	for (size_t off = 0; off < n->used;) {
 		const struct entry *e = entry_at(n, off);
-		const char *wrong = check_entry(n, off);
+		const char *wrong = check_entry(a, n, off);
 
 		if (wrong)
 			return wrong;
@@ -439,7 +459,7 @@ static const char *check_node(const struct node *n,
 				       : "it counts its attributes wrong";
 }
 
-/* What @i has, into @list: at most MAX_ATTRIBUTES and one. */
+/* What @i has, at most MAX_ATTRIBUTES, into @list. */
 static size_t list_entries(const struct zinode *i, const struct entry **list)
 {
 	size_t nr = 0;
@@ -447,8 +467,6 @@ static size_t list_entries(const struct zinode *i, const struct entry **list)
 	for (struct node *n = node_of(i->xattrs); n; n = node_of(n->next))
 		for (struct entry *e = first_live(n); e; e = next_live(n, e)) {
 			list[nr++] = e;
-			if (nr > MAX_ATTRIBUTES)
-				return nr;
 		}
 	return nr;
 }
@@ -463,25 +481,31 @@ static int by_name(const void *a, const void *b)
 	return memcmp(x->name, y->name, x->name_len);
 }
 
-const char *xattr_verify(const struct zinode *i,
+const char *xattr_verify(const struct arena *a, const struct zinode *i,
 			 void (*holds)(uint64_t ref, size_t size, void *arg),
 			 void *arg)
 {
 	const char *wrong = NULL;
+	size_t live = 0;
 
-	for (struct node *n = node_of(i->xattrs); !wrong && n;
-	     n = node_of(n->next))
-		wrong = check_node(n, holds, arg);
+	for (uint64_t ref = i->xattrs; ref && !wrong;
+	     ref = node_of(ref)->next) {
+		if (!holds_node(a, ref))
+			return "a node of its attributes is nowhere";
+		wrong = check_node(a, node_of(ref), holds, arg);
+		/* Each has one: a chain that ends nowhere has too many. */
+		live += node_of(ref)->live;
+		if (live > MAX_ATTRIBUTES)
+			return "it has too many attributes";
+	}
 	return wrong;
 }
 
 const char *xattr_verify_names(const struct zinode *i)
 {
-	const struct entry *list[MAX_ATTRIBUTES + 1];
+	const struct entry *list[MAX_ATTRIBUTES];
 	size_t nr = list_entries(i, list);
 
-	if (nr > MAX_ATTRIBUTES)
-		return "it has too many attributes";
 	qsort(list, nr, sizeof(list[0]), by_name);
 	for (size_t k = 1; k < nr; k++)
 		if (!by_name(&list[k - 1], &list[k]))

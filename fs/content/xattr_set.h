@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
 struct tx;
 struct zinode;
 
@@ -82,10 +83,10 @@ bool xattr_are_few(const struct zinode *i);
 bool xattr_free(struct tx *tx, struct zinode *i);
 
 /*
- * Check the chain of @i. Calls @holds for every piece of memory in it, with its
- * ref and the bytes asked for. What is wrong, or NULL.
+ * Check the chain of @i, which may be damaged. Calls @holds for every piece of
+ * memory in it, with its ref and the bytes asked for. What is wrong, or NULL.
  */
-const char *xattr_verify(const struct zinode *i,
+const char *xattr_verify(const struct arena *a, const struct zinode *i,
 			 void (*holds)(uint64_t ref, size_t size, void *arg),
 			 void *arg);
 /* That no name is there twice, of a sound chain. Takes 80 KiB of the stack. */

@@ -345,13 +345,26 @@ static void count_xattr(uint64_t ref, size_t size, void *arg)
 
 static int check_xattrs(struct check *c, const struct zinode *i)
 {
-	const char *wrong = xattr_verify(i, count_xattr, c);
+	const char *wrong = xattr_verify(c->fs->arena, i, count_xattr, c);
 
 	if (!wrong && !c->touched)
 		wrong = xattr_verify_names(i);
 	if (!wrong)
 		return 0;
 	return verify_fail(c, "inode %" PRIu64 ": %s", inode_number(i), wrong);
+}
+
+static int check_symlink(struct check *c, const struct zinode *i)
+{
+	uint64_t ref = i->link.target;
+
+	if (REF_KIND(ref) != REF_SLAB || i->size >= ARENA_PAGE_SIZE ||
+	    !arena_holds_slab(c->fs->arena, slab_addr(ref), i->size + 1))
+		return verify_fail(c,
+				   "inode %" PRIu64 ": its target is nowhere",
+				   inode_number(i));
+	verify_count_slab(c, i->size + 1);
+	return 0;
 }
 
 int verify_inode(void *obj, void *arg)
@@ -380,7 +393,5 @@ int verify_inode(void *obj, void *arg)
 		return check_file(c, i, reaping);
 	if (S_ISDIR(i->mode))
 		return check_directory(c, i);
-	if (S_ISLNK(i->mode))
-		verify_count_slab(c, i->size + 1);
-	return 0;
+	return S_ISLNK(i->mode) ? check_symlink(c, i) : 0;
 }
