@@ -94,13 +94,13 @@ share=$(awk -v h="$hours" -v j="$jobs" -v n="${#targets[@]}" 'BEGIN {
 	if (n > j) s = s * j / n
 	print int(s < 1 ? 1 : s) }')
 
-# found_by NAME: how many files
-found_by() {
-	find "$work/found" -name "$1-*" | wc -l
+# How often it was told in LOG what was executed.
+told_in() {
+	grep -c '^stat::number_of_executed_units' "$1" || true
 }
 
 # run_target NAME: again and again until its time is over. One that ends without
-# having found anything does not run here.
+# a word of what it executed does not run here.
 run_target() {
 	local name=$1 end log before
 	local exe=$BUILD-fuzz/tests/fuzz/fuzz_$name
@@ -110,27 +110,32 @@ run_target() {
 	log=$work/$name.log
 	: >"$log"
 	while [ "$SECONDS" -lt "$end" ]; do
-		before=$(found_by "$name")
+		before=$(told_in "$log")
 		"$exe" -max_total_time=$((end - SECONDS)) -timeout=25 \
 			-rss_limit_mb=4096 -print_final_stats=1 -verbosity=1 \
 			-max_len=16384 -artifact_prefix="$work/found/$name-" \
 			"$work/corpus/$name" "$seeds/fuzz_$name" \
 			>>"$log" 2>&1 && break
-		[ "$(found_by "$name")" -gt "$before" ] || break
-		[ "$(found_by "$name")" -lt "$MOST_FOUND" ] || break
+		if [ "$(told_in "$log")" = "$before" ]; then
+			echo "ended without a word" >>"$log"
+			break
+		fi
+		[ "$(find "$work/found" -name "$name-*" | wc -l)" -lt "$MOST_FOUND" ] ||
+			break
 	done
 }
 
-# report NAME: fails when it was never executed
+# report NAME: fails when it did not run, or not to its end
 report() {
 	local name=$1 log=$work/$1.log
 
 	awk -v name="$name" '
+		/^ended without a word$/ { dead = 1 }
 		/^stat::number_of_executed_units/ { runs += $2 }
 		{ for (k = 1; k < NF; k++) if ($k == "cov:") cov = $(k + 1) }
 		END { printf "%-17s %12d executions, %6d edges\n",
 			name, runs, cov
-			exit !runs }' "$log" && return
+			exit dead || !runs }' "$log" && return
 	tail -n 20 "$log" >&2
 	return 1
 }

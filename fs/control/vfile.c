@@ -182,16 +182,21 @@ bool vfile_dir_entry(uint64_t nodeid, unsigned pos, const char **name,
 
 /*
  * Statistics are of what is compressed, as on zram. One thread at a time waits
- * for that: who looks does not keep all of them.
+ * for that, so who looks does not keep all of them: until when it may, on
+ * clock_ms(), or 0.
  */
 static void settle_numbers(struct zsfs_thread *th)
 {
-	static bool busy;
+	static uint64_t taken;
+	uint64_t now = clock_ms(), until = now + HOT_WAIT_MSECS;
+	uint64_t before = __atomic_load_n(&taken, __ATOMIC_RELAXED);
 
-	if (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
+	if (now < before ||
+	    !__atomic_compare_exchange_n(&taken, &before, until, false,
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
-	hot_finish(th, clock_ms() + HOT_WAIT_MSECS);
-	__atomic_clear(&busy, __ATOMIC_RELEASE);
+	hot_finish(th, until);
+	__atomic_store_n(&taken, 0, __ATOMIC_RELAXED);
 }
 
 int vfile_summary(struct zsfs_thread *th, uint32_t uid, const char **text)

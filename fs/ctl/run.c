@@ -211,7 +211,10 @@ static bool is_changed(const struct place *p)
 {
 	struct stat st;
 
-	return stat(p->path, &st) ? errno == ENOTCONN : st.st_dev != p->dev;
+	if (!stat(p->path, &st))
+		return st.st_dev != p->dev;
+	return errno == ENOTCONN || errno == ECONNABORTED ||
+	       errno == ECONNREFUSED;
 }
 
 /* What the command has left running keeps its files until it ends. */
@@ -229,9 +232,11 @@ static void clean_up(const struct place *p)
 
 struct janitor {
 	pid_t pid;
-	/* Gets a byte when there is a mount; closed when zsctl ends. */
+	/* Is told whether there is a mount; closed when zsctl ends. */
 	int pipe;
 };
+
+static const char is_mounted = 'm', has_failed = 'f';
 
 /*
  * It has a session of its own, and holds signals for good: no terminal ends it,
@@ -239,8 +244,8 @@ struct janitor {
  */
 static _Noreturn void be_janitor(struct place *p, int from)
 {
+	char byte, told = 0;
 	ssize_t n;
-	char byte;
 
 	setsid();
 	signal(SIGPIPE, SIG_IGN);
@@ -249,8 +254,8 @@ static _Noreturn void be_janitor(struct place *p, int from)
 		close(fd);
 	open("/dev/null", O_RDWR);
 	while ((n = read(from, &byte, 1)) > 0 || (n < 0 && errno == EINTR))
-		p->mounted |= n > 0;
-	p->mounted = p->mounted || is_changed(p);
+		told = n > 0 ? byte : told;
+	p->mounted = told ? told == is_mounted : is_changed(p);
 	clean_up(p);
 	_exit(0);
 }
@@ -320,13 +325,26 @@ static int run_command(const struct request *r, const struct place *p)
 	return status < 0 ? complain("wait") : status_of(status);
 }
 
-static int mount_and_run(const struct request *r, const struct place *p,
+/* False: it is not there any more, and we clean up. */
+static bool tell_janitor(const struct janitor *j, char what)
+{
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+	bool told = write(j->pipe, &what, 1) == 1;
+
+	signal(SIGPIPE, before);
+	return told;
+}
+
+static int mount_and_run(const struct request *r, struct place *p,
 			 const struct janitor *j)
 {
-	if (!succeeds(start_zsfs(r, p, j->pipe)))
+	p->mounted = succeeds(start_zsfs(r, p, j->pipe));
+	if (!tell_janitor(j, p->mounted ? is_mounted : has_failed)) {
+		clean_up(p);
+		return complain("janitor");
+	}
+	if (!p->mounted)
 		return CTL_RUN_FAILED; /* zsfs has said why */
-	if (write(j->pipe, "m", 1) != 1)
-		return complain("pipe");
 	release_signals();
 	return run_command(r, p);
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -45,14 +46,16 @@
 /* Steps of an allocation, after which a live check may come in. */
 #define ALLOCATE_STEPS 8
 
-/* Steps of a walk, the same. */
+/* Steps of a walk, after which it is another's turn. */
 #define WALK_STEPS 256
+/* Errands of one kind that wait. */
+#define MOST_ERRANDS 64
 
 /* What is left of a request that takes long, by what it asks for. */
 enum errand { ALLOCATION, WALK, NR_ERRANDS };
 
 struct unfinished {
-	struct unfinished *next;
+	STAILQ_ENTRY(unfinished) next;
 	struct fuse_req *req;
 	int fd;		 /* the connection */
 	uint64_t unique; /* of the request */
@@ -80,7 +83,8 @@ struct background {
 	struct idle idle; /* of the thread */
 	struct settler *settler;
 	/* wake.lock: the first of each is being done */
-	struct unfinished *errands[NR_ERRANDS];
+	STAILQ_HEAD(, unfinished) errands[NR_ERRANDS];
+	unsigned nr_errands[NR_ERRANDS]; /* wake.lock */
 };
 
 static uint64_t requests_begun(void *arg)
@@ -113,44 +117,69 @@ static struct unfinished *first_of(struct background *b, enum errand e)
 	struct unfinished *u;
 
 	pthread_mutex_lock(&b->wake->lock);
-	u = b->stop ? NULL : b->errands[e];
+	u = b->stop ? NULL : STAILQ_FIRST(&b->errands[e]);
 	pthread_mutex_unlock(&b->wake->lock);
 	return u;
 }
 
-static void drop_first(struct background *b, enum errand e)
+/* Caller holds the lock. */
+static struct unfinished *take_first(struct background *b, enum errand e)
 {
-	struct unfinished *u = b->errands[e];
+	struct unfinished *u = STAILQ_FIRST(&b->errands[e]);
 
-	pthread_mutex_lock(&b->wake->lock);
-	b->errands[e] = u->next;
-	pthread_mutex_unlock(&b->wake->lock);
-	free(u);
+	STAILQ_REMOVE_HEAD(&b->errands[e], next);
+	b->nr_errands[e]--;
+	return u;
 }
 
-/* Whether more is to be done. */
+/* Caller holds the lock. */
+static void add_last(struct background *b, enum errand e, struct unfinished *u)
+{
+	STAILQ_INSERT_TAIL(&b->errands[e], u, next);
+	b->nr_errands[e]++;
+}
+
+/* The first one is done. Is there another? */
 static unsigned next_errand(struct background *b, enum errand e)
 {
-	drop_first(b, e);
+	struct unfinished *u;
+
+	pthread_mutex_lock(&b->wake->lock);
+	u = take_first(b, e);
+	pthread_mutex_unlock(&b->wake->lock);
+	free(u);
 	return first_of(b, e) ? JOB_MORE : JOB_DONE;
+}
+
+/* The first one goes behind the others. */
+static unsigned next_turn(struct background *b, enum errand e)
+{
+	pthread_mutex_lock(&b->wake->lock);
+	add_last(b, e, take_first(b, e));
+	pthread_mutex_unlock(&b->wake->lock);
+	return JOB_MORE;
 }
 
 static bool add_errand(struct background *b, enum errand e,
 		       const struct unfinished *what)
 {
-	struct unfinished *u = malloc(sizeof(*u)), **last;
+	struct unfinished *u = malloc(sizeof(*u));
+	bool room;
 
 	if (!u)
 		return false;
 	*u = *what;
 	pthread_mutex_lock(&b->wake->lock);
-	for (last = &b->errands[e]; *last; last = &(*last)->next)
-		;
-	*last = u;
-	b->wake->look = true;
-	pthread_cond_signal(&b->wake->rung);
+	room = b->nr_errands[e] < MOST_ERRANDS;
+	if (room) {
+		add_last(b, e, u);
+		b->wake->look = true;
+		pthread_cond_signal(&b->wake->rung);
+	}
 	pthread_mutex_unlock(&b->wake->lock);
-	return true;
+	if (!room)
+		free(u);
+	return room;
 }
 
 /* ---- the jobs ---- */
@@ -173,7 +202,7 @@ static unsigned allocate_some(void *arg, bool busy)
 {
 	struct background *b = arg;
 	struct zsfs_thread *th = zsfs_background(b->fs);
-	struct unfinished *u = b->errands[ALLOCATION];
+	struct unfinished *u = STAILQ_FIRST(&b->errands[ALLOCATION]);
 	struct tx *tx;
 	int err;
 
@@ -202,7 +231,7 @@ static unsigned walk_some(void *arg, bool busy)
 {
 	struct background *b = arg;
 	struct zsfs_thread *th = zsfs_background(b->fs);
-	struct unfinished *u = b->errands[WALK];
+	struct unfinished *u = STAILQ_FIRST(&b->errands[WALK]);
 	int ret = 1;
 
 	zsfs_enter(th);
@@ -212,7 +241,7 @@ static unsigned walk_some(void *arg, bool busy)
 	if (ret > 0 && zsfs_was_interrupted(b->fs, u->unique, u->pid))
 		ret = -EINTR;
 	if (ret > 0)
-		return JOB_MORE;
+		return next_turn(b, WALK);
 	reply_usage(u->req, &u->w, ret, u->size);
 	return next_errand(b, WALK);
 }
@@ -413,6 +442,8 @@ int background_start(struct zsfs *fs, struct background **out)
 		return -ENOMEM;
 	b->fs = fs;
 	b->wake = &fs->wake;
+	for (enum errand e = 0; e < NR_ERRANDS; e++)
+		STAILQ_INIT(&b->errands[e]);
 	err = settler_start(fs, &b->settler);
 	if (!err)
 		err = -pthread_create(&b->thread, NULL, background_main, b);
@@ -475,10 +506,11 @@ void background_stop(struct background *b)
 	b->fs->settler = NULL;
 	settler_stop(b->settler);
 	for (enum errand e = 0; e < NR_ERRANDS; e++)
-		while (b->errands[e]) {
+		while (!STAILQ_EMPTY(&b->errands[e])) {
 			/* Frees the request. */
-			reply_error(b->errands[e]->req, -ENOTCONN);
-			drop_first(b, e);
+			reply_error(STAILQ_FIRST(&b->errands[e])->req,
+				    -ENOTCONN);
+			next_errand(b, e);
 		}
 	free(b);
 }

@@ -38,8 +38,8 @@ void background_go(struct background *b, bool after_takeover);
 
 /*
  * Go on with an allocation (allocate.h) that came by the connection @fd, in
- * steps, and answer. False when there is no memory for it: then the caller
- * does.
+ * steps, and answer. False when there is no memory for it, or too many wait:
+ * then the caller does.
  */
 bool background_allocate(struct background *b, int fd, struct fuse_req *req,
 			 const struct allocation *a);

@@ -234,7 +234,7 @@ static void allocate(fuse_req_t req, struct allocation *a)
 
 	if (!err)
 		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
-	if (err == 1 &&
+	if (err == 1 && !request_came_again() &&
 	    background_allocate(th->fs->background, request_fd(), req, a)) {
 		request_deferred();
 		return;
@@ -275,7 +275,7 @@ static void drop_priv(fuse_ino_t ino)
 		return;
 	if (!has_priv(th->fs, ino)) {
 		/* A worker that did it may have died before it told. */
-		if (request_header()->unique & UNIQUE_RESEND)
+		if (request_came_again())
 			request_invalidate_attr(ino);
 		return;
 	}

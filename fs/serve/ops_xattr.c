@@ -125,7 +125,8 @@ static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
 		.nodeid = ino, .uid = certain_uid(), .owner = caller_uid()};
 	int ret = usage_walk_until(th, &w, clock_ms() + USAGE_MSECS);
 
-	if (ret > 0 && background_walk(th->fs->background, req, &w, size)) {
+	if (ret > 0 && !request_came_again() &&
+	    background_walk(th->fs->background, req, &w, size)) {
 		request_deferred();
 		return;
 	}

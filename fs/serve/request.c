@@ -73,6 +73,11 @@ uint64_t request_number(void)
 	return request_header()->unique ^ (uint64_t)cur.env->connection << 36;
 }
 
+bool request_came_again(void)
+{
+	return request_header()->unique & UNIQUE_RESEND;
+}
+
 bool request_is_tmpfile(void)
 {
 	return cur.th->slot->opcode == FUSE_TMPFILE;

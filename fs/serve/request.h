@@ -60,6 +60,12 @@ const struct fuse_in_header *request_header(void);
  */
 uint64_t request_number(void);
 
+/*
+ * Did a worker that has died have it already? What it died of, if it was that,
+ * should not be done where nobody would tell (poison.h).
+ */
+bool request_came_again(void);
+
 /* Is it a STATX? To libfuse it is a GETATTR (statx.h). */
 bool request_is_statx(void);
 

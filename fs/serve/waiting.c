@@ -55,10 +55,17 @@ static bool is_large(size_t len)
 	return len >= LARGE_LEAST;
 }
 
-/* What a request of @len bytes takes. */
+/* Memory for a request of @len bytes. */
 static size_t cost(size_t len)
 {
-	return is_large(len) ? MAP_SIZE : len;
+	size_t size = offsetof(struct waiting, in) + len;
+
+	if (is_large(len))
+		return MAP_SIZE;
+	if (len >= MAP_LEAST)
+		size = (size + ARENA_PAGE_SIZE - 1) / ARENA_PAGE_SIZE *
+		       ARENA_PAGE_SIZE;
+	return size;
 }
 
 /* It holds content: kept in RAM and out of dumps. */

@@ -24,7 +24,10 @@
 
 struct fuse_in_header;
 
-/* Most bytes of memory and requests of what was put aside. */
+/*
+ * Most bytes of memory and requests of what was put aside. Two mappings of the
+ * longest request may be there besides, to be used again.
+ */
 #define WAITING_MAX_BYTES ((size_t)32 << 20)
 #define WAITING_MAX	  256u
 /* For waiting_keep(): as many as there are. */

@@ -25,30 +25,19 @@
 /* Of systemd's uid-gid documentation: dynamic service users. */
 #define TRANSIENT_FIRST 61184u
 #define NR_TRANSIENT	(65519u - TRANSIENT_FIRST + 1)
-#define MANY_TRIES	64u
 #define MAX_READABLE	32u
 
 /* ---- who ---- */
 
-/*
- * Has the file @passwd a user of that @name, or for NULL one with that @id? Of
- * *@out only the ids stay.
- */
-static bool find_entry(const char *passwd, const char *name, uint32_t id,
-		       struct passwd *out)
-{
-	FILE *f = fopen(passwd, "re");
-	const struct passwd *p = NULL;
+/* Which transient ids somebody has. */
+struct taken {
+	bool id[NR_TRANSIENT];
+};
 
-	while (f && (p = fgetpwent(f)))
-		if (name ? !strcmp(p->pw_name, name)
-			 : p->pw_uid == id || p->pw_gid == id)
-			break;
-	if (p)
-		*out = *p;
-	if (f)
-		fclose(f);
-	return p;
+static void take(struct taken *t, uint32_t id)
+{
+	if (id - TRANSIENT_FIRST < NR_TRANSIENT)
+		t->id[id - TRANSIENT_FIRST] = true;
 }
 
 /* Ids that a service of systemd with DynamicUser= has. */
@@ -60,36 +49,41 @@ static bool is_dynamic(uint32_t id)
 	return !access(path, F_OK);
 }
 
-/*
- * One of those that systemd sets apart for users that exist as long as a
- * service runs, so that nobody else is it.
- */
-static uint32_t transient_id(const char *passwd)
+/* By chance one of those that are left. */
+static uint32_t transient_id(const struct taken *t)
 {
-	struct passwd p;
-	uint32_t id;
+	uint32_t start = 0;
 
-	for (unsigned n = 0; n < MANY_TRIES; n++) {
-		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
-			break;
-		id = TRANSIENT_FIRST + id % NR_TRANSIENT;
-		if (!find_entry(passwd, NULL, id, &p) && !is_dynamic(id))
-			return id;
+	if (getrandom(&start, sizeof(start), GRND_NONBLOCK) < 0)
+		return NOBODY;
+	start %= NR_TRANSIENT;
+	for (uint32_t n = 0; n < NR_TRANSIENT; n++) {
+		uint32_t k = (start + n) % NR_TRANSIENT;
+
+		if (!t->id[k] && !is_dynamic(TRANSIENT_FIRST + k))
+			return TRANSIENT_FIRST + k;
 	}
 	return NOBODY;
 }
 
 void sandbox_find_user(const char *passwd, uint32_t *uid, uint32_t *gid)
 {
-	struct passwd p;
+	FILE *f = fopen(passwd ? passwd : "/etc/passwd", "re");
+	const struct passwd *p = NULL;
+	struct taken taken = {0};
 
-	passwd = passwd ? passwd : "/etc/passwd";
-	if (find_entry(passwd, "zsfs", 0, &p) && p.pw_uid && p.pw_gid) {
-		*uid = p.pw_uid;
-		*gid = p.pw_gid;
-	} else {
-		*uid = *gid = transient_id(passwd);
+	while (f && (p = fgetpwent(f)) && strcmp(p->pw_name, "zsfs")) {
+		take(&taken, p->pw_uid);
+		take(&taken, p->pw_gid);
 	}
+	if (p && p->pw_uid && p->pw_gid) {
+		*uid = p->pw_uid;
+		*gid = p->pw_gid;
+	} else {
+		*uid = *gid = transient_id(&taken);
+	}
+	if (f)
+		fclose(f);
 }
 
 /* ---- notes ---- */

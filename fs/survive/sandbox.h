@@ -26,9 +26,10 @@ struct shared_config;
 /*
  * Who workers of root's mounts shall be: the user "zsfs" of the file @passwd
  * (NULL: the system's), or else an id by chance from those that systemd gives
- * to services for a while and nobody has now. No other program is either, so
- * none can signal, stop or slow a worker. No directory service is asked, which
- * may wait for a network.
+ * to services for a while, and that neither the file nor systemd has given
+ * away now. So it is most likely that no other program is it, and can signal,
+ * stop or slow a worker. No directory service is asked, which may wait for a
+ * network. Nobody where all are taken.
  */
 void sandbox_find_user(const char *passwd, uint32_t *uid, uint32_t *gid);
 

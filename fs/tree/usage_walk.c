@@ -154,8 +154,6 @@ int usage_walk_until(struct zsfs_thread *th, struct usage_walk *w,
 	do {
 		ret = usage_walk_step(th, w);
 		zsfs_pause(th);
-		if (ret > 0 && zsfs_is_interrupted(th))
-			ret = -EINTR;
 	} while (ret > 0 && clock_ms() < until);
 	return ret;
 }

@@ -58,10 +58,7 @@ struct usage_walk {
  */
 int usage_walk_step(struct zsfs_thread *th, struct usage_walk *w);
 
-/*
- * Steps until all is done, or @until on clock_ms() has come. As above; -EINTR
- * when who made the request that @th executes is ending.
- */
+/* Steps until all is done, or @until on clock_ms() has come. As above. */
 int usage_walk_until(struct zsfs_thread *th, struct usage_walk *w,
 		     uint64_t until);
 

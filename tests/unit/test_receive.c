@@ -388,8 +388,9 @@ static void test_bounds(void)
 	waiting_clear();
 	CHECK(!waiting_any() && !waiting_take());
 	CHECK(!waiting_keep(receiver.fd, &in, sizeof(in) - 1));
-	CHECK(waiting_keep(receiver.fd, &in, sizeof(in)));
-	CHECK(!waiting_keep(receiver.fd, &in, sizeof(in)));
+	/* There is something of ours beside each. */
+	CHECK(waiting_keep(receiver.fd, &in, 2 * sizeof(in)));
+	CHECK(!waiting_keep(receiver.fd, &in, 2 * sizeof(in)));
 	waiting_clear();
 }
 

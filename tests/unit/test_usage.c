@@ -7,8 +7,8 @@
 #include "content/usage.h"
 #include "state/threads.h"
 #include "tree/attr.h"
-#include "tree/usage_walk.h"
 #include "tree/reap.h"
+#include "tree/usage_walk.h"
 #include "tree/xattr.h"
 
 #include <errno.h>
@@ -250,6 +250,42 @@ static void test_what_has_none(void)
 	stop();
 }
 
+/* What walks are at ends between two of their steps. */
+static void test_ends_meanwhile(void)
+{
+	enum { NR = 100 };
+	struct usage_walk w = {0}, f = {0};
+	uint64_t file[NR];
+	char name[16];
+	int ret;
+
+	start();
+	w.nodeid = make(th, ROOT_NODEID, "dir", S_IFDIR | 0755);
+	for (unsigned k = 0; k < NR; k++) {
+		snprintf(name, sizeof(name), "f%u", k);
+		file[k] = make_file(w.nodeid, name, 0, 8192);
+		give_room(file[k], 2000);
+	}
+	f.nodeid = file[0];
+	CHECK_EQ(usage_walk_step(th, &f), 1);
+	/* That it is a folder, its entries, nine files and a part of one. */
+	for (unsigned n = 0; n < 21; n++)
+		CHECK_EQ(usage_walk_step(th, &w), 1);
+	CHECK(w.is_folder && w.group.inode && w.at < w.nr);
+	for (unsigned k = 0; k < NR; k++) {
+		snprintf(name, sizeof(name), "f%u", k);
+		CHECK_EQ(drop(th, w.nodeid, name), 0);
+		zsfs_forget(th, file[k], 1, NULL);
+	}
+	reap_all(th);
+	CHECK_EQ(usage_walk_step(th, &f), -ESTALE);
+	while ((ret = usage_walk_step(th, &w)) > 0)
+		;
+	CHECK_EQ(ret, 0);
+	CHECK_EQ(w.files, 10);
+	stop();
+}
+
 static void set_mode(uint64_t nodeid, uint32_t mode)
 {
 	struct stat st = {.st_mode = mode};
@@ -385,6 +421,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_all_forms),
 	CHECK_CASE(test_what_has_one_name_again),
 	CHECK_CASE(test_what_has_none),
+	CHECK_CASE(test_ends_meanwhile),
 	CHECK_CASE(test_who_asks),
 	CHECK_CASE(test_hidden),
 	CHECK_CASE(test_while_others_come_and_go),
