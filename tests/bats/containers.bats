@@ -83,7 +83,7 @@ make_layers() {
 	run -0 apart 'podman run --rm -v "$M:/tmp" --rootfs "$T/root" \
 		sh -c "df /tmp; echo text >/tmp/f"
 		podman run --rm --user 5:6 -v "$M:/tmp" --rootfs "$T/root" \
-			sh -c "cat /tmp/f; touch /tmp/mine; ! rm -f /tmp/f"'
+			sh -c "cat /tmp/f; touch /tmp/mine; ! rm -f /tmp/f || exit 1"'
 	[[ $output == *"zsfs "*"% /tmp"*text* ]]
 	same "$(cat "$M/f")" text
 	same "$(stat -c '%u %g' "$M/mine")" "5 6"
@@ -113,7 +113,8 @@ make_layers() {
 		into sh -c "cat /data/.zsctl/size; stat -c %a /data; echo text >/data/f"
 		podman volume rm v
 		make nr_blokcs=16k
-		! into true
+		fails into true
+		cat "$T/fails.out"
 		podman volume rm v
 		for i in $(seq 300); do
 			pgrep -x zsfs >/dev/null || exit 0

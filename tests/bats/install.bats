@@ -86,8 +86,8 @@ installed() {
 		echo text >"$M/f"
 		umount "$M"
 		gone $daemon
-		! mount -t zsfs none "$M" -o size=wrong 2>"$T/err"
-		grep size "$T/err"'
+		fails mount -t zsfs none "$M" -o size=wrong
+		grep size "$T/fails.out"'
 }
 
 @test "install: lines of fstab" {
@@ -155,9 +155,9 @@ installed() {
 		[ $n = 18 ]
 		# One wrong line does not keep others from being mounted.
 		printf "%s\n" "zsfs $M zsfs sized=1G 0 0" "zsfs $T/f zsfs size=1G 0 0" >"$T/fstab"
-		! mount -a 2>"$T/err"
-		grep sized=1G "$T/err"
-		! mountpoint -q "$M"
+		fails mount -a
+		grep sized=1G "$T/fails.out"
+		fails mountpoint -q "$M"
 		[ "$(cat "$T/f/.zsctl/size")" = 1073741824 ]
 		daemon=$(jq .survival.keeper "$T/f/.zsstats/stats.json")
 		umount "$T/f"
@@ -188,5 +188,5 @@ installed() {
 		[ "$(as_user cat "$M/.zsctl/size")" = 1073741824 ]
 		as_user touch "$M/f"
 		as_user umount "$M"
-		! grep -q " $M " /proc/self/mountinfo'
+		fails grep " $M " /proc/self/mountinfo'
 }

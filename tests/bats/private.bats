@@ -121,12 +121,15 @@ left_out() {
 		for who in keeper worker; do
 			pid=$(jq .survival.$who $M/.zsstats/stats.json)
 			[ -d /proc/$pid ]
-			! ls /proc/$pid/fd 2>/dev/null
-			! cat /proc/$pid/environ >/dev/null 2>&1
-			! head -c 1 /proc/$pid/mem 2>/dev/null
+			fails ls /proc/$pid/fd
+			fails cat /proc/$pid/environ
+			# It is opened: there is nothing to be read at its start.
+			fails dd if=/proc/$pid/mem count=0
 		done
 		$ZSFS --replace $M
-		! ls /proc/$(jq .survival.keeper $M/.zsstats/stats.json)/fd 2>/dev/null
+		pid=$(jq .survival.keeper $M/.zsstats/stats.json)
+		[ -d /proc/$pid ]
+		fails ls /proc/$pid/fd
 		[ "$(cat $M/f)" = text ]
 		fusermount3 -u $M'
 }

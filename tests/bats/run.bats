@@ -106,9 +106,9 @@ fake_build() {
 		grep -q 'building in $T/home/named' $T/home/out
 		fusermount3 -u $M"
 	# No place at all.
-	as_user "! HOME=/nonexistent '$RUN' $M >$T/home/out 2>&1
-		grep ZSFS_BUILD $T/home/out
-		[ \$(wc -l <$T/home/out) = 1 ]"
+	as_user "fails env HOME=/nonexistent '$RUN' $M
+		grep ZSFS_BUILD $T/fails.out
+		[ \$(wc -l <$T/fails.out) = 1 ]"
 	# The owner's build, while it is what the sources say.
 	mkdir -p "$SOURCES/build/fs"
 	cp "$ZSFS" "$SOURCES/build/fs/zsfs"
@@ -150,9 +150,9 @@ fake_build() {
 	refuses 20 usage: -- "$RUN" -o size=1G "$M"
 	if [ "$(id -u)" = 0 ]; then
 		for dir in "$T" /tmp "$T/none" /root/x; do
-			as_user "! '$RUN' $dir 2>$M/err
-				[ \$(wc -l <$M/err) = 1 ]
-				grep -F 'run.sh: ' $M/err | grep -F $dir"
+			as_user "fails '$RUN' $dir
+				[ \$(wc -l <$T/fails.out) = 1 ]
+				grep -F 'run.sh: ' $T/fails.out | grep -F $dir"
 		done
 		mkdir "$T/dev"
 		refuses 1 /dev/fuse modprobe -- unshare -m bash -c '

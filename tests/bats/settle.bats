@@ -361,7 +361,8 @@ for line in sys.stdin:
 	truncate -s $(($(stat -c %s "$T/a") / 4096 * 4096)) "$T/a"
 	cp "$T/a" "$M/a"
 	settle
-	! head -c 60M /dev/urandom >"$M/noise"
+	fails dd if=/dev/urandom of="$M/noise" bs=64k count=960
+	grep -q 'No space left' "$T/fails.out"
 	same "$(df --output=avail "$M" | tail -n 1 | tr -d ' ')" 0
 	# In large writes, in single blocks, and in parts of blocks.
 	cp "$T/a" "$T/b"
@@ -380,7 +381,7 @@ for n in [1 << 20] * 5 + [4096] * 100 + [100] * 100:
 END
 	cmp "$T/b" "$M/a"
 	# Noise does not fit, and the old content stays.
-	! dd if=/dev/urandom of="$M/a" bs=64k count=200 conv=notrunc status=none
+	fails dd if=/dev/urandom of="$M/a" bs=64k count=200 conv=notrunc
 	verify_clean
 	drop_cache
 	cmp <(tail -c +13107201 "$T/b") <(tail -c +13107201 "$M/a")
@@ -438,13 +439,13 @@ is_settled() { [[ $(control settle) =~ ^[1-9][0-9]*" / 0," ]]; }
 	mount -o remount,settle=0 "$M" 2>/dev/null || echo 0 >"$M/.zsctl/settle_after"
 	same "$(control settle_after)" 0
 	for bad in "" on -1 1001 1.5 30s; do
-		! echo "$bad" >"$M/.zsctl/settle_after"
+		fails sh -c "echo '$bad' >'$M/.zsctl/settle_after'"
 	done
 	same "$(control settle_after)" 0
 	text 2000000 >"$M/f"
 	poll 10 is_settled
 	zsfs_umount
-	! zsfs_mount -o settle=1001
+	refused settle 1001 -- "$ZSFS" -o settle=1001 "$M"
 	zsfs_mount -o settle=off
 	text 2000000 >"$M/f"
 	sleep 2

@@ -159,7 +159,7 @@ booted() {
 		[ $rc = 1 ]
 		grep "/mnt/a" /zsfs-test/out/twice
 		systemctl start mnt-b.mount
-		! systemctl start zsfs@mnt-b
+		! systemctl start zsfs@mnt-b || exit 1
 		[ "$(state zsfs@mnt-b Result)" = exit-code ]
 		said zsfs@mnt-b "$(sed "s,/mnt/a,/mnt/b,g" /zsfs-test/out/twice)"
 		[ "$(mounts b)" = 1 ]
@@ -168,7 +168,7 @@ booted() {
 		[ "$(mounts f) $(mounts w)" = "1 0" ]
 		systemctl is-failed mnt-w.mount
 		said mnt-w.mount 'unknown option "sized=1G"'
-		! systemctl start zsfs@mnt-o
+		! systemctl start zsfs@mnt-o || exit 1
 		said zsfs@mnt-o 'option size: bad value "8Q"'
 		[ "$(mounts o)" = 0 ]
 		# Units that end after they have had something mounted.
