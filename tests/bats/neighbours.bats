@@ -113,13 +113,49 @@ usage_by() {
 	done
 	[[ $(usage_by 1002 "$M/d/f") == *"ermission denied"* ]]
 	[[ $(usage_by 1002 "$M/d") == *"ermission denied"* ]]
-	[[ $(usage_by 1000 "$M/d") == *"files 1"* ]] || [[ $(usage_by 0 "$M/d") == *"files 1"* ]]
+	for who in 0 1000 1001; do
+		[[ $(usage_by $who "$M/d") == *"files 1"* ]]
+	done
+	# The owner of a folder learns nothing of what another has in it.
+	text_file "$M/d/of_root" 300000
+	[[ $(usage_by 1001 "$M/d") == *"ermission denied"* ]]
+	[[ $(usage_by 1000 "$M/d") == *"files 2"* ]]
 	# What others may know stays: it can be read and counted.
 	same "$(as 1002 wc -c <"$M/d/f")" 300000
-	before=$(available)
-	random_file "$M/small" 4096
-	between 0 $(((before - $(available)) % (4 << 20))) 8192
 	fails "$ZSFS" -o remount,nohidestats "$M"
+}
+
+# 150 files are written, 9.4 MiB of noise. A line for each after which df has other
+# blocks left than before: how many fewer.
+steps_of_df() {
+	local before now n
+
+	before=$(stat -f -c %a "$M")
+	for ((n = 0; n < 150; n++)); do
+		dd if=/dev/urandom of="$M/small$n" bs=64k count=1 conv=fsync status=none
+		now=$(stat -f -c %a "$M")
+		[ "$now" = "$before" ] || echo $((before - now))
+		before=$now
+	done
+}
+
+@test "neighbours: with hidestats what df has left changes by steps of 4 MiB only" {
+	zsfs_mount -o hidestats,uid=1000,size=0,nr_inodes=0,mem_limit=64M,settle=off
+	steps_of_df >"$T/steps"
+	cat "$T/steps"
+	# Each is of as many blocks as 4 MiB of memory hold.
+	between 2 "$(wc -l <"$T/steps")" 3
+	while read -r step; do
+		between 970 "$step" 971
+	done <"$T/steps"
+	# Inodes take 512 bytes.
+	same $(($(stat -f -c %d "$M") % 8192)) 0
+}
+
+@test "neighbours: without hidestats df is exact" {
+	zsfs_mount -o uid=1000,size=0,nr_inodes=0,mem_limit=64M,settle=off
+	steps_of_df >"$T/steps"
+	same "$(wc -l <"$T/steps")" 150
 }
 
 @test "neighbours: without hidestats statistics are for all" {
