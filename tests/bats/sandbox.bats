@@ -101,18 +101,30 @@ forced() {
 	not_root "$(standby)"
 }
 
-@test "sandbox: a small call is served where it comes from, as without" {
-	root_only
-	mount_confined
-	[ "$(json .readers.following)" = true ] || skip "one processor"
+# Thousands of small calls, and a look at each 16th: half of the looks at least find
+# the client where it is served. A busy machine may have all readers serve it.
+served_where_it_is() {
+	local looks near
+
+	looks=$(json .readers.looks)
+	near=$(json .readers.on_client_cpu)
 	timeout 60 "$PYTHON" -c '
 import os, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 for i in range(6000):
     os.pwrite(fd, b"x" * 4096, i % 1000 * 4096)' "$M/f"
-	# Where a thread cannot come back it does not give way: few of them are.
-	looks=$(json .readers.looks)
-	[ "$looks" -lt 20 ] || [ "$(json .readers.on_client_cpu)" -ge $((looks / 2)) ]
+	looks=$(($(json .readers.looks) - looks))
+	near=$(($(json .readers.on_client_cpu) - near))
+	echo "$looks looks, $near of them near"
+	[ "$looks" -ge 20 ] && [ "$near" -ge $((looks / 2)) ]
+}
+
+@test "sandbox: a small call is served where it comes from, as without" {
+	root_only
+	not_cached "its small writes are no requests"
+	mount_confined
+	[ "$(json .readers.following)" = true ] || skip "one processor"
+	poll 10 served_where_it_is
 }
 
 @test "sandbox: who waits for the kernel is not where the client is" {
