@@ -50,7 +50,7 @@ py() { timeout 100 "$PYTHON" - "$M" "$@"; }
 	head -c 8M /dev/urandom >"$M/a"
 	truncate -s 1G "$M/s"
 	echo end >>"$M/s"
-	local writes=$(json .requests.write)
+	writes=$(json .requests.write)
 	cp "$M/a" "$M/b"
 	cp "$M/s" "$M/t"
 	between "$writes" "$(json .requests.write)" $((writes + 2))

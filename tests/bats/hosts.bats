@@ -78,7 +78,8 @@ make_deb() {
 		same "$(chroot "$T/all" dpkg-query -W -f '${Status}' "zsfs-test-$n")" \
 			"install ok installed"
 	done
-	same "$(chroot "$T/all" dpkg -V zsfs-test-1 zsfs-test-3 zsfs-test-4 zsfs-test-5)" ""
+	run -0 chroot "$T/all" dpkg -V zsfs-test-1 zsfs-test-3 zsfs-test-4 zsfs-test-5
+	same "$output" ""
 	for n in 1 3 4 5; do
 		same "$(ls "$T/all/usr/share/zsfs-test/zsfs-test-$n" | xargs)" \
 			"noise numbers set-up soft"
@@ -127,7 +128,8 @@ make_rpm() {
 	[[ $(getcap root/opt/zsfs-test/raw) == *cap_chown,cap_net_raw=ep ]]
 	same "$(stat -c '%a' root/opt/zsfs-test/raw root/opt/zsfs-test/empty | xargs)" "4750 2775"
 	same "$(stat -c %h root/opt/zsfs-test/numbers)" 2
-	same "$(rpm --root "$M/root" --nodeps -V zsfs-test)" ""
+	run -0 rpm --root "$M/root" --nodeps -V zsfs-test
+	same "$output" ""
 	echo mine >root/etc/zsfs-test.conf
 	rpm --root "$M/root" --nodeps -U "$M/zsfs-test-2-1.noarch.rpm" 2>"$T/out"
 	same "$(cat root/etc/zsfs-test.conf root/etc/zsfs-test.conf.rpmnew | xargs)" "mine of 2"

@@ -123,6 +123,7 @@ usage_by() {
 	# What others may know stays: it can be read and counted.
 	same "$(as 1002 wc -c <"$M/d/f")" 300000
 	fails "$ZSFS" -o remount,nohidestats "$M"
+	grep 'hidestats: fixed' "$T/fails.out"
 }
 
 # 150 files are written, 9.4 MiB of noise. A line for each after which df has other

@@ -457,6 +457,8 @@ flags() { echo ",$(mount_field "$M" options),"; }
 		touch -a -d "2 hours" $M/f
 		before=$(stat -c %X $M/f)
 		grep -q "\"atime\":\"strictatime\"" $M/.zsstats/stats.json
+		dd if=$M/f iflag=direct of=/dev/null status=none
+		[ $(stat -c %X $M/f) != $before ]
 		fusermount3 -u $M'
 }
 

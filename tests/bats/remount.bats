@@ -157,7 +157,7 @@ told() {
 	stamped() {
 		echo text >"$M/f"
 		touch -a -d '2 hours ago' "$M/f"
-		local before=$(stat -c %X "$M/f")
+		before=$(stat -c %X "$M/f")
 		drop_cache
 		cat "$M/f" >"$T/out"
 		[ "$(stat -c %X "$M/f")" != "$before" ]

@@ -64,7 +64,8 @@ inventory() {
 	need rsync
 	rsync -a "$SRC/usr" "$M/"
 	drop_cache
-	same "$(rsync -aH --checksum --itemize-changes "$SRC/usr" "$M/")" ""
+	run -0 rsync -aH --checksum --itemize-changes "$SRC/usr" "$M/"
+	same "$output" ""
 	rsync -a --delete "$SRC/usr/include/linux/" "$M/usr/"
 	diff -r --no-dereference "$SRC/usr/include/linux" "$M/usr"
 }

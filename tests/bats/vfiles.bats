@@ -450,7 +450,8 @@ hold() {
 	same "$(jq .classes "$T/stats")" null
 	fails stats "$M/f"
 	fails setfattr -n zsfs.stats -v 1 "$M"
-	same "$(getfattr -d -m - "$M")" ""
+	run -0 getfattr -d -m - "$M"
+	same "$output" ""
 	root_only
 	need setpriv
 	chmod 755 "$M"
