@@ -14,7 +14,9 @@
 #include "allocate.h"
 
 #include <errno.h>
+#include <limits.h>
 
+#include "base/clock.h"
 #include "content/block_table.h"
 #include "content/file.h"
 #include "content/prealloc.h"
@@ -158,17 +160,23 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 			unsigned steps, struct tx **last)
 {
 	for (; steps; steps--) {
-		struct room room = {.pages = ZSFS_MAX_BLOCKS};
+		struct room room = {
+			.pages = ZSFS_MAX_BLOCKS,
+			.brief = steps != UINT_MAX &&
+				 th != zsfs_background(th->fs),
+		};
 		int err;
 
 		do {
 			*last = tx_begin(th);
 			err = zsfs_allocate_step(*last, a);
 		} while (room_again(&room, *last, err));
-		if (err < 0) {
+		if (err < 0)
 			tx_abort(*last, err);
+		if (err == -ENOSPC && room_was_brief(&room, clock_ms()))
+			return 1;
+		if (err < 0)
 			give_back(th, a);
-		}
 		if (err <= 0)
 			return err;
 		tx_commit(*last);

@@ -95,7 +95,7 @@ static bool put_aside(const struct receiver *r, struct zsfs_thread *th)
 		return false;
 	}
 	if (!short_ones_come() || !others_wait(r) ||
-	    !waiting_keep(r->fd, in, most_waiting(th->fs)))
+	    !waiting_keep(r->fd, in, most_waiting(th->fs), 0))
 		return false;
 	request_drop(th->slot);
 	readers_put_aside(r->readers);
@@ -115,14 +115,15 @@ static void put_into(struct zsfs_slot *slot, const struct fuse_in_header *in)
 }
 
 /* Bytes, or -EAGAIN. */
-static ssize_t take_waiting(struct receiver *r, struct zsfs_slot *slot)
+static ssize_t take_waiting(struct receiver *r, struct zsfs_thread *th)
 {
 	r->waited = waiting_take();
 	if (!r->waited)
 		return -EAGAIN;
 	r->in_a_row = 0;
 	r->sound = true;
-	put_into(slot, r->waited);
+	th->room_until = waiting_until(r->waited);
+	put_into(th->slot, r->waited);
 	return r->waited->len;
 }
 
@@ -130,15 +131,16 @@ ssize_t receive_next(struct receiver *r, struct zsfs_thread *th)
 {
 	ssize_t n;
 
+	th->room_until = 0;
 	if (r->in_a_row++ >= MANY_IN_A_ROW) {
-		n = take_waiting(r, th->slot);
+		n = take_waiting(r, th);
 		if (n > 0)
 			return n;
 	}
 	do
 		n = read_request(r, th);
 	while (n > 0 && put_aside(r, th));
-	return n == -EAGAIN ? take_waiting(r, th->slot) : n;
+	return n == -EAGAIN ? take_waiting(r, th) : n;
 }
 
 void *receive_body(const struct receiver *r, struct zsfs_thread *th)
@@ -151,4 +153,26 @@ void receive_done(struct receiver *r)
 {
 	waiting_free(r->waited);
 	r->waited = NULL;
+}
+
+bool receive_others(const struct receiver *r)
+{
+	return waiting_any() || others_wait(r);
+}
+
+bool receive_put_back(struct receiver *r, struct zsfs_thread *th,
+		      uint64_t until)
+{
+	struct fuse_in_header *in = request_in(th->slot);
+	bool kept = true;
+
+	if (r->waited) {
+		waiting_return(r->waited, until);
+		r->waited = NULL;
+	} else {
+		/* Which was shown to libfuse as another one, perhaps. */
+		in->opcode = th->slot->opcode;
+		kept = waiting_keep(r->fd, in, most_waiting(th->fs), until);
+	}
+	return kept;
 }

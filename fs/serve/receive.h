@@ -15,6 +15,7 @@
 #define FS_RECEIVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct fuse_in_header;
@@ -48,5 +49,15 @@ void *receive_body(const struct receiver *r, struct zsfs_thread *th);
 
 /* The request in the slot was served. */
 void receive_done(struct receiver *r);
+
+/* Would this thread have something else to do than this request? */
+bool receive_others(const struct receiver *r);
+
+/*
+ * The request in the slot, which was not answered, waits once more, with @until
+ * in th->room_until when it is received again. False: there is no room for it.
+ */
+bool receive_put_back(struct receiver *r, struct zsfs_thread *th,
+		      uint64_t until);
 
 #endif

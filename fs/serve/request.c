@@ -35,7 +35,8 @@ struct current {
 	const struct request_env *env;
 	const uint8_t *reply; /* captured, NULL = none */
 	size_t reply_len;
-	bool deferred;	      /* another thread replies */
+	bool deferred; /* another thread replies, or it is put back */
+	bool put_back;
 	struct fuse_req *req; /* NULL: not known yet */
 	struct receiver receiver;
 };
@@ -117,6 +118,16 @@ static size_t iov_total(const struct iovec *iov, int count)
 	for (int i = 0; i < count; i++)
 		n += iov[i].iov_len;
 	return n;
+}
+
+bool request_put_back(uint64_t until)
+{
+	if (!cur.th || !receive_others(&cur.receiver))
+		return false;
+	if (!receive_put_back(&cur.receiver, cur.th, until))
+		return true;
+	cur.deferred = cur.put_back = true;
+	tx_leave(cur.th);
 }
 
 /* Keep the exchange for a successor. */
@@ -370,13 +381,14 @@ static void execute(struct zsfs_thread *th)
 	if (slot->opcode == FUSE_STATFS || slot->opcode == FUSE_FALLOCATE)
 		forget_await(th->fs, th);
 	zsfs_enter(th);
-	request_count(slot);
+	if (!th->room_until)
+		request_count(slot);
 	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf)) {
 		/* Else libfuse would keep it for ever. */
-		if (cur.req && !cur.reply && !cur.deferred)
+		if (cur.req && !cur.reply && (!cur.deferred || cur.put_back))
 			fuse_reply_none(cur.req);
 		/* What came after its commit does not undo it. */
-		if (slot->done != slot->unique)
+		if (slot->done != slot->unique && !cur.put_back)
 			answer_eio(slot);
 	}
 	check_answer(th);
@@ -464,7 +476,7 @@ static int serve(struct zsfs_thread *th)
 	int err;
 
 	cur.reply = NULL;
-	cur.deferred = false;
+	cur.deferred = cur.put_back = false;
 	cur.req = NULL;
 	if (!cur.receiver.sound)
 		return refuse(th->slot);

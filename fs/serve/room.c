@@ -11,14 +11,16 @@
 #include "content/hot.h"
 #include "content/pack.h"
 #include "content/settle.h"
+#include "request.h"
 #include "state/counters.h"
 #include "state/threads.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
 
-#define WAIT_MSECS 1000
-#define LOOK_USECS 500
+#define WAIT_MSECS  1000
+#define SLICE_MSECS 10
+#define LOOK_USECS  500
 /* For how long a FORGET may be on its way. */
 #define FORGET_MSECS 100
 /* Steps of freeing between two attempts. */
@@ -63,7 +65,7 @@ static bool settle_some(struct zsfs_thread *th, const struct room *r)
 		look_away(th);
 		return true;
 	}
-	return zsfs_settle_for(th, bytes, r->until);
+	return zsfs_settle_for(th, bytes, r->slice);
 }
 
 bool room_await_forget(struct zsfs_thread *th)
@@ -90,9 +92,9 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 
 	if (reap_some(th) || room_await_forget(th))
 		return true;
-	if (pack && hot_drain(th, r->until))
+	if (pack && hot_drain(th, r->slice))
 		return true;
-	if (pack && pack_pool(th, r->pages + META_PAGES, UINT_MAX, r->until))
+	if (pack && pack_pool(th, r->pages + META_PAGES, UINT_MAX, r->slice))
 		return true;
 	if (pack && settle_some(th, r))
 		return true;
@@ -100,6 +102,21 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 		return false;
 	look_away(th);
 	return true;
+}
+
+/* The first attempt has found no room. */
+static void begin(struct room *r, const struct zsfs_thread *th, uint64_t now)
+{
+	r->until = th->room_until ? th->room_until : now + WAIT_MSECS;
+	r->slice = now + SLICE_MSECS;
+}
+
+/* Others first, if there are any. */
+static void next_slice(struct room *r, uint64_t now)
+{
+	if (request_put_back(r->until) && r->until > now + SLICE_MSECS)
+		r->until = now + SLICE_MSECS;
+	r->slice = now + SLICE_MSECS;
 }
 
 bool room_again(struct room *r, struct tx *tx, int err)
@@ -112,10 +129,12 @@ bool room_again(struct room *r, struct tx *tx, int err)
 		return false;
 	now = clock_ms();
 	if (!r->until)
-		r->until = now + WAIT_MSECS;
-	if (now >= r->until)
+		begin(r, th, now);
+	if (now >= r->until || (r->brief && now >= r->slice))
 		return false;
 	tx_abort(tx, err);
+	if (now >= r->slice)
+		next_slice(r, now);
 	r->last = !make_room(th, r, pack);
 	return true;
 }

@@ -16,6 +16,10 @@
  *
  * Last, what is stored is compressed more densely (content/settle.h).
  *
+ * All that is done in slices of some milliseconds: where others wait for the
+ * thread, the request is put back behind them (request_put_back()) and executed
+ * anew later.
+ *
  * Overwriting with what takes no more than before does not wait for that: it
  * uses the arena's reserve, and packs some of the pool afterwards if that was
  * necessary, so that the reserve is there for the next.
@@ -30,21 +34,31 @@
 struct tx;
 struct zsfs_thread;
 
-/* The attempts of one request; all zero before the first. */
+/* The attempts of one request; all zero before the first, but for what it is.
+ */
 struct room {
 	uint64_t until; /* clock_ms(): no attempt from then on; 0: unset */
+	uint64_t slice; /* clock_ms(): until then it is not the others' turn */
 	uint64_t pages; /* that it needs, beside some for its metadata */
+	bool brief;	/* in: ends with its slice, to be done elsewhere */
 	bool last;	/* nothing is to be had any more */
 };
 
 /*
  * @tx, of which nobody was told, ended with @err. False: that is the result,
  * and @tx is open. True: it had no room and some was made, or may have come;
- * @tx is aborted and is to be tried again, for at most a second in all. The
- * thread is in its gate and may leave it meanwhile; it holds no lock but those
- * of @tx.
+ * @tx is aborted and is to be tried again, for at most a second in all, and
+ * for two slices where others wait and it cannot be put back. What it had done
+ * before and outside of @tx must be done again or not matter. The thread is in
+ * its gate and may leave it meanwhile; it holds no lock but those of @tx.
  */
 bool room_again(struct room *r, struct tx *tx, int err);
+
+/* Did it end only because its slice had, which was to be brief? */
+static inline bool room_was_brief(const struct room *r, uint64_t now)
+{
+	return r->brief && r->until && !r->last && now < r->until;
+}
 
 /*
  * With no transaction open: look away for a moment if a FORGET may be on its

@@ -225,7 +225,7 @@ static int free_thread(const struct takeover *t)
 static int keep(struct takeover *t, struct zsfs_thread *th,
 		const struct fuse_in_header *in)
 {
-	th->parked = !waiting_keep(t->fd, in, WAITING_ANY);
+	th->parked = !waiting_keep(t->fd, in, WAITING_ANY, 0);
 	if (th->parked && free_thread(t) < 0) {
 		th->parked = false;
 		return answer_error(t, in, -ENOMEM);

@@ -33,7 +33,8 @@
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
 	int fd;
-	bool mapped; /* MAP_SIZE bytes, else from malloc() */
+	uint64_t until; /* of who kept it */
+	bool mapped;	/* MAP_SIZE bytes, else from malloc() */
 	struct fuse_in_header in;
 };
 
@@ -248,7 +249,8 @@ void waiting_clear(void)
 	pthread_mutex_unlock(&lock);
 }
 
-bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most)
+bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
+		  uint64_t until)
 {
 	struct waiting *w;
 	bool room;
@@ -259,6 +261,7 @@ bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most)
 	if (!w)
 		return false;
 	w->fd = fd;
+	w->until = until;
 	memcpy(&w->in, in, in->len);
 	pthread_mutex_lock(&lock);
 	room = has_room(in->len, most);
@@ -268,6 +271,26 @@ bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most)
 		free_locked(w);
 	pthread_mutex_unlock(&lock);
 	return room;
+}
+
+static struct waiting *waiting_of(const struct fuse_in_header *in)
+{
+	return (void *)((char *)(uintptr_t)in - offsetof(struct waiting, in));
+}
+
+void waiting_return(struct fuse_in_header *in, uint64_t until)
+{
+	struct waiting *w = waiting_of(in);
+
+	w->until = until;
+	pthread_mutex_lock(&lock);
+	add(w);
+	pthread_mutex_unlock(&lock);
+}
+
+uint64_t waiting_until(const struct fuse_in_header *in)
+{
+	return waiting_of(in)->until;
 }
 
 struct fuse_in_header *waiting_take(void)
@@ -282,7 +305,7 @@ void waiting_free(struct fuse_in_header *in)
 	if (!in)
 		return;
 	pthread_mutex_lock(&lock);
-	free_locked((void *)((char *)in - offsetof(struct waiting, in)));
+	free_locked(waiting_of(in));
 	pthread_mutex_unlock(&lock);
 }
 

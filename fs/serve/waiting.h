@@ -5,6 +5,8 @@
  * here that has no answer.
  *
  *   put aside  They may take long, and others were behind them (receive.h).
+ *   put back   They were begun, find no memory, and have had their time for
+ *              now (room.h).
  *   resent     They came again after a takeover: what threads had, and what
  *              waited.
  *
@@ -42,10 +44,16 @@ void waiting_clear(void);
 /*
  * Keep a copy of request @in of connection @fd, complete in its buffer, if
  * there are at most WAITING_MAX and @most bytes then, or any number for
- * WAITING_ANY. False when there would be more, or for want of memory: the
- * caller still has it.
+ * WAITING_ANY. @until is kept with it. False when there would be more, or for
+ * want of memory: the caller still has it.
  */
-bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most);
+bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
+		  uint64_t until);
+
+/* What waiting_take() gave waits again, behind others, now with @until. */
+void waiting_return(struct fuse_in_header *in, uint64_t until);
+/* What is kept with it. */
+uint64_t waiting_until(const struct fuse_in_header *in);
 
 /* Take the next one, with its body; NULL when none waits. The caller frees it.
  */

@@ -76,14 +76,18 @@ int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg)
 	return err;
 }
 
-void tx_give_up(struct tx *tx)
+void tx_leave(struct zsfs_thread *th)
 {
-	struct zsfs_thread *th = tx->th;
-
 	if (!th->guard)
 		abort();
-	tx_abort(tx, -EIO);
 	_longjmp(*th->guard, 1);
+}
+
+void tx_give_up(struct tx *tx)
+{
+	if (tx->th->guard)
+		tx_abort(tx, -EIO);
+	tx_leave(tx->th);
 }
 
 _Noreturn void tx_too_large(struct tx *tx, const char *log)

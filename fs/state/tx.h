@@ -146,6 +146,9 @@ struct lock_want {
  */
 int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg);
 
+/* Have the tx_guarded() of @th, in which no transaction is open, return -EIO.
+ */
+_Noreturn void tx_leave(struct zsfs_thread *th);
 /*
  * Abort @tx and have the tx_guarded() that runs it return -EIO; without one the
  * process ends.

@@ -146,3 +146,15 @@ fill_with_late_writes() { fill_by_map "$M/fill" 128; }
 	always nr_inodes=1000 fsop -n 2000 create "$M/f%d" 644
 	raised nr_inodes 3000 expect ok create "$M/new" 644
 }
+
+# What looks for room takes no thread for long: it did for up to a second.
+@test "full: users who fill it hold up another's small calls for little" {
+	root_only
+	zsfs_mount -o mode=1777,mem_limit=512M,size=1G
+	timeout 60 "$PYTHON" "$TOP/tests/bench/neighbours.py" "$M" 10 64 >"$T/said"
+	cat "$T/said"
+	[ "$(jq '.all.calls' "$T/said")" -gt 50 ]
+	[ "$(jq '.all.p99 < 200' "$T/said")" = true ]
+	rm -rf "$M"/user*
+	verify_clean
+}

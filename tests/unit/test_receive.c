@@ -276,6 +276,49 @@ static void test_short_of_memory(void)
 	expect(6);
 }
 
+/* What was begun waits whole, with what is to be remembered, and again. */
+static void test_put_back(void)
+{
+	struct zsfs_thread *th = &fs->threads[0];
+	const uint8_t *body;
+
+	send_write(1, 0x5a);
+	CHECK_EQ(next(), 1);
+	CHECK_EQ(th->room_until, 0);
+	CHECK(!receive_others(&receiver));
+	send_short(2);
+	CHECK(receive_others(&receiver));
+	/* As libfuse is shown what it does not know. */
+	th->slot->opcode = FUSE_WRITE;
+	request_in(th->slot)->opcode = FUSE_READ;
+	CHECK(receive_put_back(&receiver, th, 77));
+	done();
+	CHECK(receive_others(&receiver));
+	expect(2);
+	CHECK_EQ(th->room_until, 0);
+	for (unsigned until = 77; until < 80; until++) {
+		CHECK_EQ(next(), 1);
+		CHECK_EQ(th->room_until, until);
+		CHECK_EQ(request_in(th->slot)->opcode, FUSE_WRITE);
+		body = receive_body(&receiver, th);
+		body += sizeof(ask.in) + sizeof(ask.write);
+		CHECK(body[0] == 0x5a &&
+		      !memcmp(body, body + 1, LONG_SIZE - 1));
+		if (until < 79)
+			CHECK(receive_put_back(&receiver, th, until + 1));
+		done();
+	}
+	CHECK(!waiting_any());
+	/* Where there is no room for it, it stays. */
+	fs->super->pressure_used = 1;
+	send_write(3, 1);
+	CHECK_EQ(next(), 3);
+	CHECK(!receive_put_back(&receiver, th, 77));
+	CHECK_EQ(request_in(th->slot)->unique, 3);
+	done();
+	fs->super->pressure_used = 0;
+}
+
 static bool is_nonblocking(void)
 {
 	return fcntl(receiver.fd, F_GETFL) & O_NONBLOCK;
@@ -287,8 +330,8 @@ static void test_nonblocking(void)
 	struct fuse_in_header in = {.len = sizeof(in)};
 
 	CHECK(!is_nonblocking());
-	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
-	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY, 0));
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY, 0));
 	CHECK(is_nonblocking());
 	waiting_free(waiting_take());
 	CHECK(is_nonblocking());
@@ -305,7 +348,7 @@ static void test_others_vanish(void)
 	struct zsfs_thread *th = &fs->threads[0];
 	struct fuse_in_header in = {.len = sizeof(in), .unique = 1};
 
-	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY, 0));
 	expect(1);
 	/* Another thread was quicker, and the connection still is so. */
 	waiting_set_nonblocking(receiver.fd, true);
@@ -320,7 +363,7 @@ static void test_gone(void)
 	struct zsfs_thread *th = &fs->threads[0];
 	struct fuse_in_header in = {.len = sizeof(in)};
 
-	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY, 0));
 	close(kernel);
 	request_drop(th->slot);
 	CHECK_EQ(receive_next(&receiver, th), 0);
@@ -356,11 +399,11 @@ static void test_memory(void)
 	memset(in, 1, ZSFS_REQ_SIZE);
 	before = resident();
 	in->len = SHORT_ONE;
-	REQUIRE(waiting_keep(receiver.fd, in, WAITING_ANY));
+	REQUIRE(waiting_keep(receiver.fd, in, WAITING_ANY, 0));
 	for (unsigned round = 0; round < 2; round++) {
 		in->len = round ? SHORT_ONE : ZSFS_REQ_SIZE;
 		for (unsigned n = 0; n < MANY; n++)
-			REQUIRE(waiting_keep(receiver.fd, in, WAITING_ANY));
+			REQUIRE(waiting_keep(receiver.fd, in, WAITING_ANY, 0));
 		if (round)
 			break;
 		for (unsigned n = 0; n < MANY; n++)
@@ -382,15 +425,15 @@ static void test_bounds(void)
 	struct fuse_in_header in = {.len = sizeof(in)};
 
 	for (unsigned i = 0; i < WAITING_MAX; i++)
-		CHECK(waiting_keep(receiver.fd, &in, WAITING_MAX_BYTES));
-	CHECK(!waiting_keep(receiver.fd, &in, WAITING_MAX_BYTES));
-	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY));
+		CHECK(waiting_keep(receiver.fd, &in, WAITING_MAX_BYTES, 0));
+	CHECK(!waiting_keep(receiver.fd, &in, WAITING_MAX_BYTES, 0));
+	CHECK(waiting_keep(receiver.fd, &in, WAITING_ANY, 0));
 	waiting_clear();
 	CHECK(!waiting_any() && !waiting_take());
-	CHECK(!waiting_keep(receiver.fd, &in, sizeof(in) - 1));
+	CHECK(!waiting_keep(receiver.fd, &in, sizeof(in) - 1, 0));
 	/* There is something of ours beside each. */
-	CHECK(waiting_keep(receiver.fd, &in, 2 * sizeof(in)));
-	CHECK(!waiting_keep(receiver.fd, &in, 2 * sizeof(in)));
+	CHECK(waiting_keep(receiver.fd, &in, 2 * sizeof(in), 0));
+	CHECK(!waiting_keep(receiver.fd, &in, 2 * sizeof(in), 0));
 	waiting_clear();
 }
 
@@ -410,6 +453,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_nonblocking),
 	CHECK_CASE(test_others_vanish),
 	CHECK_CASE(test_gone),
+	CHECK_CASE(test_put_back),
 	CHECK_CASE(test_memory),
 	CHECK_CASE(test_bounds),
 };
