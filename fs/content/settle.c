@@ -29,6 +29,7 @@ struct pass {
 	uint8_t *plain, *frame; /* ZCOMP_CLUSTER_SIZE each */
 	uint64_t enough;	/* bytes of RAM that are to be saved */
 	uint64_t until;		/* clock_ms() */
+	struct settle_place *place;
 };
 
 static int try_group(struct pass *p, struct group *g)
@@ -78,16 +79,27 @@ static int settle_file(struct pass *p, struct group *g)
 	return err;
 }
 
+/* From the place on; where it is over that is where it goes on. */
 static int settle_all(struct pass *p)
 {
-	void *at = NULL;
+	struct settle_place *at = p->place;
 	int err = 0;
 
-	while (!err && !is_over(p) &&
-	       (at = slab_next_record(p->s.fs->arena, at))) {
-		struct group g = {.inode = at, .plain = p->plain};
+	if (!at->inode)
+		at->inode = slab_next_record(p->s.fs->arena, NULL);
+	while (at->inode && !err) {
+		struct group g = {.inode = at->inode,
+				  .gen = at->gen,
+				  .first = at->first,
+				  .plain = p->plain};
 
 		err = settle_file(p, &g);
+		at->gen = g.gen;
+		at->first = g.first;
+		if (is_over(p))
+			break;
+		at->inode = slab_next_record(p->s.fs->arena, at->inode);
+		at->gen = at->first = 0;
 	}
 	settling_pack(&p->s, false);
 	return err;
@@ -107,10 +119,12 @@ static int settle(struct pass *p)
 
 int zsfs_settle(struct zsfs_thread *th)
 {
+	struct settle_place place = {0};
 	struct pass p = {
 		.s = {.fs = th->fs, .th = th, .level = zsfs_get_dense(th->fs)},
 		.enough = UINT64_MAX,
 		.until = UINT64_MAX,
+		.place = &place,
 	};
 	int err;
 
@@ -132,6 +146,15 @@ bool zsfs_can_settle(struct zsfs *fs)
 	return now.to_do;
 }
 
+/* A pass over all has ended: there is no point in the next for a while? */
+static void end_pass(struct zsfs *fs)
+{
+	if (!fs->settle_place.saved)
+		__atomic_store_n(&fs->settle_vain, clock_ms() + VAIN_MSECS,
+				 __ATOMIC_RELAXED);
+	fs->settle_place = (struct settle_place){0};
+}
+
 bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t until)
 {
 	struct zsfs *fs = th->fs;
@@ -139,18 +162,20 @@ bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t until)
 		.s = {.fs = fs, .th = th, .level = zsfs_get_dense(fs)},
 		.enough = bytes,
 		.until = until,
+		.place = &fs->settle_place,
 	};
+	bool more;
 
 	if (!zsfs_can_settle(fs))
 		return false;
 	if (__atomic_exchange_n(&fs->settle_busy, true, __ATOMIC_ACQUIRE))
 		return true;
-	settle(&p);
-	if (!p.s.saved)
-		__atomic_store_n(&fs->settle_vain, clock_ms() + VAIN_MSECS,
-				 __ATOMIC_RELAXED);
+	more = !settle(&p) && fs->settle_place.inode;
+	fs->settle_place.saved |= p.s.saved > 0;
+	if (!more)
+		end_pass(fs);
 	__atomic_store_n(&fs->settle_busy, false, __ATOMIC_RELEASE);
-	return p.s.saved;
+	return more || p.s.saved;
 }
 
 void settle_get_progress(struct zsfs *fs, struct settle_progress *out)

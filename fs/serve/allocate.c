@@ -14,7 +14,6 @@
 #include "allocate.h"
 
 #include <errno.h>
-#include <limits.h>
 
 #include "base/clock.h"
 #include "content/block_table.h"
@@ -29,6 +28,9 @@
 #include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
+
+/* For how long a step looks for room in all. */
+#define WAIT_MSECS 1000
 
 static uint64_t first_block(const struct allocation *a)
 {
@@ -156,14 +158,23 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a)
 	return err;
 }
 
+/* Has the step that ended with @room found none, but may find some later? */
+static bool may_wait(struct allocation *a, const struct room *room)
+{
+	uint64_t now = clock_ms();
+
+	if (!a->until)
+		a->until = now + WAIT_MSECS;
+	return room_was_brief(room, now) && now < a->until;
+}
+
 int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 			unsigned steps, struct tx **last)
 {
 	for (; steps; steps--) {
 		struct room room = {
 			.pages = ZSFS_MAX_BLOCKS,
-			.brief = steps != UINT_MAX &&
-				 th != zsfs_background(th->fs),
+			.brief = true,
 		};
 		int err;
 
@@ -173,10 +184,11 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 		} while (room_again(&room, *last, err));
 		if (err < 0)
 			tx_abort(*last, err);
-		if (err == -ENOSPC && room_was_brief(&room, clock_ms()))
+		if (err == -ENOSPC && may_wait(a, &room))
 			return 1;
 		if (err < 0)
 			give_back(th, a);
+		a->until = 0;
 		if (err <= 0)
 			return err;
 		tx_commit(*last);

@@ -19,6 +19,8 @@ struct allocation {
 	bool room;	/* it is given room, after that */
 	bool keep_size; /* the file does not grow with it */
 	uint64_t done;	/* bytes of it, by what is at work; 0 to begin with */
+	/* When a step that finds no room ends it, on clock_ms(); 0 before. */
+	uint64_t until;
 };
 
 /*
@@ -37,8 +39,9 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a);
 
 /*
  * Up to @steps of them, with no transaction open; for room it waits as room.h
- * says. 1: there is more to do. 0: the last one was done in *@last, which is
- * open. -errno: all that it took is given back; a hole that it made stays.
+ * says, some milliseconds in a call. 1: there is more to do. 0: the last one
+ * was done in *@last, which is open. -errno: all that it took is given back; a
+ * hole that it made stays.
  */
 int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 			unsigned steps, struct tx **last);

@@ -239,7 +239,7 @@ static void allocate(fuse_req_t req, struct allocation *a)
 		request_deferred();
 		return;
 	}
-	if (err == 1)
+	while (err == 1)
 		err = zsfs_allocate_steps(th, a, UINT_MAX, &tx);
 	if (err)
 		reply_error(req, err);

@@ -21,6 +21,8 @@
 #define SHORT_SECONDS 2u
 /* Of mem_limit, what may be read ahead. */
 #define WAITING_PART 32u
+/* What is as long has no content to speak of. */
+#define LITTLE_BYTES 4096u
 /* Of a WRITE, what comes before the content. */
 #define WRITE_HEAD                                                             \
 	(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
@@ -122,7 +124,7 @@ static ssize_t take_waiting(struct receiver *r, struct zsfs_thread *th)
 		return -EAGAIN;
 	r->in_a_row = 0;
 	r->sound = true;
-	th->room_until = waiting_until(r->waited);
+	th->room_left = waiting_left(r->waited);
 	put_into(th->slot, r->waited);
 	return r->waited->len;
 }
@@ -131,7 +133,7 @@ ssize_t receive_next(struct receiver *r, struct zsfs_thread *th)
 {
 	ssize_t n;
 
-	th->room_until = 0;
+	th->room_left = 0;
 	if (r->in_a_row++ >= MANY_IN_A_ROW) {
 		n = take_waiting(r, th);
 		if (n > 0)
@@ -160,19 +162,28 @@ bool receive_others(const struct receiver *r)
 	return waiting_any() || others_wait(r);
 }
 
-bool receive_put_back(struct receiver *r, struct zsfs_thread *th,
-		      uint64_t until)
+/*
+ * As much again as may be put aside; and what has no content always, of which
+ * each thread of a client makes one.
+ */
+static size_t most_put_back(const struct zsfs *fs,
+			    const struct fuse_in_header *in)
+{
+	return in->len < LITTLE_BYTES ? WAITING_ANY : 2 * most_waiting(fs);
+}
+
+bool receive_put_back(struct receiver *r, struct zsfs_thread *th, uint64_t left)
 {
 	struct fuse_in_header *in = request_in(th->slot);
 	bool kept = true;
 
 	if (r->waited) {
-		waiting_return(r->waited, until);
+		waiting_return(r->waited, left);
 		r->waited = NULL;
 	} else {
 		/* Which was shown to libfuse as another one, perhaps. */
 		in->opcode = th->slot->opcode;
-		kept = waiting_keep(r->fd, in, most_waiting(th->fs), until);
+		kept = waiting_keep(r->fd, in, most_put_back(th->fs, in), left);
 	}
 	return kept;
 }

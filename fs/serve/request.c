@@ -120,11 +120,16 @@ static size_t iov_total(const struct iovec *iov, int count)
 	return n;
 }
 
-bool request_put_back(uint64_t until)
+bool request_others_wait(void)
 {
-	if (!cur.th || !receive_others(&cur.receiver))
+	return cur.th && receive_others(&cur.receiver);
+}
+
+bool request_put_back(uint64_t left)
+{
+	if (!request_others_wait())
 		return false;
-	if (!receive_put_back(&cur.receiver, cur.th, until))
+	if (!receive_put_back(&cur.receiver, cur.th, left))
 		return true;
 	cur.deferred = cur.put_back = true;
 	tx_leave(cur.th);
@@ -381,7 +386,7 @@ static void execute(struct zsfs_thread *th)
 	if (slot->opcode == FUSE_STATFS || slot->opcode == FUSE_FALLOCATE)
 		forget_await(th->fs, th);
 	zsfs_enter(th);
-	if (!th->room_until)
+	if (!th->room_left)
 		request_count(slot);
 	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf)) {
 		/* Else libfuse would keep it for ever. */

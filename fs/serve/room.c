@@ -20,6 +20,7 @@
 
 #define WAIT_MSECS  1000
 #define SLICE_MSECS 10
+#define STUCK_MSECS 100
 #define LOOK_USECS  500
 /* For how long a FORGET may be on its way. */
 #define FORGET_MSECS 100
@@ -107,15 +108,24 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 /* The first attempt has found no room. */
 static void begin(struct room *r, const struct zsfs_thread *th, uint64_t now)
 {
-	r->until = th->room_until ? th->room_until : now + WAIT_MSECS;
+	r->begun = now;
+	r->until = now + (th->room_left ? th->room_left : WAIT_MSECS);
 	r->slice = now + SLICE_MSECS;
 }
 
-/* Others first, if there are any. */
+/* Is a part as much as there is for now, because others wait? */
+static bool part_will_do(const struct room *r, uint64_t now)
+{
+	return r->part && !r->late && now >= r->slice && request_others_wait();
+}
+
+/* Others first, if there are any. A part of what would be lost is kept. */
 static void next_slice(struct room *r, uint64_t now)
 {
-	if (request_put_back(r->until) && r->until > now + SLICE_MSECS)
-		r->until = now + SLICE_MSECS;
+	bool stuck = !r->part && request_put_back(r->until - now);
+
+	if (stuck && !r->late && r->until > r->begun + STUCK_MSECS)
+		r->until = r->begun + STUCK_MSECS;
 	r->slice = now + SLICE_MSECS;
 }
 
@@ -128,14 +138,16 @@ bool room_again(struct room *r, struct tx *tx, int err)
 	if (err != -ENOSPC || r->last)
 		return false;
 	now = clock_ms();
-	if (!r->until)
+	if (!r->begun)
 		begin(r, th, now);
-	if (now >= r->until || (r->brief && now >= r->slice))
+	if (now >= r->until || (r->brief && now >= r->slice) ||
+	    part_will_do(r, now))
 		return false;
 	tx_abort(tx, err);
 	if (now >= r->slice)
 		next_slice(r, now);
-	r->last = !make_room(th, r, pack);
+	/* Where its time was over it has not seen all. */
+	r->last = !make_room(th, r, pack) && clock_ms() < r->slice;
 	return true;
 }
 
@@ -160,12 +172,14 @@ int room_write(struct zsfs_thread *th, struct tx **tx, uint64_t nodeid,
 	       const void *buf, size_t size, uint64_t off, unsigned flags,
 	       size_t *done)
 {
-	struct room r = {.pages = size / ZSFS_BLOCK_SIZE};
+	struct room r = {.pages = size / ZSFS_BLOCK_SIZE,
+			 .late = flags & WRITE_CACHE};
 	int err;
 
 	do {
 		*tx = tx_begin(th);
 		err = zsfs_write(*tx, nodeid, buf, size, off, flags, done);
+		r.part = !err;
 	} while (room_again(&r, *tx, want_of(*tx, err)));
 	zsfs_write_failed(*tx, nodeid, off, flags, *done);
 	return err;

@@ -37,19 +37,23 @@ struct zsfs_thread;
 /* The attempts of one request; all zero before the first, but for what it is.
  */
 struct room {
-	uint64_t until; /* clock_ms(): no attempt from then on; 0: unset */
-	uint64_t slice; /* clock_ms(): until then it is not the others' turn */
 	uint64_t pages; /* that it needs, beside some for its metadata */
-	bool brief;	/* in: ends with its slice, to be done elsewhere */
+	bool brief;	/* ends with its first slice, to be done elsewhere */
+	bool late;	/* a late write: what finds no room is lost */
+
+	bool part;	/* of the last attempt: a part has found room */
 	bool last;	/* nothing is to be had any more */
+	uint64_t begun; /* clock_ms(): the first attempt failed; 0: unset */
+	uint64_t until; /* clock_ms(): no attempt from then on */
+	uint64_t slice; /* clock_ms(): until then it is not the others' turn */
 };
 
 /*
  * @tx, of which nobody was told, ended with @err. False: that is the result,
  * and @tx is open. True: it had no room and some was made, or may have come;
- * @tx is aborted and is to be tried again, for at most a second in all, and
- * for two slices where others wait and it cannot be put back. What it had done
- * before and outside of @tx must be done again or not matter. The thread is in
+ * @tx is aborted and is to be tried again, for at most a second in all, and a
+ * tenth where others wait and it cannot be put back. What it had done before
+ * and outside of @tx must be done again or not matter. The thread is in
  * its gate and may leave it meanwhile; it holds no lock but those of @tx.
  */
 bool room_again(struct room *r, struct tx *tx, int err);
@@ -57,7 +61,7 @@ bool room_again(struct room *r, struct tx *tx, int err);
 /* Did it end only because its slice had, which was to be brief? */
 static inline bool room_was_brief(const struct room *r, uint64_t now)
 {
-	return r->brief && r->until && !r->last && now < r->until;
+	return r->brief && r->begun && !r->last && now < r->until;
 }
 
 /*

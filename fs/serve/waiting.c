@@ -33,8 +33,8 @@
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
 	int fd;
-	uint64_t until; /* of who kept it */
-	bool mapped;	/* MAP_SIZE bytes, else from malloc() */
+	uint64_t left; /* of who kept it */
+	bool mapped;   /* MAP_SIZE bytes, else from malloc() */
 	struct fuse_in_header in;
 };
 
@@ -158,13 +158,30 @@ static uint64_t *turn_of(const struct waiting *w)
 	return &turns[w->in.uid * 2654435761u >> (32 - TURN_BITS)];
 }
 
+/* Has it been begun, and needs little? */
+static bool is_little(const struct waiting *w)
+{
+	return w->left && w->in.len < MAP_LEAST;
+}
+
+/* Caller holds the lock. Is @a before @b, when little ones are or are not? */
+static bool is_before(const struct waiting *a, const struct waiting *b,
+		      bool little)
+{
+	if (little && is_little(a) != is_little(b))
+		return is_little(a);
+	return *turn_of(a) < *turn_of(b);
+}
+
 /* Caller holds the lock; something waits. */
 static struct waiting *find_next(void)
 {
 	struct waiting *best = STAILQ_FIRST(&all), *w;
+	/* Every other time: large ones take what they make room for. */
+	bool little = turn % 2;
 
 	STAILQ_FOREACH(w, &all, next)
-	if (*turn_of(w) < *turn_of(best))
+	if (is_before(w, best, little))
 		best = w;
 	return best;
 }
@@ -191,7 +208,10 @@ static void count(int one, const struct waiting *w)
 /* Caller holds the lock. */
 static void add(struct waiting *w)
 {
-	STAILQ_INSERT_TAIL(&all, w, next);
+	if (w->left)
+		STAILQ_INSERT_HEAD(&all, w, next);
+	else
+		STAILQ_INSERT_TAIL(&all, w, next);
 	count(1, w);
 	if (nr == 1)
 		waiting_set_nonblocking(w->fd, true);
@@ -250,7 +270,7 @@ void waiting_clear(void)
 }
 
 bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
-		  uint64_t until)
+		  uint64_t left)
 {
 	struct waiting *w;
 	bool room;
@@ -261,7 +281,7 @@ bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
 	if (!w)
 		return false;
 	w->fd = fd;
-	w->until = until;
+	w->left = left;
 	memcpy(&w->in, in, in->len);
 	pthread_mutex_lock(&lock);
 	room = has_room(in->len, most);
@@ -278,19 +298,19 @@ static struct waiting *waiting_of(const struct fuse_in_header *in)
 	return (void *)((char *)(uintptr_t)in - offsetof(struct waiting, in));
 }
 
-void waiting_return(struct fuse_in_header *in, uint64_t until)
+void waiting_return(struct fuse_in_header *in, uint64_t left)
 {
 	struct waiting *w = waiting_of(in);
 
-	w->until = until;
+	w->left = left;
 	pthread_mutex_lock(&lock);
 	add(w);
 	pthread_mutex_unlock(&lock);
 }
 
-uint64_t waiting_until(const struct fuse_in_header *in)
+uint64_t waiting_left(const struct fuse_in_header *in)
 {
-	return waiting_of(in)->until;
+	return waiting_of(in)->left;
 }
 
 struct fuse_in_header *waiting_take(void)

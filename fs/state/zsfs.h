@@ -66,8 +66,8 @@ struct zsfs_thread {
 	struct thread_buffers buf;
 	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
 	uint64_t interrupt_ms; /* of the thread: when to look after it again */
-	/* Of a request that was put back: as in struct room; else 0. */
-	uint64_t room_until;
+	/* Of a request that was put back: msecs it may look for room; or 0. */
+	uint64_t room_left;
 	bool warm_queue_full; /* it is to make a warm_step() (content/warm.h) */
 	/*
 	 * Held while the thread executes a request, so that a live check can
@@ -77,6 +77,14 @@ struct zsfs_thread {
 };
 
 #define NR_LOOKED_IN 64u /* a power of two */
+
+/* Where a pass that settles goes on; all zero at its beginning. */
+struct settle_place {
+	void *inode;	/* may end at any time */
+	uint64_t gen;	/* its number, 0: not known yet */
+	uint64_t first; /* block of the next group */
+	bool saved;	/* something, since the beginning */
+};
 
 struct zsfs {
 	struct arena *arena;
@@ -121,7 +129,8 @@ struct zsfs {
 	 */
 	uint64_t let_go;
 	/* Of settling for requests (content/settle.h); both atomic. */
-	bool settle_busy;     /* a thread is at it */
+	bool settle_busy;		  /* a thread is at it */
+	struct settle_place settle_place; /* of who made it busy */
 	uint64_t settle_vain; /* nothing is to be had before that clock_ms() */
 	unsigned forget_waiters;
 	int stamp_fd; /* stamp.h */
