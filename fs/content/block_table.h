@@ -147,10 +147,10 @@ struct table_node {
 /*
  * For verification: call @fn for each node, from the root down, until it
  * returns something else than 0 and TABLE_SKIP, which is then returned;
- * -EUCLEAN when the table has a shape that there is not, a count is wrong, or a
- * node holds nothing.
+ * -EUCLEAN when the table has a shape that there is not, a node is not where @a
+ * has such, a count is wrong, or a node holds nothing.
  */
-int table_for_each_node(const struct ztable *t,
+int table_for_each_node(const struct arena *a, const struct ztable *t,
 			int (*fn)(const struct table_node *node, void *arg),
 			void *arg);
 

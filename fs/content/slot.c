@@ -64,9 +64,9 @@ static int read_object(struct zsfs *fs, struct arena_thread *at,
 		return -EIO;
 	err = zcomp_decompress(zc, info.tag, src, info.size, dst);
 	zs_obj_read_end(fs->pool, at);
-	if (!err && zcomp_checksum(dst) != info.word)
-		err = -EIO;
-	return err;
+	if (err)
+		return err == -ENOMEM ? err : -EIO;
+	return zcomp_checksum(dst) == info.word ? 0 : -EIO;
 }
 
 int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,

@@ -5,6 +5,7 @@
 #include "block_table_i.h"
 
 struct each {
+	const struct arena *arena;
 	int (*fn)(const struct table_node *node, void *arg);
 	void *arg;
 };
@@ -38,9 +39,12 @@ static int each_link(const struct each *e, const struct table_node *node,
 static int each_below(const struct each *e, const struct table_node *node,
 		      uint64_t *n)
 {
-	int ret = e->fn(node, e->arg);
+	int ret = -EUCLEAN;
 
 	*n = 0;
+	if (!node->level || arena_holds_slab(e->arena, node->slots,
+					     sizeof(uint64_t) << node->order))
+		ret = e->fn(node, e->arg);
 	for (unsigned k = 0; !ret && k < 1u << node->order; k++) {
 		uint64_t below = node->slots[k] != 0;
 
@@ -63,11 +67,11 @@ static bool has_shape(const struct ztable *t)
 	return t->root && t->level <= max_level;
 }
 
-int table_for_each_node(const struct ztable *t,
+int table_for_each_node(const struct arena *a, const struct ztable *t,
 			int (*fn)(const struct table_node *node, void *arg),
 			void *arg)
 {
-	struct each e = {fn, arg};
+	struct each e = {a, fn, arg};
 	struct table_node top = {
 		.slots = t->level ? root_node(t) : &t->root,
 		.level = t->level,

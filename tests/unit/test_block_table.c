@@ -143,7 +143,7 @@ static uint64_t count_nodes(void)
 {
 	uint64_t n = 0;
 
-	CHECK_EQ(table_for_each_node(&table, count_node, &n), 0);
+	CHECK_EQ(table_for_each_node(fs->arena, &table, count_node, &n), 0);
 	return n;
 }
 
