@@ -146,16 +146,34 @@ bool zsfs_can_settle(struct zsfs *fs)
 	return now.to_do;
 }
 
-/* A pass over all has ended: there is no point in the next for a while? */
-static void end_pass(struct zsfs *fs)
+static void in_vain(struct zsfs *fs)
 {
-	if (!fs->settle_place.saved)
-		__atomic_store_n(&fs->settle_vain, clock_ms() + VAIN_MSECS,
-				 __ATOMIC_RELAXED);
-	fs->settle_place = (struct settle_place){0};
+	__atomic_store_n(&fs->settle_vain, clock_ms() + VAIN_MSECS,
+			 __ATOMIC_RELAXED);
 }
 
-bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t until)
+/*
+ * A part of a pass has ended with @err; @saved: it saved something. May more be
+ * had by who came at @since?
+ */
+static bool may_have_more(struct zsfs *fs, int err, bool saved, uint64_t since)
+{
+	struct settle_place *at = &fs->settle_place;
+	bool whole;
+
+	at->saved |= saved;
+	if (!err && at->inode)
+		return true;
+	whole = err || (at->begun >= since && !at->saved);
+	if (!err)
+		*at = (struct settle_place){0};
+	if (whole && !saved)
+		in_vain(fs);
+	return saved || !whole;
+}
+
+bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t since,
+		     uint64_t until)
 {
 	struct zsfs *fs = th->fs;
 	struct pass p = {
@@ -165,17 +183,18 @@ bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t until)
 		.place = &fs->settle_place,
 	};
 	bool more;
+	int err;
 
 	if (!zsfs_can_settle(fs))
 		return false;
 	if (__atomic_exchange_n(&fs->settle_busy, true, __ATOMIC_ACQUIRE))
 		return true;
-	more = !settle(&p) && fs->settle_place.inode;
-	fs->settle_place.saved |= p.s.saved > 0;
-	if (!more)
-		end_pass(fs);
+	if (!fs->settle_place.inode)
+		fs->settle_place.begun = clock_ms();
+	err = settle(&p);
+	more = may_have_more(fs, err, p.s.saved, since);
 	__atomic_store_n(&fs->settle_busy, false, __ATOMIC_RELEASE);
-	return more || p.s.saved;
+	return more;
 }
 
 void settle_get_progress(struct zsfs *fs, struct settle_progress *out)

@@ -36,11 +36,12 @@ int zsfs_settle(struct zsfs_thread *th);
 
 /*
  * Where blocks settle by themselves, the same until @bytes of RAM are saved or
- * clock_ms() is @until, for a request that found no room. The next call goes on
- * where this one ended. True: something was saved, there is more to look at, or
- * another thread is at it.
+ * clock_ms() is @until, for a request that found no room at @since. The next
+ * call goes on where this one ended. True: something was saved, not all has
+ * been looked at since then, or another thread is at it.
  */
-bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t until);
+bool zsfs_settle_for(struct zsfs_thread *th, uint64_t bytes, uint64_t since,
+		     uint64_t until);
 
 /* Is there anything that zsfs_settle_for() might save? */
 bool zsfs_can_settle(struct zsfs *fs);

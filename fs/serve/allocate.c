@@ -29,7 +29,7 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-/* For how long a step looks for room in all. */
+/* For how many msecs a step looks for room in all. */
 #define WAIT_MSECS 1000
 
 static uint64_t first_block(const struct allocation *a)
@@ -163,9 +163,8 @@ static bool may_wait(struct allocation *a, const struct room *room)
 {
 	uint64_t now = clock_ms();
 
-	if (!a->until)
-		a->until = now + WAIT_MSECS;
-	return room_was_brief(room, now) && now < a->until;
+	a->searched += now - room->begun;
+	return room_was_brief(room, now) && a->searched < WAIT_MSECS;
 }
 
 int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
@@ -188,7 +187,9 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 			return 1;
 		if (err < 0)
 			give_back(th, a);
-		a->until = 0;
+		/* A request thread does not look on for ever. */
+		if (th == zsfs_background(th->fs))
+			a->searched = 0;
 		if (err <= 0)
 			return err;
 		tx_commit(*last);

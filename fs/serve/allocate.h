@@ -9,7 +9,7 @@
 struct tx;
 struct zsfs_thread;
 
-/* A range of a file; the caller sets all but @done. */
+/* A range of a file; the caller sets all but @done and @searched. */
 struct allocation {
 	uint64_t nodeid;
 	uint64_t start; /* bytes, @end not included */
@@ -19,8 +19,7 @@ struct allocation {
 	bool room;	/* it is given room, after that */
 	bool keep_size; /* the file does not grow with it */
 	uint64_t done;	/* bytes of it, by what is at work; 0 to begin with */
-	/* When a step that finds no room ends it, on clock_ms(); 0 before. */
-	uint64_t until;
+	uint64_t searched; /* msecs for room, for the step; 0 to begin with */
 };
 
 /*
@@ -39,7 +38,7 @@ int zsfs_allocate_step(struct tx *tx, struct allocation *a);
 
 /*
  * Up to @steps of them, with no transaction open; for room it waits as room.h
- * says, some milliseconds in a call. 1: there is more to do. 0: the last one
+ * says, some milliseconds for each. 1: there is more to do. 0: the last one
  * was done in *@last, which is open. -errno: all that it took is given back; a
  * hole that it made stays.
  */

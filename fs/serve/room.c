@@ -66,7 +66,7 @@ static bool settle_some(struct zsfs_thread *th, const struct room *r)
 		look_away(th);
 		return true;
 	}
-	return zsfs_settle_for(th, bytes, r->slice);
+	return zsfs_settle_for(th, bytes, r->begun, r->slice);
 }
 
 bool room_await_forget(struct zsfs_thread *th)
@@ -124,8 +124,11 @@ static void next_slice(struct room *r, uint64_t now)
 {
 	bool stuck = !r->part && request_put_back(r->until - now);
 
-	if (stuck && !r->late && r->until > r->begun + STUCK_MSECS)
-		r->until = r->begun + STUCK_MSECS;
+	if (stuck && !r->late && !r->stuck) {
+		r->stuck = true;
+		if (r->until > now + STUCK_MSECS)
+			r->until = now + STUCK_MSECS;
+	}
 	r->slice = now + SLICE_MSECS;
 }
 
@@ -146,8 +149,13 @@ bool room_again(struct room *r, struct tx *tx, int err)
 	tx_abort(tx, err);
 	if (now >= r->slice)
 		next_slice(r, now);
-	/* Where its time was over it has not seen all. */
-	r->last = !make_room(th, r, pack) && clock_ms() < r->slice;
+	if (make_room(th, r, pack))
+		return true;
+	now = clock_ms();
+	/* Where its time was over it has not seen all, nor is there any yet. */
+	r->last = now < r->slice;
+	if (!r->last && !r->brief && now < r->until)
+		next_slice(r, now);
 	return true;
 }
 

@@ -17,8 +17,8 @@
  * Last, what is stored is compressed more densely (content/settle.h).
  *
  * All that is done in slices of some milliseconds: where others wait for the
- * thread, the request is put back behind them (request_put_back()) and executed
- * anew later.
+ * thread, the request is put back (request_put_back()) and executed anew when
+ * it is its turn.
  *
  * Overwriting with what takes no more than before does not wait for that: it
  * uses the arena's reserve, and packs some of the pool afterwards if that was
@@ -43,6 +43,7 @@ struct room {
 
 	bool part;	/* of the last attempt: a part has found room */
 	bool last;	/* nothing is to be had any more */
+	bool stuck;	/* others wait, and it cannot be put back */
 	uint64_t begun; /* clock_ms(): the first attempt failed; 0: unset */
 	uint64_t until; /* clock_ms(): no attempt from then on */
 	uint64_t slice; /* clock_ms(): until then it is not the others' turn */
@@ -51,8 +52,9 @@ struct room {
 /*
  * @tx, of which nobody was told, ended with @err. False: that is the result,
  * and @tx is open. True: it had no room and some was made, or may have come;
- * @tx is aborted and is to be tried again, for at most a second in all, and a
- * tenth where others wait and it cannot be put back. What it had done before
+ * @tx is aborted and is to be tried again, for a second in all, without
+ * the time that it waits for its turn, and a tenth where others wait and it
+ * cannot be put back. What it had done before
  * and outside of @tx must be done again or not matter. The thread is in
  * its gate and may leave it meanwhile; it holds no lock but those of @tx.
  */

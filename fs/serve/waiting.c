@@ -34,6 +34,7 @@ struct waiting {
 	STAILQ_ENTRY(waiting) next;
 	int fd;
 	uint64_t left; /* of who kept it */
+	bool bounded;  /* counts against WAITING_MAX */
 	bool mapped;   /* MAP_SIZE bytes, else from malloc() */
 	struct fuse_in_header in;
 };
@@ -41,8 +42,9 @@ struct waiting {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* lock: by age */
 static STAILQ_HEAD(, waiting) all = STAILQ_HEAD_INITIALIZER(all);
-static unsigned nr;  /* lock; atomic */
-static size_t bytes; /* lock: of memory, at most */
+static unsigned nr;	    /* lock; atomic */
+static unsigned nr_bounded; /* lock */
+static size_t bytes;	    /* lock: of memory, at most */
 /* lock: large ones, to be used again as long as any waits */
 static STAILQ_HEAD(, waiting) spare = STAILQ_HEAD_INITIALIZER(spare);
 static unsigned nr_spare; /* lock */
@@ -203,15 +205,13 @@ static void count(int one, const struct waiting *w)
 {
 	__atomic_store_n(&nr, nr + (unsigned)one, __ATOMIC_RELEASE);
 	bytes += (size_t)one * cost(w->in.len);
+	nr_bounded += w->bounded ? (unsigned)one : 0;
 }
 
 /* Caller holds the lock. */
 static void add(struct waiting *w)
 {
-	if (w->left)
-		STAILQ_INSERT_HEAD(&all, w, next);
-	else
-		STAILQ_INSERT_TAIL(&all, w, next);
+	STAILQ_INSERT_TAIL(&all, w, next);
 	count(1, w);
 	if (nr == 1)
 		waiting_set_nonblocking(w->fd, true);
@@ -240,8 +240,9 @@ static struct waiting *pop(void)
 /* Caller holds the lock. */
 static bool has_room(size_t len, size_t most)
 {
-	return most == WAITING_ANY || (nr < WAITING_MAX && cost(len) <= most &&
-				       bytes <= most - cost(len));
+	return most == WAITING_ANY ||
+	       (nr_bounded < WAITING_MAX && cost(len) <= most &&
+		bytes <= most - cost(len));
 }
 
 /* It may be gone when it is needed. */
@@ -282,6 +283,7 @@ bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
 		return false;
 	w->fd = fd;
 	w->left = left;
+	w->bounded = most != WAITING_ANY;
 	memcpy(&w->in, in, in->len);
 	pthread_mutex_lock(&lock);
 	room = has_room(in->len, most);

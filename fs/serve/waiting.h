@@ -28,8 +28,9 @@
 struct fuse_in_header;
 
 /*
- * Most bytes of memory and requests of what was put aside. Two mappings of the
- * longest request may be there besides, to be used again.
+ * Most bytes of memory and requests of what was put aside, and as many bytes
+ * again of what was put back with content. Two mappings of the longest request
+ * may be there besides, to be used again.
  */
 #define WAITING_MAX_BYTES ((size_t)32 << 20)
 #define WAITING_MAX	  256u
@@ -45,16 +46,15 @@ void waiting_clear(void);
 /*
  * Keep a copy of request @in of connection @fd, complete in its buffer, if
  * there are at most WAITING_MAX and @most bytes then, or any number for
- * WAITING_ANY. With @left, which is kept with it, it has been begun, and is the
- * first of its user. False when there would be more, or for
- * want of memory: the caller still has it.
+ * WAITING_ANY. @left is kept with it: not 0 when it has been begun. False when
+ * there would be more, or for want of memory: the caller still has it.
  */
 bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
 		  uint64_t left);
 
 /*
- * What waiting_take() gave waits again, as the first of its user, with @left.
- * There may be one more for each thread so than waiting_keep() allows.
+ * What waiting_take() gave waits again, behind others, with @left. There may be
+ * one more for each thread so than waiting_keep() allows.
  */
 void waiting_return(struct fuse_in_header *in, uint64_t left);
 /* What is kept with it, or 0. */

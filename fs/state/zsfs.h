@@ -83,6 +83,7 @@ struct settle_place {
 	void *inode;	/* may end at any time */
 	uint64_t gen;	/* its number, 0: not known yet */
 	uint64_t first; /* block of the next group */
+	uint64_t begun; /* clock_ms() */
 	bool saved;	/* something, since the beginning */
 };
 
@@ -128,7 +129,7 @@ struct zsfs {
 	 * 0: none has. And requests that wait for a FORGET (room.h). Atomic.
 	 */
 	uint64_t let_go;
-	/* Of settling for requests (content/settle.h); both atomic. */
+	/* Of settling for requests (content/settle.h); atomic but the place. */
 	bool settle_busy;		  /* a thread is at it */
 	struct settle_place settle_place; /* of who made it busy */
 	uint64_t settle_vain; /* nothing is to be had before that clock_ms() */

@@ -115,10 +115,15 @@ ATTACKS = (delete_large, cut_large, seek_holes, take_snapshots, fill, write_mibs
            list_large, make_files)
 
 
-def become(uid):
+def make_home(uid):
     home = f"{FOLDER}/user{uid}"
     os.makedirs(home, exist_ok=True)
     os.chown(home, uid, uid)
+    return home
+
+
+def become(uid):
+    home = make_home(uid)
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     return home
@@ -189,6 +194,7 @@ def end_all(pids):
 
 
 def main():
+    make_home(FIRST_UID - 1)  # before the mount is full
     until, pids = time.monotonic() + SECONDS + 2, []
     for n in range(ATTACKERS):
         pid = os.fork()
