@@ -124,7 +124,7 @@ static ssize_t take_waiting(struct receiver *r, struct zsfs_thread *th)
 		return -EAGAIN;
 	r->in_a_row = 0;
 	r->sound = true;
-	th->room_left = waiting_left(r->waited);
+	th->room_until = waiting_until(r->waited);
 	put_into(th->slot, r->waited);
 	return r->waited->len;
 }
@@ -133,7 +133,7 @@ ssize_t receive_next(struct receiver *r, struct zsfs_thread *th)
 {
 	ssize_t n;
 
-	th->room_left = 0;
+	th->room_until = 0;
 	if (r->in_a_row++ >= MANY_IN_A_ROW) {
 		n = take_waiting(r, th);
 		if (n > 0)
@@ -172,18 +172,20 @@ static size_t most_put_back(const struct zsfs *fs,
 	return in->len < LITTLE_BYTES ? WAITING_ANY : 2 * most_waiting(fs);
 }
 
-bool receive_put_back(struct receiver *r, struct zsfs_thread *th, uint64_t left)
+bool receive_put_back(struct receiver *r, struct zsfs_thread *th,
+		      uint64_t until)
 {
 	struct fuse_in_header *in = request_in(th->slot);
 	bool kept = true;
 
 	if (r->waited) {
-		waiting_return(r->waited, left);
+		waiting_return(r->waited, until);
 		r->waited = NULL;
 	} else {
 		/* Which was shown to libfuse as another one, perhaps. */
 		in->opcode = th->slot->opcode;
-		kept = waiting_keep(r->fd, in, most_put_back(th->fs, in), left);
+		kept = waiting_keep(r->fd, in, most_put_back(th->fs, in),
+				    until);
 	}
 	return kept;
 }

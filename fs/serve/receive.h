@@ -54,10 +54,10 @@ void receive_done(struct receiver *r);
 bool receive_others(const struct receiver *r);
 
 /*
- * The request in the slot, which was not answered, waits once more, with @left
- * in th->room_left when it is received again. False: there is no room for it.
+ * The request in the slot, which was not answered, waits once more, with @until
+ * in th->room_until when it is received again. False: there is no room for it.
  */
 bool receive_put_back(struct receiver *r, struct zsfs_thread *th,
-		      uint64_t left);
+		      uint64_t until);
 
 #endif

@@ -125,11 +125,11 @@ bool request_others_wait(void)
 	return cur.th && receive_others(&cur.receiver);
 }
 
-bool request_put_back(uint64_t left)
+bool request_put_back(uint64_t until)
 {
 	if (!request_others_wait())
 		return false;
-	if (!receive_put_back(&cur.receiver, cur.th, left))
+	if (!receive_put_back(&cur.receiver, cur.th, until))
 		return true;
 	cur.deferred = cur.put_back = true;
 	tx_leave(cur.th);
@@ -386,7 +386,7 @@ static void execute(struct zsfs_thread *th)
 	if (slot->opcode == FUSE_STATFS || slot->opcode == FUSE_FALLOCATE)
 		forget_await(th->fs, th);
 	zsfs_enter(th);
-	if (!th->room_left)
+	if (!th->room_until)
 		request_count(slot);
 	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf)) {
 		/* Else libfuse would keep it for ever. */

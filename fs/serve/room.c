@@ -20,8 +20,11 @@
 
 #define WAIT_MSECS  1000
 #define SLICE_MSECS 10
-#define STUCK_MSECS 100
-#define LOOK_USECS  500
+/* How long in all where others wait, and it is little or cannot be put back. */
+#define HURRY_MSECS 100
+/* Little: a request of no more bytes. */
+#define LITTLE_BYTES 4096u
+#define LOOK_USECS   500
 /* For how long a FORGET may be on its way. */
 #define FORGET_MSECS 100
 /* Steps of freeing between two attempts. */
@@ -105,11 +108,16 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 	return true;
 }
 
-/* The first attempt has found no room. */
+/*
+ * The first attempt has found no room. What would be lost has some time each
+ * time that it is its turn.
+ */
 static void begin(struct room *r, const struct zsfs_thread *th, uint64_t now)
 {
 	r->begun = now;
-	r->until = now + (th->room_left ? th->room_left : WAIT_MSECS);
+	r->until = th->room_until ? th->room_until : now + WAIT_MSECS;
+	if (r->late && r->until < now + HURRY_MSECS)
+		r->until = now + HURRY_MSECS;
 	r->slice = now + SLICE_MSECS;
 }
 
@@ -119,15 +127,25 @@ static bool part_will_do(const struct room *r, uint64_t now)
 	return r->part && !r->late && now >= r->slice && request_others_wait();
 }
 
-/* Others first, if there are any. A part of what would be lost is kept. */
-static void next_slice(struct room *r, uint64_t now)
+/* No longer than this from now on. */
+static void shorten(struct room *r, uint64_t until)
 {
-	bool stuck = !r->part && request_put_back(r->until - now);
+	if (!r->late && r->until > until)
+		r->until = until;
+}
 
-	if (stuck && !r->late && !r->stuck) {
+/* Others first, if there are any. A part of what would be lost is kept. */
+static void next_slice(struct room *r, const struct zsfs_thread *th,
+		       uint64_t now)
+{
+	/* Who makes small calls waits for answers. */
+	if (!th->room_until && th->slot->req_len < LITTLE_BYTES &&
+	    request_others_wait())
+		shorten(r, r->begun + HURRY_MSECS);
+	if (!r->part && now < r->until && request_put_back(r->until) &&
+	    !r->stuck) {
 		r->stuck = true;
-		if (r->until > now + STUCK_MSECS)
-			r->until = now + STUCK_MSECS;
+		shorten(r, now + HURRY_MSECS);
 	}
 	r->slice = now + SLICE_MSECS;
 }
@@ -148,14 +166,14 @@ bool room_again(struct room *r, struct tx *tx, int err)
 		return false;
 	tx_abort(tx, err);
 	if (now >= r->slice)
-		next_slice(r, now);
+		next_slice(r, th, now);
 	if (make_room(th, r, pack))
 		return true;
 	now = clock_ms();
 	/* Where its time was over it has not seen all, nor is there any yet. */
 	r->last = now < r->slice;
 	if (!r->last && !r->brief && now < r->until)
-		next_slice(r, now);
+		next_slice(r, th, now);
 	return true;
 }
 

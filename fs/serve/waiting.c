@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/memlock.h"
 #include "state/layout.h"
 
@@ -33,9 +34,9 @@
 struct waiting {
 	STAILQ_ENTRY(waiting) next;
 	int fd;
-	uint64_t left; /* of who kept it */
-	bool bounded;  /* counts against WAITING_MAX */
-	bool mapped;   /* MAP_SIZE bytes, else from malloc() */
+	uint64_t until; /* of who kept it */
+	bool bounded;	/* counts against WAITING_MAX */
+	bool mapped;	/* MAP_SIZE bytes, else from malloc() */
 	struct fuse_in_header in;
 };
 
@@ -163,13 +164,21 @@ static uint64_t *turn_of(const struct waiting *w)
 /* Has it been begun, and needs little? */
 static bool is_little(const struct waiting *w)
 {
-	return w->left && w->in.len < MAP_LEAST;
+	return w->until && w->in.len < MAP_LEAST;
+}
+
+/* Is its time over, so that it only waits for an answer? */
+static bool is_over(const struct waiting *w, uint64_t now)
+{
+	return w->until && w->until <= now;
 }
 
 /* Caller holds the lock. Is @a before @b, when little ones are or are not? */
 static bool is_before(const struct waiting *a, const struct waiting *b,
-		      bool little)
+		      bool little, uint64_t now)
 {
+	if (is_over(a, now) != is_over(b, now))
+		return is_over(a, now);
 	if (little && is_little(a) != is_little(b))
 		return is_little(a);
 	return *turn_of(a) < *turn_of(b);
@@ -181,9 +190,10 @@ static struct waiting *find_next(void)
 	struct waiting *best = STAILQ_FIRST(&all), *w;
 	/* Every other time: large ones take what they make room for. */
 	bool little = turn % 2;
+	uint64_t now = clock_ms();
 
 	STAILQ_FOREACH(w, &all, next)
-	if (is_before(w, best, little))
+	if (is_before(w, best, little, now))
 		best = w;
 	return best;
 }
@@ -271,7 +281,7 @@ void waiting_clear(void)
 }
 
 bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
-		  uint64_t left)
+		  uint64_t until)
 {
 	struct waiting *w;
 	bool room;
@@ -282,7 +292,7 @@ bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
 	if (!w)
 		return false;
 	w->fd = fd;
-	w->left = left;
+	w->until = until;
 	w->bounded = most != WAITING_ANY;
 	memcpy(&w->in, in, in->len);
 	pthread_mutex_lock(&lock);
@@ -300,19 +310,19 @@ static struct waiting *waiting_of(const struct fuse_in_header *in)
 	return (void *)((char *)(uintptr_t)in - offsetof(struct waiting, in));
 }
 
-void waiting_return(struct fuse_in_header *in, uint64_t left)
+void waiting_return(struct fuse_in_header *in, uint64_t until)
 {
 	struct waiting *w = waiting_of(in);
 
-	w->left = left;
+	w->until = until;
 	pthread_mutex_lock(&lock);
 	add(w);
 	pthread_mutex_unlock(&lock);
 }
 
-uint64_t waiting_left(const struct fuse_in_header *in)
+uint64_t waiting_until(const struct fuse_in_header *in)
 {
-	return waiting_of(in)->left;
+	return waiting_of(in)->until;
 }
 
 struct fuse_in_header *waiting_take(void)

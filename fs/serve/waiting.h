@@ -16,7 +16,7 @@
  * They are taken by users in turns: of all, the one whose user was served the
  * longest time ago; of the same user, the oldest. As fair queueing (J. Nagle,
  * RFC 970), by requests. Every other time one that was put back and has little
- * content is first, if there is one.
+ * content is first, if there is one, and always one whose time is over.
  */
 #ifndef FS_WAITING_H
 #define FS_WAITING_H
@@ -46,19 +46,20 @@ void waiting_clear(void);
 /*
  * Keep a copy of request @in of connection @fd, complete in its buffer, if
  * there are at most WAITING_MAX and @most bytes then, or any number for
- * WAITING_ANY. @left is kept with it: not 0 when it has been begun. False when
+ * WAITING_ANY. @until is kept with it: not 0 when it has been
+ * begun, and until when on clock_ms() it may look for room. False when
  * there would be more, or for want of memory: the caller still has it.
  */
 bool waiting_keep(int fd, const struct fuse_in_header *in, size_t most,
-		  uint64_t left);
+		  uint64_t until);
 
 /*
- * What waiting_take() gave waits again, behind others, with @left. There may be
- * one more for each thread so than waiting_keep() allows.
+ * What waiting_take() gave waits again, behind others, with @until. There may
+ * be one more for each thread so than waiting_keep() allows.
  */
-void waiting_return(struct fuse_in_header *in, uint64_t left);
+void waiting_return(struct fuse_in_header *in, uint64_t until);
 /* What is kept with it, or 0. */
-uint64_t waiting_left(const struct fuse_in_header *in);
+uint64_t waiting_until(const struct fuse_in_header *in);
 
 /* Take the next one, with its body; NULL when none waits. The caller frees it.
  */

@@ -66,8 +66,8 @@ struct zsfs_thread {
 	struct thread_buffers buf;
 	unsigned forgetting; /* atomic: odd while a FORGET is being executed */
 	uint64_t interrupt_ms; /* of the thread: when to look after it again */
-	/* Of a request that was put back: msecs it may look for room; or 0. */
-	uint64_t room_left;
+	/* Of a request that was put back: as in struct room; else 0. */
+	uint64_t room_until;
 	bool warm_queue_full; /* it is to make a warm_step() (content/warm.h) */
 	/*
 	 * Held while the thread executes a request, so that a live check can

@@ -284,7 +284,7 @@ static void test_put_back(void)
 
 	send_write(1, 0x5a);
 	CHECK_EQ(next(), 1);
-	CHECK_EQ(th->room_left, 0);
+	CHECK_EQ(th->room_until, 0);
 	CHECK(!receive_others(&receiver));
 	send_short(2);
 	CHECK(receive_others(&receiver));
@@ -295,17 +295,17 @@ static void test_put_back(void)
 	done();
 	CHECK(receive_others(&receiver));
 	expect(2);
-	CHECK_EQ(th->room_left, 0);
-	for (unsigned left = 77; left < 80; left++) {
+	CHECK_EQ(th->room_until, 0);
+	for (unsigned until = 77; until < 80; until++) {
 		CHECK_EQ(next(), 1);
-		CHECK_EQ(th->room_left, left);
+		CHECK_EQ(th->room_until, until);
 		CHECK_EQ(request_in(th->slot)->opcode, FUSE_WRITE);
 		body = receive_body(&receiver, th);
 		body += sizeof(ask.in) + sizeof(ask.write);
 		CHECK(body[0] == 0x5a &&
 		      !memcmp(body, body + 1, LONG_SIZE - 1));
-		if (left < 79)
-			CHECK(receive_put_back(&receiver, th, left + 1));
+		if (until < 79)
+			CHECK(receive_put_back(&receiver, th, until + 1));
 		done();
 	}
 	CHECK(!waiting_any());
