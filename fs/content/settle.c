@@ -22,6 +22,8 @@
 #define MAX_TRIES 3u
 /* For how long it is not tried again for a request when nothing was saved. */
 #define VAIN_MSECS 1000u
+/* Unless there are so many blocks more that were not tried. */
+#define SOME_BLOCKS 64u
 
 /* One pass over all files, or as far as it is wanted. */
 struct pass {
@@ -135,21 +137,34 @@ int zsfs_settle(struct zsfs_thread *th)
 	return err == -ENOSPC ? 0 : err;
 }
 
+static void in_vain(struct zsfs *fs)
+{
+	struct settle_progress now;
+
+	settle_get_progress(fs, &now);
+	__atomic_store_n(&fs->settle_vain_for, now.to_do, __ATOMIC_RELAXED);
+	__atomic_store_n(&fs->settle_vain, clock_ms() + VAIN_MSECS,
+			 __ATOMIC_RELAXED);
+}
+
+/* Nothing but what was tried in vain a moment ago? */
+static bool is_vain(struct zsfs *fs, uint64_t to_do)
+{
+	return clock_ms() <
+		       __atomic_load_n(&fs->settle_vain, __ATOMIC_RELAXED) &&
+	       to_do <=
+		       __atomic_load_n(&fs->settle_vain_for, __ATOMIC_RELAXED) +
+			       SOME_BLOCKS;
+}
+
 bool zsfs_can_settle(struct zsfs *fs)
 {
 	struct settle_progress now;
 
-	if (zsfs_get_settle(fs) == SETTLE_OFF ||
-	    clock_ms() < __atomic_load_n(&fs->settle_vain, __ATOMIC_RELAXED))
+	if (zsfs_get_settle(fs) == SETTLE_OFF)
 		return false;
 	settle_get_progress(fs, &now);
-	return now.to_do;
-}
-
-static void in_vain(struct zsfs *fs)
-{
-	__atomic_store_n(&fs->settle_vain, clock_ms() + VAIN_MSECS,
-			 __ATOMIC_RELAXED);
+	return now.to_do && !is_vain(fs, now.to_do);
 }
 
 /*

@@ -31,6 +31,8 @@
 
 /* For how many msecs a step looks for room in all. */
 #define WAIT_MSECS 1000
+/* The same for FORGETs, before the first. */
+#define FORGET_MSECS 100
 
 static uint64_t first_block(const struct allocation *a)
 {
@@ -90,11 +92,12 @@ static int check_room(struct zsfs *fs, const struct allocation *a)
 
 int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
 {
+	uint64_t until = clock_ms() + FORGET_MSECS;
 	int err;
 
 	do
 		err = check_room(th->fs, a);
-	while (err == -ENOSPC && room_await_forget(th));
+	while (err == -ENOSPC && clock_ms() < until && room_await_forget(th));
 	if (err == -ENOSPC)
 		give_back(th, a);
 	return err;

@@ -18,8 +18,10 @@
 #include "state/zsfs.h"
 #include "tree/reap.h"
 
-#define WAIT_MSECS  1000
-#define SLICE_MSECS 10
+#define WAIT_MSECS 1000
+/* The same for what is lost otherwise, and may have to wait for its turns. */
+#define LATE_WAIT_MSECS 5000
+#define SLICE_MSECS	10
 /* How long in all where others wait, and it is little or cannot be put back. */
 #define HURRY_MSECS 100
 /* Little: a request of no more bytes. */
@@ -90,17 +92,25 @@ bool room_await_forget(struct zsfs_thread *th)
 }
 
 /* Make some room, or let others go on with that. False: none will come. */
-static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
+static bool make_room(struct zsfs_thread *th, struct room *r, bool pack)
 {
 	struct zsfs *fs = th->fs;
 
-	if (reap_some(th) || room_await_forget(th))
+	if (reap_some(th))
 		return true;
+	/* Once, because those who delete all the time may not keep it. */
+	if (!r->awaited) {
+		r->awaited = true;
+		if (room_await_forget(th))
+			return true;
+	}
 	if (pack && hot_drain(th, r->slice))
 		return true;
 	if (pack && pack_pool(th, r->pages + META_PAGES, UINT_MAX, r->slice))
 		return true;
 	if (pack && settle_some(th, r))
+		return true;
+	if (room_await_forget(th))
 		return true;
 	if (!is_being_freed(fs) && !(pack && zs_is_compacting(fs->pool)))
 		return false;
@@ -108,16 +118,13 @@ static bool make_room(struct zsfs_thread *th, const struct room *r, bool pack)
 	return true;
 }
 
-/*
- * The first attempt has found no room. What would be lost has some time each
- * time that it is its turn.
- */
+/* The first attempt has found no room. */
 static void begin(struct room *r, const struct zsfs_thread *th, uint64_t now)
 {
 	r->begun = now;
-	r->until = th->room_until ? th->room_until : now + WAIT_MSECS;
-	if (r->late && r->until < now + HURRY_MSECS)
-		r->until = now + HURRY_MSECS;
+	r->until = th->room_until
+			   ? th->room_until
+			   : now + (r->late ? LATE_WAIT_MSECS : WAIT_MSECS);
 	r->slice = now + SLICE_MSECS;
 }
 
@@ -148,6 +155,7 @@ static void next_slice(struct room *r, const struct zsfs_thread *th,
 		shorten(r, now + HURRY_MSECS);
 	}
 	r->slice = now + SLICE_MSECS;
+	r->awaited = false;
 }
 
 bool room_again(struct room *r, struct tx *tx, int err)

@@ -44,6 +44,7 @@ struct room {
 	bool part;	/* of the last attempt: a part has found room */
 	bool last;	/* nothing is to be had any more */
 	bool stuck;	/* others wait, and it cannot be put back */
+	bool awaited;	/* in this slice: a FORGET, before all else */
 	uint64_t begun; /* clock_ms(): the first attempt failed; 0: unset */
 	uint64_t until; /* clock_ms(): no attempt from then on */
 	uint64_t slice; /* clock_ms(): until then it is not the others' turn */

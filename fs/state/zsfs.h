@@ -133,6 +133,7 @@ struct zsfs {
 	bool settle_busy;		  /* a thread is at it */
 	struct settle_place settle_place; /* of who made it busy */
 	uint64_t settle_vain; /* nothing is to be had before that clock_ms() */
+	uint64_t settle_vain_for; /* of so many blocks that were not tried */
 	unsigned forget_waiters;
 	int stamp_fd; /* stamp.h */
 	/* Shared with the keeper and other workers; NULL: there are none. */

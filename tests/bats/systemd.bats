@@ -220,6 +220,7 @@ booted() {
 		[Unit]
 		DefaultDependencies=no
 		Conflicts=shutdown.target
+		Before=shutdown.target
 		RequiresMountsFor=/mnt/a
 	END
 	file etc/systemd/system/hold@mnt-d.service.d/after.conf <<-'END'

@@ -33,10 +33,12 @@
 static struct zsfs *fs;
 static uint8_t data[ZSFS_MAX_WRITE];
 
+static unsigned threads = 1;
+
 static void start(void)
 {
 	struct zsfs_params p = {
-		.nr_threads = 1,
+		.nr_threads = threads,
 		.mem_limit = MIB(32),
 		.mode = 0755,
 		.comp = {ZCOMP_LZ4, 1},
@@ -162,8 +164,11 @@ static struct arena_stats arena_stats(void)
 	return st;
 }
 
-/* Holes are room: no write is short or refused, and none packs all at once. */
-static void late_or_not(unsigned flags)
+/*
+ * Holes are room: no write is short or refused, and none packs all at once.
+ * @deleting: files lose their last names all the time.
+ */
+static void late_or_not(unsigned flags, bool deleting)
 {
 	uint64_t could, next, off, kept;
 	size_t done;
@@ -175,6 +180,9 @@ static void late_or_not(unsigned flags)
 	kept = arena_stats().kept_growth;
 	could -= kept + MIB(1);
 	next = fixture_file(&fs->threads[0], "next");
+	if (deleting)
+		__atomic_store_n(&fs->let_go, clock_ms() + 100000,
+				 __ATOMIC_RELAXED);
 	for (off = 0; off < could / 10 * 9; off += sizeof(data)) {
 		uint64_t before = pool_stats().pages_compacted;
 
@@ -192,8 +200,11 @@ static void late_or_not(unsigned flags)
 
 static void test_holes_are_room(void)
 {
-	late_or_not(0);
-	late_or_not(WRITE_CACHE);
+	late_or_not(0, false);
+	late_or_not(WRITE_CACHE, false);
+	threads = 3;
+	late_or_not(0, true);
+	threads = 1;
 }
 
 /* Names find it, too. */
