@@ -121,7 +121,9 @@ static int go_on(struct allocation *a, unsigned steps)
 	int err;
 
 	zsfs_enter(th);
-	err = zsfs_allocate_steps(th, a, steps, &last);
+	do
+		err = zsfs_allocate_steps(th, a, steps, &last);
+	while (err == 1 && a->searched); /* no room yet */
 	if (!err)
 		tx_commit(last);
 	zsfs_leave(th);

@@ -192,7 +192,9 @@ static int allocate(struct allocation *al)
 	zsfs_enter(th);
 	err = zsfs_allocate_begin(th, al);
 	if (!err)
-		err = zsfs_allocate_steps(th, al, UINT32_MAX, &last);
+		do
+			err = zsfs_allocate_steps(th, al, UINT32_MAX, &last);
+		while (err == 1);
 	if (!err)
 		tx_commit(last);
 	zsfs_leave(th);
