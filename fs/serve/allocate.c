@@ -29,11 +29,6 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 
-/* For how many msecs a step looks for room in all. */
-#define WAIT_MSECS 1000
-/* The same for FORGETs, before the first. */
-#define FORGET_MSECS 100
-
 static uint64_t first_block(const struct allocation *a)
 {
 	return a->start >> ZSFS_BLOCK_SHIFT;
@@ -92,7 +87,7 @@ static int check_room(struct zsfs *fs, const struct allocation *a)
 
 int zsfs_allocate_begin(struct zsfs_thread *th, const struct allocation *a)
 {
-	uint64_t until = clock_ms() + FORGET_MSECS;
+	uint64_t until = clock_ms() + ROOM_FORGET_MSECS;
 	int err;
 
 	do
@@ -167,7 +162,7 @@ static bool may_wait(struct allocation *a, const struct room *room)
 	uint64_t now = clock_ms();
 
 	a->searched += now - room->begun;
-	return room_was_brief(room, now) && a->searched < WAIT_MSECS;
+	return room_was_brief(room, now) && a->searched < ROOM_WAIT_MSECS;
 }
 
 int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,

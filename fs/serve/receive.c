@@ -21,8 +21,6 @@
 #define SHORT_SECONDS 2u
 /* Of mem_limit, what may be read ahead. */
 #define WAITING_PART 32u
-/* What is as long has no content to speak of. */
-#define LITTLE_BYTES 4096u
 /* Of a WRITE, what comes before the content. */
 #define WRITE_HEAD                                                             \
 	(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
@@ -169,7 +167,7 @@ bool receive_others(const struct receiver *r)
 static size_t most_put_back(const struct zsfs *fs,
 			    const struct fuse_in_header *in)
 {
-	return in->len < LITTLE_BYTES ? WAITING_ANY : 2 * most_waiting(fs);
+	return in->len < WAITING_LITTLE ? WAITING_ANY : 2 * most_waiting(fs);
 }
 
 bool receive_put_back(struct receiver *r, struct zsfs_thread *th,

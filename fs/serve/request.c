@@ -125,12 +125,10 @@ bool request_others_wait(void)
 	return cur.th && receive_others(&cur.receiver);
 }
 
-bool request_put_back(uint64_t until)
+void request_put_back(uint64_t until)
 {
-	if (!request_others_wait())
-		return false;
 	if (!receive_put_back(&cur.receiver, cur.th, until))
-		return true;
+		return;
 	cur.deferred = cur.put_back = true;
 	tx_leave(cur.th);
 }

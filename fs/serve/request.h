@@ -80,11 +80,11 @@ bool request_others_wait(void);
 
 /*
  * The request being executed, with no transaction open, has had its time for
- * now: it waits behind the others that there are, if there are any, and is
- * executed from its beginning then, with @until in th->room_until. Does not
- * return to the operation in that case. True: others wait, but it cannot.
+ * now: it waits behind the others that there are, and is executed from its
+ * beginning then, with @until in th->room_until. Returns to the operation only
+ * if there is no room for it to wait.
  */
-bool request_put_back(uint64_t until);
+void request_put_back(uint64_t until);
 
 /*
  * Another thread answers the request being executed, or has done so. It is one

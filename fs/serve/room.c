@@ -17,18 +17,14 @@
 #include "state/tx.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
+#include "waiting.h"
 
-#define WAIT_MSECS 1000
-/* The same for what is lost otherwise, and may have to wait for its turns. */
+/* ROOM_WAIT_MSECS for what is lost otherwise, and may wait for its turns. */
 #define LATE_WAIT_MSECS 5000
 #define SLICE_MSECS	10
 /* How long in all where others wait, and it is little or cannot be put back. */
 #define HURRY_MSECS 100
-/* Little: a request of no more bytes. */
-#define LITTLE_BYTES 4096u
-#define LOOK_USECS   500
-/* For how long a FORGET may be on its way. */
-#define FORGET_MSECS 100
+#define LOOK_USECS  500
 /* Steps of freeing between two attempts. */
 #define STEPS 8u
 /* Pages for what a request needs beside its content. */
@@ -81,7 +77,7 @@ bool room_await_forget(struct zsfs_thread *th)
 	unsigned servers = fs->nr_threads - 1; /* one is in the background */
 	bool wait;
 
-	if (!since || clock_ms() >= since + FORGET_MSECS)
+	if (!since || clock_ms() >= since + ROOM_FORGET_MSECS)
 		return false;
 	wait = __atomic_add_fetch(&fs->forget_waiters, 1, __ATOMIC_RELAXED) <
 	       servers;
@@ -122,9 +118,9 @@ static bool make_room(struct zsfs_thread *th, struct room *r, bool pack)
 static void begin(struct room *r, const struct zsfs_thread *th, uint64_t now)
 {
 	r->begun = now;
-	r->until = th->room_until
-			   ? th->room_until
-			   : now + (r->late ? LATE_WAIT_MSECS : WAIT_MSECS);
+	r->until = th->room_until ? th->room_until
+				  : now + (r->late ? LATE_WAIT_MSECS
+						   : ROOM_WAIT_MSECS);
 	r->slice = now + SLICE_MSECS;
 }
 
@@ -145,17 +141,19 @@ static void shorten(struct room *r, uint64_t until)
 static void next_slice(struct room *r, const struct zsfs_thread *th,
 		       uint64_t now)
 {
-	/* Who makes small calls waits for answers. */
-	if (!th->room_until && th->slot->req_len < LITTLE_BYTES &&
-	    request_others_wait())
-		shorten(r, r->begun + HURRY_MSECS);
-	if (!r->part && now < r->until && request_put_back(r->until) &&
-	    !r->stuck) {
-		r->stuck = true;
-		shorten(r, now + HURRY_MSECS);
-	}
 	r->slice = now + SLICE_MSECS;
 	r->awaited = false;
+	if (!request_others_wait())
+		return;
+	/* Who makes small calls waits for answers. */
+	if (!th->room_until && th->slot->req_len < WAITING_LITTLE)
+		shorten(r, r->begun + HURRY_MSECS);
+	if (r->part || now >= r->until)
+		return;
+	request_put_back(r->until);
+	if (!r->stuck)
+		shorten(r, now + HURRY_MSECS);
+	r->stuck = true;
 }
 
 bool room_again(struct room *r, struct tx *tx, int err)

@@ -34,6 +34,11 @@
 struct tx;
 struct zsfs_thread;
 
+/* For how many msecs a request looks for room in all. */
+#define ROOM_WAIT_MSECS 1000
+/* For how many a FORGET may be on its way. */
+#define ROOM_FORGET_MSECS 100
+
 /* The attempts of one request; all zero before the first, but for what it is.
  */
 struct room {

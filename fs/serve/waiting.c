@@ -20,11 +20,10 @@
 #define TURN_BITS 8
 #define NR_TURNS  (1u << TURN_BITS)
 
-/* What is as long may have content, and is no longer than a slot's buffer. */
-#define MAP_LEAST 4096u
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
+/* For what is not little, and no longer than a slot's buffer. */
 #define MAP_SIZE (ZSFS_REQ_SIZE + ARENA_PAGE_SIZE)
 /* What has as much content is in a mapping that had as much before. */
 #define LARGE_LEAST (MAP_SIZE / 2)
@@ -66,7 +65,7 @@ static size_t cost(size_t len)
 
 	if (is_large(len))
 		return MAP_SIZE;
-	if (len >= MAP_LEAST)
+	if (len >= WAITING_LITTLE)
 		size = (size + ARENA_PAGE_SIZE - 1) / ARENA_PAGE_SIZE *
 		       ARENA_PAGE_SIZE;
 	return size;
@@ -115,7 +114,7 @@ static struct waiting *new_waiting(size_t len)
 {
 	struct waiting *w = NULL;
 
-	if (len < MAP_LEAST) {
+	if (len < WAITING_LITTLE) {
 		w = malloc(offsetof(struct waiting, in) + len);
 		if (w)
 			w->mapped = false;
@@ -164,7 +163,7 @@ static uint64_t *turn_of(const struct waiting *w)
 /* Has it been begun, and needs little? */
 static bool is_little(const struct waiting *w)
 {
-	return w->until && w->in.len < MAP_LEAST;
+	return w->until && w->in.len < WAITING_LITTLE;
 }
 
 /* Is its time over, so that it only waits for an answer? */

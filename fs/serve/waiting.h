@@ -34,6 +34,8 @@ struct fuse_in_header;
  */
 #define WAITING_MAX_BYTES ((size_t)32 << 20)
 #define WAITING_MAX	  256u
+/* What is as long may have content; what is shorter has little. */
+#define WAITING_LITTLE 4096u
 /* For waiting_keep(): as many as there are. */
 #define WAITING_ANY SIZE_MAX
 
