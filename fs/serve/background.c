@@ -20,6 +20,7 @@
 #include "content/tidy.h"
 #include "content/warm.h"
 #include "control/verify.h"
+#include "crash_test.h"
 #include "idle.h"
 #include "job_loop.h"
 #include "notify.h"
@@ -80,6 +81,7 @@ struct background {
 	uint64_t mapped;  /* ... this segment */
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
+	uint64_t began;	  /* of the thread: clock_ms() */
 	struct idle idle; /* of the thread */
 	struct settler *settler;
 	/* wake.lock: the first of each is being done */
@@ -379,14 +381,55 @@ static const struct job jobs[] = {
 	{"pack and give back when idle", NULL, give_back_idle, true, false},
 };
 
+#define NR_JOBS (sizeof(jobs) / sizeof(jobs[0]))
+
+_Static_assert(NR_JOBS <= ZSFS_NR_JOBS, "the arena has a place for each");
+
+static void job_begins(void *arg, unsigned job)
+{
+	const struct background *b = arg;
+
+	poison_job_begins(b->fs, job < NR_JOBS ? job : ZSFS_NR_JOBS);
+	if (job < NR_JOBS)
+		crash_test_job(jobs[job].name);
+}
+
+/*
+ * A request waits for its errand. If workers crash of that it comes again, is
+ * executed by its own thread, and is to blame itself.
+ */
+static unsigned job_rests(void *arg, unsigned job)
+{
+	const struct background *b = arg;
+	bool errand =
+		jobs[job].step == allocate_some || jobs[job].step == walk_some;
+	unsigned rest = errand ? 0 : poison_job_rest(b->fs, job);
+	uint64_t been = rest ? clock_ms() - b->began : 0;
+
+	return been < rest ? (unsigned)(rest - been) : 0;
+}
+
+static void tell_who_rests(struct background *b)
+{
+	b->began = clock_ms();
+	for (unsigned job = 0; job < NR_JOBS; job++)
+		if (job_rests(b, job))
+			zsfs_log(LOG_WARNING,
+				 "workers crashed of what they do in the "
+				 "background, \"%s\": it rests for %u seconds",
+				 jobs[job].name, job_rests(b, job) / 1000);
+}
+
 static unsigned work(struct background *b)
 {
 	const struct job_loop l = {
 		.jobs = jobs,
-		.nr_jobs = sizeof(jobs) / sizeof(jobs[0]),
+		.nr_jobs = NR_JOBS,
 		.arg = b,
 		.must_stop = must_stop,
 		.requests = requests_begun,
+		.begins = job_begins,
+		.rests = job_rests,
 	};
 
 	return job_loop_round(&l);
@@ -414,6 +457,7 @@ static void *background_main(void *arg)
 	/* Until then the slot belongs to who takes over, whatever rings. */
 	while (!b->going && !b->stop)
 		pthread_cond_wait(&b->wake->rung, &b->wake->lock);
+	tell_who_rests(b);
 	while (!b->stop) {
 		if (more && !b->wake->look)
 			wait_a_while(b, more);

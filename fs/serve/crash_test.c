@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 static uint64_t one_in;
-static uint64_t state;	   /* atomic */
-static const char *poison; /* atomic: set while threads serve */
+static uint64_t state; /* atomic */
+/* Atomic: set while threads serve. */
+static const char *poison;
+static const char *poison_job;
 
 static void perhaps_die(void)
 {
@@ -42,6 +44,8 @@ void crash_test_arm(struct zsfs *fs)
 
 	shorten_logs(fs, getenv("ZSFS_TEST_LOG"));
 	__atomic_store_n(&poison, getenv("ZSFS_TEST_POISON"), __ATOMIC_RELEASE);
+	__atomic_store_n(&poison_job, getenv("ZSFS_TEST_JOB"),
+			 __ATOMIC_RELEASE);
 	one_in = text ? strtoull(text, NULL, 10) : 0;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	state = (uint64_t)t.tv_nsec << 20 ^ (uint64_t)getpid();
@@ -52,12 +56,22 @@ void crash_test_arm(struct zsfs *fs)
 		abort();
 }
 
-void crash_test_lookup(const char *name)
+static void crash_if(const char *const *poisoned, const char *name)
 {
-	const char *which = __atomic_load_n(&poison, __ATOMIC_ACQUIRE);
+	const char *which = __atomic_load_n(poisoned, __ATOMIC_ACQUIRE);
 
 	if (which && !strcmp(which, name))
 		abort();
+}
+
+void crash_test_lookup(const char *name)
+{
+	crash_if(&poison, name);
+}
+
+void crash_test_job(const char *name)
+{
+	crash_if(&poison_job, name);
 }
 
 #else
@@ -67,6 +81,10 @@ void crash_test_arm(struct zsfs *fs)
 }
 
 void crash_test_lookup(const char *name)
+{
+}
+
+void crash_test_job(const char *name)
 {
 }
 

@@ -55,14 +55,26 @@ static unsigned run_beside_requests(const struct job_loop *l,
 	return JOB_DONE;
 }
 
+static unsigned run(const struct job_loop *l, unsigned job)
+{
+	const struct job *j = &l->jobs[job];
+	unsigned next = l->rests(l->arg, job);
+
+	if (next)
+		return next;
+	l->begins(l->arg, job);
+	next = j->gives_way ? run_beside_requests(l, j) : run_alone(l, j);
+	l->begins(l->arg, l->nr_jobs);
+	return next;
+}
+
 unsigned job_loop_round(const struct job_loop *l)
 {
 	unsigned soonest = 0;
 
 	for (unsigned i = 0; i < l->nr_jobs; i++) {
 		const struct job *j = &l->jobs[i];
-		unsigned next = j->gives_way ? run_beside_requests(l, j)
-					     : run_alone(l, j);
+		unsigned next = run(l, i);
 
 		if (next && (!soonest || next < soonest))
 			soonest = next;

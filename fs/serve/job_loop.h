@@ -43,6 +43,10 @@ struct job_loop {
 	bool (*must_stop)(void *arg);
 	/* Requests begun so far, to see whether any are made. */
 	uint64_t (*requests)(void *arg);
+	/* The job of that number begins its turn; of nr_jobs: none does. */
+	void (*begins)(void *arg, unsigned job);
+	/* Msecs for which it has no turn; 0: now. */
+	unsigned (*rests)(void *arg, unsigned job);
 };
 
 /*

@@ -109,6 +109,43 @@ void poison_watch(struct zsfs *fs)
 	sigaction(SIGSYS, &bad_call, NULL);
 }
 
+/* ---- jobs ---- */
+
+void poison_job_begins(struct zsfs *fs, unsigned job)
+{
+	uint64_t word = job < ZSFS_NR_JOBS ? job + UINT64_C(1) : 0;
+
+	__atomic_store_n(&fs->super->job, word, __ATOMIC_RELAXED);
+}
+
+unsigned poison_job_rest(const struct zsfs *fs, unsigned job)
+{
+	uint64_t rest = POISON_REST_MSECS;
+	unsigned crashes = job < ZSFS_NR_JOBS ? fs->super->job_crashes[job] : 0;
+
+	if (!crashes)
+		return 0;
+	while (--crashes && rest < POISON_LONG_REST_MSECS)
+		rest *= 2;
+	return (unsigned)(rest < POISON_LONG_REST_MSECS
+				  ? rest
+				  : POISON_LONG_REST_MSECS);
+}
+
+/* If recovery is killed in here, a crash may count twice. */
+static void blame_job(struct zsfs *fs)
+{
+	struct zsfs_super *super = fs->super;
+	struct zsfs_slot *slot = zsfs_background(fs)->slot;
+	uint64_t job = super->job;
+
+	if ((slot->crashed || super->crashed) && job && job <= ZSFS_NR_JOBS &&
+	    super->job_crashes[job - 1] < UINT32_MAX)
+		super->job_crashes[job - 1]++;
+	slot->crashed = 0;
+	super->job = 0;
+}
+
 /* ---- counting ---- */
 
 static struct zsfs_suspect *find(const struct zsfs *fs, uint64_t unique)
@@ -169,6 +206,7 @@ void poison_blame(struct zsfs *fs, bool oom)
 		slot->executing = 0;
 		slot->crashed = 0;
 	}
+	blame_job(fs);
 	super->crashed = 0;
 	super->replies_seen = replies_sent(fs);
 }

@@ -21,7 +21,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 17u
+#define ZSFS_LAYOUT 18u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u
@@ -136,6 +136,9 @@ struct zsfs_suspect {
 
 #define ZSFS_NR_SUSPECTS 16u
 
+/* At most so many jobs of the background thread (serve/job_loop.h). */
+#define ZSFS_NR_JOBS 16u
+
 struct zsfs_super {
 	uint64_t magic;
 	uint32_t layout;
@@ -193,6 +196,9 @@ struct zsfs_super {
 	uint64_t replies_seen; /* replies sent when the last one took over */
 	uint64_t crashed;      /* a thread without a request of its own did */
 	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
+	/* The background's job that is at work, by number + 1; 0: none. */
+	uint64_t job;
+	uint32_t job_crashes[ZSFS_NR_JOBS]; /* workers that each crashed */
 	/* Pages that the last compaction gave back (zsfs_compact()). */
 	uint64_t last_compact;
 	/* What the last verification of structures said; "" = never run. */

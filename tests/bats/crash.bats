@@ -33,6 +33,26 @@ teardown() { zsfs_teardown; }
 	same "$(json .survival.poisoned)" 2
 }
 
+@test "crash: what the background does kills workers: requests are served" {
+	expect_log 'killed by signal 6'
+	expect_log 'it rests for'
+	export ZSFS_TEST_JOB=settle
+	zsfs_mount
+	unset ZSFS_TEST_JOB
+	expect ok put "$M/f" 300000
+	poll 20 eval '[ "$(json .survival.deaths)" -ge 3 ]'
+	# It rests for 2 seconds, then 4, 8, 16: without that they die at once.
+	for i in $(seq 20); do
+		expect ok put "$M/f$i" 50000
+		sleep 0.2
+	done
+	[ "$(json .survival.deaths)" -le 5 ]
+	drop_cache
+	expect ok check "$M/f" 0 300000 1
+	same "$(json .survival.poisoned)" 0
+	grep -q '"settle": it rests for' "$LOG"
+}
+
 @test "crash: workers that kill themselves at every kind of step" {
 	export ZSFS_TEST_KILL=20000
 	zsfs_mount

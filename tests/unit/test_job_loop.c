@@ -18,6 +18,7 @@ static struct {
 	uint64_t begun;
 	unsigned stop_after; /* steps; 0 = never */
 	bool idle;	     /* B is not wanted */
+	unsigned rest[2];    /* msecs that A and B rest */
 } w;
 
 static void note(char c)
@@ -60,13 +61,28 @@ static uint64_t requests(void *arg)
 	return w.begun;
 }
 
+static void begins(void *arg, unsigned job)
+{
+	note("AB."[job]);
+}
+
+static void no_begin(void *arg, unsigned job)
+{
+}
+
+static unsigned rests(void *arg, unsigned job)
+{
+	return w.rest[job];
+}
+
 static unsigned run(bool gives_way, bool goes_first)
 {
 	const struct job jobs[] = {
 		{"a", NULL, step_a, gives_way, goes_first},
 		{"b", wants_b, step_b, false, false},
 	};
-	const struct job_loop l = {jobs, 2, &w, must_stop, requests};
+	const struct job_loop l = {jobs,     2,	       &w,   must_stop,
+				   requests, no_begin, rests};
 
 	return job_loop_round(&l);
 }
@@ -169,10 +185,40 @@ static void test_stop(void)
 	}
 }
 
+/* One that rests has no turn, is looked at again, and holds up nobody. */
+static void test_rest(void)
+{
+	reset(3);
+	w.rest[0] = 700;
+	CHECK_EQ(run(false, true), 700);
+	CHECK(!strcmp(w.made, "b"));
+	reset(3);
+	w.rest[1] = 700;
+	w.next[0] = 800;
+	CHECK_EQ(run(true, false), 700);
+	CHECK(!strcmp(w.made, "aaa"));
+}
+
+/* Whoever may have to know who was at work is told, also that none is. */
+static void test_begins(void)
+{
+	const struct job jobs[] = {
+		{"a", NULL, step_a, false, false},
+		{"b", wants_b, step_b, false, false},
+	};
+	const struct job_loop l = {jobs,     2,	     &w,   must_stop,
+				   requests, begins, rests};
+
+	reset(2);
+	CHECK_EQ(job_loop_round(&l), 0);
+	CHECK(!strcmp(w.made, "Aaa.Bb."));
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_order),	 CHECK_CASE(test_next_look),
 	CHECK_CASE(test_turn),	 CHECK_CASE(test_giving_way),
 	CHECK_CASE(test_urgent), CHECK_CASE(test_stop),
+	CHECK_CASE(test_rest),	 CHECK_CASE(test_begins),
 };
 
 int main(int argc, char **argv)

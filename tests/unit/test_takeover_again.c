@@ -100,6 +100,41 @@ static void test_a_forget_that_kills(void)
 	leave();
 }
 
+/* Its job @job at work, the background has died; the rest of job 2 then. */
+static unsigned rest_after(uint64_t job, bool crashed)
+{
+	unsigned rest;
+
+	attach();
+	if (job < ZSFS_NR_JOBS)
+		poison_job_begins(fs, (unsigned)job);
+	else
+		fs->super->job = job; /* as damage would leave it */
+	zsfs_background(fs)->slot->crashed = crashed;
+	zsfs_close(fs);
+	succeed(0);
+	CHECK_EQ(fs->super->job, 0);
+	CHECK_EQ(zsfs_background(fs)->slot->crashed, 0);
+	rest = poison_job_rest(fs, 2);
+	leave();
+	return rest;
+}
+
+static void test_jobs(void)
+{
+	unsigned rest = POISON_REST_MSECS;
+
+	CHECK_EQ(rest_after(2, false), 0);
+	CHECK_EQ(rest_after(1, true), 0);
+	CHECK_EQ(rest_after(UINT64_MAX, true), 0);
+	CHECK_EQ(rest_after(2, true), rest);
+	CHECK_EQ(rest_after(2, false), rest);
+	CHECK_EQ(rest_after(2, true), 2 * rest);
+	for (unsigned n = 0; n < 12; n++)
+		rest = rest_after(2, true);
+	CHECK_EQ(rest, POISON_LONG_REST_MSECS);
+}
+
 /* ---- successors that are killed, too ---- */
 
 #if ZS_DEBUG_LEVEL >= 1
@@ -185,6 +220,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_kills_are_nobodys_fault),
 	CHECK_CASE(test_kills_for_want_of_memory),
 	CHECK_CASE(test_a_forget_that_kills),
+	CHECK_CASE(test_jobs),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_killed_anywhere),
 #endif
