@@ -260,6 +260,13 @@ void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was);
 void arena_thread_transient(struct arena_thread *t, bool transient);
 
 /*
+ * While @modest, what @t allocates with the claim ARENA_NEW leaves a 256th of
+ * the limit, at most 2 MiB, to those who are not. The thread's own call, takes
+ * no lock.
+ */
+void arena_thread_modest(struct arena_thread *t, bool modest);
+
+/*
  * Are @bytes of pages backed for what is transient, and may @t take them? A
  * hint: others may take them first. Takes the run lock.
  */

@@ -6,6 +6,10 @@
 #define GROWTH_PART 8u
 #define MAX_GROWTH  (UINT64_C(256) << 20)
 
+/* Left alone by who is modest: a part of the limit, at most that. */
+#define MODEST_PART 256u
+#define MAX_MODEST  (UINT64_C(2) << 20)
+
 void arena_set_limit(struct arena *a, uint64_t bytes)
 {
 	__atomic_store_n(&a->hdr->limit, bytes, __ATOMIC_RELAXED);
@@ -37,6 +41,11 @@ void arena_thread_unclaim(struct arena_thread *t, enum arena_claim was)
 void arena_thread_transient(struct arena_thread *t, bool transient)
 {
 	t->transient = transient;
+}
+
+void arena_thread_modest(struct arena_thread *t, bool modest)
+{
+	t->modest = modest;
 }
 
 uint64_t arena_set_keep(struct arena *a, uint64_t bytes)
@@ -108,6 +117,15 @@ static uint64_t most_bytes(const struct arena *a)
 	       arena_place.max_segs * (uint64_t)ARENA_SEG_SIZE;
 }
 
+static uint64_t left_alone(uint64_t limit, const struct arena_thread *t)
+{
+	uint64_t part = limit / MODEST_PART;
+
+	if (!t || !t->modest || t->claim > ARENA_NEW)
+		return 0;
+	return part < MAX_MODEST ? part : MAX_MODEST;
+}
+
 uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
 {
 	uint64_t limit = __atomic_load_n(&a->hdr->limit, __ATOMIC_RELAXED);
@@ -119,6 +137,7 @@ uint64_t arena_bound(const struct arena *a, const struct arena_thread *t)
 		limit = capacity;
 	if (limit == UINT64_MAX)
 		return limit;
+	kept += left_alone(limit, t);
 	if (claim > ARENA_NEW)
 		limit += t->over_limit;
 	return limit > kept ? limit - kept : 0;

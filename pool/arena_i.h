@@ -95,6 +95,7 @@ struct arena_thread {
 	 */
 	uint64_t redeem;
 	bool transient; /* arena_thread_transient(); the thread's own */
+	bool modest;	/* arena_thread_modest(); the same */
 };
 
 #define MAP_WORDS (ARENA_SEG_PAGES / 64)

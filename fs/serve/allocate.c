@@ -176,7 +176,7 @@ int zsfs_allocate_steps(struct zsfs_thread *th, struct allocation *a,
 		int err;
 
 		do {
-			*last = tx_begin(th);
+			*last = room_begin(th, &room);
 			err = zsfs_allocate_step(*last, a);
 		} while (room_again(&room, *last, err));
 		if (err < 0)

@@ -147,7 +147,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	if (is_stranger(th->fs, ino, set))
 		set |= SET_STRANGER;
 	do {
-		tx = tx_begin(th);
+		tx = room_begin(th, &room);
 		err = zsfs_setattr(tx, ino, attr, set, &i);
 	} while (room_again(&room, tx, err));
 	if (err) {

@@ -91,7 +91,7 @@ static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name,
 	int err;
 
 	do {
-		tx = tx_begin(request_thread_of(req));
+		tx = room_begin(request_thread_of(req), &room);
 		err = make(req, tx, parent, name, mode, rdev, target, &i);
 	} while (room_again(&room, tx, err));
 	if (err)
@@ -150,7 +150,7 @@ static void tmpfile_and_reply(fuse_req_t req, fuse_ino_t dir, mode_t mode,
 	int err;
 
 	do {
-		tx = tx_begin(request_thread_of(req));
+		tx = room_begin(request_thread_of(req), &room);
 		err = vfile_is(dir) ? -EPERM
 				    : zsfs_make_nameless(tx, dir, &spec, &i);
 	} while (room_again(&room, tx, err));
@@ -174,7 +174,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		return;
 	}
 	do {
-		tx = tx_begin(request_thread_of(req));
+		tx = room_begin(request_thread_of(req), &room);
 		err = make(req, tx, parent, name, mode, 0, NULL, &i);
 	} while (room_again(&room, tx, err));
 	if (err == -EEXIST && !vfile_reserved(parent, name) &&
@@ -227,7 +227,7 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	int err;
 
 	do {
-		tx = tx_begin(request_thread_of(req));
+		tx = room_begin(request_thread_of(req), &room);
 		if (vfile_is(ino) || vfile_is(parent))
 			err = -EPERM;
 		else if (vfile_reserved(parent, name))
@@ -251,7 +251,7 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	int err;
 
 	do {
-		tx = tx_begin(th);
+		tx = room_begin(th, &room);
 		if (vfile_is(newparent) || vfile_reserved(parent, name))
 			err = -EPERM;
 		else if (vfile_reserved(newparent, newname))

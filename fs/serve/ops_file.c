@@ -334,7 +334,7 @@ static int copy(struct zsfs_thread *th, struct tx **tx, const struct copy *c,
 	int err;
 
 	do {
-		*tx = tx_begin(th);
+		*tx = room_begin(th, &room);
 		err = zsfs_copy(*tx, c, done);
 	} while (room_again(&room, *tx, err));
 	return err;

@@ -49,7 +49,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			flags |= XATTR_KILL_SGID;
 	}
 	do {
-		tx = tx_begin(request_thread_of(req));
+		tx = room_begin(request_thread_of(req), &room);
 		err = vfile_is(ino) ? -EPERM
 				    : zsfs_setxattr(tx, ino, name, value, size,
 						    flags);

@@ -25,6 +25,8 @@
 /* How long in all where others wait, and it is little or cannot be put back. */
 #define HURRY_MSECS 100
 #define LOOK_USECS  500
+/* How long content is modest after a small call has found no memory. */
+#define CROWDED_MSECS 1000
 /* Steps of freeing between two attempts. */
 #define STEPS 8u
 /* Pages for what a request needs beside its content. */
@@ -156,17 +158,41 @@ static void next_slice(struct room *r, const struct zsfs_thread *th,
 	r->stuck = true;
 }
 
+static bool is_crowded(struct zsfs *fs)
+{
+	uint64_t until = __atomic_load_n(&fs->crowded, __ATOMIC_RELAXED);
+
+	return until && clock_ms() < until;
+}
+
+struct tx *room_begin(struct zsfs_thread *th, const struct room *r)
+{
+	arena_thread_modest(th->at, r->pages && is_crowded(th->fs));
+	return tx_begin(th);
+}
+
+/* A small call has found no memory. */
+static void note_crowd(struct zsfs *fs, uint64_t now)
+{
+	if (request_others_wait())
+		__atomic_store_n(&fs->crowded, now + CROWDED_MSECS,
+				 __ATOMIC_RELAXED);
+}
+
 bool room_again(struct room *r, struct tx *tx, int err)
 {
 	struct zsfs_thread *th = tx->th;
 	bool pack = tx->no_pages;
 	uint64_t now;
 
+	arena_thread_modest(th->at, false);
 	if (err != -ENOSPC || r->last)
 		return false;
 	now = clock_ms();
 	if (!r->begun)
 		begin(r, th, now);
+	if (pack && !r->pages)
+		note_crowd(th->fs, now);
 	if (now >= r->until || (r->brief && now >= r->slice) ||
 	    part_will_do(r, now))
 		return false;
@@ -209,7 +235,7 @@ int room_write(struct zsfs_thread *th, struct tx **tx, uint64_t nodeid,
 	int err;
 
 	do {
-		*tx = tx_begin(th);
+		*tx = room_begin(th, &r);
 		err = zsfs_write(*tx, nodeid, buf, size, off, flags, done);
 		r.part = !err;
 	} while (room_again(&r, *tx, want_of(*tx, err)));

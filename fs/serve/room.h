@@ -20,6 +20,10 @@
  * thread, the request is put back (request_put_back()) and executed anew when
  * it is its turn.
  *
+ * Small calls are not to wait for memory with those who fill it: where one
+ * found none while others waited, content leaves a little of it alone for a
+ * while (the idea is that of the watermarks of Linux's page allocator).
+ *
  * Overwriting with what takes no more than before does not wait for that: it
  * uses the arena's reserve, and packs some of the pool afterwards if that was
  * necessary, so that the reserve is there for the next.
@@ -42,9 +46,10 @@ struct zsfs_thread;
 /* The attempts of one request; all zero before the first, but for what it is.
  */
 struct room {
-	uint64_t pages; /* that it needs, beside some for its metadata */
-	bool brief;	/* ends with its first slice, to be done elsewhere */
-	bool late;	/* a late write: what finds no room is lost */
+	/* That it needs, beside some for its metadata; 0: a small call. */
+	uint64_t pages;
+	bool brief; /* ends with its first slice, to be done elsewhere */
+	bool late;  /* a late write: what finds no room is lost */
 
 	bool part;	/* of the last attempt: a part has found room */
 	bool last;	/* nothing is to be had any more */
@@ -55,9 +60,13 @@ struct room {
 	uint64_t slice; /* clock_ms(): until then it is not the others' turn */
 };
 
+/* An attempt: tx_begin(), and what it may take of memory until it has ended. */
+struct tx *room_begin(struct zsfs_thread *th, const struct room *r);
+
 /*
- * @tx, of which nobody was told, ended with @err. False: that is the result,
- * and @tx is open. True: it had no room and some was made, or may have come;
+ * @tx, of room_begin(), of which nobody was told, ended with @err. False: that
+ * is the result, and @tx is open. True: it had no room and some was made, or
+ * may have come;
  * @tx is aborted and is to be tried again, for a second in all, and
  * where others wait a tenth for what is little or cannot be put back. What it
  * had done before and outside of @tx must be done again or not matter. The

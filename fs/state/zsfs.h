@@ -135,7 +135,9 @@ struct zsfs {
 	uint64_t settle_vain; /* nothing is to be had before that clock_ms() */
 	uint64_t settle_vain_for; /* of so many blocks that were not tried */
 	unsigned forget_waiters;
-	int stamp_fd; /* stamp.h */
+	uint64_t crowded; /* clock_ms() until when content is modest (room.h);
+			     0: never was; atomic */
+	int stamp_fd;	  /* stamp.h */
 	/* Shared with the keeper and other workers; NULL: there are none. */
 	struct shared_page *shared;
 	unsigned bank;	/* this worker's, in the shared page */

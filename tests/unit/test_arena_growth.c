@@ -82,6 +82,30 @@ static void test_claims(void)
 	arena_close(a);
 }
 
+/* A part is left alone by who is modest, unless it has a claim to more. */
+static void test_modest(void)
+{
+	struct arena *a = new_arena(32 * MIB, true);
+	struct arena_thread *t = arena_thread(a, 2);
+
+	arena_set_reserve(a, 4 * MIB, 0);
+	arena_thread_modest(t, true);
+	CHECK_EQ(arena_bound(a, t), 28 * MIB - MIB / 8);
+	CHECK_EQ(arena_bound(a, arena_thread(a, 1)), 28 * MIB);
+	CHECK_EQ(arena_bound(a, NULL), 28 * MIB);
+	arena_thread_claim(t, ARENA_GROW, 0);
+	CHECK_EQ(arena_bound(a, t), 28 * MIB);
+	arena_thread_unclaim(t, ARENA_NEW);
+	arena_set_limit(a, 4096 * MIB);
+	CHECK_EQ(arena_bound(a, t), (4096 - 4 - 2) * MIB);
+	arena_set_limit(a, 0);
+	CHECK_EQ(arena_bound(a, t), UINT64_MAX);
+	arena_set_limit(a, 32 * MIB);
+	arena_thread_modest(t, false);
+	CHECK_EQ(arena_bound(a, t), 28 * MIB);
+	arena_close(a);
+}
+
 /* What may grow is kept, with a segment more, as far as that goes. */
 static void test_growth(void)
 {
@@ -470,11 +494,12 @@ static void test_fail_each(void)
 #endif
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_claims),	CHECK_CASE(test_growth),
-	CHECK_CASE(test_limit),		CHECK_CASE(test_reserve),
-	CHECK_CASE(test_give_back),	CHECK_CASE(test_punch),
-	CHECK_CASE(test_punch_in_vain), CHECK_CASE(test_useless_holes),
-	CHECK_CASE(test_punch_limit),	CHECK_CASE(test_handles),
+	CHECK_CASE(test_claims),	CHECK_CASE(test_modest),
+	CHECK_CASE(test_growth),	CHECK_CASE(test_limit),
+	CHECK_CASE(test_reserve),	CHECK_CASE(test_give_back),
+	CHECK_CASE(test_punch),		CHECK_CASE(test_punch_in_vain),
+	CHECK_CASE(test_useless_holes), CHECK_CASE(test_punch_limit),
+	CHECK_CASE(test_handles),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_fail_each),
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What was deleted is room, although nobody has freed it yet. */
+#include "arena_i.h"
 #include "check.h"
 #include "fs_fixture.h"
 #include "base/clock.h"
@@ -97,6 +98,32 @@ static void test_deleted_is_room(void)
 	reap_all(th);
 	if (zsfs_verify(fs, msg, sizeof(msg)))
 		CHECK_FAILED("%s", msg);
+	zsfs_close(fs);
+}
+
+/* While small calls find no memory, content leaves some to them. */
+static void test_content_is_modest(void)
+{
+	uint64_t big, size;
+	struct tx *tx;
+	size_t done;
+
+	start();
+	big = fixture_file(&fs->threads[0], "big");
+	fs->crowded = clock_ms() + 600000;
+	size = fill(big);
+	CHECK(arena_available(fs->arena) >= 16 * ARENA_PAGE_SIZE);
+	/* It was so of content only, and only while it looked for room. */
+	CHECK(!fs->threads[0].at->modest);
+	zsfs_enter(&fs->threads[0]);
+	CHECK_EQ(room_write(&fs->threads[0], &tx, big, data, 2000, size, 0,
+			    &done),
+		 0);
+	tx_commit(tx);
+	zsfs_leave(&fs->threads[0]);
+	fs->crowded = clock_ms() - 1;
+	CHECK(fill(big) > size);
+	CHECK(arena_available(fs->arena) < 16 * ARENA_PAGE_SIZE);
 	zsfs_close(fs);
 }
 
@@ -477,6 +504,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_holes_are_room_for_names),
 	CHECK_CASE(test_nothing_to_be_had),
 	CHECK_CASE(test_deleted_is_room),
+	CHECK_CASE(test_content_is_modest),
 };
 
 int main(int argc, char **argv)
