@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "base/clock.h"
 #include "base/memlock.h"
 
 /* Looks at a life that is about to end, less than a millisecond. */
 #define YIELDS 1000u
+/* How often to ask the keeper whether there is a death to wait for. */
+#define LIFE_MSECS 1000
 
 #define KEEPER_SIZE offsetof(struct shared_page, worker)
 #define WORKER_SIZE sizeof(struct shared_worker)
@@ -162,17 +165,22 @@ static int map_both(const struct shared_fds *fd, struct shared_page **out)
 
 /* ---- making and opening ---- */
 
-static void init_lives(struct shared_page *k)
+static void init_bank(struct shared_page *k, unsigned bank)
 {
 	pthread_mutexattr_t attr;
 
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	for (unsigned b = 0; b < SHARED_NR_BANKS; b++)
-		for (unsigned i = 0; i < k->config.nr_lives; i++)
-			pthread_mutex_init(&k->worker.life[b][i], &attr);
+	for (unsigned i = 0; i < k->config.nr_lives; i++)
+		pthread_mutex_init(&k->worker.life[bank][i], &attr);
 	pthread_mutexattr_destroy(&attr);
+}
+
+static void init_lives(struct shared_page *k)
+{
+	for (unsigned b = 0; b < SHARED_NR_BANKS; b++)
+		init_bank(k, b);
 }
 
 int shared_page_create(unsigned nr_lives, uint64_t buffers_size,
@@ -338,29 +346,70 @@ static void taken(pthread_mutex_t *m, int err)
 		pthread_mutex_consistent(m);
 }
 
-static void take(pthread_mutex_t *m)
+void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
 {
+	pthread_mutex_t *m = &k->worker.life[bank][nr];
+
 	taken(m, pthread_mutex_lock(m));
 }
 
+bool shared_page_is_alone(const struct shared_page *k)
+{
+	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++) {
+		uint32_t pid = shared_get(&k->state.serving[i]);
+
+		if (pid && pid != (uint32_t)getpid())
+			return false;
+	}
+	return true;
+}
+
+void shared_page_begin_anew(struct shared_page *k, unsigned bank)
+{
+	struct shared_worker *w = &k->worker;
+
+	init_lives(k);
+	shared_set(&w->active_bank, !bank);
+	shared_set(&w->active_pid, 0);
+	shared_set(&w->lost, 0);
+	shared_set(&w->keeper_died, 0);
+	shared_set(&w->over, 0);
+}
+
+/* False: nobody is left who could have it. */
+static bool take(struct shared_page *k, pthread_mutex_t *m)
+{
+	struct timespec until;
+	int err;
+
+	do {
+		until = clock_in_ms(LIFE_MSECS);
+		err = pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
+	} while (err == ETIMEDOUT && !shared_page_is_alone(k));
+	taken(m, err);
+	return err != ETIMEDOUT;
+}
+
 /* The same, sleeping only when it takes long. */
-static void take_soon(pthread_mutex_t *m)
+static bool take_soon(struct shared_page *k, pthread_mutex_t *m)
 {
 	for (unsigned i = 0; i < YIELDS; i++) {
 		int err = pthread_mutex_trylock(m);
 
 		if (err != EBUSY) {
 			taken(m, err);
-			return;
+			return true;
 		}
 		sched_yield();
 	}
-	take(m);
+	return take(k, m);
 }
 
-void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
+static void take_anew(struct shared_page *k, unsigned bank)
 {
-	take(&k->worker.life[bank][nr]);
+	init_bank(k, bank);
+	for (unsigned i = 0; i < k->config.nr_lives; i++)
+		pthread_mutex_lock(&k->worker.life[bank][i]);
 }
 
 void shared_page_await_deaths(struct shared_page *k, unsigned bank)
@@ -370,9 +419,12 @@ void shared_page_await_deaths(struct shared_page *k, unsigned bank)
 	 * is often woken on that thread's processor, which takes the memory of
 	 * the dead process apart before anything else.
 	 */
-	take(&k->worker.life[bank][k->config.nr_lives - 1]);
-	for (unsigned i = 0; i + 1 < k->config.nr_lives; i++)
-		take_soon(&k->worker.life[bank][i]);
+	bool all = take(k, &k->worker.life[bank][k->config.nr_lives - 1]);
+
+	for (unsigned i = 0; all && i + 1 < k->config.nr_lives; i++)
+		all = take_soon(k, &k->worker.life[bank][i]);
+	if (!all)
+		take_anew(k, bank);
 }
 
 void shared_page_release(struct shared_page *k, unsigned bank)

@@ -62,14 +62,16 @@
 #include "base/machine.h"
 
 #define SHARED_MAGIC   UINT64_C(0x7065656b7366737a)
-#define SHARED_VERSION 6u
+#define SHARED_VERSION 7u
 
 /* The main thread of a worker, and one for each thread of the arena. */
 #define SHARED_MAX_LIVES (1u + 512u)
 #define SHARED_NR_BANKS	 2u
-#define SHARED_PATH_SIZE 4096u
-#define SHARED_TEXT_SIZE 256u
-#define SHARED_SPARE	 (UINT64_C(6) << 20) /* bytes */
+/* The active worker, and those that are about to die. */
+#define SHARED_MAX_SERVING 3u
+#define SHARED_PATH_SIZE   4096u
+#define SHARED_TEXT_SIZE   256u
+#define SHARED_SPARE	   (UINT64_C(6) << 20) /* bytes */
 /* The workers' part begins with a page. */
 #define SHARED_ALIGN 4096u
 
@@ -126,9 +128,12 @@ struct shared_state {
 	 * unmount, fd.fuse becomes the next one (reconnect.h).
 	 */
 	uint32_t connection;
+	uint32_t answered; /* the last connection whose INIT was answered */
 	uint32_t keeper_pid;
 	/* A child of it, for the program that replaces it; 0 = it has died. */
 	uint32_t active_pid;
+	/* Process ids of those that may serve, or may still; 0 = none. */
+	uint32_t serving[SHARED_MAX_SERVING];
 	uint32_t can_resend; /* the kernel sends requests again when asked */
 	uint32_t detach;     /* workers that have the terminal shall leave it */
 	uint32_t over;	     /* the end is wanted: nobody takes over */
@@ -247,8 +252,22 @@ void shared_page_claim_descriptors(const struct shared_page *k);
 void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr);
 
 /*
- * Wait until every life of @bank has ended. The caller then holds them all,
- * until shared_page_release() or its own death.
+ * Does the keeper say that the calling process is the only worker, but for a
+ * standby?
+ */
+bool shared_page_is_alone(const struct shared_page *k);
+
+/*
+ * For the only worker that there is, which will live in @bank: the lives, and
+ * what workers say, as at the beginning, whatever those before have made of
+ * them. Counts stay.
+ */
+void shared_page_begin_anew(struct shared_page *k, unsigned bank);
+
+/*
+ * Wait until every life of @bank has ended, or the keeper says that no other
+ * worker serves: who has died may have spoiled what the kernel frees. The
+ * caller then holds them all, until shared_page_release() or its own death.
  */
 void shared_page_await_deaths(struct shared_page *k, unsigned bank);
 void shared_page_release(struct shared_page *k, unsigned bank);

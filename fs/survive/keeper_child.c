@@ -38,13 +38,25 @@ static void close_own_files(const struct keeper *kp)
 		close(kp->replace.program);
 }
 
+/* Whoever waits for them to die need not know it by itself. */
+static void tell_who_lives(struct keeper *kp)
+{
+	const pid_t pids[SHARED_MAX_SERVING] = {kp->active, kp->leaving,
+						kp->followed};
+
+	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++)
+		shared_set(&kp->k->state.serving[i], (uint32_t)pids[i]);
+}
+
 pid_t keeper_start_worker(struct keeper *kp, bool first)
 {
 	unsigned bank = first ? 0 : !shared_get(&kp->k->worker.active_bank);
 	bool attached =
 		!kp->k->config.foreground && !shared_get(&kp->k->state.detach);
-	pid_t pid = fork();
+	pid_t pid;
 
+	tell_who_lives(kp);
+	pid = fork();
 	kp->attached += attached;
 	if (pid == 0) {
 		close_own_files(kp);
@@ -230,7 +242,10 @@ static void hear_answer(struct keeper *kp)
 {
 	struct shared_page *k = kp->k;
 
-	if (kp->answered || !shared_is_ready(k))
+	if (!shared_is_ready(k))
+		return;
+	shared_set(&k->state.answered, k->state.connection);
+	if (kp->answered)
 		return;
 	kp->answered = true;
 	shared_set(&k->state.can_resend,
@@ -245,8 +260,10 @@ void keeper_look_who_is_active(struct keeper *kp)
 	    shared_get(&kp->k->worker.active_pid) != (uint32_t)kp->standby)
 		return;
 	/* It is dead, or has nothing to say any more. */
-	if (kp->active)
+	if (kp->active) {
 		kill(kp->active, SIGKILL);
+		kp->followed = kp->active;
+	}
 	kp->active = kp->standby;
 	kp->standby = 0;
 	keeper_no_failures(kp);
@@ -292,6 +309,8 @@ static void on_child(struct keeper *kp, pid_t pid, int status)
 	} else {
 		if (pid == kp->active)
 			kp->active = 0;
+		if (pid == kp->followed)
+			kp->followed = 0;
 		on_worker_death(kp, pid, status);
 	}
 }
@@ -303,4 +322,5 @@ void keeper_reap_children(struct keeper *kp)
 
 	while (!kp->over && (pid = waitpid(-1, &status, WNOHANG)) > 0)
 		on_child(kp, pid, status);
+	tell_who_lives(kp);
 }

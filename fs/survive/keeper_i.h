@@ -25,6 +25,7 @@ struct keeper {
 	pid_t active;		/* 0 = it has died */
 	pid_t standby;		/* 0 = none */
 	pid_t leaving;		/* was active on a lost connection, 0 = none */
+	pid_t followed;		/* was active before, not reaped; 0 = none */
 	pid_t teacher;		/* 0 = not running */
 	bool taught;		/* the mount was seen to work */
 	bool settled;		/* started, and gone to the background */

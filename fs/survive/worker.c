@@ -403,7 +403,8 @@ static struct worker new_worker(struct shared_page *k, unsigned bank,
 		.k = k,
 		.bank = bank,
 		.connection = shared_get(&k->state.connection),
-		.anew = !first && !shared_is_ready(k),
+		.anew = !first && shared_get(&k->state.answered) !=
+					  shared_get(&k->state.connection),
 	};
 }
 
@@ -433,6 +434,8 @@ void worker_main(struct shared_page *k, unsigned bank, bool first,
 
 	w.attached = attached;
 	confine(k);
+	if (shared_page_is_alone(k))
+		shared_page_begin_anew(k, bank);
 	name_process(&w, first ? "worker" : "standby");
 	prepare(&w, first);
 	start_watching(&w);

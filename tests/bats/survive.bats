@@ -410,6 +410,40 @@ titles() {
 	done
 }
 
+# Overwrite all that workers write in the memory shared with the keeper.
+spoil_lives() {
+	local fd pid
+
+	pid=$(worker)
+	for fd in /proc/"$pid"/fd/*; do
+		[[ $(readlink "$fd") == *zsfs-worker* ]] || continue
+		"$@" "$fd"
+		return
+	done
+	return 1
+}
+
+zeros() { fallocate -p -o 0 -l 1M "$1"; }
+random() { dd if=/dev/urandom of="$1" bs=4k count=8 conv=notrunc status=none; }
+
+@test "survive: who takes over does not depend on what a worker wrote" {
+	root_only
+	timeout 60 "$ZSFS" "$M" </dev/null 3>&- 4>&-
+	head -c 300000 /dev/urandom >"$T/f"
+	cp "$T/f" "$M"
+	for how in zeros random zeros random; do
+		ready
+		pid=$(worker)
+		spoil_lives $how
+		kill -9 "$pid"
+		timeout 20 cmp "$T/f" "$M/f"
+		timeout 20 cp "$T/f" "$M/$how"
+	done
+	drop_cache
+	cmp "$T/f" "$M/random"
+	verify_clean
+}
+
 # A worker that may not send the keeper a signal can still say that it got one.
 @test "survive: SIGTERM of the worker needs no right to signal the keeper" {
 	need strace
