@@ -2,6 +2,7 @@
 /* Hot blocks and how they are compressed (see hot.h). */
 #include "hot.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +259,28 @@ static void put_back(struct hot *h, struct hot_range *r, int err)
 	unlock(h);
 }
 
+struct taken {
+	struct zsfs_thread *th;
+	struct hot_range r[COOL_GROUPS];
+	int err[COOL_GROUPS];
+	unsigned n;
+};
+
+static void cool_taken(void *arg)
+{
+	struct taken *t = arg;
+
+	cool_ranges(t->th, t->r, t->n, t->err);
+}
+
+/* What does not fit a transaction is one more failure. */
+static void cool(struct taken *t)
+{
+	if (tx_guarded(t->th, cool_taken, t))
+		for (unsigned k = 0; k < t->n; k++)
+			t->err[k] = -EIO;
+}
+
 /*
  * Compress what is due by @now, up to @most groups. How many are done, if any
  * was due; -1: none of those that were could be.
@@ -265,17 +288,17 @@ static void put_back(struct hot *h, struct hot_range *r, int err)
 static int cool_next(struct zsfs_thread *th, uint64_t now, unsigned most)
 {
 	struct hot *h = th->fs->hot;
-	struct hot_range r[COOL_GROUPS];
-	int err[COOL_GROUPS], done = 0;
-	unsigned n = take_next(h, now, most, r);
+	struct taken t = {.th = th};
+	int done = 0;
 
-	if (n)
-		cool_ranges(th, r, n, err);
-	for (unsigned k = 0; k < n; k++) {
-		put_back(h, &r[k], err[k]);
-		done += !err[k];
+	t.n = take_next(h, now, most, t.r);
+	if (t.n)
+		cool(&t);
+	for (unsigned k = 0; k < t.n; k++) {
+		put_back(h, &t.r[k], t.err[k]);
+		done += !t.err[k];
 	}
-	return n && !done ? -1 : done;
+	return t.n && !done ? -1 : done;
 }
 
 /* Milliseconds until the next is due, 0: there is none. */

@@ -10,6 +10,7 @@
 #include "base/machine.h"
 #include "base/priority.h"
 #include "dense.h"
+#include "state/chore.h"
 #include "state/wake.h"
 #include "state/zsfs.h"
 
@@ -107,6 +108,7 @@ static void *miller_main(void *arg)
 	struct mill *m = t->mill;
 
 	pthread_setname_np(pthread_self(), "zsfs-settler");
+	chore_is_of_thread(CHORE_SETTLE);
 	/* Else it is as patient as the owner, which has created it. */
 	if (m->idle)
 		priority_low();

@@ -10,6 +10,7 @@
 #include "hot.h"
 #include "settler.h"
 #include "settling.h"
+#include "state/chore.h"
 #include "state/counters.h"
 #include "state/inode.h"
 #include "state/settings.h"
@@ -130,6 +131,8 @@ int zsfs_settle(struct zsfs_thread *th)
 	};
 	int err;
 
+	if (chore_rests(th->fs, CHORE_SETTLE))
+		return -EBUSY;
 	hot_drain(th, clock_ms() + HOT_MSECS);
 	if (th->fs->settler)
 		return settler_run(th->fs->settler, th);
@@ -161,7 +164,7 @@ bool zsfs_can_settle(struct zsfs *fs)
 {
 	struct settle_progress now;
 
-	if (zsfs_get_settle(fs) == SETTLE_OFF)
+	if (zsfs_get_settle(fs) == SETTLE_OFF || chore_rests(fs, CHORE_SETTLE))
 		return false;
 	settle_get_progress(fs, &now);
 	return now.to_do && !is_vain(fs, now.to_do);

@@ -30,7 +30,7 @@ struct zsfs_thread;
  * block that does not verify, or that others keep writing to, is left out, and
  * all the rest when memory is so full that there is no room for a cluster
  * beside what it replaces. 0; -ENOMEM when the system has no memory; -EINTR
- * when zsfs_is_interrupted().
+ * when zsfs_is_interrupted(); -EBUSY while that rests (state/chore.h).
  */
 int zsfs_settle(struct zsfs_thread *th);
 

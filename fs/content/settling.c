@@ -202,11 +202,30 @@ static int replace_in_full(struct settling *p, struct group *g,
 	return err;
 }
 
+struct put {
+	struct settling *p;
+	struct group *g;
+	const uint8_t *frame;
+	int len;
+	uint32_t before;
+	int err;
+};
+
+static void put(void *arg)
+{
+	struct put *a = arg;
+
+	a->err = a->len == -ENOSPC
+			 ? mark(a->p, a->g)
+			 : replace_in_full(a->p, a->g, a->frame,
+					   (uint32_t)a->len, a->before);
+}
+
 int settling_put(struct settling *p, struct group *g, const uint8_t *frame,
 		 int len, uint32_t before)
 {
-	if (len == -ENOSPC)
-		return mark(p, g);
-	return len < 0 ? len
-		       : replace_in_full(p, g, frame, (uint32_t)len, before);
+	struct put a = {p, g, frame, len, before, 0};
+	int err = len < 0 && len != -ENOSPC ? len : tx_guarded(p->th, put, &a);
+
+	return err ? err : a.err;
 }

@@ -59,7 +59,8 @@ static inline uint32_t settling_most(uint32_t before)
  * Put @len bytes of @frame in the place of what was read, which took @before
  * bytes of RAM; @len -ENOSPC: mark the blocks as tried. -EAGAIN: others have
  * changed something meanwhile; -ENOSPC: there is no room for it beside what it
- * replaces; -ENOMEM; any other @len below 0.
+ * replaces; -ENOMEM; -EIO: it does not fit a transaction; any other @len below
+ * 0.
  */
 int settling_put(struct settling *p, struct group *g, const uint8_t *frame,
 		 int len, uint32_t before);

@@ -402,7 +402,9 @@ static int write_settle(struct zsfs *fs, const struct writer *w,
 	int err = zsfs_settle(w->th);
 
 	arena_trim(fs->arena, w->th->at, true, true);
-	if (err)
+	if (err == -EBUSY)
+		set_status(fs, "settle: workers crashed of it, it rests");
+	else if (err)
 		set_status(fs, err == -EINTR ? "settle: goes on by itself"
 					     : "settle: no memory");
 	return err;

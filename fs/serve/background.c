@@ -28,6 +28,7 @@
 #include "poison.h"
 #include "pressure.h"
 #include "request.h"
+#include "state/chore.h"
 #include "state/threads.h"
 #include "state/tx.h"
 #include "state/wake.h"
@@ -81,7 +82,6 @@ struct background {
 	uint64_t mapped;  /* ... this segment */
 	bool verify;	  /* of the thread: still to be done */
 	uint64_t seen;	  /* of the thread: requests when it last looked */
-	uint64_t began;	  /* of the thread: clock_ms() */
 	struct idle idle; /* of the thread */
 	struct settler *settler;
 	/* wake.lock: the first of each is being done */
@@ -368,67 +368,71 @@ static unsigned give_back_idle(void *arg, bool busy)
 
 /* In the order of their turns. */
 static const struct job jobs[] = {
-	{"lift pressure", NULL, lift_pressure, false, false},
-	{"allocate", wants_allocate, allocate_some, false, false},
-	{"sum up usage", wants_walk, walk_some, false, false},
-	{"reap", NULL, reap_some, true, true},
-	{"compress what is hot", NULL, cool_some, true, false},
-	{"warm", NULL, warm_some, false, false},
-	{"map by huge pages", wants_map, map_some, false, false},
-	{"verify", wants_verify, try_verify, false, false},
-	{"settle", NULL, settle, true, false},
-	{"tell what the log left out", NULL, tell_left_out, false, false},
-	{"pack and give back when idle", NULL, give_back_idle, true, false},
+	[CHORE_PRESSURE] = {NULL, lift_pressure, false, false},
+	[CHORE_ALLOCATE] = {wants_allocate, allocate_some, false, false},
+	[CHORE_USAGE] = {wants_walk, walk_some, false, false},
+	[CHORE_REAP] = {NULL, reap_some, true, true},
+	[CHORE_COOL] = {NULL, cool_some, true, false},
+	[CHORE_WARM] = {NULL, warm_some, false, false},
+	[CHORE_MAP] = {wants_map, map_some, false, false},
+	[CHORE_VERIFY] = {wants_verify, try_verify, false, false},
+	[CHORE_SETTLE] = {NULL, settle, true, false},
+	[CHORE_LOG] = {NULL, tell_left_out, false, false},
+	[CHORE_PACK] = {NULL, give_back_idle, true, false},
 };
 
-#define NR_JOBS (sizeof(jobs) / sizeof(jobs[0]))
-
-_Static_assert(NR_JOBS <= ZSFS_NR_JOBS, "the arena has a place for each");
+_Static_assert(sizeof(jobs) / sizeof(jobs[0]) == NR_CHORES, "each is a job");
 
 static void job_begins(void *arg, unsigned job)
 {
 	const struct background *b = arg;
 
-	poison_job_begins(b->fs, job < NR_JOBS ? job : ZSFS_NR_JOBS);
-	if (job < NR_JOBS)
-		crash_test_job(jobs[job].name);
+	chore_begins(zsfs_background(b->fs), job);
+	crash_test_chore(job);
+}
+
+static void job_ends(void *arg, unsigned job)
+{
+	const struct background *b = arg;
+
+	chore_ends(zsfs_background(b->fs), 0);
+	chore_done(b->fs, job);
 }
 
 /*
  * A request waits for its errand. If workers crash of that it comes again, is
- * executed by its own thread, and is to blame itself.
+ * executed by its own thread, and is to blame itself. And while memory is taken
+ * for short nothing is stored.
  */
 static unsigned job_rests(void *arg, unsigned job)
 {
 	const struct background *b = arg;
-	bool errand =
-		jobs[job].step == allocate_some || jobs[job].step == walk_some;
-	unsigned rest = errand ? 0 : poison_job_rest(b->fs, job);
-	uint64_t been = rest ? clock_ms() - b->began : 0;
+	bool never = job == CHORE_ALLOCATE || job == CHORE_USAGE ||
+		     job == CHORE_PRESSURE;
 
-	return been < rest ? (unsigned)(rest - been) : 0;
+	return never ? 0 : chore_rests(b->fs, job);
 }
 
 static void tell_who_rests(struct background *b)
 {
-	b->began = clock_ms();
-	for (unsigned job = 0; job < NR_JOBS; job++)
+	for (unsigned job = 0; job < NR_CHORES; job++)
 		if (job_rests(b, job))
 			zsfs_log(LOG_WARNING,
 				 "workers crashed of what they do in the "
 				 "background, \"%s\": it rests for %u seconds",
-				 jobs[job].name, job_rests(b, job) / 1000);
+				 chore_name(job), job_rests(b, job) / 1000 + 1);
 }
 
 static unsigned work(struct background *b)
 {
 	const struct job_loop l = {
 		.jobs = jobs,
-		.nr_jobs = NR_JOBS,
+		.nr_jobs = NR_CHORES,
 		.arg = b,
 		.must_stop = must_stop,
 		.requests = requests_begun,
 		.begins = job_begins,
+		.ends = job_ends,
 		.rests = job_rests,
 	};
 

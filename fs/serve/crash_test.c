@@ -3,6 +3,7 @@
 #include "crash_test.h"
 
 #include "inject.h"
+#include "state/chore.h"
 #include "state/zsfs.h"
 
 #if ZS_DEBUG_LEVEL >= 1
@@ -18,7 +19,7 @@ static uint64_t one_in;
 static uint64_t state; /* atomic */
 /* Atomic: set while threads serve. */
 static const char *poison;
-static const char *poison_job;
+static const char *poison_chore;
 
 static void perhaps_die(void)
 {
@@ -44,7 +45,7 @@ void crash_test_arm(struct zsfs *fs)
 
 	shorten_logs(fs, getenv("ZSFS_TEST_LOG"));
 	__atomic_store_n(&poison, getenv("ZSFS_TEST_POISON"), __ATOMIC_RELEASE);
-	__atomic_store_n(&poison_job, getenv("ZSFS_TEST_JOB"),
+	__atomic_store_n(&poison_chore, getenv("ZSFS_TEST_CHORE"),
 			 __ATOMIC_RELEASE);
 	one_in = text ? strtoull(text, NULL, 10) : 0;
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -69,9 +70,9 @@ void crash_test_lookup(const char *name)
 	crash_if(&poison, name);
 }
 
-void crash_test_job(const char *name)
+void crash_test_chore(enum zsfs_chore c)
 {
-	crash_if(&poison_job, name);
+	crash_if(&poison_chore, chore_name(c));
 }
 
 #else
@@ -84,7 +85,7 @@ void crash_test_lookup(const char *name)
 {
 }
 
-void crash_test_job(const char *name)
+void crash_test_chore(enum zsfs_chore c)
 {
 }
 

@@ -30,6 +30,7 @@ static void clear_slot(struct zsfs_thread *th)
 
 	th->parked = false;
 	slot->executing = 0;
+	slot->chore = 0;
 	slot->crashed = 0;
 	slot->done = 0;
 	slot->sending = 0;

@@ -64,7 +64,7 @@ static unsigned run(const struct job_loop *l, unsigned job)
 		return next;
 	l->begins(l->arg, job);
 	next = j->gives_way ? run_beside_requests(l, j) : run_alone(l, j);
-	l->begins(l->arg, l->nr_jobs);
+	l->ends(l->arg, job);
 	return next;
 }
 

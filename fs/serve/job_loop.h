@@ -25,7 +25,6 @@ enum {
 };
 
 struct job {
-	const char *name;
 	/* Is there anything to do? NULL: the step finds that out. */
 	bool (*wanted)(void *arg);
 	/* One bounded step. @busy: requests came during the step before. */
@@ -43,8 +42,9 @@ struct job_loop {
 	bool (*must_stop)(void *arg);
 	/* Requests begun so far, to see whether any are made. */
 	uint64_t (*requests)(void *arg);
-	/* The job of that number begins its turn; of nr_jobs: none does. */
+	/* Around the turn of the job with that number. */
 	void (*begins)(void *arg, unsigned job);
+	void (*ends)(void *arg, unsigned job);
 	/* Msecs for which it has no turn; 0: now. */
 	unsigned (*rests)(void *arg, unsigned job);
 };

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "request.h"
+#include "state/chore.h"
 #include "state/zsfs.h"
 #include "writeback.h"
 
@@ -73,6 +74,8 @@ static void on_crash(int sig)
 {
 	if (this_slot)
 		this_slot->crashed = 1;
+	else if (chore_of_thread())
+		watched->crashed_chore = chore_of_thread();
 	else
 		watched->crashed = 1;
 	writeback_before_crash();
@@ -107,43 +110,6 @@ void poison_watch(struct zsfs *fs)
 	for (size_t i = 0; i < NR_CRASH_SIGNALS; i++)
 		sigaction(crash_signals[i], &sa, &earlier[i]);
 	sigaction(SIGSYS, &bad_call, NULL);
-}
-
-/* ---- jobs ---- */
-
-void poison_job_begins(struct zsfs *fs, unsigned job)
-{
-	uint64_t word = job < ZSFS_NR_JOBS ? job + UINT64_C(1) : 0;
-
-	__atomic_store_n(&fs->super->job, word, __ATOMIC_RELAXED);
-}
-
-unsigned poison_job_rest(const struct zsfs *fs, unsigned job)
-{
-	uint64_t rest = POISON_REST_MSECS;
-	unsigned crashes = job < ZSFS_NR_JOBS ? fs->super->job_crashes[job] : 0;
-
-	if (!crashes)
-		return 0;
-	while (--crashes && rest < POISON_LONG_REST_MSECS)
-		rest *= 2;
-	return (unsigned)(rest < POISON_LONG_REST_MSECS
-				  ? rest
-				  : POISON_LONG_REST_MSECS);
-}
-
-/* If recovery is killed in here, a crash may count twice. */
-static void blame_job(struct zsfs *fs)
-{
-	struct zsfs_super *super = fs->super;
-	struct zsfs_slot *slot = zsfs_background(fs)->slot;
-	uint64_t job = super->job;
-
-	if ((slot->crashed || super->crashed) && job && job <= ZSFS_NR_JOBS &&
-	    super->job_crashes[job - 1] < UINT32_MAX)
-		super->job_crashes[job - 1]++;
-	slot->crashed = 0;
-	super->job = 0;
 }
 
 /* ---- counting ---- */
@@ -191,24 +157,42 @@ static uint64_t replies_sent(const struct zsfs *fs)
 	return n;
 }
 
+/*
+ * What the thread of @slot was at when the process died. A thread without a
+ * slot that crashed may have helped any request, or, if there was none, the
+ * background. Was there a request?
+ */
+static bool blame_slot(struct zsfs *fs, struct zsfs_slot *slot, bool starved)
+{
+	bool request = slot->executing && slot->unique && !slot->done;
+	bool crashed = (slot->crashed || fs->super->crashed) && !slot->chore;
+
+	if (request && (crashed || starved))
+		count(fs, slot->unique, crashed);
+	if (slot->crashed)
+		chore_blame(fs, slot->chore);
+	slot->executing = 0;
+	slot->crashed = 0;
+	return request;
+}
+
+/* If recovery is killed in here, a crash may count twice against a chore. */
 void poison_blame(struct zsfs *fs, bool oom)
 {
 	struct zsfs_super *super = fs->super;
 	bool starved = oom && replies_sent(fs) == super->replies_seen;
+	bool requests = false;
 
-	for (unsigned k = 0; k + 1 < fs->nr_threads; k++) {
-		struct zsfs_slot *slot = fs->threads[k].slot;
-		bool crashed = slot->crashed || super->crashed;
-
-		if (slot->executing && slot->unique && !slot->done &&
-		    (crashed || starved))
-			count(fs, slot->unique, crashed);
-		slot->executing = 0;
-		slot->crashed = 0;
-	}
-	blame_job(fs);
-	super->crashed = 0;
+	for (unsigned k = 0; k < fs->nr_threads; k++)
+		requests |= blame_slot(fs, fs->threads[k].slot, starved);
+	if (super->crashed && !requests)
+		chore_blame(fs, zsfs_background(fs)->slot->chore);
+	chore_blame(fs, super->crashed_chore);
+	for (unsigned k = 0; k < fs->nr_threads; k++)
+		fs->threads[k].slot->chore = 0;
+	super->crashed = super->crashed_chore = 0;
 	super->replies_seen = replies_sent(fs);
+	chores_begin(fs);
 }
 
 bool poison_is(const struct zsfs *fs, uint64_t unique)
@@ -231,7 +215,7 @@ void poison_clear(struct zsfs *fs)
 {
 	for (unsigned i = 0; i < ZSFS_NR_SUSPECTS; i++)
 		fs->super->suspects[i].unique = 0;
-	fs->super->crashed = 0;
+	fs->super->crashed = fs->super->crashed_chore = 0;
 	fs->super->replies_seen = replies_sent(fs);
 }
 

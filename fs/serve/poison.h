@@ -9,9 +9,7 @@
  * nobody's fault. Kills for want of memory may be, if they keep coming and
  * nothing is achieved in between.
  *
- * What the background does by itself nobody has asked for. A job that workers
- * crash of rests at the beginning of the next one, each time for twice as long,
- * so that requests are served meanwhile.
+ * Of what nobody has asked for none is suspected: that rests (state/chore.h).
  */
 #ifndef FS_POISON_H
 #define FS_POISON_H
@@ -29,21 +27,11 @@ struct zsfs_slot;
 
 /* Have crashes of this process noted in the arena, from now on. */
 void poison_watch(struct zsfs *fs);
-/* Msecs that a job rests after its first crash, and at most. */
-#define POISON_REST_MSECS      2000u
-#define POISON_LONG_REST_MSECS (60 * 60 * 1000u)
-
 /* The slot of the calling thread, NULL before there is one. */
 void poison_this_thread(struct zsfs_slot *slot);
 
 /* The calling thread is about to end: it has no more to crash of. */
 void poison_thread_ends(void);
-
-/* The background thread is at its job number @job; ZSFS_NR_JOBS: at none. */
-void poison_job_begins(struct zsfs *fs, unsigned job);
-/* Msecs that @job rests from the beginning of a worker on, 0: it crashed none.
- */
-unsigned poison_job_rest(const struct zsfs *fs, unsigned job);
 
 /*
  * In a takeover: count the death just met against whom it may concern. @oom:

@@ -11,7 +11,9 @@
 #include "content/hot.h"
 #include "content/pack.h"
 #include "content/settle.h"
+#include "crash_test.h"
 #include "request.h"
+#include "state/chore.h"
 #include "state/counters.h"
 #include "state/threads.h"
 #include "state/tx.h"
@@ -42,7 +44,7 @@ static bool is_being_freed(struct zsfs *fs)
 }
 
 /* Free some of what was deleted. */
-static bool reap_some(struct zsfs_thread *th)
+static bool reap_some(struct zsfs_thread *th, const struct room *r)
 {
 	unsigned steps = 0;
 
@@ -60,6 +62,17 @@ static void look_away(struct zsfs_thread *th)
 	zsfs_enter(th);
 }
 
+/* Compress what was only stored. */
+static bool cool_some(struct zsfs_thread *th, const struct room *r)
+{
+	return hot_drain(th, r->slice);
+}
+
+static bool pack_some(struct zsfs_thread *th, const struct room *r)
+{
+	return pack_pool(th, r->pages + META_PAGES, UINT_MAX, r->slice) != 0;
+}
+
 /* Make denser what is stored. */
 static bool settle_some(struct zsfs_thread *th, const struct room *r)
 {
@@ -70,6 +83,42 @@ static bool settle_some(struct zsfs_thread *th, const struct room *r)
 		return true;
 	}
 	return zsfs_settle_for(th, bytes, r->begun, r->slice);
+}
+
+/* One of these, and whether it was of use. */
+struct work {
+	struct zsfs_thread *th;
+	const struct room *r;
+	bool (*some)(struct zsfs_thread *th, const struct room *r);
+	bool did;
+};
+
+static void do_work(void *arg)
+{
+	struct work *w = arg;
+
+	w->did = w->some(w->th, w->r);
+}
+
+/*
+ * The request is not to blame for what others have stored: not when workers
+ * crash of it, nor when a transaction of it does not fit.
+ */
+static bool some(struct zsfs_thread *th, const struct room *r,
+		 enum zsfs_chore c,
+		 bool (*fn)(struct zsfs_thread *th, const struct room *r))
+{
+	struct work w = {.th = th, .r = r, .some = fn};
+	uint64_t was;
+
+	if (chore_rests(th->fs, c))
+		return false;
+	was = chore_begins(th, c);
+	crash_test_chore(c);
+	if (tx_guarded(th, do_work, &w))
+		w.did = false;
+	chore_ends(th, was);
+	return w.did;
 }
 
 bool room_await_forget(struct zsfs_thread *th)
@@ -94,7 +143,7 @@ static bool make_room(struct zsfs_thread *th, struct room *r, bool pack)
 {
 	struct zsfs *fs = th->fs;
 
-	if (reap_some(th))
+	if (some(th, r, CHORE_REAP, reap_some))
 		return true;
 	/* Once, because those who delete all the time may not keep it. */
 	if (!r->awaited) {
@@ -102,11 +151,9 @@ static bool make_room(struct zsfs_thread *th, struct room *r, bool pack)
 		if (room_await_forget(th))
 			return true;
 	}
-	if (pack && hot_drain(th, r->slice))
-		return true;
-	if (pack && pack_pool(th, r->pages + META_PAGES, UINT_MAX, r->slice))
-		return true;
-	if (pack && settle_some(th, r))
+	if (pack && (some(th, r, CHORE_COOL, cool_some) ||
+		     some(th, r, CHORE_PACK, pack_some) ||
+		     some(th, r, CHORE_SETTLE, settle_some)))
 		return true;
 	if (room_await_forget(th))
 		return true;

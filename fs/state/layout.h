@@ -136,8 +136,21 @@ struct zsfs_suspect {
 
 #define ZSFS_NR_SUSPECTS 16u
 
-/* At most so many jobs of the background thread (serve/job_loop.h). */
-#define ZSFS_NR_JOBS 16u
+/* What nobody's request asks for (chore.h). */
+enum zsfs_chore {
+	CHORE_PRESSURE,
+	CHORE_ALLOCATE,
+	CHORE_USAGE,
+	CHORE_REAP,
+	CHORE_COOL,
+	CHORE_WARM,
+	CHORE_MAP,
+	CHORE_VERIFY,
+	CHORE_SETTLE,
+	CHORE_LOG,
+	CHORE_PACK,
+	NR_CHORES
+};
 
 struct zsfs_super {
 	uint64_t magic;
@@ -196,9 +209,9 @@ struct zsfs_super {
 	uint64_t replies_seen; /* replies sent when the last one took over */
 	uint64_t crashed;      /* a thread without a request of its own did */
 	struct zsfs_suspect suspects[ZSFS_NR_SUSPECTS];
-	/* The background's job that is at work, by number + 1; 0: none. */
-	uint64_t job;
-	uint32_t job_crashes[ZSFS_NR_JOBS]; /* workers that each crashed */
+	/* The chore of a thread without a slot that crashed, + 1; 0: none. */
+	uint64_t crashed_chore;
+	uint32_t chore_crashes[NR_CHORES]; /* workers that each crashed */
 	/* Pages that the last compaction gave back (zsfs_compact()). */
 	uint64_t last_compact;
 	/* What the last verification of structures said; "" = never run. */
@@ -260,6 +273,7 @@ struct zsfs_slot {
 	uint64_t done;
 	uint32_t sending; /* the kernel may have had the answer already */
 	uint32_t crashed; /* this thread made the process die */
+	uint64_t chore;	  /* enum zsfs_chore + 1 that it is at, 0 = none */
 	uint64_t replies; /* answers sent */
 	/*
 	 * Nodeids whose attributes the request changes behind the kernel's

@@ -64,7 +64,7 @@ struct tx *tx_begin(struct zsfs_thread *th)
 
 int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg)
 {
-	jmp_buf guard;
+	jmp_buf guard, *outer = th->guard;
 	int err = 0;
 
 	th->guard = &guard;
@@ -72,7 +72,7 @@ int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg)
 		err = -EIO;
 	else
 		fn(arg);
-	th->guard = NULL;
+	th->guard = outer;
 	return err;
 }
 

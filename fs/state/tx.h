@@ -140,13 +140,15 @@ struct lock_want {
  * Run @fn(@arg). What a transaction changes has to fit into the logs of a slot:
  * operations stay within their bounds by themselves, but one that does not, in
  * any build, is aborted and logged before anything is written beyond them, and
- * this returns -EIO without returning to @fn. Else 0. Without a guard such a
+ * this returns -EIO without returning to @fn. Else 0. May be nested: the inner
+ * one is left. Without a guard such a
  * process ends, for a successor to undo the transaction. No lock but those of a
  * transaction may be held in @fn where a transaction is open.
  */
 int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg);
 
-/* Have the tx_guarded() of @th, in which no transaction is open, return -EIO.
+/* Have the innermost tx_guarded() of @th, in which no transaction is open,
+ * return -EIO.
  */
 _Noreturn void tx_leave(struct zsfs_thread *th);
 /*

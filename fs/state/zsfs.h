@@ -135,6 +135,7 @@ struct zsfs {
 	uint64_t settle_vain; /* nothing is to be had before that clock_ms() */
 	uint64_t settle_vain_for; /* of so many blocks that were not tried */
 	unsigned forget_waiters;
+	uint64_t chores_began; /* clock_ms() (chore.h) */
 	uint64_t crowded; /* clock_ms() until when content is modest (room.h);
 			     0: never was; atomic */
 	int stamp_fd;	  /* stamp.h */

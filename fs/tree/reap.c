@@ -10,6 +10,7 @@
 #include "content/cluster.h"
 #include "content/table_range.h"
 #include "content/xattr_set.h"
+#include "state/chore.h"
 #include "state/inode.h"
 #include "state/tx.h"
 #include "state/wake.h"
@@ -319,13 +320,22 @@ bool reap_step(struct zsfs_thread *th)
 	return true;
 }
 
+static unsigned help_steps(const struct zsfs *fs)
+{
+	return chore_rests(fs, CHORE_REAP) ? 0 : HELP_STEPS;
+}
+
 void reap_help(struct zsfs_thread *th)
 {
+	uint64_t was;
+
 	if (!th->slot->reap)
 		return;
-	for (unsigned n = 0; n < HELP_STEPS && th->slot->reap; n++)
+	was = chore_begins(th, CHORE_REAP);
+	for (unsigned n = 0; n < help_steps(th->fs) && th->slot->reap; n++)
 		reap_step(th);
 	reap_hand_over(th);
+	chore_ends(th, was);
 	if (__atomic_load_n(&th->fs->super->reap_head, __ATOMIC_RELAXED))
 		zsfs_wake(th->fs);
 }

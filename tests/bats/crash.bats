@@ -36,9 +36,9 @@ teardown() { zsfs_teardown; }
 @test "crash: what the background does kills workers: requests are served" {
 	expect_log 'killed by signal 6'
 	expect_log 'it rests for'
-	export ZSFS_TEST_JOB=settle
+	export ZSFS_TEST_CHORE=settle
 	zsfs_mount
-	unset ZSFS_TEST_JOB
+	unset ZSFS_TEST_CHORE
 	expect ok put "$M/f" 300000
 	poll 20 eval '[ "$(json .survival.deaths)" -ge 3 ]'
 	# It rests for 2 seconds, then 4, 8, 16: without that they die at once.
@@ -51,6 +51,27 @@ teardown() { zsfs_teardown; }
 	expect ok check "$M/f" 0 300000 1
 	same "$(json .survival.poisoned)" 0
 	grep -q '"settle": it rests for' "$LOG"
+}
+
+@test "crash: who looks for room is not to blame for what others stored" {
+	expect_log 'killed by signal 6'
+	expect_log 'it rests for'
+	export ZSFS_TEST_CHORE=settle
+	zsfs_mount -o mem_limit=48M,settle=off
+	unset ZSFS_TEST_CHORE
+	expect ok put "$M/keep" 300000
+	echo 1000 >"$M/.zsctl/settle_after"
+	for i in 1 2 3 4 5 6 7 8; do
+		dd if=/dev/urandom of="$M/fill$i" bs=1M count=60 status=none \
+			2>"$T/why" || grep -q 'No space left' "$T/why"
+	done
+	# It is told at once, not when the rest is over.
+	fails timeout 5 bash -c 'echo 1 >"$0"' "$M/.zsctl/settle"
+	grep -q 'it rests' "$M/.zsctl/last_cmd_status"
+	same "$(json .survival.poisoned)" 0
+	[ "$(json .survival.deaths)" -le 6 ]
+	drop_cache
+	expect ok check "$M/keep" 0 300000 1
 }
 
 @test "crash: workers that kill themselves at every kind of step" {

@@ -63,10 +63,15 @@ static uint64_t requests(void *arg)
 
 static void begins(void *arg, unsigned job)
 {
-	note("AB."[job]);
+	note("AB"[job]);
 }
 
-static void no_begin(void *arg, unsigned job)
+static void ends(void *arg, unsigned job)
+{
+	note("./"[job]);
+}
+
+static void nothing(void *arg, unsigned job)
 {
 }
 
@@ -78,11 +83,11 @@ static unsigned rests(void *arg, unsigned job)
 static unsigned run(bool gives_way, bool goes_first)
 {
 	const struct job jobs[] = {
-		{"a", NULL, step_a, gives_way, goes_first},
-		{"b", wants_b, step_b, false, false},
+		{NULL, step_a, gives_way, goes_first},
+		{wants_b, step_b, false, false},
 	};
-	const struct job_loop l = {jobs,     2,	       &w,   must_stop,
-				   requests, no_begin, rests};
+	const struct job_loop l = {jobs,     2,	      &w,      must_stop,
+				   requests, nothing, nothing, rests};
 
 	return job_loop_round(&l);
 }
@@ -203,15 +208,15 @@ static void test_rest(void)
 static void test_begins(void)
 {
 	const struct job jobs[] = {
-		{"a", NULL, step_a, false, false},
-		{"b", wants_b, step_b, false, false},
+		{NULL, step_a, false, false},
+		{wants_b, step_b, false, false},
 	};
 	const struct job_loop l = {jobs,     2,	     &w,   must_stop,
-				   requests, begins, rests};
+				   requests, begins, ends, rests};
 
 	reset(2);
 	CHECK_EQ(job_loop_round(&l), 0);
-	CHECK(!strcmp(w.made, "Aaa.Bb."));
+	CHECK(!strcmp(w.made, "Aaa.Bb/"));
 }
 
 static const struct check_case cases[] = {

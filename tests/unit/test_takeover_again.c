@@ -5,6 +5,9 @@
  */
 #include "takeover_fixture.h"
 
+#include "base/clock.h"
+#include "state/chore.h"
+
 /* ---- poison ---- */
 
 static void crash(void)
@@ -100,39 +103,93 @@ static void test_a_forget_that_kills(void)
 	leave();
 }
 
-/* Its job @job at work, the background has died; the rest of job 2 then. */
-static unsigned rest_after(uint64_t job, bool crashed)
+/* ---- chores ---- */
+
+/* A thread of @slot has died at @word - 1; the rest of settling then. */
+static unsigned rest_after(struct zsfs_slot *slot, uint64_t word, bool crashed)
 {
 	unsigned rest;
 
-	attach();
-	if (job < ZSFS_NR_JOBS)
-		poison_job_begins(fs, (unsigned)job);
-	else
-		fs->super->job = job; /* as damage would leave it */
-	zsfs_background(fs)->slot->crashed = crashed;
+	slot->chore = word;
+	slot->crashed = crashed;
 	zsfs_close(fs);
 	succeed(0);
-	CHECK_EQ(fs->super->job, 0);
-	CHECK_EQ(zsfs_background(fs)->slot->crashed, 0);
-	rest = poison_job_rest(fs, 2);
+	CHECK_EQ(slot->chore, 0);
+	CHECK_EQ(slot->crashed, 0);
+	rest = chore_rests(fs, CHORE_SETTLE);
 	leave();
 	return rest;
 }
 
-static void test_jobs(void)
+static unsigned background_dies(uint64_t word, bool crashed)
 {
-	unsigned rest = POISON_REST_MSECS;
+	attach();
+	return rest_after(zsfs_background(fs)->slot, word, crashed);
+}
 
-	CHECK_EQ(rest_after(2, false), 0);
-	CHECK_EQ(rest_after(1, true), 0);
-	CHECK_EQ(rest_after(UINT64_MAX, true), 0);
-	CHECK_EQ(rest_after(2, true), rest);
-	CHECK_EQ(rest_after(2, false), rest);
-	CHECK_EQ(rest_after(2, true), 2 * rest);
+/* As much as the clock has gone on meanwhile is left out. */
+static bool is_about(unsigned rest, unsigned want)
+{
+	return rest <= want && rest > want - want / 4;
+}
+
+static void test_chores_rest(void)
+{
+	const uint64_t settle = CHORE_SETTLE + 1;
+	unsigned rest = 0;
+
+	CHECK_EQ(background_dies(settle, false), 0);
+	CHECK_EQ(background_dies(CHORE_REAP + 1, true), 0);
+	CHECK_EQ(background_dies(UINT64_MAX, true), 0);
+	CHECK(is_about(background_dies(settle, true), CHORE_REST_MSECS));
+	CHECK(is_about(background_dies(settle, false), CHORE_REST_MSECS));
+	CHECK(is_about(background_dies(settle, true), 2 * CHORE_REST_MSECS));
 	for (unsigned n = 0; n < 12; n++)
-		rest = rest_after(2, true);
-	CHECK_EQ(rest, POISON_LONG_REST_MSECS);
+		rest = background_dies(settle, true);
+	CHECK(is_about(rest, CHORE_LONG_REST_MSECS));
+	succeed(0);
+	chore_done(fs, CHORE_SETTLE);
+	CHECK(chore_rests(fs, CHORE_SETTLE));
+	fs->chores_began -= 3 * CHORE_LONG_REST_MSECS;
+	chore_done(fs, CHORE_SETTLE);
+	fs->chores_began = clock_ms();
+	CHECK_EQ(chore_rests(fs, CHORE_SETTLE), 0);
+	leave();
+}
+
+static void crash_at_chore(void)
+{
+	fs->threads[0].slot->chore = CHORE_SETTLE + 1;
+	crash();
+}
+
+/* A request that looked for room is not to blame for what others stored. */
+static void test_a_chore_of_a_request(void)
+{
+	struct asked *a = dev_ask_attr();
+
+	die(POISON_CRASHES + 1, true, crash_at_chore);
+	check_poisoned(a, false);
+	succeed(0);
+	CHECK(fs->super->chore_crashes[CHORE_SETTLE] > POISON_CRASHES);
+	leave();
+}
+
+/* A thread without a slot: it worked for a chore, or for whoever was there. */
+static void test_other_threads(void)
+{
+	attach();
+	fs->super->crashed_chore = CHORE_COOL + 1;
+	zsfs_close(fs);
+	succeed(0);
+	CHECK_EQ(fs->super->crashed_chore, 0);
+	CHECK_EQ(fs->super->chore_crashes[CHORE_COOL], 1);
+	zsfs_background(fs)->slot->chore = CHORE_WARM + 1;
+	fs->super->crashed = 1;
+	zsfs_close(fs);
+	succeed(0);
+	CHECK_EQ(fs->super->chore_crashes[CHORE_WARM], 1);
+	leave();
 }
 
 /* ---- successors that are killed, too ---- */
@@ -220,7 +277,9 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_kills_are_nobodys_fault),
 	CHECK_CASE(test_kills_for_want_of_memory),
 	CHECK_CASE(test_a_forget_that_kills),
-	CHECK_CASE(test_jobs),
+	CHECK_CASE(test_chores_rest),
+	CHECK_CASE(test_a_chore_of_a_request),
+	CHECK_CASE(test_other_threads),
 #if ZS_DEBUG_LEVEL >= 1
 	CHECK_CASE(test_killed_anywhere),
 #endif
