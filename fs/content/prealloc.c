@@ -11,6 +11,8 @@
 
 /* Leaves that one transaction makes. */
 #define STEP_LEAVES 256u
+/* At most so many slots are looked at in one. */
+#define STEP_LOOKS 65536u
 /* What one slot or one new leaf, with its nodes, may take of the logs. */
 #define LEAF_UNDO  40u
 #define LEAF_FREES 14u
@@ -22,6 +24,7 @@ struct step {
 	struct table_cursor c;
 	uint64_t owner;
 	unsigned leaves; /* made so far */
+	unsigned looks;	 /* at slots, so far */
 };
 
 /* ---- giving ---- */
@@ -104,9 +107,10 @@ static int give_next(struct step *s, uint64_t *block, uint64_t end)
 	return err;
 }
 
-static bool has_room(const struct step *s)
+/* Where nothing is to be changed a step ends, too: others wait for the file. */
+static bool has_room(struct step *s)
 {
-	return s->leaves < STEP_LEAVES &&
+	return s->leaves < STEP_LEAVES && s->looks++ < STEP_LOOKS &&
 	       tx_has_room(s->tx, LEAF_UNDO, LEAF_FREES);
 }
 

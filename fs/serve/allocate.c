@@ -26,6 +26,7 @@
 #include "room.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
+#include "state/threads.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -67,6 +68,7 @@ static void give_back(struct zsfs_thread *th, const struct allocation *a)
 		more = file_take_room(tx, i, a->owner, &block, end_block(a));
 		inode_note_stored(tx, i);
 		tx_commit(tx);
+		zsfs_pause(th);
 	}
 }
 

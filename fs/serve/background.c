@@ -216,7 +216,7 @@ static unsigned allocate_some(void *arg, bool busy)
 	}
 	zsfs_leave(th);
 	if (err == 1)
-		return JOB_MORE;
+		return next_turn(b, ALLOCATION);
 	/* As notify_touched() for who is answered at once. */
 	notify_attr(u->fd, u->a.nodeid);
 	/* Not on record: what is done is found done if asked again. */

@@ -3,7 +3,6 @@
 #include "ops.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/falloc.h>
 #include <linux/fuse.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "state/inode_flags.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
+#include "state/threads.h"
 #include "tree/attr.h"
 #include "writeback.h"
 
@@ -239,8 +239,10 @@ static void allocate(fuse_req_t req, struct allocation *a)
 		request_deferred();
 		return;
 	}
-	while (err == 1)
-		err = zsfs_allocate_steps(th, a, UINT_MAX, &tx);
+	while (err == 1) {
+		zsfs_pause(th);
+		err = zsfs_allocate_steps(th, a, ALLOCATE_STEPS, &tx);
+	}
 	if (err)
 		reply_error(req, err);
 	else

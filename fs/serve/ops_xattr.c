@@ -14,6 +14,7 @@
 #include "init_reply.h"
 #include "request.h"
 #include "room.h"
+#include "state/threads.h"
 #include "tree/usage_walk.h"
 #include "tree/xattr.h"
 
@@ -130,8 +131,11 @@ static void get_usage(fuse_req_t req, fuse_ino_t ino, size_t size)
 		request_deferred();
 		return;
 	}
-	if (ret > 0)
-		ret = usage_walk_until(th, &w, UINT64_MAX);
+	while (ret > 0)
+		ret = zsfs_is_interrupted(th)
+			      ? -EINTR
+			      : usage_walk_until(th, &w,
+						 clock_ms() + USAGE_MSECS);
 	reply_usage(req, &w, ret, size);
 }
 

@@ -387,6 +387,7 @@ static void execute(struct zsfs_thread *th)
 	if (!th->room_until)
 		request_count(slot);
 	if (slot->opcode != FUSE_INTERRUPT && tx_guarded(th, process, &buf)) {
+		arena_thread_modest(th->at, false);
 		/* Else libfuse would keep it for ever. */
 		if (cur.req && !cur.reply && (!cur.deferred || cur.put_back))
 			fuse_reply_none(cur.req);

@@ -596,6 +596,23 @@ static void test_punch_sparse(void)
 	end();
 }
 
+/* Where nothing is to be done a step ends, too, so that others have the file.
+ */
+static void test_nothing_to_do(void)
+{
+	struct allocation a;
+
+	start();
+	CHECK_EQ(begin(&a, 0, SIZE), 0);
+	CHECK_EQ(go_on(&a, 1000), 0);
+	CHECK_EQ(begin(&a, 0, SIZE), 0);
+	CHECK_EQ(go_on(&a, 1), 1);
+	CHECK(a.done > 0 && a.done < SIZE);
+	CHECK_EQ(go_on(&a, 1), 0);
+	is(SIZE, SIZE / MIB(1));
+	end();
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_size_grows_last),
 	CHECK_CASE(test_again),
@@ -616,6 +633,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_punch_in_steps),
 	CHECK_CASE(test_punch_far),
 	CHECK_CASE(test_punch_sparse),
+	CHECK_CASE(test_nothing_to_do),
 };
 
 int main(int argc, char **argv)
