@@ -24,12 +24,17 @@ static inline uint64_t ceiling_of_limit(uint64_t n)
 	return n - 1;
 }
 
-/* The processor's time: what comp= takes for a block, from none to zstd:19. */
+/*
+ * The processor's time that comp= takes for a block, from none to zstd:19. The
+ * level of lz4 is an acceleration, so 64 takes less than 1.
+ */
 static inline uint64_t ceiling_of_comp(const struct zcomp_params *p)
 {
+	const uint64_t between = UINT64_C(1) << 32; /* lz4 and zstd */
+
 	if (p->alg == ZCOMP_ZSTD)
-		return 1 + (uint64_t)p->level;
-	return p->alg == ZCOMP_LZ4;
+		return between + (uint64_t)p->level;
+	return p->alg == ZCOMP_LZ4 ? between - (uint64_t)p->level : 0;
 }
 
 /* Seconds until what is stored is compressed again; SETTLE_OFF: never. */

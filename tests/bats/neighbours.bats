@@ -40,6 +40,17 @@ by_owner() {
 	by_owner 1 compact 1
 }
 
+@test "neighbours: the owner does not take a slower lz4 than root gave" {
+	zsfs_mount -o uid=1000,comp=lz4:64
+	expect_log 'is more than the mount was given'
+	for set in lz4 lz4:1 lz4:63 zstd; do
+		by_owner EPERM comp_algorithm $set
+	done
+	same "$(control comp_algorithm)" "[lz4:64] zstd none"
+	by_owner 9 comp_algorithm lz4:65537
+	by_owner 6 comp_algorithm lz4:64
+}
+
 @test "neighbours: what root sets is what the owner may have" {
 	zsfs_mount -o uid=1000,size=64M
 	expect_log 'is more than the mount was given'
