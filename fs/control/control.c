@@ -396,11 +396,24 @@ static int write_compact(struct zsfs *fs, const struct writer *w,
 	return (int)freed;
 }
 
+/* Where nothing settles by itself, to settle is more than was given. */
+static bool may_settle(const struct zsfs *fs, const struct writer *w)
+{
+	return !w->bounded || ceiling_allows(fs, CEILING_SETTLE,
+					     ceiling_of_settle(SETTLE_MAX));
+}
+
 static int write_settle(struct zsfs *fs, const struct writer *w,
 			const struct knob *k, const char *val)
 {
-	int err = zsfs_settle(w->th);
+	int err;
 
+	if (!may_settle(fs, w)) {
+		control_refuse(fs, "settle: the mount was given settle=off, so "
+				   "only who mounted or root may settle it");
+		return -EPERM;
+	}
+	err = zsfs_settle(w->th);
 	arena_trim(fs->arena, w->th->at, true, true);
 	if (err == -EBUSY)
 		set_status(fs, "settle: workers crashed of it, it rests");

@@ -143,7 +143,7 @@ static int refused(const char *at, const char *file, int err)
 {
 	char why[512] = "";
 
-	if (err == -EACCES || err == -EPERM)
+	if (err == -EACCES)
 		return ctl_error("%s: only root and the owner of the mount "
 				 "may do that",
 				 at);

@@ -51,6 +51,21 @@ by_owner() {
 	by_owner 6 comp_algorithm lz4:64
 }
 
+@test "neighbours: where root has settling off the owner cannot have it done" {
+	zsfs_mount -o uid=$NOBODY,settle=off
+	text_file "$M/f" 2000000
+	expect EPERM -u $NOBODY:$NOBODY puts "$M/.zsctl/settle" 1
+	same "$(json .content.dense_blocks)" 0
+	# zsctl says why.
+	cp "$(dirname "$ZSFS")/zsctl" "$T/zsctl" || skip "zsctl is not built"
+	run -1 as $NOBODY "$T/zsctl" settle "$M"
+	[[ $output == *"given settle=off"* ]]
+	echo 1 >"$M/.zsctl/settle"
+	[ "$(json .content.dense_blocks)" -gt 300 ]
+	"$ZSFS" -o remount,settle=1000 "$M"
+	expect 1 -u $NOBODY:$NOBODY puts "$M/.zsctl/settle" 1
+}
+
 @test "neighbours: what root sets is what the owner may have" {
 	zsfs_mount -o uid=1000,size=64M
 	expect_log 'is more than the mount was given'

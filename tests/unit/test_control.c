@@ -301,6 +301,25 @@ static void test_settle(void)
 	check_text(KNOB_DENSE, "zstd:7\n");
 }
 
+/* Where the mounter has it off others cannot have it done. */
+static void test_settle_bounded(void)
+{
+	fake_reset();
+	CHECK_EQ(put(KNOB_SETTLE_AFTER, "off"), 0);
+	CHECK_EQ(put_bounded(KNOB_SETTLE, "1"), -EPERM);
+	CHECK_EQ(fake.settles, 0);
+	check_text(KNOB_LAST_CMD_STATUS,
+		   "settle: the mount was given settle=off, so only who "
+		   "mounted or root may settle it\n");
+	CHECK_EQ(put(KNOB_SETTLE, "1"), 0);
+	CHECK_EQ(put(KNOB_SETTLE_AFTER, "1000"), 0);
+	CHECK_EQ(put_bounded(KNOB_SETTLE, "1"), 0);
+	/* It is what was given that counts. */
+	CHECK_EQ(put_bounded(KNOB_SETTLE_AFTER, "off"), 0);
+	CHECK_EQ(put_bounded(KNOB_SETTLE, "1"), 0);
+	CHECK_EQ(fake.settles, 3);
+}
+
 static int inner_compact, inner_verify;
 
 static void try_again(void)
@@ -530,7 +549,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_verify_much),	   CHECK_CASE(test_other_files),
 	CHECK_CASE(test_statfs_memory),	   CHECK_CASE(test_statfs_size),
 	CHECK_CASE(test_statfs_unlimited), CHECK_CASE(test_statfs_hidden),
-	CHECK_CASE(test_ceilings),
+	CHECK_CASE(test_ceilings),	   CHECK_CASE(test_settle_bounded),
 };
 
 int main(int argc, char **argv)
