@@ -5,7 +5,8 @@
  * Control files belong to the mount's owner, who may be somebody else (uid=).
  * Each setting that takes memory or processor time has a ceiling, the value
  * that the mounter gave it last; the owner moves below it. Settings are
- * compared by what they take: a number that is larger for more.
+ * compared by what they take: a number that is larger for more. How something
+ * is compressed is compared by the time; mem_limit bounds the memory.
  */
 #ifndef FS_CEILING_H
 #define FS_CEILING_H
