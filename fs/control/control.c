@@ -423,11 +423,30 @@ static int write_settle(struct zsfs *fs, const struct writer *w,
 	return err;
 }
 
+/* 0; -EAGAIN: @w has to wait, and is told how long. */
+static int check_rest(struct zsfs *fs, const struct writer *w)
+{
+	uint64_t ms = w->bounded ? control_verify_rest() : 0;
+	char why[128];
+
+	if (!ms)
+		return 0;
+	snprintf(why, sizeof(why),
+		 "verify: requests had to wait for the last one; again in "
+		 "%" PRIu64 " s, or by who mounted or root",
+		 (ms + 999) / 1000);
+	control_refuse(fs, why);
+	return -EAGAIN;
+}
+
 static int write_verify(struct zsfs *fs, const struct writer *w,
 			const struct knob *k, const char *val)
 {
-	int err = control_verify(fs, w->th);
+	int err = check_rest(fs, w);
 
+	if (err)
+		return err;
+	err = control_verify(fs, w->th);
 	if (err)
 		set_status(fs, "verify: see what reading it says");
 	return err;

@@ -8,11 +8,19 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/textbuf.h"
 #include "content/scrub.h"
 #include "state/zsfs.h"
 #include "volume/verify_fs.h"
+
+/*
+ * After the check of structures, which keeps requests waiting, these others do
+ * not ask for it until so many times as long has passed.
+ */
+#define REST_TIMES	 20u
+#define REST_LEAST_MSECS 1000u
 
 static pthread_mutex_t text_lock = PTHREAD_MUTEX_INITIALIZER; /* the super's */
 
@@ -123,10 +131,34 @@ static int verify_content(struct zsfs *fs, struct zsfs_thread *th)
 
 /* ---- both ---- */
 
+/* Until then others than the mounter shall not keep requests out again. */
+static uint64_t rests_until; /* on clock_ms(); atomic */
+
+/* Requests have waited since @began. */
+static void note_rest(uint64_t began)
+{
+	uint64_t now = clock_ms(), rest = (now - began) * REST_TIMES;
+
+	if (rest < REST_LEAST_MSECS)
+		rest = REST_LEAST_MSECS;
+	__atomic_store_n(&rests_until, now + rest, __ATOMIC_RELAXED);
+}
+
+uint64_t control_verify_rest(void)
+{
+	uint64_t until = __atomic_load_n(&rests_until, __ATOMIC_RELAXED);
+	uint64_t now = clock_ms();
+
+	return until > now ? until - now : 0;
+}
+
 int control_verify(struct zsfs *fs, struct zsfs_thread *th)
 {
+	uint64_t began = clock_ms();
 	int err = verify_structures(fs, false);
 
+	if (err != -EBUSY)
+		note_rest(began);
 	return err ? err : verify_content(fs, th);
 }
 

@@ -6,6 +6,8 @@
 #ifndef FS_CONTROL_VERIFY_H
 #define FS_CONTROL_VERIFY_H
 
+#include <stdint.h>
+
 struct textbuf;
 struct zsfs;
 struct zsfs_thread;
@@ -17,6 +19,12 @@ struct zsfs_thread;
  * it was stopped; -ENOMEM.
  */
 int control_verify(struct zsfs *fs, struct zsfs_thread *th);
+
+/*
+ * Milliseconds until somebody other than the mounter may have it done, so that
+ * requests do not wait most of the time. 0: he may.
+ */
+uint64_t control_verify_rest(void);
 
 /*
  * The same of the structures only; but -EAGAIN, and nothing kept, when requests

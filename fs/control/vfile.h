@@ -129,8 +129,9 @@ void control_show(struct zsfs *fs, enum knob_id id, struct textbuf *t);
  * -errno: -EINVAL for a value that is not allowed (nothing is changed), -EBUSY
  * when the same long work is already under way, -EPERM for a knob without a
  * file, or with @bounded for a value beyond what the mounter set
- * (state/ceiling.h). The log and last_cmd_status then say why. @th is the
- * calling thread's context, with no transaction open.
+ * (state/ceiling.h), and then -EAGAIN for what would keep others waiting again
+ * too soon. The log and last_cmd_status then say why. @th is the calling
+ * thread's context, with no transaction open.
  */
 int control_write(struct zsfs *fs, struct zsfs_thread *th, bool bounded,
 		  enum knob_id id, const char *buf, size_t len);

@@ -66,6 +66,21 @@ by_owner() {
 	expect 1 -u $NOBODY:$NOBODY puts "$M/.zsctl/settle" 1
 }
 
+@test "neighbours: the owner does not keep all waiting by verifying again and again" {
+	zsfs_mount -o uid=1000
+	mkdir "$M/d"
+	seq -f "$M/d/%g" 20000 | xargs touch
+	by_owner 1 verify 1
+	by_owner EAGAIN verify 1
+	[[ $(control last_cmd_status) == "verify: "*"again in "*" s"* ]]
+	# Who mounted may, and what the last one said is there.
+	verify_clean
+	by_owner EAGAIN verify 1
+	# No other work waits, and it is allowed again.
+	by_owner 1 compact 1
+	poll 10 by_owner 1 verify 1
+}
+
 @test "neighbours: what root sets is what the owner may have" {
 	zsfs_mount -o uid=1000,size=64M
 	expect_log 'is more than the mount was given'

@@ -426,6 +426,36 @@ static void test_verify_much(void)
 	check_text(KNOB_VERIFY, "clean\n");
 }
 
+static void take_200_ms(void)
+{
+	usleep(200000);
+}
+
+/* All requests wait for it, so others than the mounter wait between two. */
+static void test_verify_bounded(void)
+{
+	fake_reset();
+	CHECK_EQ(put(KNOB_VERIFY, "1"), 0);
+	CHECK_EQ(put_bounded(KNOB_VERIFY, "1"), -EAGAIN);
+	check_text(KNOB_LAST_CMD_STATUS,
+		   "verify: requests had to wait for the last one; again in "
+		   "1 s, or by who mounted or root\n");
+	usleep(1100000);
+	fake.in_work = take_200_ms;
+	CHECK_EQ(put_bounded(KNOB_VERIFY, "1"), 0);
+	fake.in_work = NULL;
+	usleep(1100000);
+	CHECK_EQ(put_bounded(KNOB_VERIFY, "1"), -EAGAIN);
+	CHECK(control_verify_rest() > 2000);
+	/* What other threads check does not count: it had not begun. */
+	fake.verify_result = -EBUSY;
+	CHECK_EQ(put(KNOB_VERIFY, "1"), -EBUSY);
+	CHECK(control_verify_rest() > 2000);
+	fake.verify_result = 0;
+	CHECK_EQ(put(KNOB_VERIFY, "1"), 0);
+	CHECK(control_verify_rest() <= 1000);
+}
+
 static void test_other_files(void)
 {
 	fake_reset();
@@ -550,6 +580,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_statfs_memory),	   CHECK_CASE(test_statfs_size),
 	CHECK_CASE(test_statfs_unlimited), CHECK_CASE(test_statfs_hidden),
 	CHECK_CASE(test_ceilings),	   CHECK_CASE(test_settle_bounded),
+	CHECK_CASE(test_verify_bounded),
 };
 
 int main(int argc, char **argv)
