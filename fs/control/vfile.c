@@ -219,6 +219,18 @@ static int render(struct zsfs *fs, enum vfile_id id, char *buf)
 	return control_render(fs, files[id].knob, buf, SNAPSHOT_MAX_TEXT);
 }
 
+/*
+ * Anybody sees how long a control is, and so how many digits its numbers have.
+ * With hidestats it is empty for who may not read it.
+ */
+static int render_for(struct zsfs *fs, enum vfile_id id, uint32_t uid,
+		      char *buf)
+{
+	if (files[id].dir == VF_CTL_DIR && !zsfs_tells_all(fs, uid))
+		return 0;
+	return render(fs, id, buf);
+}
+
 static int lookup_dir(struct zsfs_thread *th, enum vfile_id id,
 		      void (*reply)(void *, const struct vfile_entry *),
 		      void *arg)
@@ -249,7 +261,7 @@ static int lookup_file(struct zsfs_thread *th, enum vfile_id id, uint32_t uid,
 
 	if (!spec.control)
 		settle_numbers(th);
-	len = render(th->fs, id, buf);
+	len = render_for(th->fs, id, uid, buf);
 	if (len < 0)
 		return len;
 	spec.len = (uint32_t)len;

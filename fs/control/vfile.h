@@ -73,10 +73,10 @@ struct vfile_entry {
 
 /*
  * Look @name up in the root or a virtual directory for user @uid; takes the
- * snapshot of a file. A complete transaction of @th by itself unless it fails.
- * The reply must be built from @out by @reply before the commit. Uses the
- * thread's stage_buf. -ENOENT, -ENFILE (too many snapshots, see snapshot.h),
- * -ENOTDIR.
+ * snapshot of a file, an empty one of what is hidden from that user. A complete
+ * transaction of @th by itself unless it fails. The reply must be built from
+ * @out by @reply before the commit. Uses the thread's stage_buf. -ENOENT,
+ * -ENFILE (too many snapshots, see snapshot.h), -ENOTDIR.
  */
 int vfile_lookup(struct zsfs_thread *th, uint64_t parent, const char *name,
 		 uint32_t uid,

@@ -167,6 +167,42 @@ usage_by() {
 	grep 'hidestats: fixed' "$T/fails.out"
 }
 
+# What user $1 is told of the length of all control files.
+control_sizes() {
+	as "$1" stat -c '%n %s' "$M"/.zsctl/* | sed 's,.*/,,'
+}
+
+@test "neighbours: hidestats does not tell others how long control files are" {
+	need setpriv
+	zsfs_mount -o hidestats,uid=1000,mem_limit=64M
+	for who in 1000 1001 0 1001 1000; do
+		control_sizes $who >"$T/sizes.$who"
+		same "$(wc -l <"$T/sizes.$who")" 12
+	done
+	same "$(awk '$2 > 0' "$T/sizes.1001")" ''
+	for who in 0 1000; do
+		same "$(awk '$2 == 0' "$T/sizes.$who")" ''
+		same "$(as $who cat "$M/.zsctl/mem_limit")" 67108864
+		[ "$(as $who head -c 3 "$M/.zsctl/mem_used_max" | wc -c)" = 3 ]
+	done
+	# At the same time, too: each has what he has looked up.
+	for i in $(seq 100); do
+		control_sizes 1000
+	done >"$T/sizes.1000" &
+	for i in $(seq 100); do
+		control_sizes 1001
+	done >"$T/sizes.1001"
+	wait $!
+	same "$(awk '$2 > 0' "$T/sizes.1001")" ''
+	same "$(awk '$2 == 0' "$T/sizes.1000")" ''
+}
+
+@test "neighbours: without hidestats control files have their size" {
+	need setpriv
+	zsfs_mount -o uid=1000
+	same "$(as 1001 stat -c %s "$M/.zsctl/settle_after")" 3
+}
+
 # 150 files are written, 9.4 MiB of noise. A line for each after which df has other
 # blocks left than before: how many fewer.
 steps_of_df() {
