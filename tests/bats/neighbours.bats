@@ -126,6 +126,35 @@ by_owner() {
 	same "$(control size)" 67108864
 }
 
+# not_permitted COMMAND...: by the owner, who is told so
+not_permitted() {
+	LC_ALL=C run as $NOBODY "$@" 3>&- 4>&-
+	[ "$status" != 0 ] || { echo "succeeded: $*"; return 1; }
+	[[ $output == *"not permitted"* || $output == *"must be superuser"* ||
+		$output == *"not found in /etc/mtab"* ]] || { echo "$*: $output"; return 1; }
+}
+
+@test "neighbours: the owner neither ends nor replaces what root has mounted" {
+	need setpriv fusermount3
+	zsfs_mount -o uid=$NOBODY
+	poll 10 has_standby
+	before=$(json .survival)
+	processes_of "$M" >"$T/pids"
+	same "$(wc -l <"$T/pids")" 3
+	while read -r pid; do
+		for signal in HUP INT TERM USR1 USR2 STOP KILL; do
+			not_permitted bash -c "kill -s $signal $pid"
+		done
+	done <"$T/pids"
+	cp "$ZSFS" "$T/daemon"
+	not_permitted "$T/daemon" --replace "$M"
+	for unmount in 'fusermount3 -u' 'fusermount3 -uz' umount 'umount -l'; do
+		not_permitted $unmount "$M"
+	done
+	is_mounted "$M"
+	same "$(json .survival)" "$before"
+}
+
 @test "neighbours: without uid= whoever may write raises limits" {
 	zsfs_mount -o size=64M
 	echo 1G >"$M/.zsctl/size"
@@ -228,6 +257,27 @@ steps_of_df() {
 	done <"$T/steps"
 	# Inodes take 512 bytes.
 	same $(($(stat -f -c %d "$M") % 8192)) 0
+}
+
+# reserves RESULT BLOCKS: so ends fallocate(2) of user 1001, who gives all of it back
+reserves() {
+	expect "$1" -u 1001:1001 fallocate "$M/mine/f" 0 0 $(($2 * 4096))
+	expect ok -u 1001:1001 truncate "$M/mine/f" 0
+}
+
+@test "neighbours: with hidestats fallocate finds room as df tells, by the same steps" {
+	zsfs_mount -o hidestats,uid=1000,size=0,nr_inodes=0,mem_limit=64M,settle=off
+	install -d -o 1001 "$M/mine"
+	install -o 1001 /dev/null "$M/mine/f"
+	for i in $(seq 10); do
+		random_file "$M/f$i" 700000
+		sync "$M/f$i"
+		left=$(stat -f -c %a "$M")
+		echo "$left"
+		reserves ok "$left"
+		reserves ENOSPC $((left + 1))
+	done >"$T/left"
+	between 2 "$(uniq "$T/left" | wc -l)" 4
 }
 
 @test "neighbours: without hidestats df is exact" {
