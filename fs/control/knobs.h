@@ -68,7 +68,7 @@ enum knob_kind {
 	       "owner, by number or name (default: who mounts); also owns "    \
 	       "the files in .zsctl, but cannot raise what was mounted")                                          \
 	OPTION(GID, gid, WORD, set_gid, fs.gid, NULL, "G",                     \
-	       "group, by number or name; likewise")                           \
+	       "group, by number or name (default: that of who mounts)")       \
 	LIVE(COMP, comp, ALGORITHM, set_comp, fs.comp, "lz4", "ALG",           \
 	     "lz4, lz4:N (acceleration 1..65537), zstd, zstd:N (level "        \
 	     "1..19) or none. Text takes 38 % of its size with lz4, 51 % "     \

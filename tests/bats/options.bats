@@ -124,6 +124,10 @@ LONG=$(printf '7%.0s' {1..3000})
 	root_only
 	good -o mode=0751,uid=1000,gid=2000
 	same "$(stat -c %a:%u:%g "$M")" 751:1000:2000
+	# The owner has the control files, the group has not, and no help says so.
+	same "$(as 1000 cat "$M/.zsctl/size")" 0
+	fails as 1001:2000 cat "$M/.zsctl/size"
+	fails grep likewise <<<"$("$ZSFS" --help | grep gid=)"
 	again
 	good -o mode=3777,uid=nobody
 	same "$(stat -c %a:%u "$M")" "3777:$(id -u nobody)"
