@@ -34,8 +34,9 @@ static const struct {
 	[ANSWERED] = {"ok", "it answers"},
 	[ANSWER_DEAD] = {"dead", "its daemon has died; remove the mount with "
 				 "umount -l (or fusermount3 -uz)"},
-	[ANSWER_NO_ACCESS] = {"no access",
-			      "only the user who mounted it can look into it"},
+	[ANSWER_NO_ACCESS] =
+		{"no access",
+		 "only its owner or who mounted it can look into it"},
 	[ANSWER_NONE] = {"no answer", "it does not answer"},
 	[ANSWER_COVERED] = {"covered", "another mount lies on it"},
 	[ANSWER_NOT_ZSFS] = {"unknown", "no zsfs is mounted there"},

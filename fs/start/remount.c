@@ -317,9 +317,10 @@ static int find_mount(struct remount *r)
 		return complain(r, strerror(ENOMEM));
 	err = mount_stats_read(r->path, r->stats);
 	if (err)
-		return complain(r, err == -EACCES ? "only the user who mounted "
-						    "it can look into it"
-						  : strerror(-err));
+		return complain(r, err == -EACCES
+					   ? "only its owner or who mounted "
+					     "it can look into it"
+					   : strerror(-err));
 	return 0;
 }
 

@@ -111,8 +111,9 @@ int replace_command(const char *mountpoint)
 	if (err) {
 		free(text);
 		return complain(mountpoint,
-				err == -EACCES ? "only the user who mounted it "
-						 "can look into it"
+				err == -EACCES
+					? "only its owner or who mounted "
+					  "it can look into it"
 				: err == -ENOSPC ? "it is too full to be asked"
 						 : "no zsfs is mounted there");
 	}

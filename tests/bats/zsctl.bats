@@ -232,8 +232,17 @@ served() {
 	zsfs_umount
 	wait_daemon
 	zsfs_start "$M" -o noallow_other
-	ends 1 'only the user who mounted it' -- as $NOBODY "$T/zsctl" show "$M"
+	ends 1 'only its owner or who mounted it' -- as $NOBODY "$T/zsctl" show "$M"
 	as $NOBODY "$T/zsctl" list -nr -o MOUNTPOINT,RAM,STATE | grep -qxF "$M - no\x20access"
+	# One with hidestats is its owner's, who need not have mounted it.
+	zsfs_umount
+	wait_daemon
+	zsfs_start "$M" -o hidestats,uid=1000
+	cp "$ZSFS" "$T/zsfs"
+	ends 0 "$M" -- as 1000 "$T/zsctl" show "$M"
+	ends 1 'only its owner or' -- as $NOBODY "$T/zsctl" show "$M"
+	ends 1 'only its owner or' -- as $NOBODY "$T/zsfs" --replace "$M"
+	ends 1 'only its owner or' -- as $NOBODY "$T/zsfs" -o remount,size=1G "$M"
 }
 
 @test "zsctl: show says what is odd" {
