@@ -210,6 +210,21 @@ for f in all:
 	done
 }
 
+@test "metrics: node_exporter gets those of hidestats only by name" {
+	root_only
+	mkdir "$T/out" "$T/hidden"
+	"$ZSFS" -o hidestats "$T/hidden" 3>&- 4>&-
+	textfile=$TOP/scripts/monitoring/zsfs-textfile
+	# What was told of it goes, too.
+	"$textfile" "$T/out" "$M" "$T/hidden"
+	same "$(cat "$T/out"/*.prom | grep -cF "zsfs_inodes{mount=\"$T/hidden\"}")" 1
+	alone "'$textfile' '$T/out'"
+	same "$(cat "$T/out"/*.prom | grep -cF "zsfs_inodes{mount=\"$M\"}")" 1
+	fails grep -F "$T/hidden" -r "$T/out"
+	"$textfile" --help | grep -q hidestats
+	fails "$textfile"
+}
+
 @test "metrics: rules and dashboard know metrics that there are" {
 	cd "$TOP/scripts/monitoring"
 	jq . zsfs-dashboard.json >/dev/null
