@@ -4,7 +4,7 @@
 # run.sh MOUNTPOINT [zsfs options]: install what is missing, build, and mount a
 # compressed RAM disk. For example
 #
-#	scripts/run.sh /mnt/z -o size=8G,comp=zstd
+#	scripts/run.sh /mnt/z -o size=8G,nosuid,nodev
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"

@@ -10,7 +10,7 @@
 /* clang-format off */
 static const char intro[] =
 "Usage: zsfs [-o OPTION,OPTION,..] [SOURCE] MOUNTPOINT\n"
-"Example: zsfs -o size=8G,comp=zstd /mnt/z\n"
+"Example: zsfs -o size=8G,nosuid,nodev /mnt/z\n"
 "\n"
 "Mount a compressed RAM disk on MOUNTPOINT. Unmount it with umount (root) or\n"
 "fusermount3 -u (user); all that is in it is gone then.\n"

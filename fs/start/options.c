@@ -111,7 +111,8 @@ static int parse_operands(struct parser *p, int n, char **args)
 	if (n < 1 || n > 2) {
 		textbuf_add(&p->msg,
 			    "%s; usage: zsfs [-o OPTION,OPTION,..] [SOURCE] "
-			    "MOUNTPOINT, for example: zsfs -o size=8G /mnt/z",
+			    "MOUNTPOINT, for example: "
+			    "zsfs -o size=8G,nosuid,nodev /mnt/z",
 			    n < 1 ? "no mountpoint given"
 				  : "too many arguments");
 		return -EINVAL;

@@ -201,7 +201,7 @@ LONG=$(printf '7%.0s' {1..3000})
 @test "options: no mountpoint, or too many words" {
 	run "$ZSFS"
 	same "$status" 1
-	[[ $output == *"no mountpoint"*"zsfs -o size=8G /mnt/z"* ]]
+	[[ $output == *"no mountpoint"*"zsfs -o size=8G,nosuid,nodev /mnt/z"* ]]
 	run "$ZSFS" a b "$M"
 	same "$status" 1
 	[ -n "$output" ]

@@ -253,12 +253,12 @@ static void test_operands(void)
 	CHECK(is(o.source, ""));
 	CHECK_EQ(parse("zsfs"), -EINVAL);
 	CHECK(is(msg, "no mountpoint given; usage: zsfs [-o OPTION,OPTION,..] "
-		      "[SOURCE] MOUNTPOINT, for example: zsfs -o size=8G "
-		      "/mnt/z"));
+		      "[SOURCE] MOUNTPOINT, for example: "
+		      "zsfs -o size=8G,nosuid,nodev /mnt/z"));
 	CHECK_EQ(parse("zsfs a b c"), -EINVAL);
 	CHECK(is(msg, "too many arguments; usage: zsfs [-o OPTION,OPTION,..] "
-		      "[SOURCE] MOUNTPOINT, for example: zsfs -o size=8G "
-		      "/mnt/z"));
+		      "[SOURCE] MOUNTPOINT, for example: "
+		      "zsfs -o size=8G,nosuid,nodev /mnt/z"));
 }
 
 static void test_hints(void)
