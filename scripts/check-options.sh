@@ -4,7 +4,8 @@
 # The same options and control files everywhere: what "zsfs --help" says, which
 # comes from the knobs and is compared with them by a unit test, and man/zsfs.1.
 # README.md names some, and none that the help has not. It stays short enough to be
-# read. Says which is missing where. The program is $ZSFS, or the one in build/.
+# read. The manual has the options of meson_options.txt, too. Says which is missing
+# where. The program is $ZSFS, or the one in build/.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 rc=0
@@ -50,12 +51,12 @@ readme_controls() {
 	grep -oE '\.zsctl/[a-z_]+' README.md | sed 's|^\.zsctl/||' | names
 }
 
-# same NAME LIST LIST: the first is the help's
+# same NAME LIST LIST [OWNER]: the first is the help's, or another OWNER's
 same() {
-	local diff
+	local diff owner=${4:-the help}
 
 	diff=$(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3")) && return
-	sed -nE "s|^< (.*)|$1 lacks \1|p; s|^> (.*)|$1 has \1, which the help has not|p" <<<"$diff"
+	sed -nE "s|^< (.*)|$1 lacks \1|p; s|^> (.*)|$1 has \1, which $owner has not|p" <<<"$diff"
 	rc=1
 }
 
@@ -100,6 +101,13 @@ open=$(texts README.md man/*.1 fs/start/*.c scripts/run.sh scripts/systemd/* |
 	grep -E 'mode=1777|: none +/.* zsfs |: Options=size|ZSFS_OPTIONS=|(zsfs|run\.sh) ([^`]* )?/(mnt|srv|tmp)' |
 	grep -vE 'nosuid,nodev|remount|--replace')
 [ -z "$open" ] || { echo "without nosuid,nodev: $open"; rc=1; }
+
+# Options of the build, for packagers.
+built=$(sed -n '/^\.SS "Options of the build"/,/^\.SH/p' man/zsfs.1 | grep -oE '^[a-z_]+  ' |
+	tr -d ' ' | sort -u)
+same 'Options of the build in man/zsfs.1' \
+	"$(sed -nE "s/^option\('([^']+)'.*/\1/p" meson_options.txt | sort -u)" \
+	"$built" meson_options.txt
 
 # The flags of the command line itself.
 for flag in -o -f -d -h -V --help --version --replace; do
