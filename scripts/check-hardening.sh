@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The programs have what the option "hardening" of meson.build promises. The first
-# one is $ZSFS, or the one in build/; zsctl lies beside it, if it was built.
+# one is $ZSFS, or the one in build/; zsctl lies beside it, if it was built. Of the
+# build around it each object has it, too: what no symbol or mark tells, the flags
+# of the compiler do (compile_commands.json).
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 export LC_ALL=C
@@ -66,16 +68,94 @@ check_flow() {
 	done
 }
 
-# check_objects FOLDER MARK...: our own ones, wherever the program is
-check_objects() {
-	local object mark objects
+# commands ROOT: how the objects that are installed in some form are compiled, a line
+# each with the object first; those of tests are not.
+commands() {
+	awk '/^ *"command": "/ { sub(/^ *"command": "/, ""); command = $0 }
+		/^ *"output": "/ {
+			gsub(/^ *"output": "|",?$/, "")
+			if ($0 ~ /^(fs|pool|codec)\//) print $0, command
+		}' "$1/compile_commands.json"
+}
 
-	mapfile -t objects < <(find "$1" -path '*_core.a.p/*.o')
-	for object in ${objects[@]+"${objects[@]}"}; do
-		for mark in "${@:2}"; do
-			grep -q "$mark" <<<"$(marks "$object")" ||
-				lacks "$object" "compiled without $mark"
-		done
+# compiles ARGUMENT...: the compiler knows them, and takes what is on standard input.
+compiles() {
+	"${compiler[@]}" -Werror "$@" -x c -c - -o /dev/null 2>/dev/null
+}
+
+# The highest level of FORTIFY that compiler and C library know.
+fortify_level() {
+	local level
+
+	for level in 3 2; do
+		compiles -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$level <<-END && break
+			#include <features.h>
+			#if __USE_FORTIFY_LEVEL < $level
+			#error
+			#endif
+		END
+	done
+	echo $level
+}
+
+# check_flags COMMANDS: of flags that contradict each other the last one counts.
+check_flags() {
+	local compiler flag missing nr object want=""
+
+	read -ra compiler <<<"$(sed -nE '1s/^[^ ]+ (.*)/\1/; 1s/ -.*//p' <<<"$1")"
+	compiles <<<"" || { lacks "${compiler[*]}" "does not compile"; return; }
+	for flag in -fstack-protector-strong -fstack-clash-protection \
+		-fcf-protection -mbranch-protection=standard; do
+		! compiles $flag <<<"" || want+=" $flag"
+	done
+	missing=$(awk -v want="$want -D_FORTIFY_SOURCE=$(fortify_level) -O" '
+		function family(flag) {
+			sub(/^-Wp,/, "", flag)
+			sub(/^-fno-/, "-f", flag)
+			sub(/^-U/, "-D", flag)
+			sub(/^-O.*/, "-O", flag)
+			sub(/^-fstack-protector-.*/, "-fstack-protector", flag)
+			sub(/=.*/, "", flag)
+			return flag
+		}
+		function has(last, flag) {
+			sub(/^-Wp,/, "", last)
+			if (flag == "-O") return last != "" && last != "-O0"
+			if (last ~ /^-D_FORTIFY_SOURCE=/)
+				return substr(last, 19) + 0 >= substr(flag, 19) + 0
+			sub(/^-fstack-protector-all$/, "-fstack-protector-strong", last)
+			sub(/^-fcf-protection=full$/, "-fcf-protection", last)
+			return last == flag
+		}
+		BEGIN { n = split(want, flags, " ") }
+		{
+			delete last
+			for (k = 2; k <= NF; k++) last[family($k)] = $k
+			for (k = 1; k <= n; k++)
+				if (!has(last[family(flags[k])], flags[k]) && !nr[k]++)
+					first[k] = $1
+		}
+		END {
+			for (k = 1; k <= n; k++)
+				if (nr[k]) print flags[k], nr[k], first[k]
+		}' <<<"$1")
+	[ -z "$missing" ] || while read -r flag nr object; do
+		lacks "$object" "compiled without $flag, one of $nr"
+	done <<<"$missing"
+}
+
+# check_objects ROOT COMMANDS MARK...: those that are built
+check_objects() {
+	local found lines mark nr object
+
+	lines=$(while read -r object _; do
+		[ ! -e "$1/$object" ] || echo "$object $(marks "$1/$object" | tr '\n' ' ')"
+	done <<<"$2")
+	[ -n "$lines" ] || lacks "$1" "no objects found"
+	for mark in "${@:3}"; do
+		found=$(grep -v "$mark" <<<"$lines") || continue
+		nr=$(wc -l <<<"$found")
+		lacks "${found%% *}" "compiled without $mark, one of $nr"
 	done
 }
 
@@ -92,5 +172,12 @@ for program in "$ZSFS" "$(dirname "$ZSFS")/zsctl"; do
 	check_program "$program"
 	check_flow "$program" ${marks[@]+"${marks[@]}"}
 done
-check_objects "$(dirname "$ZSFS")" ${marks[@]+"${marks[@]}"}
+root=$(dirname "$(dirname "$(readlink -f "$ZSFS")")")
+if [ -e "$root/compile_commands.json" ]; then
+	commands=$(commands "$root")
+	check_flags "$commands"
+	check_objects "$root" "$commands" ${marks[@]+"${marks[@]}"}
+else
+	echo "$ZSFS: no build is around it, so no object and no flag was looked at"
+fi
 exit $rc
