@@ -49,3 +49,8 @@ void memory_hide(void)
 {
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
+
+void memory_show(void)
+{
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}

@@ -35,5 +35,7 @@ void memory_keep_from_dumps(void);
  * in /proc belong to root from then on: it cannot write to them any more.
  */
 void memory_hide(void);
+/* The contrary, for who debugs. */
+void memory_show(void);
 
 #endif

@@ -253,8 +253,6 @@ static int serve_alone(const struct zsfs_options *o, bool privileged,
 
 	if (fd < 0)
 		return 1;
-	if (hides_memory(o))
-		memory_hide();
 	ret = single_serve(fs, fd, &p, d);
 	zsfs_close(fs);
 	return ret;
@@ -285,6 +283,9 @@ static int run(struct zsfs_options *o, bool privileged)
 	process_notes.privileged = privileged;
 	daemon_protect();
 	memory_keep_from_dumps();
+	/* Before there is an arena, whose descriptor others could open. */
+	if (hides_memory(o))
+		memory_hide();
 	opts = options_mount_string(o, privileged);
 	err = opts ? create(o, &fs) : -ENOMEM;
 	if (err)
@@ -298,16 +299,27 @@ static int run(struct zsfs_options *o, bool privileged)
 	return ret;
 }
 
+/*
+ * The arena's descriptor is there from the start, and the kernel shows what it
+ * has just loaded. What is dumped can only be said before (memory_hide()).
+ */
+static void hide_role(void)
+{
+	memory_keep_from_dumps();
+	memory_hide();
+}
+
 /* How a keeper starts the program that replaces it (replace.h). */
 static int run_role(char **argv, bool keeper)
 {
 	struct shared_page *k;
-	int err = shared_page_open(atoi(argv[2]), keeper, &k);
+	int err;
 
+	hide_role();
+	err = shared_page_open(atoi(argv[2]), keeper, &k);
 	env_vars_wipe();
 	daemon_block_signals();
 	umask(0);
-	memory_keep_from_dumps();
 	if (err) {
 		zsfs_log_to_syslog();
 		zsfs_log(LOG_ERR, "no shared page that this program knows: %s",
@@ -315,6 +327,8 @@ static int run_role(char **argv, bool keeper)
 		return err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED;
 	}
 	shared_page_claim_descriptors(k);
+	if (!k->config.hide_memory)
+		memory_show();
 	if (!k->config.foreground)
 		zsfs_log_to_syslog();
 	zsfs_log_debug(k->config.debug);

@@ -206,9 +206,6 @@ static void init_keeper(struct keeper *kp, struct shared_page *k)
 {
 	sigset_t set;
 
-	/* It holds the arena's descriptor. */
-	if (k->config.hide_memory)
-		memory_hide();
 	prctl(PR_SET_NAME, "zsfs");
 	proctitle_set("keeper", k->config.mountpoint);
 	*kp = (struct keeper){

@@ -8,13 +8,13 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/landlock.h"
 #include "base/log.h"
+#include "base/memlock.h"
 #include "base/mount_table.h"
 #include "base/privileges.h"
 #include "base/sandbox_notes.h"
@@ -157,7 +157,7 @@ static void give_up_privileges(const struct shared_config *c)
 		n->capabilities = nice ? "sys_nice" : "none";
 	/* Who debugs wants to have core dumps. */
 	if (c->debug)
-		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+		memory_show();
 }
 
 static const char *why_off(const struct shared_config *c)

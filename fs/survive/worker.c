@@ -343,6 +343,9 @@ static void prepare(struct worker *w, bool first)
 	process_notes = k->config.notes;
 	open_all(w);
 	sandbox_begin(&k->config);
+	/* With another user id the kernel may show it again (proc(5)). */
+	if (k->config.hide_memory)
+		memory_hide();
 	w->place.mountpoint = k->config.mountpoint;
 	memcpy(w->place.dev, k->state.dev, sizeof(w->place.dev));
 	shared_page_live(k, w->bank, 0);
@@ -358,8 +361,6 @@ static void prepare(struct worker *w, bool first)
 		refuse("serving cannot begin", err);
 	zsfs_await_threads(w->fs);
 	poison_watch(w->fs);
-	if (k->config.hide_memory)
-		memory_hide();
 }
 
 /* Without a keeper there is nobody to make another connection. */

@@ -133,3 +133,45 @@ left_out() {
 		[ "$(cat $M/f)" = text ]
 		fusermount3 -u $M'
 }
+
+# spied OPTION...: what another process of the user who mounts, and has the program
+# replaced, can open meanwhile; each three times.
+spied() {
+	cp "$BATS_TEST_DIRNAME/spy.py" "$T"
+	: >"$T/spied"
+	chmod 666 "$T/spied"
+	OPTIONS=$* as_nobody '
+		wait_for() {
+			for i in $(seq 200); do
+				! eval "$1" || return 0
+				sleep 0.05
+			done
+			return 1
+		}
+		timeout 120 '"$PYTHON"' $T/spy.py >>$T/spied &
+		spy=$!
+		wait_for "grep -q ready $T/spied"
+		for n in 1 2 3; do
+			$ZSFS $OPTIONS $M &
+			wait_for "[ -e $M/.zsstats ]"
+			echo mounted >>$T/spied
+			$ZSFS --replace $M
+			sleep 0.3
+			echo replaced >>$T/spied
+			fusermount3 -u $M
+			wait_for "[ -z \"\$(pgrep -f \"^zsfs: keeper $M\$\")\" ]"
+		done
+		kill $spy'
+	same "$(grep -c replaced "$T/spied")" 3
+}
+
+@test "private: nor while it starts, and while a new program does" {
+	export OPTIONS
+	spied
+	# With no new program there is nothing that is only loaded.
+	fails grep -q loaded <(sed '/mounted/,/replaced/d' "$T/spied")
+	fails grep -q begun "$T/spied"
+	# The test finds what there is.
+	spied -d
+	grep -q begun "$T/spied"
+}
