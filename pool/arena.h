@@ -201,9 +201,10 @@ void arena_close(struct arena *a);
 /*
  * A new empty file in memory, on huge pages where the system gives them to this
  * process: what an arena is in, for what belongs beside one. @name: in the list
- * of mappings. A descriptor (close-on-exec, the caller's), or -errno.
+ * of mappings; of @p the last three count. A descriptor (close-on-exec, the
+ * caller's), or -errno, as of arena_create().
  */
-int arena_new_file(const char *name, bool no_huge);
+int arena_new_file(const char *name, const struct arena_params *p);
 
 /*
  * Back @len bytes of such a file, or of an arena's, from @off with memory, and

@@ -93,7 +93,7 @@ static bool may_be_that_large(uint64_t size)
 	return r.rlim_max >= size && !setrlimit(RLIMIT_FSIZE, &r);
 }
 
-static int new_file(const char *name, const struct arena_params *p)
+int arena_new_file(const char *name, const struct arena_params *p)
 {
 	int fd = p->no_huge && !wants_tmpfs(p) ? -1 : make_tmpfs_file(p);
 
@@ -104,18 +104,13 @@ static int new_file(const char *name, const struct arena_params *p)
 	return fd < 0 ? -errno : fd;
 }
 
-int arena_new_file(const char *name, bool no_huge)
-{
-	return new_file(name, &(struct arena_params){.no_huge = no_huge});
-}
-
 int arena_make_file(const struct arena_params *params, uint64_t size)
 {
 	int fd;
 
 	if (!may_be_that_large(size))
 		return -EFBIG;
-	fd = new_file("zsfs-arena", params);
+	fd = arena_new_file("zsfs-arena", params);
 	if (fd < 0)
 		return fd;
 	if (ftruncate(fd, (off_t)size) < 0) {

@@ -180,7 +180,7 @@ static int make_keep(const struct zsfs_options *o, struct zsfs *fs,
 {
 	int ends[2], err = shared_page_create(1 + arena_nr_threads(fs->arena),
 					      zsfs_buffers_size(fs->nr_threads),
-					      out);
+					      o->fs.no_swap, out);
 	struct shared_page *k;
 	ssize_t n;
 

@@ -83,19 +83,24 @@ static int new_part(const char *name, size_t size)
 	return fd < 0 ? -errno : give_size(fd, size, size);
 }
 
-static int new_buffers(uint64_t size)
+/* They have plain content: it stays in RAM where the arena's does. */
+static int new_buffers(uint64_t size, bool no_swap)
 {
-	int fd = arena_new_file("zsfs-buffers", false);
+	const struct arena_params any = {0}, stays = {.no_swap = true};
+	int fd = arena_new_file("zsfs-buffers", no_swap ? &stays : &any);
 
+	if (fd == -EOPNOTSUPP)
+		fd = arena_new_file("zsfs-buffers", &any);
 	return fd < 0 ? fd : give_size(fd, file_size(size), size);
 }
 
 /* What there is no descriptor for is below 0; one of them says why. */
-static int make_files(struct shared_fds *fd, uint64_t buffers_size)
+static int make_files(struct shared_fds *fd, uint64_t buffers_size,
+		      bool no_swap)
 {
 	fd->keeper = new_part("zsfs-keeper", KEEPER_SIZE);
 	fd->worker = new_part("zsfs-worker", WORKER_SIZE);
-	fd->buffers = new_buffers(buffers_size);
+	fd->buffers = new_buffers(buffers_size, no_swap);
 	return fd->keeper < 0	 ? fd->keeper
 	       : fd->worker < 0	 ? fd->worker
 	       : fd->buffers < 0 ? fd->buffers
@@ -183,7 +188,7 @@ static void init_lives(struct shared_page *k)
 		init_bank(k, b);
 }
 
-int shared_page_create(unsigned nr_lives, uint64_t buffers_size,
+int shared_page_create(unsigned nr_lives, uint64_t buffers_size, bool no_swap,
 		       struct shared_page **out)
 {
 	struct shared_fds fd = {0};
@@ -191,7 +196,7 @@ int shared_page_create(unsigned nr_lives, uint64_t buffers_size,
 
 	if (!nr_lives || nr_lives > SHARED_MAX_LIVES)
 		return -EINVAL;
-	err = make_files(&fd, buffers_size);
+	err = make_files(&fd, buffers_size, no_swap);
 	if (!err)
 		err = map_both(&fd, out);
 	if (err) {

@@ -196,11 +196,12 @@ struct shared_page {
 
 /*
  * Make a shared page for workers with @nr_lives threads and @buffers_size bytes
- * of buffers, without a spare, all else zero. This process is the keeper. 0 or
+ * of buffers, without a spare, all else zero. @no_swap: the kernel shall swap
+ * no buffer out, if it can promise that. This process is the keeper. 0 or
  * -errno. The caller owns *out and its first three descriptors, for the
  * process's life.
  */
-int shared_page_create(unsigned nr_lives, uint64_t buffers_size,
+int shared_page_create(unsigned nr_lives, uint64_t buffers_size, bool no_swap,
 		       struct shared_page **out);
 
 /*

@@ -197,11 +197,12 @@ static int init_private(struct zsfs *fs, unsigned nr_helpers)
 	fs->threads = calloc(fs->nr_threads, sizeof(fs->threads[0]));
 	if (!fs->threads || !fs->hot || !fs->warm)
 		return -ENOMEM;
-	/* First what needs it most, if not all can be locked in memory. */
-	lock_root(fs);
 	err = init_locks(fs);
+	/* First what has plain content, if not all can be locked in memory. */
 	if (!err)
 		err = init_buffers(fs);
+	if (!err)
+		lock_root(fs);
 	for (unsigned i = 0; !err && i < fs->nr_threads; i++)
 		err = init_thread(fs, i);
 	if (!err && nr_helpers)

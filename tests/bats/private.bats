@@ -114,6 +114,26 @@ left_out() {
 	same "$(cat "/proc/$(json .survival.keeper)/coredump_filter")" 00000010
 }
 
+# Locked KiB of a worker's shared memory: outside of the arena, and of the arena.
+locked() {
+	awk '/^[0-9a-f]+-/ { shared = $2 ~ /s/; arena = $1 ~ /^1000000/ }
+		/^Locked:/ && shared { n[arena] += $2 }
+		END { print n[0] + 0, n[1] + 0 }' "/proc/$1/smaps"
+}
+
+@test "private: where little memory may be locked, buffers go before the arena" {
+	local real=$ZSFS
+
+	need setpriv prlimit
+	printf '#!/bin/bash\nexec prlimit --memlock=%s setpriv %s %s "$@"\n' \
+		2097152 --bounding-set=-sys_resource "$ZSFS" >"$T/zsfs"
+	chmod +x "$T/zsfs"
+	ZSFS=$T/zsfs
+	zsfs_mount
+	ZSFS=$real
+	[[ $(locked "$(worker)") =~ ^[1-9][0-9]*\ 0$ ]]
+}
+
 @test "private: who runs a daemon may not open its descriptors and memory" {
 	as_nobody '
 		$ZSFS $M

@@ -199,7 +199,7 @@ static inline void prepare(void)
 
 	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (told == MAP_FAILED || shared_page_create(1, 4096, &k) ||
+	if (told == MAP_FAILED || shared_page_create(1, 4096, false, &k) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds))
 		exit(2);
 	keeper = getpid();

@@ -35,7 +35,7 @@ static void start(uint64_t mem_limit)
 	};
 
 	REQUIRE(!zsfs_create(&p, &fs));
-	REQUIRE(!shared_page_create(1, 4096, &k));
+	REQUIRE(!shared_page_create(1, 4096, false, &k));
 	fs->shared = k;
 	shared_page_take_spare(k);
 	REQUIRE(k->worker.spare == SPARE_HELD);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The shared page: whose it is, and that deaths are noticed. */
 #include "check.h"
+#include "arena.h"
 #include "state/shared_page.h"
 #include "serve/poison.h"
 #include "serve/takeover.h"
@@ -44,9 +45,10 @@ static void test_of_another_kind(void)
 	struct shared_page *k, *again, *next;
 	int other = memfd_create("other", MFD_ALLOW_SEALING), fd;
 
-	CHECK_EQ(shared_page_create(0, 4096, &k), -EINVAL);
-	CHECK_EQ(shared_page_create(SHARED_MAX_LIVES + 1, 4096, &k), -EINVAL);
-	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	CHECK_EQ(shared_page_create(0, 4096, false, &k), -EINVAL);
+	CHECK_EQ(shared_page_create(SHARED_MAX_LIVES + 1, 4096, false, &k),
+		 -EINVAL);
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
 	CHECK_EQ(shared_page_open(k->fd.keeper, false, &again), 0);
 	CHECK_EQ(again->config.nr_lives, NR_LIVES);
 	check_refused(k->fd.keeper);
@@ -151,7 +153,7 @@ static void test_workers_only_read_the_keepers_part(void)
 {
 	struct shared_page *k;
 
-	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
 	check_with_worker(k);
 }
 
@@ -161,7 +163,7 @@ static void test_a_new_keeper(void)
 	struct shared_page *k, *next, *seen;
 	int fd;
 
-	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
 	strcpy(k->state.binary, "/the/program");
 	fd = shared_page_renew(k);
 	REQUIRE(fd >= 0);
@@ -194,7 +196,7 @@ static void test_buffers_are_shared(void)
 	uint8_t *one, *two;
 	uint64_t before;
 
-	REQUIRE(!shared_page_create(NR_LIVES, size, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, size, false, &k));
 	CHECK(!shared_page_map_buffers(k, size + 4096) && errno == EPROTO);
 	one = shared_page_map_buffers(k, size);
 	REQUIRE(one);
@@ -211,12 +213,53 @@ static void test_buffers_are_shared(void)
 	shared_page_unmap_buffers(k, two);
 }
 
+/* Entry @nr of a file with 64 bits for each; 0 where it cannot be read. */
+static uint64_t entry(const char *path, uint64_t nr)
+{
+	uint64_t val = 0;
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || pread(fd, &val, sizeof(val), (off_t)(nr * 8)) < 0)
+		val = 0;
+	close(fd);
+	return val;
+}
+
+/* Is the first page of the buffers one that the kernel never swaps out? */
+static bool stays(bool no_swap)
+{
+	const unsigned unevictable = 18; /* of proc_kpageflags(5) */
+	struct shared_page *k;
+	uint64_t flags, page;
+	char *p;
+
+	REQUIRE(!shared_page_create(NR_LIVES, 4 << 20, no_swap, &k));
+	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_POPULATE,
+		 k->fd.buffers, 0);
+	REQUIRE(p != MAP_FAILED);
+	page = entry("/proc/self/pagemap", (uint64_t)(uintptr_t)p / 4096) &
+	       ((UINT64_C(1) << 55) - 1);
+	flags = entry("/proc/kpageflags", page);
+	munmap(p, 4096);
+	return flags >> unevictable & 1;
+}
+
+static void test_buffers_without_swap(void)
+{
+	int fd = arena_new_file("any", &(struct arena_params){.no_swap = true});
+
+	CHECK(!stays(false));
+	if (fd >= 0 && !access("/proc/kpageflags", R_OK))
+		CHECK(stays(true));
+	close(fd);
+}
+
 static void test_spare(void)
 {
 	struct shared_page *k;
 	uint64_t before;
 
-	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
 	before = held(k);
 	shared_page_give_spare(k);
 	CHECK_EQ(k->worker.spare, SPARE_NONE);
@@ -293,7 +336,7 @@ static void test_deaths(void)
 {
 	struct shared_page *k;
 
-	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
 	for (int round = 0; round < 3; round++) {
 		pid_t pid = start_process(k);
 		pthread_t waiter;
@@ -331,7 +374,7 @@ static void test_the_keeper_knows_who_is_active(void)
 	struct shared_page *k;
 	uint64_t n = 0;
 
-	REQUIRE(!shared_page_create(NR_LIVES, 4096, &k));
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
 	k->fd.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	REQUIRE(k->fd.wake >= 0);
 	shared_page_become_active(k, 1, true);
@@ -401,6 +444,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_workers_only_read_the_keepers_part),
 	CHECK_CASE(test_a_new_keeper),
 	CHECK_CASE(test_buffers_are_shared),
+	CHECK_CASE(test_buffers_without_swap),
 	CHECK_CASE(test_spare),
 	CHECK_CASE(test_deaths),
 	CHECK_CASE(test_the_keeper_knows_who_is_active),
