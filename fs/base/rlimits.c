@@ -51,6 +51,18 @@ bool rlimits_allow_niceness(void)
 	return !getrlimit(RLIMIT_NICE, &r) && r.rlim_cur >= own;
 }
 
+void rlimits_bound_threads(unsigned n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NPROC, &r) || r.rlim_max <= n)
+		return;
+	r.rlim_max = n;
+	if (r.rlim_cur > n)
+		r.rlim_cur = n;
+	setrlimit(RLIMIT_NPROC, &r);
+}
+
 static void set_stacks(void)
 {
 	pthread_attr_t attr;

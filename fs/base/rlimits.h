@@ -25,6 +25,13 @@ void rlimits_raise(void);
 bool rlimits_allow_niceness(void);
 
 /*
+ * Have at most @n threads, together with all others of this process's user: for
+ * one that cannot raise it again, and has not CAP_SYS_RESOURCE or
+ * CAP_SYS_ADMIN.
+ */
+void rlimits_bound_threads(unsigned n);
+
+/*
  * Bytes of address space that an arena can have, whole segments, at most
  * ARENA_SIZE, when @other bytes are needed beside it; 0 when there is not even
  * that. *@name: the limit that makes it less, in ulimit's words ("ulimit -v"),

@@ -17,6 +17,7 @@
 #include "base/memlock.h"
 #include "base/mount_table.h"
 #include "base/privileges.h"
+#include "base/rlimits.h"
 #include "base/sandbox_notes.h"
 #include "state/shared_page.h"
 #include "syscall_filter.h"
@@ -26,6 +27,11 @@
 #define TRANSIENT_FIRST 61184u
 #define NR_TRANSIENT	(65519u - TRANSIENT_FIRST + 1)
 #define MAX_READABLE	32u
+/*
+ * Of one mount: more than twice what a worker, its standby and one that leaves
+ * have on the largest machine, and an eighth of the system's least pid_max.
+ */
+#define MAX_THREADS 4096u
 
 /* ---- who ---- */
 
@@ -34,9 +40,14 @@ struct taken {
 	bool id[NR_TRANSIENT];
 };
 
+static bool is_transient(uint32_t id)
+{
+	return id - TRANSIENT_FIRST < NR_TRANSIENT;
+}
+
 static void take(struct taken *t, uint32_t id)
 {
-	if (id - TRANSIENT_FIRST < NR_TRANSIENT)
+	if (is_transient(id))
 		t->id[id - TRANSIENT_FIRST] = true;
 }
 
@@ -140,6 +151,16 @@ static int confine_files(void)
 	return version;
 }
 
+/* Of the user zsfs, and of nobody, there may be others to count. */
+static void become_own_user(const struct shared_config *c)
+{
+	if (c->own_uid &&
+	    note("a user id of its own",
+		 privileges_become(c->own_uid, c->own_gid)) &&
+	    is_transient(c->own_uid))
+		rlimits_bound_threads(MAX_THREADS);
+}
+
 static void give_up_privileges(const struct shared_config *c)
 {
 	struct sandbox_notes *n = &sandbox_notes;
@@ -148,9 +169,7 @@ static void give_up_privileges(const struct shared_config *c)
 	n->no_new_privs = note("no_new_privs", privileges_no_new());
 	/* Where it is refused nobody has one to lose, or no_new_privs does. */
 	privileges_bound(0);
-	if (c->own_uid)
-		note("a user id of its own",
-		     privileges_become(c->own_uid, c->own_gid));
+	become_own_user(c);
 	privileges_clear_ambient();
 	if (note("no capabilities",
 		 privileges_keep(nice ? PRIVILEGE(CAP_SYS_NICE) : 0)))

@@ -101,6 +101,16 @@ forced() {
 	not_root "$(standby)"
 }
 
+@test "sandbox: a worker can have only so many threads" {
+	root_only
+	mount_confined
+	[ "$(json .sandbox.uid)" -ge 61184 ] || skip "a user that mounts share"
+	for pid in "$(worker)" "$(standby)"; do
+		same "$(awk '/^Max processes/ { print $3, $4 }' "/proc/$pid/limits")" \
+			"4096 4096"
+	done
+}
+
 # Thousands of small calls, and a look at each 16th: half of the looks at least find
 # the client where it is served. A busy machine may have all readers serve it.
 served_where_it_is() {
