@@ -127,7 +127,7 @@ static const struct rule rules[] = {
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_DUPFD_CLOEXEC},
 	/*
 	 * How a crash goes on (serve/poison.c), how a thread wakes another
-	 * (serve/server.c). Not SIGSYS, by which this filter ends us. What a
+	 * (serve/server.c). Not SIGSYS, which this filter raises. What a
 	 * libc sets up for threads it does with the first, before the seal.
 	 */
 	{SCMP_SYS(rt_sigaction), 0, INT_MASK, SIGSEGV},

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * System calls of a worker: those that serving, taking over and dying need, and
- * of some of them only what is harmless. Any other is SIGSYS, which ends the
- * process: not a plain kill, because a request that makes every worker do it
- * must be known for that (serve/poison.h), and the filter lets nobody take the
- * signal's handler away.
+ * of some of them only what is harmless. Any other is not made, and raises
+ * SIGSYS: not a plain kill, because a request that makes every worker do it
+ * must be known for that, by a handler that then ends the process
+ * (serve/poison.h). The filter lets nobody set another one. The kernel takes it
+ * away when it begins, so that the second such call of who has got out of it is
+ * death at once. Calls of another architecture always are.
  *
  * Who adds a system call to the serving path adds it here. The bats tests find
  * what is missing: the log has its number.
