@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "base/log.h"
@@ -463,10 +464,22 @@ static void keep_answer(struct zsfs_slot *s)
 	undo_barrier();
 }
 
+/*
+ * Lists at rest name nothing, so that a wrong count frees nothing of what lives
+ * by then.
+ */
+static void clear_lists(struct zsfs_slot *s, uint64_t nr_alloc,
+			uint64_t nr_free)
+{
+	memset(s->alloc, 0, nr_alloc * sizeof(s->alloc[0]));
+	memset(s->free, 0, nr_free * sizeof(s->free[0]));
+}
+
 static void finish_slot(struct zsfs_slot *s)
 {
 	undo_barrier();
 	s->undo.n = 0;
+	clear_lists(s, s->nr_alloc, s->nr_free);
 	s->nr_alloc = 0;
 	s->nr_free = 0;
 	undo_barrier();
@@ -558,5 +571,7 @@ void tx_recover(struct zsfs *fs, struct zsfs_thread *th)
 		keep_answer(s);
 	if (s->state == TX_COMMITTED || s->state == TX_ANSWERED)
 		finish_frees(fs, th);
+	/* Who was killed may have put down one that it did not count. */
+	clear_lists(s, TX_MAX_ALLOC, TX_MAX_FREE);
 	finish_slot(s);
 }

@@ -2,6 +2,8 @@
 /* Does the slot of a dead process make sense (see tx.h)? */
 #include "tx.h"
 
+#include <linux/fuse.h>
+
 #include "zsfs.h"
 
 static bool is_owned(struct zsfs *fs, uint64_t ref)
@@ -20,6 +22,14 @@ static bool are_owned(struct zsfs *fs, const uint64_t *refs, uint64_t n)
 	return true;
 }
 
+/* Does reply[] answer the request that was executed? */
+static bool has_answer(const struct zsfs_slot *s)
+{
+	const struct fuse_out_header *out = (const void *)s->reply;
+
+	return s->reply_len >= sizeof(*out) && out->unique == s->unique;
+}
+
 /* What is to be undone, or what is to be freed, as its state says. */
 static bool has_sound_logs(struct zsfs *fs, const struct zsfs_slot *s)
 {
@@ -28,13 +38,14 @@ static bool has_sound_logs(struct zsfs *fs, const struct zsfs_slot *s)
 		return false;
 	switch (s->state) {
 	case TX_IDLE:
-		return true;
+		return s->undo.n == 0;
 	case TX_ACTIVE:
 		return undo_is_sound(fs->arena, &s->undo, TX_MAX_UNDO) &&
 		       are_owned(fs, s->alloc, s->nr_alloc);
 	case TX_COMMITTED:
-	case TX_ANSWERED:
 		return are_owned(fs, s->free, s->nr_free);
+	case TX_ANSWERED:
+		return are_owned(fs, s->free, s->nr_free) && has_answer(s);
 	default:
 		return false;
 	}

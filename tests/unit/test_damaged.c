@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
 #include <unistd.h>
 
 #include "fs_fixture.h"
@@ -157,6 +158,49 @@ static void test_slot(void)
 	check_sound();
 }
 
+/* The state says what the rest of the slot does not. */
+static void test_state(void)
+{
+	struct fuse_out_header *out = (void *)slot()->reply;
+
+	slot()->undo.n = 1;
+	slot()->undo.e[0] = (struct undo_entry){(uintptr_t)&fs->super->hot, 0};
+	CHECK_REFUSED(slot()->state, TX_IDLE);
+	slot()->undo.n = 0;
+	slot()->unique = 8;
+	*out = (struct fuse_out_header){.len = sizeof(*out), .unique = 8};
+	slot()->reply_len = sizeof(*out) - 1;
+	CHECK_REFUSED(slot()->state, TX_ANSWERED);
+	slot()->reply_len = sizeof(*out);
+	out->unique = 6;
+	CHECK_REFUSED(slot()->state, TX_ANSWERED);
+	out->unique = 8;
+	slot()->state = TX_ANSWERED;
+	check_sound();
+	CHECK_EQ(slot()->done, 8);
+}
+
+/* Each begins with lists of nothing: no count makes old refs new ones. */
+static void test_counts(void)
+{
+	struct tx *tx = tx_begin(&fs->threads[0]);
+	void *p;
+
+	CHECK_EQ(tx_slab_alloc(tx, SLAB_BUF_64, &p), 0);
+	slot()->nr_alloc = TX_MAX_ALLOC;
+	check_sound();
+	slot()->state = TX_COMMITTED;
+	slot()->nr_free = TX_MAX_FREE;
+	check_sound();
+	/* One that was put down, but not counted, when it was killed. */
+	slot()->state = TX_ACTIVE;
+	slot()->free[0] = REF_MAKE(REF_OBJ, live);
+	check_sound();
+	slot()->state = TX_COMMITTED;
+	slot()->nr_free = 1;
+	check_sound();
+}
+
 static void test_super(void)
 {
 	CHECK_REFUSED(fs->super->magic, 1);
@@ -175,7 +219,8 @@ static void test_super(void)
 static const struct check_case cases[] = {
 	CHECK_CASE(test_header), CHECK_CASE(test_intent),
 	CHECK_CASE(test_logs),	 CHECK_CASE(test_handles),
-	CHECK_CASE(test_slot),	 CHECK_CASE(test_super),
+	CHECK_CASE(test_slot),	 CHECK_CASE(test_state),
+	CHECK_CASE(test_counts), CHECK_CASE(test_super),
 };
 
 static void make_some(void)
