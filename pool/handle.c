@@ -29,6 +29,7 @@ static void set_handle_next(struct undo_log *u, struct zs_pool_root *root,
 	__atomic_store_n(&root->handle_next, next, __ATOMIC_RELAXED);
 }
 
+/* A damaged list ends where it leads astray; the rest of it is lost. */
 static void refill_from_list_locked(struct zs_pool *pool,
 				    struct arena_thread *t)
 {
@@ -36,34 +37,40 @@ static void refill_from_list_locked(struct zs_pool *pool,
 	uint32_t handle = root->handle_free, n = 0;
 	struct undo_log *u;
 
-	while (handle && n < ZS_MAGAZINE_BATCH) {
+	while (handle_is_free(pool, handle) && n < ZS_MAGAZINE_BATCH) {
 		t->shared->handles[n++] = handle;
 		handle = (uint32_t)cell_load(handle);
 	}
+	if (!handle_is_free(pool, handle))
+		handle = 0;
 	u = undo_begin(t);
-	set_free_list(u, root, handle, root->handles_free - n);
+	set_free_list(u, root, handle, handle ? root->handles_free - n : 0);
 	magazine_set_count(u, t, n);
 	undo_commit(u);
 }
 
-/* Take handles never used; there is at least one that is backed. */
+/*
+ * Take handles never used; there is at least one that is backed. What is in use
+ * all the same, because handle_next is damaged, is left alone.
+ */
 static void refill_from_new_locked(struct zs_pool *pool, struct arena_thread *t)
 {
 	uint64_t next = pool->root->handle_next;
 	uint64_t left = arena_handles_backed(pool->arena) - next;
 	uint64_t n = left < ZS_MAGAZINE_BATCH ? left : ZS_MAGAZINE_BATCH;
+	uint32_t nr = 0;
 	struct undo_log *u;
 
-	for (uint64_t i = 0; i < n; i++) {
-		uint32_t handle = (uint32_t)(next + i);
-
+	for (uint64_t handle = next + n; handle-- > next;) {
+		if (cell_live(cell_load((uint32_t)handle)))
+			continue;
 		/* An earlier life of the window may have left something. */
-		cell_set_free(handle, 0);
-		t->shared->handles[n - 1 - i] = handle;
+		cell_set_free((uint32_t)handle, 0);
+		t->shared->handles[nr++] = (uint32_t)handle;
 	}
 	u = undo_begin(t);
 	set_handle_next(u, pool->root, next + n);
-	magazine_set_count(u, t, n);
+	magazine_set_count(u, t, nr);
 	undo_commit(u);
 }
 
@@ -97,25 +104,29 @@ int zs_handles_refill(struct zs_pool *pool, struct arena_thread *t)
 
 /*
  * Move the last @n handles of the thread's magazine to the list. Their cells
- * name no object, so they are linked before the critical section.
+ * name no object, so they are linked before the critical section; a handle that
+ * is in use belongs to neither.
  */
 static void drain_locked(struct zs_pool *pool, struct arena_thread *t,
 			 uint64_t n)
 {
 	struct zs_pool_root *root = pool->root;
 	uint64_t left = magazine_count(t) - n;
-	uint32_t first = root->handle_free;
+	uint32_t first = root->handle_free, moved = 0;
 	struct undo_log *u;
 
 	for (uint64_t i = 0; i < n; i++) {
 		uint32_t handle = t->shared->handles[left + i];
 
+		if (!handle_is_free(pool, handle))
+			continue;
 		cell_set_free(handle, first);
 		first = handle;
+		moved++;
 		zs_crash_point();
 	}
 	u = undo_begin(t);
-	set_free_list(u, root, first, root->handles_free + (uint32_t)n);
+	set_free_list(u, root, first, root->handles_free + moved);
 	magazine_set_count(u, t, left);
 	undo_commit(u);
 }
@@ -230,12 +241,6 @@ void zs_trim_handles(struct zs_pool *pool, struct arena_thread *t)
 
 /* ---- recovery ---- */
 
-/* A handle that the next object may have. */
-static bool is_free_handle(const struct zs_pool *pool, uint32_t handle)
-{
-	return handle_valid(pool, handle) && !cell_live(cell_load(handle));
-}
-
 static bool is_sound_magazine(const struct zs_pool *pool,
 			      const struct arena_thread *t)
 {
@@ -244,7 +249,7 @@ static bool is_sound_magazine(const struct zs_pool *pool,
 	if (n > ZS_MAGAZINE)
 		return false;
 	for (uint64_t i = 0; i < n; i++)
-		if (!is_free_handle(pool, t->shared->handles[i]))
+		if (!handle_is_free(pool, t->shared->handles[i]))
 			return false;
 	return true;
 }
@@ -261,7 +266,7 @@ static bool has_sound_handles(const struct zs_pool *pool)
 	for (unsigned i = 0; i < pool->nr_readers; i++)
 		if (!is_sound_magazine(pool, arena_thread(pool->arena, i)))
 			return false;
-	return !root->handle_free || is_free_handle(pool, root->handle_free);
+	return !root->handle_free || handle_is_free(pool, root->handle_free);
 }
 
 /* Is it a zspage of @class that there are lists of? */

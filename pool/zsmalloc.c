@@ -120,6 +120,25 @@ void zs_destroy_pool(struct zs_pool *pool, struct arena_thread *t)
 /* Allocation. */
 
 /*
+ * Is there a handle that an object may have? Two objects never have the same
+ * one: what is in use, or none, was damaged and is left out. Under a class
+ * lock.
+ */
+static bool has_handle(const struct zs_pool *pool, struct arena_thread *t)
+{
+	while (LIKELY(magazine_count(t))) {
+		struct undo_log *u;
+
+		if (LIKELY(handle_is_free(pool, magazine_top(t))))
+			return true;
+		u = undo_begin(t);
+		magazine_set_count(u, t, magazine_count(t) - 1);
+		undo_commit(u);
+	}
+	return false;
+}
+
+/*
  * Lock the class with a handle in the thread's magazine. Trimming of
  * handles may empty the magazine until the lock is held.
  */
@@ -134,7 +153,7 @@ static int lock_with_handle(struct zs_pool *pool, struct arena_thread *t,
 				return err;
 		}
 		zs_lock(&class->lock);
-		if (LIKELY(magazine_count(t)))
+		if (LIKELY(has_handle(pool, t)))
 			return 0;
 		zs_unlock(&class->lock);
 	}

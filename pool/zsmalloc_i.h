@@ -235,6 +235,12 @@ static inline uint64_t cell_load(uint32_t handle)
 	return __atomic_load_n(arena_handle_cell(handle), __ATOMIC_RELAXED);
 }
 
+/* May the next object have this handle? For any value. */
+static inline bool handle_is_free(const struct zs_pool *pool, uint32_t handle)
+{
+	return handle_valid(pool, handle) && !cell_live(cell_load(handle));
+}
+
 /* Of a free handle, whose cell only the dead may still name. */
 static inline void cell_set_free(uint32_t handle, uint32_t next)
 {

@@ -21,9 +21,14 @@ static struct arena_header *header(void)
 	return fs->arena->hdr;
 }
 
+static struct arena_thread_shared *thread_of(unsigned nr)
+{
+	return arena_thread(fs->arena, nr)->shared;
+}
+
 static struct arena_thread_shared *thread(void)
 {
-	return arena_thread(fs->arena, 1)->shared;
+	return thread_of(1);
 }
 
 static struct zs_pool_root *pool(void)
@@ -132,6 +137,81 @@ static void test_handles(void)
 	check_sound();
 }
 
+/* An object that thread() stores; its handle. */
+static uint32_t store(void)
+{
+	static unsigned nr;
+	uint64_t *ref = &fs->threads[1].slot->free[nr++];
+
+	REQUIRE(!zs_store(fs->pool, arena_thread(fs->arena, 1), "abc", 4, 0, 0,
+			  ref));
+	return (uint32_t)REF_VALUE(*ref);
+}
+
+/* Each of the next has a handle of its own, and none that of @live. */
+static void check_handles(unsigned nr)
+{
+	uint64_t cell = cell_load(live);
+	uint32_t had[64];
+
+	for (unsigned k = 0; k < nr; k++) {
+		had[k] = store();
+		CHECK(had[k] != live);
+		for (unsigned n = 0; n < k; n++)
+			CHECK(had[n] != had[k]);
+	}
+	CHECK_EQ(cell_load(live), cell);
+}
+
+static void test_a_handle_twice(void)
+{
+	store();
+	REQUIRE(thread()->nr_handles > 8);
+	for (unsigned k = 0; k < 4; k++)
+		thread()->handles[thread()->nr_handles - 1 - k] =
+			thread()->handles[0];
+	thread()->handles[thread()->nr_handles - 1] = live;
+	thread()->handles[thread()->nr_handles - 3] = UINT32_MAX;
+	check_handles(40);
+}
+
+/* The list leads to what is in use, and to where nothing is. */
+static void test_links_of_handles(void)
+{
+	uint32_t free = thread_of(0)->handles[0];
+
+	thread_of(0)->nr_handles = thread()->nr_handles = 0;
+	for (unsigned k = 0; k < 2; k++) {
+		pool()->handle_free = free;
+		pool()->handles_free = 9;
+		cell_set_free(free, k ? ZS_MAX_HANDLE : live);
+		thread()->nr_handles = 0;
+		check_handles(2);
+		free = thread()->handles[0];
+	}
+	CHECK_EQ(pool()->handles_free, 0);
+}
+
+static void test_new_handles(void)
+{
+	thread_of(0)->nr_handles = thread()->nr_handles = 0;
+	pool()->handle_free = pool()->handles_free = 0;
+	pool()->handle_next = live;
+	check_handles(40);
+}
+
+static void test_handles_given_back(void)
+{
+	uint64_t *ref = &fs->threads[1].slot->free[0], cell = cell_load(live);
+
+	store();
+	for (unsigned k = 0; k < ZS_MAGAZINE; k++)
+		thread()->handles[k] = live;
+	thread()->nr_handles = ZS_MAGAZINE;
+	zs_free(fs->pool, arena_thread(fs->arena, 1), ref);
+	CHECK_EQ(cell_load(live), cell);
+}
+
 /* ---- the file system ---- */
 
 static void test_slot(void)
@@ -217,10 +297,12 @@ static void test_super(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_header), CHECK_CASE(test_intent),
-	CHECK_CASE(test_logs),	 CHECK_CASE(test_handles),
-	CHECK_CASE(test_slot),	 CHECK_CASE(test_state),
-	CHECK_CASE(test_counts), CHECK_CASE(test_super),
+	CHECK_CASE(test_header),	 CHECK_CASE(test_intent),
+	CHECK_CASE(test_logs),		 CHECK_CASE(test_handles),
+	CHECK_CASE(test_a_handle_twice), CHECK_CASE(test_links_of_handles),
+	CHECK_CASE(test_new_handles),	 CHECK_CASE(test_handles_given_back),
+	CHECK_CASE(test_slot),		 CHECK_CASE(test_state),
+	CHECK_CASE(test_counts),	 CHECK_CASE(test_super),
 };
 
 static void make_some(void)
