@@ -29,6 +29,11 @@ bool inode_lives(const struct zsfs *fs, const struct zinode *i)
 	return inode_valid(fs, i) && is_counted(i) && inode_valid(fs, i);
 }
 
+bool inode_has_ended(const struct zsfs *fs, const struct zinode *i)
+{
+	return inode_valid(fs, i) && !is_counted(i);
+}
+
 struct zinode *inode_resolve(struct zsfs *fs, uint64_t nodeid)
 {
 	struct zinode *i;

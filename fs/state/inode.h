@@ -80,6 +80,8 @@ bool inode_valid(const struct zsfs *fs, const struct zinode *i);
  * held.
  */
 bool inode_lives(const struct zsfs *fs, const struct zinode *i);
+/* Is it complete, and nothing holds it any more? For any value. */
+bool inode_has_ended(const struct zsfs *fs, const struct zinode *i);
 
 /* Save a whole group of fields before they are changed in place. */
 void inode_save(struct tx *tx, struct zinode *i);

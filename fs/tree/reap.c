@@ -4,8 +4,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <syslog.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "content/block_table.h"
 #include "content/cluster.h"
 #include "content/table_range.h"
@@ -242,6 +244,23 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 
 /* ---- freeing in steps ---- */
 
+/*
+ * The first of the list, or NULL. A damaged list ends where it leads to what
+ * has not ended; the rest of it is lost.
+ */
+static struct zinode *first_listed(struct tx *tx)
+{
+	struct zsfs_super *s = tx->fs->super;
+	struct zinode *i = inode_of(s->reap_head);
+
+	if (!i || inode_has_ended(tx->fs, i))
+		return i;
+	zsfs_log(LOG_ERR, "the list of what is to be freed leads astray: "
+			  "memory is lost");
+	tx_set(tx, &s->reap_head, 0);
+	return NULL;
+}
+
 /* Take an inode off the list; false when it is empty. */
 static bool take(struct zsfs_thread *th)
 {
@@ -253,15 +272,13 @@ static bool take(struct zsfs_thread *th)
 		return false;
 	tx = tx_begin(th);
 	tx_reap_lock(tx);
-	i = inode_of(s->reap_head);
-	if (!i) {
-		tx_abort(tx, 0);
-		return false;
+	i = first_listed(tx);
+	if (i) {
+		tx_set(tx, &s->reap_head, i->reap_next);
+		tx_set(tx, &th->slot->reap, (uint64_t)(uintptr_t)i);
 	}
-	tx_set(tx, &s->reap_head, i->reap_next);
-	tx_set(tx, &th->slot->reap, (uint64_t)(uintptr_t)i);
 	tx_commit(tx);
-	return true;
+	return i;
 }
 
 void reap_hand_over(struct zsfs_thread *th)

@@ -402,6 +402,13 @@ static bool is_inode(const struct zsfs *fs, uint64_t addr)
 	return inode_valid(fs, (const struct zinode *)(uintptr_t)addr);
 }
 
+/* Is there nothing at @addr, or an inode that may be freed? */
+static bool may_be_freed(const struct zsfs *fs, uint64_t addr)
+{
+	return !addr ||
+	       inode_has_ended(fs, (const struct zinode *)(uintptr_t)addr);
+}
+
 /* What there is to go by once transactions are at rest. */
 static bool has_sound_roots(const struct zsfs *fs)
 {
@@ -410,14 +417,11 @@ static bool has_sound_roots(const struct zsfs *fs)
 
 	if (!is_inode(fs, s->root) ||
 	    !S_ISDIR(((const struct zinode *)(uintptr_t)s->root)->mode) ||
-	    (s->reap_head && !is_inode(fs, s->reap_head)))
+	    !may_be_freed(fs, s->reap_head))
 		return false;
-	for (unsigned i = 0; i < fs->nr_threads; i++) {
-		uint64_t own = fs->threads[i].slot->reap;
-
-		if (own && !is_inode(fs, own))
+	for (unsigned i = 0; i < fs->nr_threads; i++)
+		if (!may_be_freed(fs, fs->threads[i].slot->reap))
 			return false;
-	}
 	return !snapshot_verify(fs, &pages);
 }
 

@@ -10,11 +10,13 @@
 #include "arena_i.h"
 #include "content/block_table.h"
 #include "content/slot.h"
+#include "tree/reap.h"
 #include "volume/verify_fs.h"
 #include "zsmalloc_i.h"
 
 static struct zsfs *fs;
-static uint32_t live; /* handle of an object */
+static uint32_t live;	/* handle of an object */
+static uint64_t nodeid; /* of its file */
 
 static struct arena_header *header(void)
 {
@@ -296,6 +298,33 @@ static void test_super(void)
 	check_sound();
 }
 
+static bool is_there(const char *name)
+{
+	struct tx *tx = tx_begin(&fs->threads[0]);
+	struct zinode *i = NULL;
+
+	CHECK_EQ(zsfs_lookup(tx, ROOT_NODEID, name, &i), 0);
+	tx_abort(tx, 0);
+	return i != NULL;
+}
+
+/* One that is in use is not freed, wherever the list names it. */
+static void test_what_is_freed(void)
+{
+	struct zinode *i = inode_resolve(fs, nodeid);
+	uint64_t addr = (uint64_t)(uintptr_t)i;
+
+	CHECK_REFUSED(fs->super->reap_head, addr);
+	CHECK_REFUSED(slot()->reap, addr);
+	CHECK_REFUSED(slot()->reap, fs->super->root);
+	fs->super->reap_head = addr;
+	reap_all(zsfs_background(fs));
+	CHECK_EQ(fs->super->reap_head, 0);
+	CHECK_EQ(slot()->reap, 0);
+	CHECK(is_there("a"));
+	check_sound();
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_header),	 CHECK_CASE(test_intent),
 	CHECK_CASE(test_logs),		 CHECK_CASE(test_handles),
@@ -303,15 +332,16 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_new_handles),	 CHECK_CASE(test_handles_given_back),
 	CHECK_CASE(test_slot),		 CHECK_CASE(test_state),
 	CHECK_CASE(test_counts),	 CHECK_CASE(test_super),
+	CHECK_CASE(test_what_is_freed),
 };
 
 static void make_some(void)
 {
 	struct zsfs_thread *th = &fs->threads[0];
-	uint64_t nodeid = fixture_file(th, "a");
 	char text[5000];
 	size_t done;
 
+	nodeid = fixture_file(th, "a");
 	for (unsigned k = 0; k < sizeof(text); k++)
 		text[k] = (char)(k % 50 + k / 700);
 	CHECK_EQ(fixture_write(th, nodeid, text, sizeof(text), 0, &done), 0);
