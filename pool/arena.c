@@ -29,7 +29,7 @@ size_t arena_root_size(const struct arena *a)
 
 unsigned arena_nr_threads(const struct arena *a)
 {
-	return a->hdr->nr_threads;
+	return a->nr_threads;
 }
 
 bool arena_is_huge(const struct arena *a)
@@ -39,7 +39,7 @@ bool arena_is_huge(const struct arena *a)
 
 struct arena_thread *arena_thread(struct arena *a, unsigned nr)
 {
-	assert(nr < a->hdr->nr_threads);
+	assert(nr < a->nr_threads);
 	return &a->threads[nr];
 }
 

@@ -405,11 +405,9 @@ bool arena_holds_slab(const struct arena *a, const void *p, size_t size);
  * For recovery by the owner of refs, which believes nothing that may be
  * damaged; at rest. Each for any value.
  *
- * Has this log @room entries, and are they words of the arena that may be
- * touched?
+ * Is there a word at @addr that is in a slab or a run of plain data?
  */
-bool undo_is_sound(const struct arena *a, const struct undo_log *u,
-		   uint64_t room);
+bool arena_holds_word(const struct arena *a, uint64_t addr);
 /* Is what @ref owns of the arena, and in use? */
 bool arena_owns(struct arena *a, uint64_t ref);
 

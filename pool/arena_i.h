@@ -254,6 +254,7 @@ struct arena_header {
 struct arena {
 	struct arena_header *hdr;
 	struct arena_thread *threads;
+	unsigned nr_threads; /* as when it was attached, whatever hdr says */
 	int fd;
 	pthread_mutex_t grow_lock; /* changes of backing, one at a time */
 	/*

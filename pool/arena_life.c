@@ -30,6 +30,7 @@ static struct arena *make_private(int fd, unsigned nr_threads)
 		free(a);
 		return NULL;
 	}
+	a->nr_threads = nr_threads;
 	a->fd = fd;
 	a->hdr = (struct arena_header *)(uintptr_t)ARENA_BASE;
 	pthread_mutex_init(&a->grow_lock, NULL);
@@ -45,7 +46,7 @@ static void bind_threads(struct arena *a)
 	struct arena_thread_shared *shared =
 		(void *)(uintptr_t)(ARENA_BASE + a->hdr->threads_off);
 
-	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+	for (unsigned i = 0; i < a->nr_threads; i++) {
 		a->threads[i].shared = &shared[i];
 		a->threads[i].nr = i;
 	}
@@ -270,7 +271,7 @@ int arena_recover(struct arena *a)
 
 	/* It may have been damaged since it was attached. */
 	if (!same_layout(a->hdr) || !sound_header(a->hdr, &p) ||
-	    p.size != arena_place.size)
+	    p.size != arena_place.size || a->hdr->nr_threads != a->nr_threads)
 		return -EPROTO;
 	return arena_repair(a);
 }

@@ -15,7 +15,7 @@
 
 static void roll_back(struct arena *a)
 {
-	for (unsigned i = 0; i < a->hdr->nr_threads; i++)
+	for (unsigned i = 0; i < a->nr_threads; i++)
 		undo_rollback(&a->threads[i].shared->undo);
 }
 
@@ -73,7 +73,7 @@ int arena_repair(struct arena *a)
 	err = finish_intent(a);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+	for (unsigned i = 0; i < a->nr_threads; i++) {
 		struct arena_thread *t = &a->threads[i];
 
 		arena_run_free(a, t, &t->shared->pending_run);

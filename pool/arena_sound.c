@@ -24,14 +24,38 @@ static bool has_sound_windows(const struct arena *a)
 	       p->window - h->window_low >= descs;
 }
 
-/* Is there a word of the arena at @addr that may be touched? */
-static bool holds_word(const struct arena *a, uint64_t addr)
+/*
+ * Does the header, or a thread's half, have a word at @off that changes under a
+ * log? What is fixed does not, and neither do the logs themselves, by which a
+ * rollback goes.
+ */
+static bool is_loggable(const struct arena *a, uint64_t off)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t at = off - h->threads_off;
+
+	if (off < h->threads_off)
+		return off == offsetof(struct arena_header, intent) ||
+		       (off >= offsetof(struct arena_header, used) &&
+			off < sizeof(*h));
+	return at / h->thread_size < a->nr_threads &&
+	       at % h->thread_size <
+		       offsetof(struct arena_thread_shared, handles);
+}
+
+/*
+ * Is there a word of the arena at @addr that may be touched? The root area is
+ * its owner's, who looks at it later.
+ */
+static bool may_touch(const struct arena *a, uint64_t addr)
 {
 	const struct arena_header *h = a->hdr;
 	uint64_t off = addr - ARENA_BASE, pfn = off / ARENA_PAGE_SIZE;
 
 	if (addr % sizeof(uint64_t) || off >= arena_place.size)
 		return false;
+	if (off < h->root_off)
+		return is_loggable(a, off);
 	if (off < h->root_bytes ||
 	    (off >= h->window_low && off < h->window_high))
 		return true;
@@ -39,13 +63,12 @@ static bool holds_word(const struct arena *a, uint64_t addr)
 					     pfn % ARENA_SEG_PAGES);
 }
 
-bool undo_is_sound(const struct arena *a, const struct undo_log *u,
-		   uint64_t room)
+static bool is_sound_log(const struct arena *a, const struct undo_log *u)
 {
-	if (u->max != room || u->n > room)
+	if (u->max != UNDO_ROOM || u->n > UNDO_ROOM)
 		return false;
 	for (uint64_t i = 0; i < u->n; i++)
-		if (!holds_word(a, u->e[i].addr))
+		if (!may_touch(a, u->e[i].addr))
 			return false;
 	return true;
 }
@@ -54,8 +77,8 @@ bool arena_has_sound_logs(const struct arena *a)
 {
 	if (!has_sound_windows(a))
 		return false;
-	for (unsigned i = 0; i < a->hdr->nr_threads; i++)
-		if (!undo_is_sound(a, &a->threads[i].shared->undo, UNDO_ROOM))
+	for (unsigned i = 0; i < a->nr_threads; i++)
+		if (!is_sound_log(a, &a->threads[i].shared->undo))
 			return false;
 	return true;
 }
@@ -131,6 +154,18 @@ bool arena_holds_run(const struct arena *a, const void *p,
 	       !page_desc_of(pfn)->run_off;
 }
 
+bool arena_holds_word(const struct arena *a, uint64_t addr)
+{
+	uint64_t off = addr - ARENA_BASE, pfn = off / ARENA_PAGE_SIZE;
+	unsigned type;
+
+	if (addr % sizeof(uint64_t) || off >= arena_place.size ||
+	    !pfn_in_use(a, pfn))
+		return false;
+	type = page_desc_of(pfn)->type;
+	return type == ARENA_PAGE_SLAB || type == ARENA_PAGE_DATA;
+}
+
 bool arena_owns(struct arena *a, uint64_t ref)
 {
 	const void *p = slab_addr(ref);
@@ -176,7 +211,7 @@ static bool has_sound_lists(const struct arena *a)
 
 static bool has_sound_threads(const struct arena *a)
 {
-	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+	for (unsigned i = 0; i < a->nr_threads; i++) {
 		uint64_t run = a->threads[i].shared->pending_run;
 
 		if (run && !arena_is_run(a, run))

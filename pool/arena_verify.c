@@ -32,7 +32,7 @@ static int verify_rest(struct verify *v)
 
 	if (a->hdr->intent)
 		return BROKEN(v, "intent %#" PRIx64 " at rest", a->hdr->intent);
-	for (unsigned i = 0; i < a->hdr->nr_threads; i++) {
+	for (unsigned i = 0; i < a->nr_threads; i++) {
 		const struct arena_thread_shared *s = a->threads[i].shared;
 
 		if (s->undo.n)

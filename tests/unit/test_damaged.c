@@ -67,6 +67,7 @@ static void check_sound(void)
 static void test_header(void)
 {
 	CHECK_REFUSED(header()->magic, 1);
+	CHECK_REFUSED(header()->nr_threads, 2);
 	CHECK_REFUSED(header()->nr_segs, 1 << 30);
 	CHECK_REFUSED(header()->nr_segs, 5000);
 	CHECK_REFUSED(header()->window_low, 4096);
@@ -104,14 +105,18 @@ static void test_logs(void)
 
 	CHECK_REFUSED(u->n, u->max + 1);
 	CHECK_REFUSED(u->max, u->max + 1);
-	u->e[0].old = header()->limit;
+	u->e[0].old = header()->used;
 	u->n = 1;
 	CHECK_REFUSED(u->e[0].addr, 0);
 	CHECK_REFUSED(u->e[0].addr, ARENA_BASE + header()->root_bytes);
-	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&header()->limit + 1);
+	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&header()->used + 1);
 	CHECK_REFUSED(u->e[0].addr, ARENA_BASE + arena_place.size);
 	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&fs);
-	u->e[0].addr = (uintptr_t)&header()->limit;
+	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&header()->nr_threads);
+	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&header()->limit);
+	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&thread_of(0)->undo);
+	CHECK_REFUSED(u->e[0].addr, (uintptr_t)&u->e[0]);
+	u->e[0].addr = (uintptr_t)&header()->used;
 	CHECK_EQ(zsfs_recover(fs), 0);
 	CHECK_EQ(u->n, 0);
 	CHECK_REFUSED(thread()->pending_run, 1);
@@ -216,6 +221,27 @@ static void test_handles_given_back(void)
 
 /* ---- the file system ---- */
 
+/* What transactions never change. */
+static void check_undo(void)
+{
+	uint64_t cell = (uintptr_t)arena_handle_cell(live);
+	struct undo_entry *e = &slot()->undo.e[0];
+
+	slot()->undo.n = 1;
+	e->addr = (uintptr_t)&slot()->stat[0];
+	CHECK_REFUSED(e->addr, (uintptr_t)&header()->used);
+	CHECK_REFUSED(e->addr, (uintptr_t)&fs->super->comp);
+	CHECK_REFUSED(e->addr, (uintptr_t)&fs->super->magic);
+	CHECK_REFUSED(e->addr, (uintptr_t)&slot()->undo.n);
+	CHECK_REFUSED(e->addr, (uintptr_t)&slot()->nr_alloc);
+	CHECK_REFUSED(e->addr, (uintptr_t)&fs->threads[1].slot->undo.n);
+	CHECK_REFUSED(e->addr, (uintptr_t)&fs->threads[1].slot->reply);
+	CHECK_REFUSED(e->addr, (uintptr_t)pool());
+	CHECK_REFUSED(e->addr, cell);
+	CHECK_REFUSED(e->addr, (uintptr_t)cell_chunk(cell_load(live)));
+	slot()->undo.n = 0;
+}
+
 static void test_slot(void)
 {
 	CHECK_REFUSED(slot()->state, TX_ANSWERED + 1);
@@ -227,6 +253,7 @@ static void test_slot(void)
 	CHECK_REFUSED(slot()->reap, ARENA_BASE);
 	slot()->state = TX_ACTIVE;
 	CHECK_REFUSED(slot()->undo.n, TX_MAX_UNDO + 1);
+	check_undo();
 	slot()->nr_alloc = 1;
 	CHECK_REFUSED(slot()->alloc[0], REF_MAKE(REF_SLAB, ARENA_BASE));
 	CHECK_REFUSED(slot()->alloc[0], REF_MAKE(REF_RUN, 1));
