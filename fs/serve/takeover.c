@@ -190,6 +190,25 @@ static struct zsfs_slot *find_answer(const struct takeover *t, uint64_t unique)
 	return NULL;
 }
 
+/*
+ * What the kernel does not take is damaged: then nobody can say any more how it
+ * went, and it must not be executed again.
+ */
+static int send_answer(struct takeover *t, struct zsfs_slot *slot)
+{
+	struct fuse_out_header *out = (void *)slot->reply;
+	int err = send_bytes(t, out, slot->reply_len);
+
+	if (!err || err == -ENODEV)
+		return err;
+	zsfs_log(LOG_ERR, "the answer to request %u makes no sense: %s",
+		 slot->opcode, strerror(-err));
+	*out = (struct fuse_out_header){
+		.len = sizeof(*out), .error = -EIO, .unique = out->unique};
+	slot->reply_len = sizeof(*out);
+	return send_bytes(t, out, sizeof(*out));
+}
+
 static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 {
 	struct fuse_out_header *out = (void *)slot->reply;
@@ -200,7 +219,7 @@ static int replay(struct takeover *t, struct zsfs_slot *slot, uint64_t unique)
 	slot->sending = 1;
 	undo_barrier();
 	zs_crash_point();
-	err = send_bytes(t, slot->reply, slot->reply_len);
+	err = send_answer(t, slot);
 	for_each_nodeid(slot, attr_is_old, t);
 	zs_crash_point();
 	slot->done = 0;

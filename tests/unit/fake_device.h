@@ -152,7 +152,10 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 	if (fd != dev)
 		return __real_write(fd, buf, len);
 	dev_die_at(&dev_death.before_write);
-	err = out->unique ? dev_answer(out) : dev_notify(out->error);
+	if (out->len != len)
+		err = -EINVAL;
+	else
+		err = out->unique ? dev_answer(out) : dev_notify(out->error);
 	dev_die_at(&dev_death.after_write);
 	errno = -err;
 	return err ? -1 : (ssize_t)len;

@@ -71,6 +71,28 @@ static uint64_t recorded_nodeid(void)
 	return entry->nodeid;
 }
 
+static void damage_answer(void)
+{
+	struct fuse_out_header *out = (void *)fs->threads[0].slot->reply;
+
+	out->len ^= 1;
+}
+
+/* It is done, but nobody knows how: not again. */
+static void test_an_answer_that_is_damaged(void)
+{
+	struct asked *a = dev_ask_mkdir("a");
+
+	worker(serve_one,
+	       (struct dev_death){.before_write = 2, .last = damage_answer});
+	CHECK_EQ(succeed(0).replayed, 1);
+	CHECK(a->answered);
+	CHECK_EQ(a->error, -EIO);
+	CHECK(is_there("a"));
+	CHECK_EQ(fs->threads[0].slot->done, 0);
+	leave();
+}
+
 /* The kernel never learns of the directory: its look-up is taken back. */
 static void test_a_client_that_is_gone(void)
 {
@@ -486,6 +508,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_nothing_to_do),
 	CHECK_CASE(test_an_answer_from_the_record),
 	CHECK_CASE(test_an_answer_that_was_sent),
+	CHECK_CASE(test_an_answer_that_is_damaged),
 	CHECK_CASE(test_a_client_that_is_gone),
 	CHECK_CASE(test_a_nameless_file_that_nobody_got),
 	CHECK_CASE(test_a_nameless_file_is_made_once),
