@@ -411,9 +411,11 @@ bool arena_holds_word(const struct arena *a, uint64_t addr);
 /* Is what @ref owns of the arena, and in use? */
 bool arena_owns(struct arena *a, uint64_t ref);
 
-/* Does a run of @type begin at @p? For any value of @p, also when not at rest.
+/*
+ * Does a run of @type and at least @pages pages begin at @p? For any value of
+ * @p, also when not at rest.
  */
-bool arena_holds_run(const struct arena *a, const void *p,
+bool arena_holds_run(const struct arena *a, const void *p, unsigned pages,
 		     enum arena_page_type type);
 
 /*

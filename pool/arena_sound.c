@@ -127,31 +127,37 @@ static bool has_sound_intent(const struct arena *a)
 	}
 }
 
-bool arena_is_run(const struct arena *a, uint64_t ref)
+static bool is_page_of(const struct arena *a, uint64_t pfn, unsigned off)
 {
-	uint64_t pfn = run_ref_pfn(ref);
-	unsigned pages = run_ref_pages(ref);
-
-	if (REF_KIND(ref) != REF_RUN || !pages || pages > ARENA_MAX_RUN ||
-	    pfn % ARENA_SEG_PAGES + pages > ARENA_SEG_PAGES)
-		return false;
-	for (unsigned i = 0; i < pages; i++) {
-		if (!pfn_in_use(a, pfn + i) ||
-		    page_desc_of(pfn + i)->run_off != i)
-			return false;
-	}
-	return true;
+	return pfn_in_use(a, pfn) && page_desc_of(pfn)->run_off == off;
 }
 
-bool arena_holds_run(const struct arena *a, const void *p,
+static bool are_pages_of(const struct arena *a, uint64_t pfn, unsigned pages)
+{
+	unsigned off = 0;
+
+	if (pages > ARENA_MAX_RUN ||
+	    pfn % ARENA_SEG_PAGES + pages > ARENA_SEG_PAGES)
+		return false;
+	while (off < pages && is_page_of(a, pfn + off, off))
+		off++;
+	return pages && off == pages;
+}
+
+bool arena_is_run(const struct arena *a, uint64_t ref)
+{
+	return REF_KIND(ref) == REF_RUN &&
+	       are_pages_of(a, run_ref_pfn(ref), run_ref_pages(ref));
+}
+
+bool arena_holds_run(const struct arena *a, const void *p, unsigned pages,
 		     enum arena_page_type type)
 {
 	uint64_t off = (uint64_t)(uintptr_t)p - ARENA_BASE;
 	uint64_t pfn = off / ARENA_PAGE_SIZE;
 
 	return off < arena_place.size && off % ARENA_PAGE_SIZE == 0 &&
-	       pfn_in_use(a, pfn) && page_desc_of(pfn)->type == type &&
-	       !page_desc_of(pfn)->run_off;
+	       are_pages_of(a, pfn, pages) && page_desc_of(pfn)->type == type;
 }
 
 bool arena_holds_word(const struct arena *a, uint64_t addr)

@@ -273,7 +273,7 @@ static bool has_sound_handles(const struct zs_pool *pool)
 static bool is_listed(const struct zs_pool *pool,
 		      const struct size_class *class, uint32_t pfn)
 {
-	return arena_holds_run(pool->arena, pfn_to_addr(pfn),
+	return arena_holds_run(pool->arena, pfn_to_addr(pfn), class->pages,
 			       ARENA_PAGE_ZSPAGE) &&
 	       page_desc_of(pfn)->class == class->slot;
 }

@@ -219,6 +219,11 @@ bool xattr_drop(struct tx *tx, struct zinode *i, const char *name)
 	return true;
 }
 
+static unsigned pages_for(size_t size)
+{
+	return (unsigned)((size + ARENA_PAGE_SIZE - 1) / ARENA_PAGE_SIZE);
+}
+
 /* A place apart for a value of @size bytes. */
 static int alloc_apart(struct tx *tx, size_t size, uint64_t *out)
 {
@@ -232,9 +237,7 @@ static int alloc_apart(struct tx *tx, size_t size, uint64_t *out)
 		return err;
 	}
 	ref = tx_alloc_ref(tx);
-	err = tx_run_alloc(
-		tx, (unsigned)((size + ARENA_PAGE_SIZE - 1) / ARENA_PAGE_SIZE),
-		ref);
+	err = tx_run_alloc(tx, pages_for(size), ref);
 	*out = *ref;
 	return err;
 }
@@ -395,15 +398,22 @@ bool xattr_free(struct tx *tx, struct zinode *i)
 
 /* ---- checking ---- */
 
+/* Does @ref own as many pages as a value of @size bytes takes? */
+static bool holds_pages(const struct arena *a, uint64_t ref, size_t size)
+{
+	unsigned pages = pages_for(size);
+
+	return REF_KIND(ref) == REF_RUN && (REF_VALUE(ref) & 0xff) == pages &&
+	       arena_holds_run(a, arena_run_addr(ref), pages, ARENA_PAGE_DATA);
+}
+
 /* Is the value of @e where it says? */
 static bool holds_value(const struct arena *a, const struct entry *e)
 {
 	uint64_t ref = *ref_of(e);
 
 	return e->size > ARENA_PAGE_SIZE
-		       ? REF_KIND(ref) == REF_RUN &&
-				 arena_holds_run(a, arena_run_addr(ref),
-						 ARENA_PAGE_DATA)
+		       ? holds_pages(a, ref, e->size)
 		       : REF_KIND(ref) == REF_SLAB &&
 				 arena_holds_slab(a, slab_addr(ref), e->size);
 }

@@ -173,7 +173,7 @@ static bool is_place(const struct zsfs *fs, const struct snapshot *s)
 
 	if (off < ZSFS_SNAP_PAGES * (uint64_t)ARENA_PAGE_SIZE)
 		return off % ARENA_PAGE_SIZE == 0;
-	return arena_holds_run(fs->arena, s, ARENA_PAGE_DATA);
+	return arena_holds_run(fs->arena, s, 1, ARENA_PAGE_DATA);
 }
 
 struct snapshot *snapshot_at(const struct zsfs *fs, uint64_t pfn)
@@ -201,7 +201,9 @@ static const char *check_place(const struct zsfs *fs, const struct snapshot *s,
 
 	if (!in_area(s))
 		return s == arena_run_addr(s->ref) &&
-				       s->pages == (REF_VALUE(s->ref) & 0xff)
+				       s->pages == (REF_VALUE(s->ref) & 0xff) &&
+				       arena_holds_run(fs->arena, s, s->pages,
+						       ARENA_PAGE_DATA)
 			       ? NULL
 			       : "a snapshot is not where its run is";
 	if ((const uint8_t *)s < fs->snap_area ||

@@ -31,9 +31,10 @@ static uint32_t name_hash(const struct zsfs *fs, const char *name, size_t len)
 	return (uint32_t)siphash(&fs->super->name_key, name, len);
 }
 
+/* Of 0, which only damage makes, that of 1. */
 static uint64_t floor_pow2(uint64_t n)
 {
-	return UINT64_C(1) << (63 - __builtin_clzll(n));
+	return UINT64_C(1) << (63 - __builtin_clzll(n | 1));
 }
 
 /* Linear hashing: the buckets past nr are still part of their lower half. */
@@ -356,6 +357,8 @@ int dentry_verify_counts(const struct zinode *dir, char *msg, size_t size)
 	if (dir->dir.entries.mark < FIRST_COOKIE ||
 	    dir->dir.entries.mark >= END_COOKIE)
 		what = "its next cookie is none";
+	else if (!dir->dir.buckets.mark)
+		what = "it has no bucket";
 	else if (dir->size != n * DIRENT_SIZE)
 		what = "it measures its entries wrong";
 	else if (table_count(&dir->dir.buckets, dir->dir.buckets.mark))

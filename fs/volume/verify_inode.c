@@ -239,6 +239,9 @@ static int check_file(struct check *c, const struct zinode *i, bool reaping)
 				      check_blocks, &l);
 
 	err = table_checked(c, i, err);
+	if (!err && i->size > INT64_MAX)
+		return verify_fail(c, "inode %" PRIu64 ": size %" PRIu64,
+				   inode_number(i), i->size);
 	if (!err && !c->touched)
 		err = check_stored(c, i, reaping,
 				   (int64_t)(stored_so_far(c) - before));
@@ -328,6 +331,22 @@ static int check_directory(struct check *c, const struct zinode *dir)
 	return table_checked(c, dir, err);
 }
 
+static bool has_mode(const struct zinode *i)
+{
+	switch (i->mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFLNK:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What an inode has for all its life, and its flags. */
 static int check_identity(struct check *c, const struct zinode *i)
 {
@@ -338,6 +357,9 @@ static int check_identity(struct check *c, const struct zinode *i)
 	if (i->flags & INODE_NAMELESS && (i->nlink || !S_ISREG(i->mode)))
 		return verify_fail(c, "inode %" PRIu64 ": has never had a name",
 				   i->gen);
+	if (!has_mode(i))
+		return verify_fail(c, "inode %" PRIu64 ": mode %o", i->gen,
+				   i->mode);
 	if (inode_time(i, INODE_BTIME).nsec > 999999999)
 		return verify_fail(c, "inode %" PRIu64 ": born at no time",
 				   i->gen);

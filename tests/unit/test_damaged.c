@@ -10,7 +10,9 @@
 #include "arena_i.h"
 #include "content/block_table.h"
 #include "content/slot.h"
+#include "state/snapshot.h"
 #include "tree/reap.h"
+#include "tree/xattr.h"
 #include "volume/verify_fs.h"
 #include "zsmalloc_i.h"
 
@@ -352,6 +354,90 @@ static void test_what_is_freed(void)
 	check_sound();
 }
 
+/* More than its share of the area for them: it is in a run. */
+static struct snapshot *add_snapshot(void)
+{
+	static const char text[ARENA_PAGE_SIZE * (ARENA_MAX_RUN - 1)];
+	struct snapshot_spec spec = {
+		.uid = 12345, .text = text, .len = sizeof(text)};
+	struct snapshot *s = NULL;
+
+	for (unsigned k = 0; k < 3; k++) {
+		struct tx *tx = tx_begin(&fs->threads[0]);
+
+		REQUIRE(!fixture_end(tx, snapshot_add(tx, &spec, &s)));
+	}
+	REQUIRE(s->ref);
+	return s;
+}
+
+static void test_snapshots(void)
+{
+	const struct snapshot *s = add_snapshot();
+	struct page_desc *d = page_desc_of(addr_to_pfn(s));
+
+	CHECK_REFUSED(fs->super->snap_head, s->next + 8);
+	CHECK_REFUSED(d[0].type, ARENA_PAGE_SLAB);
+	CHECK_REFUSED(d[1].run_off, 0);
+	CHECK_REFUSED(d[15].run_off, 3);
+	CHECK_EQ(zsfs_recover(fs), 0);
+}
+
+/* ---- what is verified ---- */
+
+/* The check finds one word changed; all is well when that is put back. */
+#define CHECK_FOUND(word, value)                                               \
+	do {                                                                   \
+		__typeof__(word) was_ = (word);                                \
+		char msg_[256] = "";                                           \
+                                                                               \
+		(word) = (__typeof__(word))(value);                            \
+		CHECK_EQ(zsfs_verify(fs, msg_, sizeof(msg_)), -EUCLEAN);       \
+		CHECK(*msg_);                                                  \
+		(word) = was_;                                                 \
+	} while (0)
+
+static void set_xattr(const char *name, size_t size)
+{
+	static const char value[30000];
+	struct tx *tx = tx_begin(&fs->threads[0]);
+
+	REQUIRE(!fixture_end(tx,
+			     zsfs_setxattr(tx, nodeid, name, value, size, 0)));
+}
+
+static void test_attributes(void)
+{
+	struct zinode *i = inode_resolve(fs, nodeid);
+	uint32_t *size;
+
+	set_xattr("user.x", 30000);
+	/* What its only entry begins with, behind the head of its node. */
+	size = (uint32_t *)slab_addr(i->xattrs) + 4;
+	REQUIRE(*size == 30000);
+	CHECK_FOUND(*size, 20000);
+	CHECK_FOUND(*size, 5000);
+	CHECK_FOUND(*size, 40000);
+	check_sound();
+}
+
+static void test_inodes(void)
+{
+	struct zinode *root = inode_resolve(fs, ROOT_NODEID);
+	struct zinode *i = inode_resolve(fs, fixture_file(fs->threads, "b"));
+	struct tx *tx;
+
+	CHECK_FOUND(root->dir.buckets.mark, 0);
+	CHECK_FOUND(i->size, UINT64_C(1) << 63);
+	CHECK_FOUND(i->size, UINT64_MAX);
+	/* No name tells its type any more. */
+	tx = tx_begin(fs->threads);
+	CHECK_EQ(fixture_end(tx, zsfs_unlink(tx, ROOT_NODEID, "b")), 0);
+	CHECK_FOUND(i->mode, i->mode & 07777);
+	CHECK_FOUND(i->mode, i->mode ^ S_IFIFO);
+	check_sound();
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_header),	 CHECK_CASE(test_intent),
 	CHECK_CASE(test_logs),		 CHECK_CASE(test_handles),
@@ -359,7 +445,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_new_handles),	 CHECK_CASE(test_handles_given_back),
 	CHECK_CASE(test_slot),		 CHECK_CASE(test_state),
 	CHECK_CASE(test_counts),	 CHECK_CASE(test_super),
-	CHECK_CASE(test_what_is_freed),
+	CHECK_CASE(test_what_is_freed),	 CHECK_CASE(test_snapshots),
+	CHECK_CASE(test_attributes),	 CHECK_CASE(test_inodes),
 };
 
 static void make_some(void)
