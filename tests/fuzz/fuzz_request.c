@@ -32,9 +32,9 @@
 #include "serve/request.h"
 #include "serve/request_check.h"
 #include "serve/waiting.h"
-#include "serve/writeback.h"
 #include "state/settings.h"
 #include "state/mem_limit.h"
+#include "stand_ins.h"
 #include "tree/reap.h"
 #include "volume/verify_fs.h"
 
@@ -101,53 +101,6 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "detect_leaks=0";
-}
-
-/* ---- in place of others ---- */
-
-/* No thread beside this one: nobody takes answers over. */
-bool __wrap_writeback_getattr(struct writeback *w, fuse_req_t req,
-			      uint64_t nodeid);
-bool __wrap_writeback_seek(struct writeback *w, fuse_req_t req, uint64_t nodeid,
-			   uint64_t off, bool hole);
-bool __wrap_writeback_getflags(struct writeback *w, fuse_req_t req,
-			       uint64_t nodeid, unsigned cmd, size_t size);
-void __wrap_writeback_drop(struct writeback *w, uint64_t nodeid, uint64_t off,
-			   uint64_t len);
-bool __wrap_background_allocate(void *b, int fd, fuse_req_t req, void *a);
-bool __wrap_background_walk(void *b, fuse_req_t req, void *w, size_t size);
-
-bool __wrap_writeback_getattr(struct writeback *w, fuse_req_t req,
-			      uint64_t nodeid)
-{
-	return false;
-}
-
-bool __wrap_writeback_seek(struct writeback *w, fuse_req_t req, uint64_t nodeid,
-			   uint64_t off, bool hole)
-{
-	return false;
-}
-
-bool __wrap_writeback_getflags(struct writeback *w, fuse_req_t req,
-			       uint64_t nodeid, unsigned cmd, size_t size)
-{
-	return false;
-}
-
-void __wrap_writeback_drop(struct writeback *w, uint64_t nodeid, uint64_t off,
-			   uint64_t len)
-{
-}
-
-bool __wrap_background_allocate(void *b, int fd, fuse_req_t req, void *a)
-{
-	return false;
-}
-
-bool __wrap_background_walk(void *b, fuse_req_t req, void *w, size_t size)
-{
-	return false;
 }
 
 /* ---- the device: what is read from it ---- */
@@ -255,6 +208,10 @@ ssize_t __wrap_read(int fd, void *buf, size_t len)
 		op = input_next(&input, buf, len, &n);
 		if (op < 0)
 			break;
+		if (op == OP_PAUSE && waiting_any()) {
+			errno = EAGAIN;
+			return -1;
+		}
 		if (op >= OP_CHORES) {
 			do_chore((unsigned)op - OP_CHORES);
 			continue;
@@ -269,13 +226,13 @@ ssize_t __wrap_read(int fd, void *buf, size_t len)
 	return -1;
 }
 
-/* Others come until the input ends. */
+/* Others come until the input ends, or as the last request says. */
 int __wrap_poll(struct pollfd *fds, nfds_t nr, int ms)
 {
 	if (nr != 1 || fds->fd != device)
 		return __real_poll(fds, nr, ms);
 	fds->revents = POLLIN;
-	return input.left && nr_requests < MAX_REQUESTS;
+	return input.left && !input.alone && nr_requests < MAX_REQUESTS;
 }
 
 /* It goes where the last one was. */
@@ -482,6 +439,7 @@ static void run(const uint8_t *data, size_t size)
 	input = (struct request_input){.data = all,
 				       .left = sizeof(hello) + size};
 	nr_requests = 0;
+	unique = 0;
 	memset(all_asked, 0, sizeof(all_asked));
 	serve();
 	/* A request that is none ends it before. */
@@ -494,6 +452,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (device < 0)
 		device = open("/dev/null", O_RDWR | O_CLOEXEC);
+	time_begin();
 	make_fs(data[0]);
 	run(data + 1, size - 1);
 	reap_all(zsfs_background(fs));

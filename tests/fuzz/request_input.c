@@ -3,7 +3,6 @@
 #include "request_input.h"
 
 #include <linux/fuse.h>
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -220,29 +219,44 @@ static void put_name(struct making *m)
 	put(m, text, n + 1);
 }
 
-/* Byte @k of data that is one word, that compresses, or that does not. */
-static uint8_t made_byte(uint32_t k, uint8_t how, bool noise)
+/* Data that compresses, that is one word, and that does not compress. */
+#define MOST_DATA (UINT16_MAX * 17u)
+static const uint32_t periods[] = {97, 8};
+static uint8_t patterns[3][MOST_DATA];
+
+static uint8_t made_byte(uint32_t k)
 {
-	uint32_t v = (noise	       ? k + 1
-		      : how & HOW_FLAT ? k % 8
-				       : k % 97) *
-		     2654435761u;
+	uint32_t v = k * 2654435761u;
 
 	return (uint8_t)((v ^ v >> 15) * 2246822519u >> 24);
+}
+
+static void make_patterns(void)
+{
+	for (unsigned nr = 0; nr < 3; nr++)
+		for (uint32_t k = 0; k < MOST_DATA; k++)
+			patterns[nr][k] =
+				made_byte(nr == 2 ? k + 1 : k % periods[nr]);
+}
+
+const uint8_t *input_pattern(unsigned nr)
+{
+	if (!patterns[0][1])
+		make_patterns();
+	return patterns[nr % 3];
 }
 
 /* What is left of the record, and more if that is wanted. */
 static void put_data(struct making *m, uint8_t how)
 {
 	uint8_t more[2] = {0};
-	uint32_t n;
+	unsigned nr;
 
 	if (how & HOW_LARGE)
 		take(m, more, sizeof(more));
-	n = (more[0] | (uint32_t)more[1] << 8) * 17u;
 	put(m, m->rec, m->left);
-	for (uint32_t k = 0; k < n && m->used < m->size; k++)
-		m->buf[m->used++] = made_byte(k, how, more[0] & 1);
+	nr = more[0] & 1 ? 2 : how & HOW_FLAT ? 1 : 0;
+	put(m, input_pattern(nr), (more[0] | (size_t)more[1] << 8) * 17);
 }
 
 static void set_at(struct making *m, size_t at, const void *p, size_t n)
@@ -352,6 +366,7 @@ int input_next(struct request_input *in, void *buf, size_t size, size_t *len)
 	in->left -= 4 + m.left;
 	*len = 0;
 	if (op < OP_CHORES) {
+		in->alone = how & HOW_ALONE;
 		put_request(&m, op, node, how);
 		*len = m.used;
 	}

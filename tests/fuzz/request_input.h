@@ -19,19 +19,21 @@
 #ifndef TESTS_FUZZ_REQUEST_INPUT_H
 #define TESTS_FUZZ_REQUEST_INPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define HOW_RAW	   0x01 /* the bytes are the body */
 #define HOW_CALLER 0x06 /* who asks: root, a user, nobody known (two ways) */
-#define HOW_LARGE                                                              \
-	0x08		/* data goes on, up to all there may be: two bytes say \
-			 */
+#define HOW_LARGE  0x08 /* data goes on, up to all: two bytes say how far */
 #define HOW_WRONG  0x10 /* the length in the header is another: a byte says */
 #define HOW_RESENT 0x20 /* it was sent before */
 #define HOW_FLAT   0x40 /* that is one word, again and again */
+#define HOW_ALONE  0x80 /* no other waits behind it, so it need not wait */
 
 #define OP_CHORES 0xc0
+/* No request for now: those that wait have their turn. */
+#define OP_PAUSE 0xc6
 
 #define MAX_KNOWN 32u
 
@@ -41,10 +43,14 @@ struct request_input {
 	size_t left;
 	uint64_t known[MAX_KNOWN]; /* nodeids */
 	unsigned nr_known;
+	bool alone; /* the last request is HOW_ALONE */
 };
 
 /* An answer has told of @nodeid. */
 void input_learn(struct request_input *in, uint64_t nodeid);
+
+/* Bytes that compress, one word, noise: more than the longest request has. */
+const uint8_t *input_pattern(unsigned nr);
 
 /*
  * The opcode, or chore, of the next record, -1 when there is none. A request is
