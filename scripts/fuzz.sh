@@ -113,7 +113,8 @@ run_target() {
 		before=$(told_in "$log")
 		"$exe" -max_total_time=$((end - SECONDS)) -timeout=25 \
 			-rss_limit_mb=4096 -print_final_stats=1 -verbosity=1 \
-			-max_len=16384 -artifact_prefix="$work/found/$name-" \
+			-max_len=16384 -len_control=0 -entropic=0 \
+			-artifact_prefix="$work/found/$name-" \
 			"$work/corpus/$name" "$seeds/fuzz_$name" \
 			>>"$log" 2>&1 && break
 		if [ "$(told_in "$log")" = "$before" ]; then

@@ -24,8 +24,8 @@ BATCH_FORGET, FALLOCATE, READDIRPLUS, RENAME2, LSEEK, COPY = range(42, 48)
 SYNCFS, TMPFILE, STATX, COPY64 = 50, 51, 52, 53
 SETTLE, REAP, COMPACT, COOL, WARM_UP, VERIFY = range(0xc0, 0xc6)
 ROOT = 0
-RAW, USER, NOBODY, HIDDEN, LARGE, WRONG, RESENT, FLAT = (
-    0x01, 0x02, 0x04, 0x06, 0x08, 0x10, 0x20, 0x40)
+RAW, USER, NOBODY, HIDDEN, LARGE, WRONG, RESENT, FLAT, ALONE = (
+    0x01, 0x02, 0x04, 0x06, 0x08, 0x10, 0x20, 0x40, 0x80)
 WRITEBACK, NO_XATTR, SMALL, FEW, HOT, ZSTD, ATIME, TWICE = (
     1 << k for k in range(8))
 
@@ -224,12 +224,23 @@ def damage(kind, how, where, at, value=0):
     return struct.pack("<BBHHH", kind, how, where, at, value)
 
 
+def alone(record):
+    return record[:2] + bytes((record[2] | ALONE,)) + record[3:]
+
+
+def write_file(folder, name_, data):
+    with open(os.path.join(folder, name_), "wb") as f:
+        f.write(data)
+
+
 def requests(folder):
     for key, recs in REQUESTS.items():
-        data = bytes((MOUNTS.get(key, 0),)) + b"".join(recs)
+        mount, data = MOUNTS.get(key, 0), b"".join(recs)
         for also in ((0,) if key == "full" else (0, TWICE | SMALL | HOT)):
-            with open(os.path.join(folder, f"{key}_{also:x}"), "wb") as f:
-                f.write(bytes((data[0] ^ also,)) + data[1:])
+            write_file(folder, f"{key}_{also:x}",
+                       bytes((mount ^ also,)) + data)
+        write_file(folder, f"{key}_alone",
+                   bytes((mount,)) + b"".join(map(alone, recs)))
 
 
 KINDS = """content checksum head cell cluster header thread pool super slot
