@@ -7,6 +7,10 @@
  * read beyond its end; and whatever they were, the file system is in order when
  * they are over.
  *
+ * Allocations may fail, and the process may die at any crash point (chores of
+ * the input): then a successor takes over what it left, and the kernel sends
+ * again what has no answer yet.
+ *
  * Who asks is the kernel: it has checked names and lengths, and forgets only
  * what it knows. What it would not do must do no harm all the same.
  */
@@ -21,22 +25,19 @@
 
 #include "../unit/fixture_session.h"
 #include "../unit/fs_fixture.h"
-#include "base/log.h"
-#include "content/hot.h"
-#include "content/settle.h"
-#include "control/compact.h"
 #include "fuzz.h"
+#include "inject_input.h"
+#include "request_chores.h"
 #include "request_input.h"
-#include "serve/ops.h"
+#include "request_kernel.h"
+#include "serve/disconnect.h"
 #include "serve/readers.h"
-#include "serve/request.h"
-#include "serve/request_check.h"
+#include "serve/takeover.h"
 #include "serve/waiting.h"
-#include "state/settings.h"
-#include "state/mem_limit.h"
 #include "stand_ins.h"
+#include "state/mem_limit.h"
+#include "state/settings.h"
 #include "tree/reap.h"
-#include "volume/verify_fs.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -52,13 +53,6 @@
 #define __asan_poison_memory_region(p, n)   ((void)(p), (void)(n))
 #define __asan_unpoison_memory_region(p, n) ((void)(p), (void)(n))
 #endif
-
-/* Of the protocol since 7.37; older headers lack it. */
-#define OP_TMPFILE 51u
-
-/* Answers that are not asked for by size. */
-#define MAX_FIXED    512u
-#define MAX_REQUESTS 200u
 
 /* Enough for some MiB of content. */
 #define MEM_LIMIT (UINT64_C(28) << 20)
@@ -77,24 +71,12 @@ static struct zsfs *fs;
 static struct request_input input;
 static int device = -1; /* stands for the connection */
 static unsigned nr_requests;
-static uint64_t unique;
-static bool over; /* of the device */
-
-/* A request, with the header as it was sent. */
-struct asked {
-	struct fuse_in_header in;
-	union {
-		struct fuse_read_in read;
-		struct fuse_getxattr_in getxattr;
-		struct fuse_ioctl_in ioctl;
-	} body;
-	bool waits;   /* for an answer */
-	bool is_long; /* others may overtake it */
-};
-
-static struct asked all_asked[MAX_REQUESTS];
-static struct asked *last_asked = all_asked;
-static const struct asked *asked; /* the one that is being answered */
+static bool over; /* the input is, or the mount */
+static bool dead; /* the process has died between two requests */
+static bool taking_over;
+static bool cut_short; /* not all is answered */
+/* The request that waited, while it is being executed. */
+static struct fuse_in_header *taken;
 
 /* What is given up leaves libfuse's own record of the request behind. */
 const char *__asan_default_options(void);
@@ -113,49 +95,10 @@ int __real_poll(struct pollfd *fds, nfds_t nr, int ms);
 int __wrap_poll(struct pollfd *fds, nfds_t nr, int ms);
 struct fuse_in_header *__real_waiting_take(void);
 struct fuse_in_header *__wrap_waiting_take(void);
-
-static void verify(void)
-{
-	char msg[512] = "";
-
-	if (!zsfs_verify(fs, msg, sizeof(msg)))
-		return;
-	fprintf(stderr, "%s\n", msg);
-	abort();
-}
-
-static void do_chore(unsigned nr)
-{
-	struct zsfs_thread *th = zsfs_background(fs);
-
-	switch (nr % 8) {
-	case 0:
-		zsfs_settle(th);
-		break;
-	case 1:
-		reap_all(th);
-		break;
-	case 2:
-		zsfs_compact(fs, th);
-		break;
-	case 3:
-		hot_drain(th, UINT64_MAX);
-		break;
-	case 4:
-		while (hot_step(th, false) == 1)
-			;
-		break;
-	default:
-		verify();
-		break;
-	}
-}
-
-static bool has_answer(uint32_t opcode)
-{
-	return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET &&
-	       opcode != FUSE_INTERRUPT && opcode != FUSE_NOTIFY_REPLY;
-}
+void __real_waiting_free(struct fuse_in_header *in);
+void __wrap_waiting_free(struct fuse_in_header *in);
+void __real_waiting_return(struct fuse_in_header *in, uint64_t until);
+void __wrap_waiting_return(struct fuse_in_header *in, uint64_t until);
 
 /* A control file may have lifted the limit. */
 static void bound_work(void)
@@ -164,24 +107,6 @@ static void bound_work(void)
 
 	if (!limit || limit > MEM_LIMIT)
 		zsfs_set_mem_limit(fs, MEM_LIMIT);
-}
-
-static struct asked *find_asked(uint64_t nr)
-{
-	return &all_asked[(nr & ~UNIQUE_RESEND) / 2 % MAX_REQUESTS];
-}
-
-static void note_asked(struct fuse_in_header *in, size_t len)
-{
-	struct asked *a = find_asked(unique += 2);
-	size_t n = len - sizeof(*in);
-
-	in->unique = (in->unique & UNIQUE_RESEND) | unique;
-	*a = (struct asked){.in = *in};
-	memcpy(&a->body, in + 1, n < sizeof(a->body) ? n : sizeof(a->body));
-	a->waits = has_answer(in->opcode);
-	a->is_long = request_may_take_long(in);
-	last_asked = a;
 }
 
 /* Nobody may look at what is behind the request. */
@@ -195,35 +120,78 @@ static void unwatch(void)
 	__asan_unpoison_memory_region(fs->threads[0].slot->req, ZSFS_REQ_SIZE);
 }
 
-ssize_t __wrap_read(int fd, void *buf, size_t len)
+static bool input_no_more(void)
+{
+	return input.left < 4 || nr_requests >= MAX_REQUESTS;
+}
+
+/* Here a death ends read(2), which counts who is in it. */
+static ssize_t die_in_read(void)
+{
+	dead = true;
+	errno = ENODEV;
+	return -1;
+}
+
+static ssize_t no_request(void)
+{
+	over = !taking_over && input_no_more() && !waiting_any();
+	errno = over ? ENODEV : EAGAIN;
+	return -1;
+}
+
+static void do_chore(void)
+{
+	chore_do(fs, &input.chore);
+}
+
+static ssize_t hand_out(void *buf, size_t len)
+{
+	kernel_ask(buf, len);
+	watch(buf, len);
+	return (ssize_t)len;
+}
+
+static ssize_t read_next(void *buf, size_t len)
 {
 	size_t n;
 	int op;
 
+	while (!input_no_more()) {
+		nr_requests++;
+		op = input_next(&input, buf, len, &n);
+		if (op < OP_CHORES)
+			return inject_survived(bound_work) ? hand_out(buf, n)
+							   : die_in_read();
+		if (input.chore.op == CHORE_PAUSE && waiting_any())
+			break;
+		if (!inject_survived(do_chore))
+			return die_in_read();
+	}
+	return no_request();
+}
+
+/* What was asked before; then what is new, until it is no request. */
+static ssize_t read_again(void *buf, size_t len)
+{
+	size_t n = kernel_resend(buf, len);
+
+	if (n)
+		watch(buf, n);
+	else if (input_no_request(&input) || input_no_more())
+		return no_request();
+	return n ? (ssize_t)n : read_next(buf, len);
+}
+
+ssize_t __wrap_read(int fd, void *buf, size_t len)
+{
 	if (fd != device)
 		return __real_read(fd, buf, len);
-	FUZZ_CHECK(!last_asked->waits || last_asked->is_long);
 	unwatch();
-	while (nr_requests++ < MAX_REQUESTS) {
-		op = input_next(&input, buf, len, &n);
-		if (op < 0)
-			break;
-		if (op == OP_PAUSE && waiting_any()) {
-			errno = EAGAIN;
-			return -1;
-		}
-		if (op >= OP_CHORES) {
-			do_chore((unsigned)op - OP_CHORES);
-			continue;
-		}
-		bound_work();
-		note_asked(buf, n);
-		watch(buf, n);
-		return (ssize_t)n;
-	}
-	over = !waiting_any();
-	errno = over ? ENODEV : EAGAIN;
-	return -1;
+	if (taking_over)
+		return read_again(buf, len);
+	FUZZ_CHECK(kernel_last_is_done() || waiting_any());
+	return read_next(buf, len);
 }
 
 /* Others come until the input ends, or as the last request says. */
@@ -232,123 +200,34 @@ int __wrap_poll(struct pollfd *fds, nfds_t nr, int ms)
 	if (nr != 1 || fds->fd != device)
 		return __real_poll(fds, nr, ms);
 	fds->revents = POLLIN;
-	return input.left && !input.alone && nr_requests < MAX_REQUESTS;
+	return !input.alone && !input_no_more();
 }
 
 /* It goes where the last one was. */
 struct fuse_in_header *__wrap_waiting_take(void)
 {
 	unwatch();
-	return __real_waiting_take();
+	taken = __real_waiting_take();
+	return taken;
 }
 
-/* ---- what is written to it ---- */
-
-static void check_dirents(const uint8_t *p, size_t left, bool plus)
+void __wrap_waiting_free(struct fuse_in_header *in)
 {
-	size_t head = plus ? sizeof(struct fuse_entry_out) : 0;
-
-	while (left >= head + FUSE_NAME_OFFSET) {
-		const struct fuse_dirent *d = (const void *)(p + head);
-		size_t n =
-			head + FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + d->namelen);
-
-		FUZZ_CHECK(d->namelen && d->namelen <= 1024 && n <= left);
-		FUZZ_CHECK(!memchr(d->name, '/', d->namelen) &&
-			   !memchr(d->name, '\0', d->namelen));
-		if (plus)
-			input_learn(&input,
-				    ((const struct fuse_entry_out *)p)->nodeid);
-		p += n;
-		left -= n;
-	}
-	/* One that is too short for an entry ends the listing. */
-	FUZZ_CHECK(left == 0 || left == 8);
+	taken = NULL;
+	__real_waiting_free(in);
 }
 
-static size_t longest_answer(void)
+void __wrap_waiting_return(struct fuse_in_header *in, uint64_t until)
 {
-	uint32_t size = asked->body.getxattr.size;
-
-	switch (asked->in.opcode) {
-	case FUSE_READ:
-	case FUSE_READDIR:
-	case FUSE_READDIRPLUS:
-		return asked->body.read.size;
-	case FUSE_GETXATTR:
-	case FUSE_LISTXATTR:
-		return size ? size : sizeof(struct fuse_getxattr_out);
-	case FUSE_IOCTL:
-		return sizeof(struct fuse_ioctl_out) +
-		       asked->body.ioctl.out_size;
-	case FUSE_READLINK:
-		return 4095;
-	default:
-		return MAX_FIXED;
-	}
-}
-
-static void check_body(const uint8_t *body, size_t n)
-{
-	FUZZ_CHECK(n <= longest_answer());
-	switch (asked->in.opcode) {
-	case FUSE_LOOKUP:
-	case FUSE_MKNOD:
-	case FUSE_MKDIR:
-	case FUSE_SYMLINK:
-	case FUSE_LINK:
-		FUZZ_CHECK(n == sizeof(struct fuse_entry_out));
-		input_learn(&input,
-			    ((const struct fuse_entry_out *)body)->nodeid);
-		break;
-	case FUSE_CREATE:
-	case OP_TMPFILE:
-		FUZZ_CHECK(n == sizeof(struct fuse_entry_out) +
-					sizeof(struct fuse_open_out));
-		input_learn(&input,
-			    ((const struct fuse_entry_out *)body)->nodeid);
-		break;
-	case FUSE_READDIR:
-	case FUSE_READDIRPLUS:
-		check_dirents(body, n, asked->in.opcode == FUSE_READDIRPLUS);
-		break;
-	default:
-		break;
-	}
-}
-
-/* As fuse_dev_write() of the kernel has it. */
-static void check_answer(const struct fuse_out_header *out, size_t len)
-{
-	struct asked *a = find_asked(out->unique);
-
-	FUZZ_CHECK(a->waits && out->unique == a->in.unique);
-	FUZZ_CHECK(out->len == len && out->error <= 0 && out->error > -512);
-	FUZZ_CHECK(!out->error || len == sizeof(*out));
-	a->waits = false;
-	asked = a;
-	if (!out->error)
-		check_body((const uint8_t *)(out + 1), len - sizeof(*out));
-}
-
-static void check_notification(const struct fuse_out_header *out, size_t len)
-{
-	FUZZ_CHECK(out->error == FUSE_NOTIFY_INVAL_INODE);
-	FUZZ_CHECK(len ==
-		   sizeof(*out) + sizeof(struct fuse_notify_inval_inode_out));
+	taken = NULL;
+	__real_waiting_return(in, until);
 }
 
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
-	const struct fuse_out_header *out = buf;
-
 	if (fd != device)
 		return __real_write(fd, buf, len);
-	FUZZ_CHECK(len >= sizeof(*out) && out->len == len);
-	if (out->unique)
-		check_answer(out, len);
-	else
-		check_notification(out, len);
+	kernel_take(buf, len, taking_over);
 	return (ssize_t)len;
 }
 
@@ -391,24 +270,92 @@ static void on_init(void *arg)
 {
 }
 
-static void serve(void)
-{
-	struct request_env env = {.se = fixture_session(fs, device),
-				  .fd = device,
-				  .on_init = on_init,
-				  .leaving = leaving};
-	struct reader_counts counts;
-	int err = readers_new(fs->nr_threads, device, false, &counts,
-			      &env.readers);
+/* ---- lives ---- */
 
-	FUZZ_CHECK(!err);
-	over = false;
+static struct request_env env = {.on_init = on_init, .leaving = leaving};
+static struct reader_counts counts;
+static unsigned nr_lives;
+
+/* What a process has for itself. */
+static void begin_life(void)
+{
+	env.se = fixture_session(fs, device);
+	env.fd = device;
+	FUZZ_CHECK(!readers_new(fs->nr_threads, device, false, &counts,
+				&env.readers));
+	dead = false;
+}
+
+static void end_life(void)
+{
+	unwatch();
+	taking_over = false;
+	waiting_free(taken);
+	readers_free(env.readers);
+	fuse_session_destroy(env.se);
+	nr_lives++;
+}
+
+/* Somebody else has the arena from now on. */
+static void attach_anew(void)
+{
+	int fd = dup(arena_fd(fs->arena));
+
+	zsfs_close(fs);
+	FUZZ_CHECK(!zsfs_attach(fd, 0, NULL, 0, &fs));
+	close(fd);
+}
+
+/* The kernel cannot send again: to it that is another mount. */
+static void disconnect(void)
+{
+	FUZZ_CHECK(!zsfs_recover(fs));
+	disconnect_clean(fs);
+	over = cut_short = true;
+}
+
+static void take_over(void)
+{
+	struct takeover t = {.fs = fs, .fd = device};
+
+	if (!takeover_possible(fs)) {
+		disconnect();
+		return;
+	}
+	FUZZ_CHECK(!request_prime(fs, env.se));
+	kernel_resend_all();
+	taking_over = true;
+	FUZZ_CHECK(!takeover_run(&t));
+	taking_over = false;
+	chore_verify(fs);
+}
+
+static void live(void)
+{
+	int err;
+
+	if (nr_lives)
+		take_over();
 	/* A request that is none ends a thread, as if there were no more. */
 	err = request_loop(&fs->threads[0], &env);
 	FUZZ_CHECK(err == -ENODEV || err == 0);
-	unwatch();
-	readers_free(env.readers);
-	fuse_session_destroy(env.se);
+	cut_short = cut_short || err == 0;
+}
+
+static void serve(void)
+{
+	bool lived;
+
+	over = cut_short = false;
+	nr_lives = 0;
+	do {
+		if (nr_lives)
+			attach_anew();
+		begin_life();
+		lived = inject_life(live) && !dead;
+		end_life();
+	} while (!lived);
+	FUZZ_CHECK(cut_short || !kernel_waits());
 }
 
 /* As a successor would. */
@@ -419,7 +366,7 @@ static void take_up(void)
 	zsfs_close(fs);
 	FUZZ_CHECK(!zsfs_open(fd, 0, &fs));
 	close(fd);
-	verify();
+	chore_verify(fs);
 }
 
 /* The kernel says first what it knows: all there is. */
@@ -439,9 +386,10 @@ static void run(const uint8_t *data, size_t size)
 	input = (struct request_input){.data = all,
 				       .left = sizeof(hello) + size};
 	nr_requests = 0;
-	unique = 0;
-	memset(all_asked, 0, sizeof(all_asked));
+	kernel_begin(&input);
 	serve();
+	inject_nothing();
+	kernel_end();
 	/* A request that is none ends it before. */
 	waiting_clear();
 }
@@ -456,7 +404,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_fs(data[0]);
 	run(data + 1, size - 1);
 	reap_all(zsfs_background(fs));
-	verify();
+	chore_verify(fs);
 	if (data[0] & MOUNT_TWICE)
 		take_up();
 	zsfs_close(fs);

@@ -350,6 +350,20 @@ static void put_request(struct making *m, uint8_t op, uint8_t node, uint8_t how)
 	memcpy(m->buf, &h, sizeof(h));
 }
 
+static void set_chore(struct making *m, uint8_t op, uint8_t node)
+{
+	struct input_chore *c = &m->in->chore;
+
+	c->op = (op - OP_CHORES) % NR_CHORES;
+	c->nodeid = choose_nodeid(m, node);
+	take(m, c->args, sizeof(c->args));
+}
+
+bool input_no_request(const struct request_input *in)
+{
+	return in->left < 4 || in->data[0] >= OP_CHORES;
+}
+
 int input_next(struct request_input *in, void *buf, size_t size, size_t *len)
 {
 	struct making m = {.in = in, .buf = buf, .size = size};
@@ -369,6 +383,8 @@ int input_next(struct request_input *in, void *buf, size_t size, size_t *len)
 		in->alone = how & HOW_ALONE;
 		put_request(&m, op, node, how);
 		*len = m.used;
+	} else {
+		set_chore(&m, op, node);
 	}
 	return op;
 }

@@ -32,8 +32,35 @@
 #define HOW_ALONE  0x80 /* no other waits behind it, so it need not wait */
 
 #define OP_CHORES 0xc0
-/* No request for now: those that wait have their turn. */
-#define OP_PAUSE 0xc6
+#define NR_CHORES 32u
+
+/* From OP_CHORES on, again and again; any other one verifies. */
+enum chore {
+	CHORE_SETTLE,
+	CHORE_REAP,
+	CHORE_COMPACT,
+	CHORE_COOL,
+	CHORE_WARM_UP,
+	CHORE_VERIFY,
+	CHORE_PAUSE, /* no request for now: those that wait have their turn */
+	CHORE_FAIL,  /* allocations: two numbers (inject_input.h) */
+	CHORE_DIE,   /* likewise */
+	CHORE_TIME,  /* passes */
+	CHORE_LOOK,  /* how much a look at it takes */
+	CHORE_SETTLE_FOR,
+	CHORE_TRIM,
+	CHORE_FILES,	/* are made in the node */
+	CHORE_NO_FILES, /* and removed */
+	CHORE_OBJECTS,	/* content of the node */
+	CHORE_GAPS,	/* in it */
+};
+
+/* A record that is one. */
+struct input_chore {
+	enum chore op;
+	uint64_t nodeid;
+	uint8_t args[4]; /* the first bytes of the record */
+};
 
 #define MAX_KNOWN 32u
 
@@ -43,7 +70,8 @@ struct request_input {
 	size_t left;
 	uint64_t known[MAX_KNOWN]; /* nodeids */
 	unsigned nr_known;
-	bool alone; /* the last request is HOW_ALONE */
+	bool alone;		  /* the last request is HOW_ALONE */
+	struct input_chore chore; /* the last one */
 };
 
 /* An answer has told of @nodeid. */
@@ -52,9 +80,13 @@ void input_learn(struct request_input *in, uint64_t nodeid);
 /* Bytes that compress, one word, noise: more than the longest request has. */
 const uint8_t *input_pattern(unsigned nr);
 
+/* Is the next record a chore, or is there none? */
+bool input_no_request(const struct request_input *in);
+
 /*
  * The opcode, or chore, of the next record, -1 when there is none. A request is
- * put into @buf (of @size bytes), with any unique; *@len: its bytes.
+ * put into @buf (of @size bytes), with any unique; *@len: its bytes. A chore is
+ * in @in.
  */
 int input_next(struct request_input *in, void *buf, size_t size, size_t *len);
 
