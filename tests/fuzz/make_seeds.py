@@ -22,7 +22,8 @@ OPENDIR, READDIR, RELEASEDIR = 27, 28, 29
 ACCESS, CREATE, INTERRUPT, BMAP, DESTROY, IOCTL, POLL = range(34, 41)
 BATCH_FORGET, FALLOCATE, READDIRPLUS, RENAME2, LSEEK, COPY = range(42, 48)
 SYNCFS, TMPFILE, STATX, COPY64 = 50, 51, 52, 53
-SETTLE, REAP, COMPACT, COOL, WARM_UP, VERIFY = range(0xc0, 0xc6)
+(SETTLE, REAP, COMPACT, COOL, WARM_UP, VERIFY, PAUSE, FAIL, DIE, TIME, LOOK,
+ SETTLE_FOR, TRIM, FILES, NO_FILES, OBJECTS, GAPS) = range(0xc0, 0xd1)
 ROOT = 0
 RAW, USER, NOBODY, HIDDEN, LARGE, WRONG, RESENT, FLAT, ALONE = (
     0x01, 0x02, 0x04, 0x06, 0x08, 0x10, 0x20, 0x40, 0x80)
@@ -100,6 +101,32 @@ def ioctl(node, cmd, data=b"", out=64):
 
 def seek(node, off, whence):
     return rec(LSEEK, node, 0, struct.pack("<QQII", 0, off, whence, 0))
+
+
+def rename(n, to, node=ROOT, dir_=0, flags=None):
+    """In directory @node, to directory @dir_; with @flags a RENAME2."""
+    if flags is None:
+        return rec(RENAME, node, 0, struct.pack("<Q", dir_) + name(n, to))
+    return rec(RENAME2, node, 0,
+               struct.pack("<QII", dir_, flags, 0) + name(n, to))
+
+
+def tmpfile(node=ROOT):
+    return rec(TMPFILE, node, 0,
+               struct.pack("<IIII", 0x8002, 0o644, 0, 0) + name("a"))
+
+
+def counted(op, n, each=0):
+    """FAIL or DIE at the n-th, then at each such one."""
+    return rec(op, ROOT, 0, struct.pack("<HH", n, each))
+
+
+def writes_to(*files):
+    """Each (file, text) of .zsctl, whose nodeids are known from the second."""
+    recs = [lookup(".zsctl")]
+    for nr, (n, text) in enumerate(files):
+        recs += [lookup(n, known(0)), write(known(1 + nr), text)]
+    return recs
 
 
 LISTS = bytes([2, 0, 0, 0, 1, 0, 7, 0, 255, 255, 255, 255, 4, 0, 5, 0, 255,
@@ -214,6 +241,60 @@ REQUESTS = {
                 lookup(".zsctl", how=HIDDEN), rec(GETATTR, A, RESENT,
                                                   bytes(16))],
 }
+
+REQUESTS["names2"] = [
+    mkdir("a"), mkdir("b"), mkdir("c", A), mkfile("d"), mkfile("e"),
+    rename("c", "d", A, B), rename("d", "c", B, A),
+    rename("a", "c", ROOT, C), rename("c", "f", A),
+    rename("d", "g", ROOT, B, 4), rename("g", "e", B, 0, 5),
+    rename("g", "a", B, 0, 2), rename("a", "b", ROOT, 0, 2),
+    rename("e", "f", ROOT, 0, 6), rename("e", "b", ROOT, A, 1),
+    rename("a", "b", ROOT, 0), rename("nonsense", "a", ROOT, 0, 4),
+    tmpfile(), rec(LINK, ROOT, 0, struct.pack("<Q", known(5)) + name("d")),
+    rec(LINK, A, 0, struct.pack("<Q", known(5)) + name("a")), tmpfile(B),
+    rec(FORGET, known(6), 0, struct.pack("<Q", 1)),
+    rec(LINK, ROOT, 0, struct.pack("<Q", known(6)) + name("e"))]
+REQUESTS["stats"] = [
+    mkfile("a"), write(A, large=0x2001), lookup(".zsstats"),
+    *[r for nr, n in enumerate(("io_stat", "classes", "fullness", "tiers",
+                                "metrics", "stats.json", "mm_stat"))
+      for r in (lookup(n, B), read(known(2 + nr), 1 << 16))],
+    getxattr(ROOT, "zsfs.usage", 4096), getxattr(ROOT, "zsfs.usage", 0)]
+REQUESTS["controls"] = writes_to(
+    ("settle_after", b"5"), ("hot", b"0"), ("hot", b"1M"), ("dense", b"zstd:9"),
+    ("comp_algorithm", b"none"), ("size", b"3M"), ("nr_inodes", b"100"),
+    ("mem_limit", b"21M"), ("mem_used_max", b"0"), ("compact", b"1"),
+    ("verify", b"1"), ("settle", b"1"), ("last_cmd_status", b"x"),
+    ("size", b"0"), ("settle_after", b"off"), ("comp_algorithm", b"lz4:16"))
+REQUESTS["many"] = [
+    mkdir("d"), rec(FILES, A, 0, bytes(4)), mkdir("a", A),
+    rec(FILES, B, 0, b"\2"), getxattr(A, "zsfs.usage", 4096),
+    *[r for k in range(4)
+      for r in (read(A, 700, off, op) for off, op in (
+          (k * 40 << 9, READDIR), (k * 300 + 7, READDIRPLUS)))],
+    *[read(A, 4096, 1 << k, READDIRPLUS) for k in range(8, 40, 5)],
+    rec(NO_FILES, A, 0, b"\1"), read(A, 60000, 0, READDIR),
+    rec(NO_FILES, B, 0, bytes(4)), rec(VERIFY)]
+REQUESTS["objects"] = [
+    mkfile("a"), rec(OBJECTS, A, 0, bytes(4)), rec(GAPS, A, 0, bytes(4)),
+    rec(COMPACT), rec(OBJECTS, A, 0, b"\7\x20"), rec(TRIM, ROOT, 0, b"\3"),
+    rec(TIME, ROOT, 0, b"\x1a"), rec(SETTLE_FOR, ROOT, 0, b"\xff\x20"),
+    rec(LOOK, ROOT, 0, b"\x0c"), rec(SETTLE), rec(GAPS, A, 0, b"\3\x20"),
+    rec(COMPACT), read(A, 1 << 17, 1 << 16), rec(VERIFY)]
+
+
+def with_first(first, *keys):
+    """Records of others, after @first."""
+    return [first, *[r for key in keys for r in REQUESTS[key]]]
+
+
+for nr, (key, also) in enumerate((
+        ("names", "content"), ("room", "attributes"), ("virtual", "ends"),
+        ("lists", "names2"), ("controls", "flags"))):
+    REQUESTS[f"deaths{nr}"] = with_first(counted(DIE, 70 + 3 * nr, 40 + nr),
+                                         key, also)
+    REQUESTS[f"failures{nr}"] = with_first(counted(FAIL, 3 + nr, 4 + 3 * nr),
+                                           key, also)
 
 MOUNTS = {"content": ZSTD | ATIME, "room": HOT, "full": TWICE, "lists": ATIME,
           "flags": WRITEBACK, "ends": WRITEBACK | TWICE, "callers": NO_XATTR,
