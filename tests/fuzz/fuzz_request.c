@@ -31,7 +31,9 @@
 #include "request_input.h"
 #include "request_kernel.h"
 #include "serve/disconnect.h"
+#include "request_lookups.h"
 #include "serve/readers.h"
+#include "serve/request_check.h"
 #include "serve/takeover.h"
 #include "serve/waiting.h"
 #include "stand_ins.h"
@@ -147,7 +149,7 @@ static void do_chore(void)
 
 static ssize_t hand_out(void *buf, size_t len)
 {
-	kernel_ask(buf, len);
+	kernel_ask(buf, len, request_is_sound(fs->super, buf, len));
 	watch(buf, len);
 	return (ssize_t)len;
 }
@@ -356,6 +358,8 @@ static void serve(void)
 		end_life();
 	} while (!lived);
 	FUZZ_CHECK(cut_short || !kernel_waits());
+	if (!cut_short)
+		lookups_check(fs);
 }
 
 /* As a successor would. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "request_lookups.h"
 #include "serve/request_check.h"
 #include "state/layout.h"
 
@@ -35,6 +36,12 @@ static const struct asked *last_asked;
 static struct asked *asked; /* the one that is being answered */
 static uint64_t unique;
 
+static void learn(uint64_t nodeid)
+{
+	input_learn(input, nodeid);
+	lookups_add(nodeid);
+}
+
 static void forget(struct asked *a)
 {
 	free(a->request);
@@ -44,6 +51,7 @@ static void forget(struct asked *a)
 void kernel_begin(struct request_input *in)
 {
 	kernel_end();
+	lookups_begin();
 	input = in;
 	unique = 0;
 }
@@ -80,7 +88,7 @@ static void keep(struct asked *a, const struct fuse_in_header *in, size_t len)
 	a->len = len;
 }
 
-void kernel_ask(struct fuse_in_header *in, size_t len)
+void kernel_ask(struct fuse_in_header *in, size_t len, bool sound)
 {
 	struct asked *a = find_asked(unique += 2);
 
@@ -90,6 +98,8 @@ void kernel_ask(struct fuse_in_header *in, size_t len)
 	a->waits = has_answer(in->opcode);
 	a->is_long = request_may_take_long(in);
 	last_asked = a;
+	if (sound)
+		lookups_forget(in);
 }
 
 bool kernel_last_is_done(void)
@@ -144,8 +154,7 @@ static void check_dirents(const uint8_t *p, size_t left, bool plus)
 		FUZZ_CHECK(!memchr(d->name, '/', d->namelen) &&
 			   !memchr(d->name, '\0', d->namelen));
 		if (plus)
-			input_learn(input,
-				    ((const struct fuse_entry_out *)p)->nodeid);
+			learn(((const struct fuse_entry_out *)p)->nodeid);
 		p += n;
 		left -= n;
 	}
@@ -185,15 +194,13 @@ static void check_body(const uint8_t *body, size_t n)
 	case FUSE_SYMLINK:
 	case FUSE_LINK:
 		FUZZ_CHECK(n == sizeof(struct fuse_entry_out));
-		input_learn(input,
-			    ((const struct fuse_entry_out *)body)->nodeid);
+		learn(((const struct fuse_entry_out *)body)->nodeid);
 		break;
 	case FUSE_CREATE:
 	case OP_TMPFILE:
 		FUZZ_CHECK(n == sizeof(struct fuse_entry_out) +
 					sizeof(struct fuse_open_out));
-		input_learn(input,
-			    ((const struct fuse_entry_out *)body)->nodeid);
+		learn(((const struct fuse_entry_out *)body)->nodeid);
 		break;
 	case FUSE_READDIR:
 	case FUSE_READDIRPLUS:
