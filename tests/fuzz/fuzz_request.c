@@ -165,7 +165,7 @@ static ssize_t read_next(void *buf, size_t len)
 		if (op < OP_CHORES)
 			return inject_survived(bound_work) ? hand_out(buf, n)
 							   : die_in_read();
-		if (input.chore.op == CHORE_PAUSE && waiting_any())
+		if (input.chore.op == ASIDE_PAUSE && waiting_any())
 			break;
 		if (!inject_survived(do_chore))
 			return die_in_read();

@@ -133,25 +133,25 @@ static void remove_objects(struct zsfs_thread *th, const struct input_chore *c)
 static void do_work(struct zsfs_thread *th, const struct input_chore *c)
 {
 	switch (c->op) {
-	case CHORE_SETTLE:
+	case ASIDE_SETTLE:
 		zsfs_settle(th);
 		break;
-	case CHORE_REAP:
+	case ASIDE_REAP:
 		reap_all(th);
 		break;
-	case CHORE_COMPACT:
+	case ASIDE_COMPACT:
 		zsfs_compact(th->fs, th);
 		break;
-	case CHORE_COOL:
+	case ASIDE_COOL:
 		hot_drain(th, UINT64_MAX);
 		break;
-	case CHORE_WARM_UP:
+	case ASIDE_WARM_UP:
 		warm_up(th);
 		break;
-	case CHORE_SETTLE_FOR:
+	case ASIDE_SETTLE_FOR:
 		settle_for(th, c);
 		break;
-	case CHORE_TRIM:
+	case ASIDE_TRIM:
 		arena_trim(th->fs->arena, th->at, c->args[0] & 1,
 			   c->args[0] & 2);
 		break;
@@ -171,28 +171,28 @@ void chore_do(struct zsfs *fs, const struct input_chore *c)
 	struct zsfs_thread *th = zsfs_background(fs);
 
 	switch (c->op) {
-	case CHORE_FAIL:
+	case ASIDE_FAIL:
 		inject_failures(number(c, 0), number(c, 2));
 		break;
-	case CHORE_DIE:
+	case ASIDE_DIE:
 		inject_deaths(number(c, 0), number(c, 2));
 		break;
-	case CHORE_TIME:
+	case ASIDE_TIME:
 		time_pass(UINT64_C(1) << c->args[0] % 40);
 		break;
-	case CHORE_LOOK:
+	case ASIDE_LOOK:
 		time_set_look(UINT64_C(1) << c->args[0] % 16);
 		break;
-	case CHORE_FILES:
+	case ASIDE_FILES:
 		for_files(th, c, make_one);
 		break;
-	case CHORE_NO_FILES:
+	case ASIDE_NO_FILES:
 		for_files(th, c, remove_one);
 		break;
-	case CHORE_OBJECTS:
+	case ASIDE_OBJECTS:
 		make_objects(th, c);
 		break;
-	case CHORE_GAPS:
+	case ASIDE_GAPS:
 		remove_objects(th, c);
 		break;
 	default:

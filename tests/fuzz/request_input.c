@@ -354,7 +354,7 @@ static void set_chore(struct making *m, uint8_t op, uint8_t node)
 {
 	struct input_chore *c = &m->in->chore;
 
-	c->op = (op - OP_CHORES) % NR_CHORES;
+	c->op = (op - OP_CHORES) % NR_ASIDES;
 	c->nodeid = choose_nodeid(m, node);
 	take(m, c->args, sizeof(c->args));
 }

@@ -32,27 +32,27 @@
 #define HOW_ALONE  0x80 /* no other waits behind it, so it need not wait */
 
 #define OP_CHORES 0xc0
-#define NR_CHORES 32u
+#define NR_ASIDES 32u
 
 /* From OP_CHORES on, again and again; any other one verifies. */
 enum chore {
-	CHORE_SETTLE,
-	CHORE_REAP,
-	CHORE_COMPACT,
-	CHORE_COOL,
-	CHORE_WARM_UP,
-	CHORE_VERIFY,
-	CHORE_PAUSE, /* no request for now: those that wait have their turn */
-	CHORE_FAIL,  /* allocations: two numbers (inject_input.h) */
-	CHORE_DIE,   /* likewise */
-	CHORE_TIME,  /* passes */
-	CHORE_LOOK,  /* how much a look at it takes */
-	CHORE_SETTLE_FOR,
-	CHORE_TRIM,
-	CHORE_FILES,	/* are made in the node */
-	CHORE_NO_FILES, /* and removed */
-	CHORE_OBJECTS,	/* content of the node */
-	CHORE_GAPS,	/* in it */
+	ASIDE_SETTLE,
+	ASIDE_REAP,
+	ASIDE_COMPACT,
+	ASIDE_COOL,
+	ASIDE_WARM_UP,
+	ASIDE_VERIFY,
+	ASIDE_PAUSE, /* no request for now: those that wait have their turn */
+	ASIDE_FAIL,  /* allocations: two numbers (inject_input.h) */
+	ASIDE_DIE,   /* likewise */
+	ASIDE_TIME,  /* passes */
+	ASIDE_LOOK,  /* how much a look at it takes */
+	ASIDE_SETTLE_FOR,
+	ASIDE_TRIM,
+	ASIDE_FILES,	/* are made in the node */
+	ASIDE_NO_FILES, /* and removed */
+	ASIDE_OBJECTS,	/* content of the node */
+	ASIDE_GAPS,	/* in it */
 };
 
 /* A record that is one. */
