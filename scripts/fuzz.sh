@@ -32,6 +32,9 @@ usage() {
 	found. Ends with an error when something was found; each is a file in
 	FOLDER/found, told with the command that shows it again. A new input that
 	is worth keeping belongs into tests/fuzz/corpus, where each build runs it.
+
+	What an earlier run found is tried first: with what passes now its file is
+	deleted, and that is told; the rest stays, and counts as found.
 	EOF
 }
 
@@ -97,6 +100,23 @@ share=$(awk -v h="$hours" -v j="$jobs" -v n="${#targets[@]}" 'BEGIN {
 # How often it was told in LOG what was executed.
 told_in() {
 	grep -c '^stat::number_of_executed_units' "$1" || true
+}
+
+# What was found before, by targets that are built: what is mended goes, or it would
+# be found for ever, and ten of them would end a target.
+try_found() {
+	local file name
+
+	for file in "$work"/found/*; do
+		name=$(basename "$file")
+		name=${name%%-*}
+		[[ -e $file && " ${targets[*]} " == *" $name "* ]] || continue
+		! timeout 300 "$BUILD-fuzz/tests/fuzz/fuzz_$name" -runs=10 -timeout=25 \
+			-rss_limit_mb=4096 "$file" >/dev/null 2>&1 || {
+			say "passes now, and is deleted: $file"
+			rm -- "$file"
+		}
+	done
 }
 
 # run_target NAME: again and again until its time is over. One that ends without
@@ -190,6 +210,7 @@ lines_of() {
 say "building in $BUILD-fuzz"
 build_targets "$BUILD-fuzz" --buildtype=debugoptimized -Ddebug_level=2 \
 	-Db_sanitize=address,undefined -Db_lundef=false -Dfuzzers=true
+try_found
 say "$share seconds for each of ${#targets[@]} targets, $jobs at once"
 running=0
 for target in "${targets[@]}"; do
