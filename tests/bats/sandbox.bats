@@ -269,6 +269,11 @@ not_in_memory() { # PID TEXT
 	forced worker EACCES openat -100 /etc/passwd 0 0
 	forced worker EACCES openat -100 / 65536 0
 	forced worker EPERM kill "$DAEMON" 0
+	# Of its own user, so that nothing but Landlock keeps it from that.
+	poll 20 has_standby
+	same "$(in_status "$(standby)" Uid)" "$(in_status "$pid" Uid)"
+	[ "$(json .sandbox.landlock)" -lt 6 ] ||
+		forced worker EPERM kill "$(standby)" 0
 	forced worker "$pid" getpid
 	same "$(worker)" "$pid"
 	same "$(json .survival.deaths)" 0

@@ -8,8 +8,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #include "base/priority.h"
 #include "base/sandbox_notes.h"
@@ -141,7 +144,7 @@ static void try_to_live_on(void)
 
 static void try_to_be_dumped(void)
 {
-	syscall(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 1, 0, 0, 0);
+	syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
 static const struct sched_param none = {0};
@@ -203,6 +206,205 @@ static void test_forbidden(void)
 		fprintf(stderr, "# %s: status %#x\n", all[i].name, status);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 	}
+}
+
+/* ---- what ends it for its arguments ---- */
+
+#ifdef __s390__
+#define CLONE(flags)                                                           \
+	SYS_clone,                                                             \
+	{                                                                      \
+		0, (flags)                                                     \
+	}
+#else
+#define CLONE(flags)                                                           \
+	SYS_clone,                                                             \
+	{                                                                      \
+		(flags)                                                        \
+	}
+#endif
+
+/* As pthread_create(3) has it. */
+#define THREAD                                                                 \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+#define HIGH(arg) (INT64_C(1) << 32 | (arg))
+#define ADDRESS	  ((long)(uintptr_t) "/dev/null")
+
+/* Each differs from what is allowed in the argument that it is named for. */
+static const struct forbidden {
+	const char *name;
+	long call, arg[4];
+} forbidden[] = {
+	{"F_DUPFD", SYS_fcntl, {0, F_DUPFD}},
+	{"F_SETLK", SYS_fcntl, {0, F_SETLK}},
+	{"F_SETOWN", SYS_fcntl, {0, 8}},
+	{"F_SETSIG", SYS_fcntl, {0, 10}},
+	{"F_SETLEASE", SYS_fcntl, {0, 1024}},
+	{"F_NOTIFY", SYS_fcntl, {0, 1026}},
+	{"F_SETPIPE_SZ", SYS_fcntl, {0, 1031, 1 << 20}},
+	{"F_ADD_SEALS", SYS_fcntl, {0, 1033}},
+	{"F_SETOWN with high bits", SYS_fcntl, {0, HIGH(8)}},
+	{"mlock2 of all at once", SYS_mlock2, {0, 0, 0}},
+	{"mlock2 with another flag", SYS_mlock2, {0, 0, 3}},
+	{"utimensat with a path", SYS_utimensat, {AT_FDCWD, ADDRESS}},
+	{"utimensat at 2^32", SYS_utimensat, {0, HIGH(0)}},
+	{"O_TRUNC", SYS_openat, {AT_FDCWD, ADDRESS, O_TRUNC}},
+	{"O_APPEND", SYS_openat, {AT_FDCWD, ADDRESS, O_APPEND}},
+	{"O_CREAT", SYS_openat, {AT_FDCWD, ADDRESS, O_CREAT}},
+	{"O_TMPFILE", SYS_openat, {AT_FDCWD, ADDRESS, O_TMPFILE}},
+	{"O_RDWR", SYS_openat, {AT_FDCWD, ADDRESS, O_RDWR}},
+	{"O_ACCMODE", SYS_openat, {AT_FDCWD, ADDRESS, O_ACCMODE}},
+	{"no thread", CLONE(THREAD & ~CLONE_THREAD)},
+	{"CLONE_NEWNS", CLONE(THREAD | CLONE_NEWNS)},
+	{"CLONE_NEWCGROUP", CLONE(THREAD | CLONE_NEWCGROUP)},
+	{"CLONE_NEWUTS", CLONE(THREAD | CLONE_NEWUTS)},
+	{"CLONE_NEWIPC", CLONE(THREAD | CLONE_NEWIPC)},
+	{"CLONE_NEWUSER", CLONE(THREAD | CLONE_NEWUSER)},
+	{"CLONE_NEWPID", CLONE(THREAD | CLONE_NEWPID)},
+	{"CLONE_NEWNET", CLONE(THREAD | CLONE_NEWNET)},
+	{"CLONE_VFORK", CLONE(THREAD | CLONE_VFORK)},
+	{"CLONE_PTRACE", CLONE(THREAD | CLONE_PTRACE)},
+	{"dumpable, high bits", SYS_prctl, {PR_SET_DUMPABLE, HIGH(0)}},
+	{"dumpable, of root", SYS_prctl, {PR_SET_DUMPABLE, 2}},
+	{"prctl with high bits", SYS_prctl, {HIGH(PR_SET_DUMPABLE), 1}},
+	{"other prctl", SYS_prctl, {PR_SET_PDEATHSIG, 0}},
+	{"SIGSYS with high bits", SYS_rt_sigaction, {HIGH(SIGSYS), 0, 0, 8}},
+	{"a limit", SYS_prlimit64, {0, 6 /* RLIMIT_NPROC */}},
+	{"seccomp", SYS_seccomp, {1}},
+	{"a message with descriptors", SYS_sendmsg, {0}},
+	{"connect", SYS_connect, {0}},
+	{"bind", SYS_bind, {0}},
+#ifdef __x86_64__
+	{"x32's getpid", 0x40000000 | SYS_getpid, {0}},
+	{"x32's execve", 0x40000000 | 520, {0}},
+#endif
+};
+
+static const struct forbidden *now;
+
+static void try_now(void)
+{
+	syscall(now->call, now->arg[0], now->arg[1], now->arg[2], now->arg[3]);
+}
+
+static void test_forbidden_arguments(void)
+{
+	const size_t nr = sizeof(forbidden) / sizeof(forbidden[0]);
+
+	if (is_left_out())
+		return;
+	for (now = forbidden; now < forbidden + nr; now++) {
+		int status = does(try_now);
+
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			fprintf(stderr, "# %s: status %#x\n", now->name,
+				status);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	}
+}
+
+/* ---- calls as another machine makes them ---- */
+
+/* getpid() of the i386, whose number is that of a call that we may make. */
+static long of_i386(void)
+{
+	long ret = 20;
+
+#ifdef __x86_64__
+	__asm__ volatile("int $0x80" : "+a"(ret) : : "memory", "cc");
+#endif
+	return ret;
+}
+
+static void try_i386(void)
+{
+	if (of_i386() == getpid())
+		_exit(0);
+	_exit(1);
+}
+
+/* Kernels without such calls answer by a signal. */
+static bool has_i386(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		try_i386();
+	waitpid(pid, &status, 0);
+	return !status;
+}
+
+static void test_another_machine(void)
+{
+	int status;
+
+	if (is_left_out() || !has_i386())
+		return;
+	status = does(try_i386);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
+/* ---- what it can reach ---- */
+
+static int sender;
+static struct sockaddr_un receiver_at;
+static socklen_t receiver_len;
+
+/* A socket of somebody who is not confined; at "" and the rest: abstract. */
+static int receive_at(const char *path, size_t len)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	receiver_at = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(receiver_at.sun_path, path, len);
+	receiver_len =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	REQUIRE(!bind(fd, (struct sockaddr *)&receiver_at, receiver_len));
+	return fd;
+}
+
+static ssize_t send_one(void)
+{
+	return sendto(sender, "x", 1, MSG_DONTWAIT,
+		      (struct sockaddr *)&receiver_at, receiver_len);
+}
+
+static void send_to_path(void)
+{
+	CHECK_EQ(send_one(), 1);
+}
+
+static void send_to_abstract(void)
+{
+	bool scoped = sandbox_notes.landlock >= 6;
+
+	CHECK_EQ(send_one(), scoped ? -1 : 1);
+	CHECK(!scoped || errno == EPERM);
+}
+
+/* As the log's, which is open before. The manual says that paths are left. */
+static void test_sockets(void)
+{
+	char path[64];
+	int len, fd;
+
+	if (is_left_out())
+		return;
+	sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	REQUIRE(sender >= 0);
+	len = snprintf(path, sizeof(path), "/tmp/zsfs-test-%d", (int)getpid());
+	fd = receive_at(path, (size_t)len + 1);
+	REQUIRE(!chmod(path, 0777));
+	CHECK_EQ(does(send_to_path), 0);
+	close(fd);
+	unlink(path);
+	path[0] = '\0';
+	fd = receive_at(path, (size_t)len);
+	CHECK_EQ(send_one(), 1);
+	CHECK_EQ(does(send_to_abstract), 0);
+	close(fd);
+	close(sender);
 }
 
 /* ---- what goes on ---- */
@@ -352,9 +554,11 @@ static void test_user_taken(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_forbidden), CHECK_CASE(test_allowed),
-	CHECK_CASE(test_abort),	    CHECK_CASE(test_not_wanted),
-	CHECK_CASE(test_user),	    CHECK_CASE(test_user_taken),
+	CHECK_CASE(test_forbidden),	  CHECK_CASE(test_forbidden_arguments),
+	CHECK_CASE(test_another_machine), CHECK_CASE(test_sockets),
+	CHECK_CASE(test_allowed),	  CHECK_CASE(test_abort),
+	CHECK_CASE(test_not_wanted),	  CHECK_CASE(test_user),
+	CHECK_CASE(test_user_taken),
 };
 
 int main(int argc, char **argv)
