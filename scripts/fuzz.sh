@@ -124,8 +124,10 @@ try_found() {
 run_target() {
 	local name=$1 end log before
 	local exe=$BUILD-fuzz/tests/fuzz/fuzz_$name
+	local words=$TOP/tests/fuzz/fuzz_$name.dict
 
 	mkdir -p "$work/corpus/$name" "$work/found"
+	[ -e "$words" ] || words=
 	end=$((SECONDS + share))
 	log=$work/$name.log
 	: >"$log"
@@ -134,7 +136,7 @@ run_target() {
 		"$exe" -max_total_time=$((end - SECONDS)) -timeout=25 \
 			-rss_limit_mb=4096 -print_final_stats=1 -verbosity=1 \
 			-max_len=16384 -len_control=0 -entropic=0 \
-			-artifact_prefix="$work/found/$name-" \
+			${words:+"-dict=$words"} -artifact_prefix="$work/found/$name-" \
 			"$work/corpus/$name" "$seeds/fuzz_$name" \
 			>>"$log" 2>&1 && break
 		if [ "$(told_in "$log")" = "$before" ]; then

@@ -32,8 +32,8 @@
 #include "request_kernel.h"
 #include "serve/disconnect.h"
 #include "request_lookups.h"
+#include "request_once.h"
 #include "serve/readers.h"
-#include "serve/request_check.h"
 #include "serve/takeover.h"
 #include "serve/waiting.h"
 #include "stand_ins.h"
@@ -144,12 +144,14 @@ static ssize_t no_request(void)
 
 static void do_chore(void)
 {
+	/* It may change any name. */
+	once_forget();
 	chore_do(fs, &input.chore);
 }
 
 static ssize_t hand_out(void *buf, size_t len)
 {
-	kernel_ask(buf, len, request_is_sound(fs->super, buf, len));
+	kernel_ask(fs, buf, len);
 	watch(buf, len);
 	return (ssize_t)len;
 }
@@ -160,6 +162,8 @@ static ssize_t read_next(void *buf, size_t len)
 	int op;
 
 	while (!input_no_more()) {
+		if (input_is_alone(&input) && waiting_any())
+			break;
 		nr_requests++;
 		op = input_next(&input, buf, len, &n);
 		if (op < OP_CHORES)
@@ -180,7 +184,8 @@ static ssize_t read_again(void *buf, size_t len)
 
 	if (n)
 		watch(buf, n);
-	else if (input_no_request(&input) || input_no_more())
+	else if (input_no_request(&input) || input_no_more() ||
+		 input_is_alone(&input))
 		return no_request();
 	return n ? (ssize_t)n : read_next(buf, len);
 }

@@ -13,6 +13,8 @@
 void inject_failures(unsigned n, unsigned each);
 /* The same with the crash points that are passed, a few times at most. */
 void inject_deaths(unsigned n, unsigned each);
+/* Call @fn; nothing goes wrong, or is counted, in it. */
+void inject_not_in(void (*fn)(void));
 /* Nothing more happens. */
 void inject_nothing(void);
 

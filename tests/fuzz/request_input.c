@@ -364,6 +364,11 @@ bool input_no_request(const struct request_input *in)
 	return in->left < 4 || in->data[0] >= OP_CHORES;
 }
 
+bool input_is_alone(const struct request_input *in)
+{
+	return !input_no_request(in) && in->data[2] & HOW_ALONE;
+}
+
 int input_next(struct request_input *in, void *buf, size_t size, size_t *len)
 {
 	struct making m = {.in = in, .buf = buf, .size = size};

@@ -29,7 +29,7 @@
 #define HOW_WRONG  0x10 /* the length in the header is another: a byte says */
 #define HOW_RESENT 0x20 /* it was sent before */
 #define HOW_FLAT   0x40 /* that is one word, again and again */
-#define HOW_ALONE  0x80 /* no other waits behind it, so it need not wait */
+#define HOW_ALONE  0x80 /* none waits then, and none comes behind it */
 
 #define OP_CHORES 0xc0
 #define NR_ASIDES 32u
@@ -82,6 +82,8 @@ const uint8_t *input_pattern(unsigned nr);
 
 /* Is the next record a chore, or is there none? */
 bool input_no_request(const struct request_input *in);
+/* Is it a request that is HOW_ALONE? */
+bool input_is_alone(const struct request_input *in);
 
 /*
  * The opcode, or chore, of the next record, -1 when there is none. A request is

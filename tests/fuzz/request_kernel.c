@@ -7,8 +7,9 @@
 
 #include "fuzz.h"
 #include "request_lookups.h"
+#include "request_once.h"
 #include "serve/request_check.h"
-#include "state/layout.h"
+#include "state/zsfs.h"
 
 /* Of the protocol since 7.37 and 7.40; older headers lack them. */
 #define OP_TMPFILE    51u
@@ -52,6 +53,7 @@ void kernel_begin(struct request_input *in)
 {
 	kernel_end();
 	lookups_begin();
+	once_forget();
 	input = in;
 	unique = 0;
 }
@@ -88,7 +90,13 @@ static void keep(struct asked *a, const struct fuse_in_header *in, size_t len)
 	a->len = len;
 }
 
-void kernel_ask(struct fuse_in_header *in, size_t len, bool sound)
+static void note_sound(struct zsfs *fs, const struct fuse_in_header *in)
+{
+	lookups_forget(in);
+	once_ask(fs, in);
+}
+
+void kernel_ask(struct zsfs *fs, struct fuse_in_header *in, size_t len)
 {
 	struct asked *a = find_asked(unique += 2);
 
@@ -98,8 +106,8 @@ void kernel_ask(struct fuse_in_header *in, size_t len, bool sound)
 	a->waits = has_answer(in->opcode);
 	a->is_long = request_may_take_long(in);
 	last_asked = a;
-	if (sound)
-		lookups_forget(in);
+	if (request_is_sound(fs->super, in, len))
+		note_sound(fs, in);
 }
 
 bool kernel_last_is_done(void)
@@ -224,6 +232,7 @@ static void check_answer(const struct fuse_out_header *out, size_t len)
 	FUZZ_CHECK(!a->again);
 	a->waits = false;
 	asked = a;
+	once_answer(a->request, out->error);
 	if (!out->error)
 		check_body((const uint8_t *)(out + 1), len - sizeof(*out));
 }

@@ -12,6 +12,7 @@
 #include "request_input.h"
 
 struct fuse_in_header;
+struct zsfs;
 
 /* As many in one life of a mount. */
 #define MAX_REQUESTS 200u
@@ -21,11 +22,9 @@ void kernel_begin(struct request_input *in);
 /* What is left is nobody's. */
 void kernel_end(void);
 
-/*
- * The request of @len bytes is handed out: it gets its number, and is kept. Is
- * it @sound, so that it is executed?
+/* The request of @len bytes is handed to @fs: it gets its number, and is kept.
  */
-void kernel_ask(struct fuse_in_header *request, size_t len, bool sound);
+void kernel_ask(struct zsfs *fs, struct fuse_in_header *request, size_t len);
 /* Has the last one its answer, if it did not have to wait for others? */
 bool kernel_last_is_done(void);
 /* Does any wait for an answer? */
