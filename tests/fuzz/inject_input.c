@@ -9,13 +9,16 @@
 #include "fuzz.h"
 #include "inject.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define LOCKS_WATCHED 1
-#endif
-#endif
+/* Nobody jumps out of a lock that ThreadSanitizer looks at. */
 #if defined(__SANITIZE_THREAD__)
-#define LOCKS_WATCHED 1
+#define LOCKS_WATCHED true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LOCKS_WATCHED true
+#endif
+#endif
+#ifndef LOCKS_WATCHED
+#define LOCKS_WATCHED false
 #endif
 
 /* ---- what is locked ---- */
@@ -61,26 +64,20 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *m)
 	return __real_pthread_mutex_unlock(m);
 }
 
-static void unlock_all(void)
-{
-	while (nr_held > 0)
-		__real_pthread_mutex_unlock(held[--nr_held]);
-}
-
 /* ---- countdowns ---- */
 
 /* Deaths of one input. */
 #define MAX_DEATHS 8u
 
-struct countdown {
-	unsigned left, each;
-};
-
-static struct countdown failures, deaths;
 static unsigned nr_deaths;
 static _Thread_local jmp_buf *landing;
 
 #if ZS_DEBUG_LEVEL >= 1
+
+/* The next is @left away. */
+static struct countdown {
+	unsigned left, each;
+} failures, deaths;
 
 static bool count_down(struct countdown *c)
 {
@@ -88,6 +85,12 @@ static bool count_down(struct countdown *c)
 		return false;
 	c->left = c->each;
 	return true;
+}
+
+static void unlock_all(void)
+{
+	while (nr_held > 0)
+		__real_pthread_mutex_unlock(held[--nr_held]);
 }
 
 static bool fail(void)
@@ -113,10 +116,10 @@ void inject_failures(unsigned n, unsigned each)
 
 void inject_deaths(unsigned n, unsigned each)
 {
-#ifndef LOCKS_WATCHED
+	const bool can = !LOCKS_WATCHED && nr_deaths < MAX_DEATHS;
+
 	deaths = (struct countdown){n, each};
-	zs_crash_hook = n && nr_deaths < MAX_DEATHS ? die : NULL;
-#endif
+	zs_crash_hook = n && can ? die : NULL;
 }
 
 void inject_not_in(void (*fn)(void))

@@ -68,7 +68,9 @@ static void look(void)
 	int err = zsfs_lookup(tx, in->nodeid, name, &i);
 
 	was_there = i;
-	last = err ? 0 : in->unique & ~UNIQUE_RESEND;
+	last = err || vfile_reserved(in->nodeid, name)
+		       ? 0
+		       : in->unique & ~UNIQUE_RESEND;
 	tx_abort(tx, 0);
 }
 
