@@ -90,15 +90,21 @@ static void keep(struct asked *a, const struct fuse_in_header *in, size_t len)
 	a->len = len;
 }
 
-static void note_sound(struct zsfs *fs, const struct fuse_in_header *in)
+/* @others wait: what changes names may be among them, and come later. */
+static void note_sound(struct zsfs *fs, const struct fuse_in_header *in,
+		       bool others)
 {
 	lookups_forget(in);
-	once_ask(fs, in);
+	if (others)
+		once_forget();
+	else
+		once_ask(fs, in);
 }
 
 void kernel_ask(struct zsfs *fs, struct fuse_in_header *in, size_t len)
 {
 	struct asked *a = find_asked(unique += 2);
+	bool others = kernel_waits();
 
 	in->unique = (in->unique & UNIQUE_RESEND) | unique;
 	forget(a);
@@ -107,7 +113,7 @@ void kernel_ask(struct zsfs *fs, struct fuse_in_header *in, size_t len)
 	a->is_long = request_may_take_long(in);
 	last_asked = a;
 	if (request_is_sound(fs->super, in, len))
-		note_sound(fs, in);
+		note_sound(fs, in, others);
 }
 
 bool kernel_last_is_done(void)
