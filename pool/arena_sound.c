@@ -184,9 +184,24 @@ bool arena_owns(struct arena *a, uint64_t ref)
 
 static bool is_slab_of(const struct arena *a, unsigned cache, uint32_t pfn)
 {
-	return !pfn || (pfn_in_use(a, pfn) &&
-			page_desc_of(pfn)->type == ARENA_PAGE_SLAB &&
-			page_desc_of(pfn)->class == cache);
+	return pfn_in_use(a, pfn) &&
+	       page_desc_of(pfn)->type == ARENA_PAGE_SLAB &&
+	       page_desc_of(pfn)->class == cache;
+}
+
+/* A slab that objects are taken from has some that are free. */
+static bool is_partial(const struct arena *a, unsigned cache, uint32_t pfn)
+{
+	unsigned objs = slab_objs_per_page(cache);
+
+	return !pfn || (is_slab_of(a, cache, pfn) && page_desc_of(pfn)->inuse &&
+			page_desc_of(pfn)->inuse < objs &&
+			page_desc_of(pfn)->freeobj < objs);
+}
+
+static bool is_spare(const struct arena *a, unsigned cache, uint32_t pfn)
+{
+	return !pfn || (is_slab_of(a, cache, pfn) && !page_desc_of(pfn)->inuse);
 }
 
 /* Nothing of the segment of @link, if there is one, is in use. */
@@ -209,8 +224,35 @@ static bool has_sound_lists(const struct arena *a)
 	if (!is_unused(h->bin[BIN_FREE]) || !is_unused(h->bin[BIN_FREE_HOLED]))
 		return false;
 	for (unsigned i = 0; i < SLAB_NR_CACHES; i++)
-		if (!is_slab_of(a, i, h->slab[i].partial) ||
-		    !is_slab_of(a, i, h->slab[i].spare))
+		if (!is_partial(a, i, h->slab[i].partial) ||
+		    !is_spare(a, i, h->slab[i].spare))
+			return false;
+	return true;
+}
+
+/*
+ * Is @ref a run that nothing names? It was to hold objects, and holds none; a
+ * slab's spare is known to its cache.
+ */
+static bool is_pending(const struct arena *a, uint64_t ref)
+{
+	const struct page_desc *d = page_desc_of(run_ref_pfn(ref));
+
+	if (!arena_is_run(a, ref) || d->inuse || d->type == ARENA_PAGE_DATA)
+		return false;
+	return d->type != ARENA_PAGE_SLAB || d->class >= SLAB_NR_CACHES ||
+	       a->hdr->slab[d->class].spare != run_ref_pfn(ref);
+}
+
+/* Are there no segments behind the last? */
+static bool has_sound_segments(const struct arena *a)
+{
+	const struct arena_header *h = a->hdr;
+	uint64_t end =
+		(arena_place.window - h->window_low) / sizeof(struct segment);
+
+	for (uint64_t seg = h->nr_segs; seg < end; seg++)
+		if (segment_of((uint32_t)seg)->nr_present)
 			return false;
 	return true;
 }
@@ -220,7 +262,7 @@ static bool has_sound_threads(const struct arena *a)
 	for (unsigned i = 0; i < a->nr_threads; i++) {
 		uint64_t run = a->threads[i].shared->pending_run;
 
-		if (run && !arena_is_run(a, run))
+		if (run && !is_pending(a, run))
 			return false;
 	}
 	return true;
@@ -233,6 +275,6 @@ bool arena_has_sound_books(const struct arena *a)
 	return has_sound_windows(a) &&
 	       h->handles_backed * sizeof(uint64_t) ==
 		       h->window_high - arena_place.window &&
-	       has_sound_intent(a) && has_sound_lists(a) &&
-	       has_sound_threads(a);
+	       has_sound_intent(a) && has_sound_segments(a) &&
+	       has_sound_lists(a) && has_sound_threads(a);
 }

@@ -70,23 +70,34 @@ static void move_object_locked(struct zs_pool *pool, struct arena_thread *t,
 		zspage_assert(pool, class, src);
 }
 
-static void empty_zspage_locked(struct zs_pool *pool, struct arena_thread *t,
+/* Where the next object goes to; 0: nowhere, because something is damaged. */
+static uint32_t find_target(struct zs_pool *pool,
+			    const struct size_class *class, uint32_t from)
+{
+	uint32_t pfn = zspage_find_fullest(class, from);
+
+	return pfn && zspage_can_give(pool, class, zspage_at(pfn)) ? pfn : 0;
+}
+
+/* False: what is damaged stays where it is. */
+static bool empty_zspage_locked(struct zs_pool *pool, struct arena_thread *t,
 				const struct size_class *class,
 				struct zspage src)
 {
-	for (unsigned i = 0; src.desc->inuse; i++) {
+	for (unsigned i = 0; src.desc->inuse && i < class->objs; i++) {
 		void *chunk = zspage_chunk(class, src, i);
 		uint64_t cell = chunk_cell(pool, class, chunk);
 		uint32_t dst;
 
-		assert(i < class->objs);
-		if (!cell)
+		if (!cell || cell_class(pool, cell) != class)
 			continue;
-		dst = zspage_find_fullest(class, src.pfn);
-		assert(dst);
+		dst = find_target(pool, class, src.pfn);
+		if (!dst)
+			return false;
 		move_object_locked(pool, t, class, src, zspage_at(dst), chunk,
 				   cell);
 	}
+	return !src.desc->inuse;
 }
 
 static bool worth_compacting(struct size_class *class)
@@ -104,17 +115,16 @@ static unsigned compact_step(struct zs_pool *pool, struct arena_thread *t,
 			     struct size_class *class)
 {
 	unsigned pages = 0;
+	uint32_t src;
 
 	/* The class may have changed when it is locked with the readers. */
 	if (!worth_compacting(class))
 		return 0;
 	lock_readers(pool);
 	zs_lock(&class->lock);
-	if (zs_class_freeable_locked(class)) {
-		empty_zspage_locked(pool, t, class,
-				    zspage_at(zspage_find_emptiest(class)));
+	src = zs_class_freeable_locked(class) ? zspage_find_emptiest(class) : 0;
+	if (src && empty_zspage_locked(pool, t, class, zspage_at(src)))
 		pages = class->pages;
-	}
 	zs_unlock(&class->lock);
 	unlock_readers(pool);
 	arena_run_free(pool->arena, t, &t->shared->pending_run);

@@ -269,13 +269,14 @@ static bool has_sound_handles(const struct zs_pool *pool)
 	return !root->handle_free || handle_is_free(pool, root->handle_free);
 }
 
-/* Is it a zspage of @class that there are lists of? */
+/* Is it a zspage of @class that group @nr has in its list? */
 static bool is_listed(const struct zs_pool *pool,
-		      const struct size_class *class, uint32_t pfn)
+		      const struct size_class *class, unsigned nr, uint32_t pfn)
 {
 	return arena_holds_run(pool->arena, pfn_to_addr(pfn), class->pages,
 			       ARENA_PAGE_ZSPAGE) &&
-	       page_desc_of(pfn)->class == class->slot;
+	       page_desc_of(pfn)->class == class->slot &&
+	       page_desc_of(pfn)->group == nr;
 }
 
 static bool has_sound_lists(const struct zs_pool *pool,
@@ -284,7 +285,7 @@ static bool has_sound_lists(const struct zs_pool *pool,
 	for (unsigned g = 0; g < ZS_NR_GROUPS; g++) {
 		uint32_t pfn = class->root->group[g].head;
 
-		if (pfn && group_has_list(g) && !is_listed(pool, class, pfn))
+		if (pfn && group_has_list(g) && !is_listed(pool, class, g, pfn))
 			return false;
 	}
 	return true;

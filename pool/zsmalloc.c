@@ -197,7 +197,10 @@ static int lock_zspage(struct zs_pool *pool, struct arena_thread *t,
 		pfn = (uint32_t)run_ref_pfn(t->shared->pending_run);
 	}
 	*zp = zspage_at(pfn);
-	return 0;
+	if (LIKELY(zspage_can_give(pool, class, *zp)))
+		return 0;
+	zs_unlock(&class->lock);
+	return -EIO;
 }
 
 int zs_store(struct zs_pool *pool, struct arena_thread *t, const void *src,
@@ -244,13 +247,6 @@ int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
 	      unsigned tag, uint32_t word, uint64_t *ref)
 {
 	return zs_store(pool, t, NULL, size, tag, word, ref);
-}
-
-/* Have the object's lines on their way while the locks are being taken. */
-static void prefetch_object(uint64_t cell)
-{
-	__builtin_prefetch(cell_chunk(cell), 1);
-	__builtin_prefetch(page_desc_of(cell_pfn(cell)), 1);
 }
 
 /* What @ref owns is not a live object: free nothing, and own nothing. */
@@ -306,6 +302,20 @@ static void free_last_locked(struct undo_log *u, struct arena_thread *t,
 		zspage_retire(u, t, class, zp);
 }
 
+/*
+ * Does the cell of a live object name a place in a zspage of @class? Else it is
+ * damaged, and what it names is not to be freed.
+ */
+static bool is_placed(struct zs_pool *pool, const struct size_class *class,
+		      uint64_t cell)
+{
+	uint64_t pfn = cell_pfn(cell);
+
+	return pfn_valid(pool->arena, pfn) &&
+	       page_desc_of(pfn)->type == ARENA_PAGE_ZSPAGE &&
+	       page_desc_of(pfn)->class == class->slot;
+}
+
 void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 {
 	uint32_t handle = (uint32_t)REF_VALUE(*ref);
@@ -321,11 +331,15 @@ void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 		drop_bad_ref(ref);
 		return;
 	}
-	prefetch_object(cell);
+	class = cell_class(pool, cell);
+	if (UNLIKELY(!is_placed(pool, class, cell))) {
+		drop_bad_ref(ref);
+		return;
+	}
+	__builtin_prefetch(cell_chunk(cell), 1);
 	if (UNLIKELY(magazine_count(t) == ZS_MAGAZINE))
 		zs_handles_flush(pool, t);
 
-	class = cell_class(pool, cell);
 	zs_lock(&class->lock);
 	cell = cell_load(handle); /* compaction may have moved it */
 	assert(head_names(*chunk_head(class, cell_chunk(cell)), handle));

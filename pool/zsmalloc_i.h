@@ -434,8 +434,14 @@ uint32_t zspage_find_fullest(const struct size_class *class, uint32_t skip);
 /* The zspage with the fewest objects, nearly; pfn 0 if all are full. */
 uint32_t zspage_find_emptiest(const struct size_class *class);
 /*
- * Take a free chunk and give it the head @head. Neither this nor obj_put()
- * counts objects and payload of the class.
+ * May a chunk of it be taken? Mends its list of free chunks if that is damaged,
+ * unless there are not as many as it says.
+ */
+bool zspage_can_give(struct zs_pool *pool, const struct size_class *class,
+		     struct zspage zp);
+/*
+ * Take a free chunk, of a zspage that can give one, and give it the head @head.
+ * Neither this nor obj_put() counts objects and payload of the class.
  */
 void *obj_take(struct undo_log *u, const struct size_class *class,
 	       struct zspage zp, uint64_t head);

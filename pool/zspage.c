@@ -122,6 +122,58 @@ uint32_t zspage_find_emptiest(const struct size_class *class)
 	return 0;
 }
 
+static bool is_link(const struct size_class *class, uint64_t link)
+{
+	return !(link & 1) && link && link >> 1 <= class->objs;
+}
+
+/* May obj_take() go by what is free? The last one has no link. */
+static bool is_sound_list(const struct size_class *class, struct zspage zp)
+{
+	const struct page_desc *d = zp.desc;
+
+	return d->freeobj < class->objs && d->inuse < class->objs &&
+	       (d->inuse + 1u == class->objs ||
+		is_link(class, *chunk_head(class, zspage_chunk(class, zp,
+							       d->freeobj))));
+}
+
+/* The next chunk from @obj on that no cell points at; class->objs: none. */
+static unsigned next_free(struct zs_pool *pool, const struct size_class *class,
+			  struct zspage zp, unsigned obj)
+{
+	while (obj < class->objs &&
+	       chunk_cell(pool, class, zspage_chunk(class, zp, obj)))
+		obj++;
+	return obj;
+}
+
+/* Nobody looks at what is free, so its links need no undo. */
+static bool mend_list(struct zs_pool *pool, const struct size_class *class,
+		      struct zspage zp)
+{
+	unsigned first = next_free(pool, class, zp, 0), obj = first, next, n;
+
+	for (n = 0; obj < class->objs; n++, obj = next) {
+		next = next_free(pool, class, zp, obj + 1);
+		if (next < class->objs)
+			*chunk_head(class, zspage_chunk(class, zp, obj)) =
+				link_make((uint16_t)next);
+	}
+	if (!n || n + zp.desc->inuse != class->objs)
+		return false;
+	undo_barrier();
+	zp.desc->freeobj = (uint16_t)first;
+	return true;
+}
+
+bool zspage_can_give(struct zs_pool *pool, const struct size_class *class,
+		     struct zspage zp)
+{
+	return __builtin_expect(is_sound_list(class, zp), 1) ||
+	       mend_list(pool, class, zp);
+}
+
 void *obj_take(struct undo_log *u, const struct size_class *class,
 	       struct zspage zp, uint64_t head)
 {

@@ -221,6 +221,108 @@ static void test_handles_given_back(void)
 	CHECK_EQ(cell_load(live), cell);
 }
 
+static void check_pool(void)
+{
+	char msg[256] = "";
+
+	if (zs_pool_verify(fs->pool, msg, sizeof(msg)))
+		CHECK_FAILED("%s", msg);
+}
+
+/* Where chunks are taken from next. */
+static struct zspage zspage_of(uint32_t handle)
+{
+	return zspage_of_cell(cell_load(handle));
+}
+
+/* The list of free chunks leads to one in use, to itself, and to nowhere. */
+static void test_links_of_chunks(void)
+{
+	uint32_t handle = store();
+	const struct size_class *class =
+		cell_class(fs->pool, cell_load(handle));
+	struct zspage zp = zspage_of(handle);
+	static const uint16_t links[] = {0, 999, NO_FREE_OBJ};
+
+	for (unsigned k = 0; k < 3; k++) {
+		REQUIRE(zp.desc->inuse + 8u < class->objs);
+		*chunk_head(class, zspage_chunk(class, zp, zp.desc->freeobj)) =
+			link_make(links[k]);
+		store();
+		store();
+		check_pool();
+		zp.desc->freeobj = links[k];
+		store();
+		check_pool();
+	}
+	*chunk_head(class, zspage_chunk(class, zp, zp.desc->freeobj)) |= 1;
+	store();
+	check_pool();
+}
+
+/* What no cell points at cannot be moved, and compaction ends all the same. */
+static void test_compact(void)
+{
+	uint32_t handle[600];
+	struct zspage zp;
+
+	for (unsigned k = 0; k < 600; k++)
+		handle[k] = store();
+	for (unsigned k = 0; k < 600; k++)
+		if (k % 3)
+			zs_free(fs->pool, arena_thread(fs->arena, 1),
+				&fs->threads[1].slot->free[k]);
+	zp = zspage_of(handle[0]);
+	for (unsigned k = 0; k < 600; k += 3)
+		if (zspage_of(handle[k]).pfn != zp.pfn || k % 2)
+			*(uint64_t *)cell_chunk(cell_load(handle[k])) ^= 16;
+	zs_compact(fs->pool, arena_thread(fs->arena, 1));
+	CHECK(zs_obj_size(fs->pool, live));
+}
+
+static void test_books(void)
+{
+	uint32_t pfn = zspage_of(live).pfn;
+	struct slab_head *slab = header()->slab;
+
+	CHECK_REFUSED(thread()->pending_run, run_ref(pfn, 1));
+	CHECK_REFUSED(thread()->pending_run,
+		      run_ref(addr_to_pfn(inode_resolve(fs, nodeid)), 1));
+	CHECK_REFUSED(header()->nr_segs, header()->nr_segs - 1);
+	CHECK_REFUSED(slab[SLAB_RECORD].spare, slab[SLAB_RECORD].partial);
+	CHECK_REFUSED(page_desc_of(slab[SLAB_RECORD].partial)->freeobj,
+		      NO_FREE_OBJ);
+	CHECK_REFUSED(page_desc_of(slab[SLAB_RECORD].partial)->inuse, 0);
+	for (unsigned k = 0; k < fs->pool->nr_classes; k++)
+		for (unsigned g = 2; g < ZS_GROUP_FULL; g++)
+			if (pool()->class[k].group[g].head)
+				CHECK_REFUSED(
+					pool()->class[k].group[g - 1].head,
+					pool()->class[k].group[g].head);
+	check_sound();
+}
+
+#ifdef NDEBUG
+/* A cell that names no place in a zspage: what is there is not freed. */
+static void test_cells(void)
+{
+	static const uint64_t bits[] = {UINT64_C(1) << 37, 1 << 20, 1 << 8};
+	struct arena_thread *t = arena_thread(fs->arena, 1);
+
+	for (unsigned k = 0; k < 3; k++) {
+		uint64_t ref = REF_MAKE(REF_OBJ, store());
+		uint64_t *cell = arena_handle_cell((uint32_t)REF_VALUE(ref));
+
+		*cell ^= bits[k];
+		fs->threads[1].slot->free[699] = ref;
+		zs_free(fs->pool, t, &fs->threads[1].slot->free[699]);
+		CHECK_EQ(fs->threads[1].slot->free[699], 0);
+		*cell ^= bits[k];
+	}
+	CHECK(zs_obj_size(fs->pool, live));
+}
+#endif
+
 /* ---- the file system ---- */
 
 /* What transactions never change. */
@@ -439,14 +541,29 @@ static void test_inodes(void)
 }
 
 static const struct check_case cases[] = {
-	CHECK_CASE(test_header),	 CHECK_CASE(test_intent),
-	CHECK_CASE(test_logs),		 CHECK_CASE(test_handles),
-	CHECK_CASE(test_a_handle_twice), CHECK_CASE(test_links_of_handles),
-	CHECK_CASE(test_new_handles),	 CHECK_CASE(test_handles_given_back),
-	CHECK_CASE(test_slot),		 CHECK_CASE(test_state),
-	CHECK_CASE(test_counts),	 CHECK_CASE(test_super),
-	CHECK_CASE(test_what_is_freed),	 CHECK_CASE(test_snapshots),
-	CHECK_CASE(test_attributes),	 CHECK_CASE(test_inodes),
+	CHECK_CASE(test_header),
+	CHECK_CASE(test_intent),
+	CHECK_CASE(test_logs),
+	CHECK_CASE(test_handles),
+	CHECK_CASE(test_a_handle_twice),
+	CHECK_CASE(test_links_of_handles),
+	CHECK_CASE(test_new_handles),
+	CHECK_CASE(test_handles_given_back),
+	CHECK_CASE(test_links_of_chunks),
+	CHECK_CASE(test_compact),
+	CHECK_CASE(test_books),
+#ifdef NDEBUG
+	CHECK_CASE(test_cells),
+#endif
+
+	CHECK_CASE(test_slot),
+	CHECK_CASE(test_state),
+	CHECK_CASE(test_counts),
+	CHECK_CASE(test_super),
+	CHECK_CASE(test_what_is_freed),
+	CHECK_CASE(test_snapshots),
+	CHECK_CASE(test_attributes),
+	CHECK_CASE(test_inodes),
 };
 
 static void make_some(void)
