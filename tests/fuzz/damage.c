@@ -15,12 +15,14 @@
 #include "content/hot.h"
 #include "content/settle.h"
 #include "content/slot.h"
+#include "content/xattr_set.h"
 #include "fuzz.h"
 #include "run_map.h"
 #include "state/settings.h"
 #include "state/snapshot.h"
 #include "tree/reap.h"
 #include "tree/xattr.h"
+#include "zsmalloc_i.h"
 
 #define SIZE	   (UINT64_C(64) << 20)
 #define MAX_RANGES 4096u
@@ -38,15 +40,29 @@ enum kind {
 	SLOT,
 	REQUEST,
 	META,
+	/* Later ones: bytes from LATER_KINDS on. */
+	FREE_CELL,
+	FREE_CHUNK,
+	SNAPSHOT,
+	VALUE,
 	NR_KINDS,
 };
 
+#define NR_OLD_KINDS 12u
+#define LATER_KINDS  0xf0u
+
+/* Bits of how, beside the 8 ways in which a value changes. */
+#define HOW_COPIES   0x08u /* a whole word of another range */
+#define HOW_ATTACHED 0x40u /* after the successor has attached */
+
 static const enum promise promises[NR_KINDS] = {
-	[HEAD] = PROMISE_READS,	     [CELL] = PROMISE_READS,
-	[CLUSTER] = PROMISE_READS,   [HEADER] = PROMISE_REFUSAL,
-	[THREAD] = PROMISE_REFUSAL,  [POOL] = PROMISE_REFUSAL,
-	[SUPER] = PROMISE_REFUSAL,   [SLOT] = PROMISE_REFUSAL,
-	[REQUEST] = PROMISE_REFUSAL, [META] = PROMISE_VERIFY,
+	[HEAD] = PROMISE_READS,	      [CELL] = PROMISE_READS,
+	[CLUSTER] = PROMISE_READS,    [HEADER] = PROMISE_SERVES,
+	[THREAD] = PROMISE_SERVES,    [POOL] = PROMISE_SERVES,
+	[SUPER] = PROMISE_SERVES,     [SLOT] = PROMISE_SERVES,
+	[REQUEST] = PROMISE_SERVES,   [META] = PROMISE_VERIFY,
+	[FREE_CELL] = PROMISE_SERVES, [FREE_CHUNK] = PROMISE_SERVES,
+	[SNAPSHOT] = PROMISE_SERVES,  [VALUE] = PROMISE_ALL,
 };
 
 /* Bytes of the file. */
@@ -203,6 +219,23 @@ static void make_fs(void)
 	th = &fs->threads[0];
 }
 
+/* One lies in the area for them, and one in a run. */
+static void make_snapshots(void)
+{
+	static const char text[ARENA_PAGE_SIZE * (ARENA_MAX_RUN - 1)];
+	struct snapshot_spec spec = {
+		.uid = 12345, .text = text, .len = sizeof(text)};
+
+	for (unsigned k = 0; k < 3; k++) {
+		struct tx *tx = tx_begin(th);
+		struct snapshot *s;
+
+		if (fixture_end(tx, snapshot_add(tx, &spec, &s)))
+			exit(2);
+		add_at(SNAPSHOT, s, sizeof(*s));
+	}
+}
+
 /* ---- what its worker was at when it died ---- */
 
 static void leave_request(struct zsfs_slot *slot, uint32_t opcode,
@@ -291,6 +324,52 @@ static int note_clusters(void *inode, void *arg)
 	return 0;
 }
 
+/* The list of what is free in each zspage, but its last one's link. */
+static int note_chunks(uint32_t handle, void *arg)
+{
+	uint64_t cell = cell_load(handle);
+	struct size_class *class = cell_class(fs->pool, cell);
+	struct zspage zp = zspage_of_cell(cell);
+	unsigned obj = zp.desc->freeobj, n = class->objs - zp.desc->inuse;
+
+	/* Once for each: by its first object. */
+	for (unsigned k = 0; k < class->objs; k++) {
+		uint64_t c =
+			chunk_cell(fs->pool, class, zspage_chunk(class, zp, k));
+
+		if (c && c != cell)
+			return 0;
+		if (c)
+			break;
+	}
+	for (; n > 1; n--) {
+		uint64_t *link =
+			chunk_head(class, zspage_chunk(class, zp, obj));
+
+		add_at(FREE_CHUNK, link, sizeof(*link));
+		obj = link_next(*link);
+	}
+	return 0;
+}
+
+static void note_free_cells(void)
+{
+	for (uint64_t h = 1; h < fs->pool->root->handle_next; h++)
+		if (!cell_live(cell_load((uint32_t)h)))
+			add_at(FREE_CELL, arena_handle_cell((uint32_t)h), 8);
+}
+
+static int note_value(const struct xattr *x, void *arg)
+{
+	add_at(VALUE, x->value, x->size);
+	return 0;
+}
+
+static int note_values(void *inode, void *arg)
+{
+	return xattr_for_each(inode, note_value, NULL);
+}
+
 static void note_slots(void)
 {
 	for (unsigned k = 0; k < fs->nr_threads; k++) {
@@ -333,7 +412,10 @@ static void note_kinds(void)
 	size_t shared = sizeof(struct arena_thread_shared);
 
 	zs_for_each_handle(fs->pool, note_object, NULL);
+	zs_for_each_handle(fs->pool, note_chunks, NULL);
+	note_free_cells();
 	slab_for_each_record(fs->arena, note_clusters, NULL);
+	slab_for_each_record(fs->arena, note_values, NULL);
 	add_at(HEADER, h, sizeof(*h));
 	for (unsigned k = 0; k < h->nr_threads; k++)
 		add(&of_kind[THREAD], h->threads_off + k * shared, shared);
@@ -389,6 +471,7 @@ static void make_base(void)
 	dir = make("dir", S_IFDIR | 0755);
 	make("link", S_IFLNK | 0777);
 	remove_some();
+	make_snapshots();
 	leave_answer(fs->threads[1].slot, dir);
 	tx = leave_write(first);
 	note_kinds();
@@ -403,23 +486,29 @@ static void make_base(void)
 
 /* ---- each time ---- */
 
-static bool is_zeros(const uint8_t *p)
+/* What another run has backed beside what is in the image goes. */
+static void unback_rest(void)
 {
-	static const uint8_t zeros[ARENA_PAGE_SIZE];
+	uint64_t end = 0;
 
-	return !memcmp(p, zeros, sizeof(zeros));
+	for (size_t k = 0; k < backed.n; k++) {
+		arena_unback(file, end, backed.r[k].off - end);
+		end = backed.r[k].off + backed.r[k].len;
+	}
+	arena_unback(file, end, SIZE - end);
 }
 
+/* Most pages are as they were. */
 static void restore(void)
 {
-	arena_unback(file, 0, SIZE);
+	unback_rest();
 	for (size_t k = 0; k < backed.n; k++) {
 		uint64_t end = backed.r[k].off + backed.r[k].len;
 
 		FUZZ_CHECK(!arena_back(file, backed.r[k].off, backed.r[k].len));
 		for (uint64_t at = backed.r[k].off; at < end;
 		     at += ARENA_PAGE_SIZE)
-			if (!is_zeros(image + at))
+			if (memcmp(view + at, image + at, ARENA_PAGE_SIZE))
 				memcpy(view + at, image + at, ARENA_PAGE_SIZE);
 	}
 }
@@ -445,12 +534,24 @@ static uint8_t *byte_of(enum kind kind, unsigned where, unsigned at)
 	return view + r->off + at % r->len;
 }
 
+/* The word at that place of another range, whatever lies there. */
+static uint64_t copied(enum kind kind, const struct record *r)
+{
+	const struct range *from = range_of(kind, r->where + r->value);
+	uint64_t at = (from->off + r->at % from->len) & ~7ul, old;
+
+	memcpy(&old, view + at, sizeof(old));
+	return old;
+}
+
 /* What the record has in place of @old, a word in which @bit is hit. */
 static uint64_t damaged(enum kind kind, const struct record *r, uint64_t old,
 			unsigned bit)
 {
 	uint64_t value = r->value;
 
+	if (r->how & HOW_COPIES)
+		return copied(kind, r);
 	switch (r->how % 8) {
 	case 0:
 		return old ^ UINT64_C(1) << (bit + value % 8);
@@ -488,22 +589,76 @@ static void damage_one(enum kind kind, const struct record *r)
 			view[word + k] = bytes[k];
 }
 
-/* Of the records only those that are of META, or only the others. */
-static enum promise damage(const uint8_t *data, size_t size, bool meta)
+/* ---- what is promised ---- */
+
+static bool is_word(uint64_t at, size_t first, size_t end)
 {
-	enum promise promise = PROMISE_ALL;
+	return at >= (first & ~7ul) && at < end;
+}
+
+#define SLOT_WORD(at, member)                                                  \
+	is_word((at), offsetof(struct zsfs_slot, member),                      \
+		offsetof(struct zsfs_slot, member) +                           \
+			sizeof(((struct zsfs_slot *)0)->member))
+
+/* Does this say by itself what is to be undone or freed (damage.h)? */
+static bool is_own_word(enum kind kind, uint64_t off)
+{
+	const struct arena_header *h = (const void *)image;
+	uint64_t slots = h->root_off + layout_slots_offset();
+	uint64_t at = (off - slots) % sizeof(struct zsfs_slot);
+
+	if (kind == THREAD)
+		return (off - h->threads_off) % h->thread_size >=
+		       offsetof(struct arena_thread_shared, undo);
+	return kind == SLOT && (SLOT_WORD(at, state) || SLOT_WORD(at, alloc) ||
+				SLOT_WORD(at, free) || SLOT_WORD(at, undo) ||
+				SLOT_WORD(at, undo_room));
+}
+
+static enum promise promise_of(enum kind kind, const struct record *r)
+{
+	const struct range *range = range_of(kind, r->where);
+
+	return is_own_word(kind, range->off + r->at % range->len)
+		       ? PROMISE_REFUSAL
+		       : promises[kind];
+}
+
+/* ---- when ---- */
+
+enum when { BEFORE, ATTACHED, IN_USE };
+
+static enum kind kind_of(const struct record *r)
+{
+	return r->kind < LATER_KINDS
+		       ? r->kind % NR_OLD_KINDS
+		       : NR_OLD_KINDS + r->kind % (NR_KINDS - NR_OLD_KINDS);
+}
+
+static enum when when_of(const struct record *r)
+{
+	if (kind_of(r) == META)
+		return IN_USE;
+	return r->how & HOW_ATTACHED ? ATTACHED : BEFORE;
+}
+
+/* Of the records only those that come @when. */
+static enum promise damage(const uint8_t *data, size_t size, enum when when)
+{
+	enum promise promise = PROMISE_ALL, of;
 
 	for (; size >= DAMAGE_RECORD; size -= DAMAGE_RECORD) {
-		enum kind kind = data[0] % NR_KINDS;
 		struct record r;
 
 		memcpy(&r, data, sizeof(r));
 		data += DAMAGE_RECORD;
-		if ((kind == META) != meta)
+		if (when_of(&r) != when)
 			continue;
-		damage_one(kind, &r);
-		if (promises[kind] > promise)
-			promise = promises[kind];
+		damage_one(kind_of(&r), &r);
+		of = promise_of(kind_of(&r), &r);
+		if (of > promise)
+			promise = of;
 	}
 	return promise;
 }
@@ -513,11 +668,16 @@ int damage_make(const uint8_t *data, size_t size, enum promise *promise)
 	if (file < 0)
 		make_base();
 	restore();
-	*promise = damage(data, size, false);
+	*promise = damage(data, size, BEFORE);
 	return file;
+}
+
+enum promise damage_attached(const uint8_t *data, size_t size)
+{
+	return damage(data, size, ATTACHED);
 }
 
 enum promise damage_in_use(const uint8_t *data, size_t size)
 {
-	return damage(data, size, true);
+	return damage(data, size, IN_USE);
 }

@@ -8,7 +8,9 @@
  *
  *   kind, how: a byte each; where, at, value: two bytes each
  *
- * What is damaged is one of these kinds; what may come of it is promised:
+ * Damage is done before the successor attaches, or, as how says, after that,
+ * as with a standby, which has attached long before the worker dies. What is
+ * damaged is one of these kinds; what may come of it is promised:
  *
  *   content    the stored bytes of a block, or of a piece of a cluster
  *   checksum   the word that an object is held against
@@ -23,6 +25,15 @@
  *   request    the request in a slot, and its answer
  *   meta       all else, when it was taken over: inodes, names, tables,
  *              descriptors of pages, maps and lists of segments
+ *   free cell  of a handle that no object has
+ *   free chunk the link to the next free chunk of a zspage
+ *   snapshot   what is known of one
+ *   value      of an attribute
+ *
+ * What says of itself what is to be undone or freed has no checksum, and what
+ * it says may be what a worker can die with: refs in the lists of a slot and
+ * its state, and entries and length of a log. Nothing is promised of content
+ * then but after a check.
  */
 #ifndef TESTS_FUZZ_DAMAGE_H
 #define TESTS_FUZZ_DAMAGE_H
@@ -40,6 +51,11 @@ enum promise {
 	 * request was at what was hit it may be refused.
 	 */
 	PROMISE_READS,
+	/*
+	 * It is refused, or serves, also if it does not verify: names may be
+	 * missing and calls fail, but what is read was written.
+	 */
+	PROMISE_SERVES,
 	/*
 	 * It is refused, or goes on if it verifies. What checksums do not cover
 	 * may have changed.
@@ -68,6 +84,8 @@ extern struct damage_file damage_files[NR_FILES];
  * descriptor, which stays ours.
  */
 int damage_make(const uint8_t *data, size_t size, enum promise *promise);
+/* It is attached to: damage it by what is to come then. */
+enum promise damage_attached(const uint8_t *data, size_t size);
 /* It is in use: damage it by the records of meta, too. */
 enum promise damage_in_use(const uint8_t *data, size_t size);
 

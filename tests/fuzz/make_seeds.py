@@ -326,17 +326,29 @@ def requests(folder):
 
 KINDS = """content checksum head cell cluster header thread pool super slot
 request meta""".split()
+LATER = "free_cell free_chunk snapshot value".split()
+COPIES, ATTACHED, LATER_KINDS = 8, 0x40, 0xf0
 
 
 def damages(folder):
     with open(os.path.join(folder, "none"), "wb") as f:
         f.write(b"12345")
-    for kind, word in enumerate(KINDS):
-        for how in range(8):
+    kinds = list(enumerate(KINDS)) + list(enumerate(LATER, LATER_KINDS))
+    for kind, word in kinds:
+        for how in (*range(8), COPIES, ATTACHED):
             with open(os.path.join(folder, f"{word}_{how}"), "wb") as f:
                 for k in range(3):
                     f.write(damage(kind, how, how * 37 + k * 101,
                                    how * 24 + k * 8, how * 5 + k))
+
+
+    # One bit of a slot's nr_alloc; handles that are in a magazine twice.
+    with open(os.path.join(folder, "slot_allocations"), "wb") as f:
+        f.write(damage(9, 0, 0, 104, 6))
+    for bit in range(3):
+        with open(os.path.join(folder, f"thread_twice_{bit}"), "wb") as f:
+            for k in range(8):
+                f.write(damage(6, 0, 0, 16 + 16 * k, bit))
 
 
 def main():
