@@ -212,14 +212,30 @@ static bool is_unused(uint32_t link)
 	return !s || s->nr_free == s->nr_present;
 }
 
+/* Bin @nr begins with nothing, or with a segment that is in it. */
+static bool has_sound_bin(const struct arena_header *h, unsigned nr)
+{
+	uint32_t link = h->bin[nr];
+
+	return !link || (link <= h->nr_segs && segment_of(link - 1)->bin == nr);
+}
+
+static bool has_sound_holes(const struct arena_header *h)
+{
+	uint32_t link = h->hole_head;
+
+	return !link || (link <= h->nr_segs &&
+			 segment_of(link - 1)->nr_present < ARENA_SEG_PAGES);
+}
+
 static bool has_sound_lists(const struct arena *a)
 {
 	const struct arena_header *h = a->hdr;
 
-	if (h->hole_head > h->nr_segs)
+	if (!has_sound_holes(h))
 		return false;
 	for (unsigned i = 0; i < NR_BINS; i++)
-		if (h->bin[i] > h->nr_segs)
+		if (!has_sound_bin(h, i))
 			return false;
 	if (!is_unused(h->bin[BIN_FREE]) || !is_unused(h->bin[BIN_FREE_HOLED]))
 		return false;

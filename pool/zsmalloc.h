@@ -139,7 +139,8 @@ void zs_destroy_pool(struct zs_pool *pool, struct arena_thread *t);
  * undefined until zs_obj_write().
  *
  * Returns 0, -EINVAL for a bad size, -ENOSPC at the arena's limit or when all
- * 2^31 - 1 handles are used, -ENOMEM when the system has no memory.
+ * 2^31 - 1 handles are used, -ENOMEM when the system has no memory, -EIO when
+ * what is free in the class is damaged.
  */
 int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
 	      unsigned tag, uint32_t word, uint64_t *ref);

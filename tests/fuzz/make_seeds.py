@@ -340,15 +340,12 @@ def damages(folder):
                 for k in range(3):
                     f.write(damage(kind, how, how * 37 + k * 101,
                                    how * 24 + k * 8, how * 5 + k))
-
-
     # One bit of a slot's nr_alloc; handles that are in a magazine twice.
     with open(os.path.join(folder, "slot_allocations"), "wb") as f:
         f.write(damage(9, 0, 0, 104, 6))
-    for bit in range(3):
-        with open(os.path.join(folder, f"thread_twice_{bit}"), "wb") as f:
-            for k in range(8):
-                f.write(damage(6, 0, 0, 16 + 16 * k, bit))
+    for at, bit in ((16, 0), (24, 1), (32, 1)):
+        with open(os.path.join(folder, f"thread_twice_{at}"), "wb") as f:
+            f.write(damage(6, 0, 0, at, bit))
 
 
 def main():

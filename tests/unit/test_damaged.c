@@ -77,8 +77,13 @@ static void test_header(void)
 	CHECK_REFUSED(header()->window_high, UINT64_MAX - 4095);
 	CHECK_REFUSED(header()->handles_backed, header()->handles_backed + 1);
 	CHECK_REFUSED(header()->hole_head, header()->nr_segs + 1);
-	for (unsigned k = 0; k < NR_BINS; k++)
+	for (unsigned k = 0; k < NR_BINS; k++) {
 		CHECK_REFUSED(header()->bin[k], UINT32_MAX);
+		if (segment_of(0)->bin != k)
+			CHECK_REFUSED(header()->bin[k], 1);
+	}
+	if (segment_of(0)->nr_present == ARENA_SEG_PAGES)
+		CHECK_REFUSED(header()->hole_head, 1);
 	for (unsigned k = 0; k < SLAB_NR_CACHES; k++) {
 		CHECK_REFUSED(header()->slab[k].partial, 77);
 		CHECK_REFUSED(header()->slab[k].spare, UINT32_MAX);
