@@ -80,10 +80,16 @@ static uint64_t sum_of(const struct zsfs *fs, const struct cluster *cl,
 	return zcomp_cluster_sum(frame, cl->len, sum);
 }
 
-/* What @zc keeps it by: the same sum and places, and size, are the same. */
+/*
+ * What @zc keeps it by: the same sum and places, and size, are the same. The
+ * piece is there for a sum that is another one's: what was kept is not checked.
+ */
 static uint64_t key_of(const struct cluster *cl)
 {
-	return cl->sum ^ (uint64_t)cl->made << 32;
+	uint64_t piece = cl->len ? cl->piece[0] : 0;
+
+	return cl->sum ^ (uint64_t)cl->made << 32 ^
+	       piece * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* Decompress @cl into what @zc keeps. */
