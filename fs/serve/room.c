@@ -28,7 +28,7 @@
 #define HURRY_MSECS 100
 #define LOOK_USECS  500
 /* How long content is modest after a small call has found no memory. */
-#define CROWDED_MSECS 1000
+#define CROWDED_MSECS 60000
 /* Steps of freeing between two attempts. */
 #define STEPS 8u
 /* Pages for what a request needs beside its content. */
