@@ -33,6 +33,14 @@ int mount_stats_read(const char *mountpoint, char *text)
 	return n > 0 ? 0 : -ENODATA;
 }
 
+/* Any file system may be there, and a terminal takes some bytes for orders. */
+static void hide_controls(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 const char *mount_stats_value(const char *text, const char *key, char room[256])
 {
 	char want[64];
@@ -53,5 +61,6 @@ const char *mount_stats_value(const char *text, const char *key, char room[256])
 	n = n < 255 ? n : 255;
 	memcpy(room, at, n);
 	room[n] = '\0';
+	hide_controls(room);
 	return room;
 }

@@ -13,7 +13,8 @@ int mount_stats_read(const char *mountpoint, char *text);
 
 /*
  * The number or word behind the first "key": in it, "" when there is none. It
- * is our own text, so there are no escapes. Returns @room.
+ * is our own text, so there are no escapes; control characters, which others
+ * may have, are question marks. Returns @room.
  */
 const char *mount_stats_value(const char *text, const char *key,
 			      char room[256]);

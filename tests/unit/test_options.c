@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "start/mount_stats.h"
 #include "state/reserve.h"
 
 #define MIN_LIMIT (UINT64_C(16) << 20)
@@ -607,6 +608,17 @@ static void test_flag_words(void)
 	CHECK_EQ(parse("zsfs -o nonoswap /mnt"), -EINVAL);
 }
 
+/* Of a mount that tells the terminal something else. */
+static void test_controls_of_others(void)
+{
+	static const char text[] = "{\"version\":\"1\033[2J\177\",\"n\":12}";
+	char room[256];
+
+	CHECK(!strcmp(mount_stats_value(text, "version", room), "1?[2J?"));
+	CHECK(!strcmp(mount_stats_value(text, "n", room), "12"));
+	CHECK(!strcmp(mount_stats_value(text, "none", room), ""));
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_defaults_root),
 	CHECK_CASE(test_defaults_user),
@@ -633,6 +645,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_mount_string),
 	CHECK_CASE(test_mount_string_room),
 	CHECK_CASE(test_flag_words),
+	CHECK_CASE(test_controls_of_others),
 };
 
 int main(int argc, char **argv)
