@@ -249,6 +249,13 @@ int zs_malloc(struct zs_pool *pool, struct arena_thread *t, size_t size,
 	return zs_store(pool, t, NULL, size, tag, word, ref);
 }
 
+/* Have the object's lines on their way while the locks are being taken. */
+static void prefetch_object(uint64_t cell)
+{
+	__builtin_prefetch(cell_chunk(cell), 1);
+	__builtin_prefetch(page_desc_of(cell_pfn(cell)), 1);
+}
+
 /* What @ref owns is not a live object: free nothing, and own nothing. */
 static void drop_bad_ref(uint64_t *ref)
 {
@@ -303,8 +310,8 @@ static void free_last_locked(struct undo_log *u, struct arena_thread *t,
 }
 
 /*
- * Does the cell of a live object name a place in a zspage of @class? Else it is
- * damaged, and what it names is not to be freed.
+ * Does the cell of a live object name a place in a zspage of @class, which is
+ * locked? Else it is damaged, and what it names is not to be freed.
  */
 static bool is_placed(struct zs_pool *pool, const struct size_class *class,
 		      uint64_t cell)
@@ -331,17 +338,18 @@ void zs_free(struct zs_pool *pool, struct arena_thread *t, uint64_t *ref)
 		drop_bad_ref(ref);
 		return;
 	}
-	class = cell_class(pool, cell);
-	if (UNLIKELY(!is_placed(pool, class, cell))) {
-		drop_bad_ref(ref);
-		return;
-	}
-	__builtin_prefetch(cell_chunk(cell), 1);
+	prefetch_object(cell);
 	if (UNLIKELY(magazine_count(t) == ZS_MAGAZINE))
 		zs_handles_flush(pool, t);
 
+	class = cell_class(pool, cell);
 	zs_lock(&class->lock);
 	cell = cell_load(handle); /* compaction may have moved it */
+	if (UNLIKELY(!is_placed(pool, class, cell))) {
+		zs_unlock(&class->lock);
+		drop_bad_ref(ref);
+		return;
+	}
 	assert(head_names(*chunk_head(class, cell_chunk(cell)), handle));
 	zp = zspage_of_cell(cell);
 	u = undo_begin(t);
