@@ -18,7 +18,7 @@
 #include "fuzz.h"
 
 #define INPUT_SIZE 65536u
-#define MAX_INPUTS 4096u
+#define MAX_INPUTS 65536u
 
 struct input {
 	char *path;
