@@ -170,16 +170,21 @@ static int map_both(const struct shared_fds *fd, struct shared_page **out)
 
 /* ---- making and opening ---- */
 
-static void init_bank(struct shared_page *k, unsigned bank)
+static void init_life(pthread_mutex_t *m)
 {
 	pthread_mutexattr_t attr;
 
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	for (unsigned i = 0; i < k->config.nr_lives; i++)
-		pthread_mutex_init(&k->worker.life[bank][i], &attr);
+	pthread_mutex_init(m, &attr);
 	pthread_mutexattr_destroy(&attr);
+}
+
+static void init_bank(struct shared_page *k, unsigned bank)
+{
+	for (unsigned i = 0; i < k->config.nr_lives; i++)
+		init_life(&k->worker.life[bank][i]);
 }
 
 static void init_lives(struct shared_page *k)
@@ -351,13 +356,6 @@ static void taken(pthread_mutex_t *m, int err)
 		pthread_mutex_consistent(m);
 }
 
-void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
-{
-	pthread_mutex_t *m = &k->worker.life[bank][nr];
-
-	taken(m, pthread_mutex_lock(m));
-}
-
 bool shared_page_is_alone(const struct shared_page *k)
 {
 	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++) {
@@ -403,6 +401,17 @@ static bool take(struct shared_page *k, pthread_mutex_t *m)
 	while (err == ETIMEDOUT && !shared_page_is_alone(k));
 	taken(m, err);
 	return err != ETIMEDOUT;
+}
+
+/* What is spoilt there is made anew as soon as nobody else can have it. */
+void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
+{
+	pthread_mutex_t *m = &k->worker.life[bank][nr];
+
+	if (take(k, m))
+		return;
+	init_life(m);
+	pthread_mutex_lock(m);
 }
 
 /* The same, sleeping only when it takes long. */
