@@ -12,7 +12,6 @@
 #include <linux/fuse.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../unit/fs_fixture.h"
@@ -62,27 +61,6 @@ ssize_t __wrap_read(int fd, void *buf, size_t len)
 ssize_t __wrap_write(int fd, const void *buf, size_t len)
 {
 	return fd == device ? (ssize_t)len : __real_write(fd, buf, len);
-}
-
-/* What costs more than all else, and changes nothing that is looked at. */
-int __wrap_mlock2(const void *p, size_t len, unsigned flags);
-int __wrap_madvise(void *p, size_t len, int advice);
-void *__real_mmap(void *p, size_t len, int prot, int flags, int fd, off_t off);
-void *__wrap_mmap(void *p, size_t len, int prot, int flags, int fd, off_t off);
-
-int __wrap_mlock2(const void *p, size_t len, unsigned flags)
-{
-	return 0;
-}
-
-int __wrap_madvise(void *p, size_t len, int advice)
-{
-	return 0;
-}
-
-void *__wrap_mmap(void *p, size_t len, int prot, int flags, int fd, off_t off)
-{
-	return __real_mmap(p, len, prot, flags & ~MAP_POPULATE, fd, off);
 }
 
 /* ---- reading ---- */

@@ -7,38 +7,8 @@
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-/* ---- memory ---- */
-
-int __wrap_mlock2(const void *p, size_t size, unsigned flags);
-int __wrap_madvise(void *p, size_t size, int advice);
-void *__real_mmap64(void *p, size_t size, int prot, int flags, int fd, off_t o);
-void *__wrap_mmap64(void *p, size_t size, int prot, int flags, int fd, off_t o);
-void *__real_mmap(void *p, size_t size, int prot, int flags, int fd, off_t off);
-void *__wrap_mmap(void *p, size_t size, int prot, int flags, int fd, off_t off);
-
-int __wrap_mlock2(const void *p, size_t size, unsigned flags)
-{
-	return 0;
-}
-
-int __wrap_madvise(void *p, size_t size, int advice)
-{
-	return 0;
-}
-
-void *__wrap_mmap64(void *p, size_t size, int prot, int flags, int fd, off_t o)
-{
-	return __real_mmap64(p, size, prot, flags & ~MAP_POPULATE, fd, o);
-}
-
-void *__wrap_mmap(void *p, size_t size, int prot, int flags, int fd, off_t off)
-{
-	return __real_mmap(p, size, prot, flags & ~MAP_POPULATE, fd, off);
-}
 
 /* ---- threads that are not there ---- */
 

@@ -3,8 +3,8 @@
  * In place of what takes long, or is never twice the same: for a target that is
  * one thread and links with the --wrap options of meson.build.
  *
- * Memory is neither locked nor made present before it is used. Requests have
- * nobody who takes answers over. Time is a count, which each look advances.
+ * Requests have nobody who takes answers over. Time is a count, which each look
+ * advances.
  */
 #ifndef TESTS_FUZZ_STAND_INS_H
 #define TESTS_FUZZ_STAND_INS_H
