@@ -2,7 +2,6 @@
 /* Messages to stderr or syslog (see log.h). */
 #include "log.h"
 
-#include <ctype.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "clock.h"
 #include "syslog_socket.h"
+#include "textbuf.h"
 
 #define MAX_LINE 1024
 
@@ -44,15 +44,6 @@ static const char *level_word(int level)
 	return level == LOG_DEBUG ? "debug: " : "";
 }
 
-/* One message is one line, whatever names of files are in it. */
-static void make_harmless(char *text)
-{
-	for (; *text; text++) {
-		if (iscntrl((unsigned char)*text))
-			*text = '?';
-	}
-}
-
 static void to_stderr(int level, const char *text)
 {
 	char line[MAX_LINE + 32];
@@ -68,7 +59,7 @@ static void show(int level, char *text)
 {
 	if (level >= LOG_DEBUG && !show_debug)
 		return;
-	make_harmless(text);
+	text_make_harmless(text);
 	if (use_syslog)
 		syslog_socket_send(level, text);
 	else

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Text buffer: formatted text into a fixed room, with one check at the end.
+ * Text buffer: formatted text into a fixed room, with one check at the end. And
+ * text that others have a part in.
  */
 #ifndef FS_TEXTBUF_H
 #define FS_TEXTBUF_H
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -49,6 +51,14 @@ __attribute__((format(printf, 2, 3))) static inline void textbuf_add(
 static inline int textbuf_end(const struct textbuf *t)
 {
 	return t->full ? -ENOSPC : (int)t->len;
+}
+
+/* Have @text be one line that no terminal obeys, whatever others put in it. */
+static inline void text_make_harmless(char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
 }
 
 #endif

@@ -3,7 +3,6 @@
  * What the knobs of knobs.h show, and what writing to their files of .zsctl
  * does. A write is executed whole or, with an error, not at all.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -169,10 +168,7 @@ static void set_status(struct zsfs *fs, const char *text)
 
 	pthread_mutex_lock(&work.text_lock);
 	snprintf(to, (size_t)most + 1, "%.*s", most, text);
-	/* One line, whatever was written. */
-	for (; *to; to++)
-		if (iscntrl((unsigned char)*to))
-			*to = '?';
+	text_make_harmless(to);
 	pthread_mutex_unlock(&work.text_lock);
 }
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/textbuf.h"
+
 int mount_stats_read(const char *mountpoint, char *text)
 {
 	char path[PATH_MAX];
@@ -33,14 +35,6 @@ int mount_stats_read(const char *mountpoint, char *text)
 	return n > 0 ? 0 : -ENODATA;
 }
 
-/* Any file system may be there, and a terminal takes some bytes for orders. */
-static void hide_controls(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}
-
 const char *mount_stats_value(const char *text, const char *key, char room[256])
 {
 	char want[64];
@@ -61,6 +55,7 @@ const char *mount_stats_value(const char *text, const char *key, char room[256])
 	n = n < 255 ? n : 255;
 	memcpy(room, at, n);
 	room[n] = '\0';
-	hide_controls(room);
+	/* Any file system may be there. */
+	text_make_harmless(room);
 	return room;
 }
