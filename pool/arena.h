@@ -358,6 +358,12 @@ int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
 /* Give the run in *@ref back and clear *@ref. 0 is allowed: does nothing. */
 void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref);
 
+/* How many pages the run in @ref has. */
+static inline unsigned arena_run_pages(uint64_t ref)
+{
+	return REF_VALUE(ref) & 0xff;
+}
+
 /* Address of a run's first byte. */
 static inline void *arena_run_addr(uint64_t ref)
 {

@@ -360,11 +360,6 @@ static inline uint64_t run_ref_pfn(uint64_t ref)
 	return REF_VALUE(ref) >> 8;
 }
 
-static inline unsigned run_ref_pages(uint64_t ref)
-{
-	return REF_VALUE(ref) & 0xff;
-}
-
 /*
  * Begin a critical section: the thread's undo log, which must be empty. End it
  * with undo_commit() before the lock that protects the words is released.

@@ -147,7 +147,7 @@ static bool are_pages_of(const struct arena *a, uint64_t pfn, unsigned pages)
 bool arena_is_run(const struct arena *a, uint64_t ref)
 {
 	return REF_KIND(ref) == REF_RUN &&
-	       are_pages_of(a, run_ref_pfn(ref), run_ref_pages(ref));
+	       are_pages_of(a, run_ref_pfn(ref), arena_run_pages(ref));
 }
 
 bool arena_holds_run(const struct arena *a, const void *p, unsigned pages,

@@ -153,7 +153,7 @@ int arena_run_alloc(struct arena *a, struct arena_thread *t, unsigned pages,
 void arena_run_free(struct arena *a, struct arena_thread *t, uint64_t *ref)
 {
 	uint64_t pfn = run_ref_pfn(*ref);
-	unsigned pages = run_ref_pages(*ref);
+	unsigned pages = arena_run_pages(*ref);
 	struct page_desc *d;
 	struct undo_log *u;
 	bool shrink;

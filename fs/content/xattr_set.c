@@ -403,7 +403,7 @@ static bool holds_pages(const struct arena *a, uint64_t ref, size_t size)
 {
 	unsigned pages = pages_for(size);
 
-	return REF_KIND(ref) == REF_RUN && (REF_VALUE(ref) & 0xff) == pages &&
+	return REF_KIND(ref) == REF_RUN && arena_run_pages(ref) == pages &&
 	       arena_holds_run(a, arena_run_addr(ref), pages, ARENA_PAGE_DATA);
 }
 

@@ -201,7 +201,7 @@ static const char *check_place(const struct zsfs *fs, const struct snapshot *s,
 
 	if (!in_area(s))
 		return s == arena_run_addr(s->ref) &&
-				       s->pages == (REF_VALUE(s->ref) & 0xff) &&
+				       s->pages == arena_run_pages(s->ref) &&
 				       arena_holds_run(fs->arena, s, s->pages,
 						       ARENA_PAGE_DATA)
 			       ? NULL

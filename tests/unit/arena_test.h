@@ -97,7 +97,7 @@ static inline void free_all_but(struct arena *a, struct arena_thread *t,
 static inline void stamp_run(uint64_t ref, bool check)
 {
 	uint64_t *p = arena_run_addr(ref);
-	unsigned words = run_ref_pages(ref) * ARENA_PAGE_SIZE / 8;
+	unsigned words = arena_run_pages(ref) * ARENA_PAGE_SIZE / 8;
 
 	for (unsigned i = 0; i < words; i += 64) {
 		if (check)

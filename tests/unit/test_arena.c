@@ -203,7 +203,7 @@ static void run_pattern(struct arena *a, unsigned min, unsigned max, unsigned n,
 
 		REQUIRE(!arena_run_alloc(a, t, len, ARENA_PAGE_ZSPAGE,
 					 &refs[i]));
-		CHECK_EQ(run_ref_pages(refs[i]), len);
+		CHECK_EQ(arena_run_pages(refs[i]), len);
 		pages += len;
 		stamp_run(refs[i], false);
 	}

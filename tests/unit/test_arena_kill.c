@@ -44,7 +44,7 @@ static void words_of(uint64_t ref, uint64_t *w[2])
 
 	if (REF_KIND(ref) == REF_RUN) {
 		w[0] = arena_run_addr(ref);
-		size = run_ref_pages(ref) * (size_t)ARENA_PAGE_SIZE;
+		size = arena_run_pages(ref) * (size_t)ARENA_PAGE_SIZE;
 	} else {
 		uint64_t pfn = addr_to_pfn(slab_addr(ref));
 
@@ -231,7 +231,7 @@ static void count_ref(struct root *r, unsigned i, struct arena *a,
 	if (!ref)
 		return;
 	if (REF_KIND(ref) == REF_RUN) {
-		c->data += run_ref_pages(ref);
+		c->data += arena_run_pages(ref);
 	} else {
 		uint64_t pfn = addr_to_pfn(slab_addr(ref));
 
