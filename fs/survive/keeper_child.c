@@ -48,21 +48,6 @@ static void tell_who_lives(struct keeper *kp)
 		shared_set(&kp->k->state.serving[i], (uint32_t)pids[i]);
 }
 
-/* What kernel this is does not change any more. */
-static void hear_answer(struct keeper *kp)
-{
-	struct shared_page *k = kp->k;
-
-	if (!shared_is_ready(k))
-		return;
-	shared_set(&k->state.answered, k->state.connection);
-	if (kp->answered)
-		return;
-	kp->answered = true;
-	shared_set(&k->state.can_resend,
-		   shared_get(&k->worker.can_resend) != 0);
-}
-
 pid_t keeper_start_worker(struct keeper *kp, bool first)
 {
 	unsigned bank = first ? 0 : !shared_get(&kp->k->worker.active_bank);
@@ -70,8 +55,6 @@ pid_t keeper_start_worker(struct keeper *kp, bool first)
 		!kp->k->config.foreground && !shared_get(&kp->k->state.detach);
 	pid_t pid;
 
-	/* Whom it follows may have answered since the keeper last looked. */
-	hear_answer(kp);
 	tell_who_lives(kp);
 	pid = fork();
 	kp->attached += attached;
@@ -252,6 +235,21 @@ static void on_standby_death(struct keeper *kp, int status)
 		return;
 	}
 	standby_failed(kp, status);
+}
+
+/* What kernel this is does not change any more. */
+static void hear_answer(struct keeper *kp)
+{
+	struct shared_page *k = kp->k;
+
+	if (!shared_is_ready(k))
+		return;
+	shared_set(&k->state.answered, k->state.connection);
+	if (kp->answered)
+		return;
+	kp->answered = true;
+	shared_set(&k->state.can_resend,
+		   shared_get(&k->worker.can_resend) != 0);
 }
 
 /* A successor may have become the active one since. */

@@ -138,7 +138,9 @@ static void look_after_attempt(struct keeper *kp)
 		retry_later(kp);
 		return;
 	}
-	if (!shared_is_ready(kp->k))
+	keeper_look_who_is_active(kp);
+	/* As it was heard, which is what those who are started now go by. */
+	if (kp->k->state.answered != kp->k->state.connection)
 		return;
 	kp->lost_since = 0;
 	kp->k->stats.reconnects++;

@@ -66,6 +66,8 @@ static void test_a_new_connection(void)
 	shared_set(&k->worker.ready, 2);
 	keeper_reconnect_step(&kp);
 	CHECK_EQ(kp.lost_since, 0);
+	/* By that the next standby knows it for one that was answered. */
+	CHECK_EQ(k->state.answered, 2);
 	CHECK_EQ(k->stats.reconnects, 1);
 	CHECK_EQ(k->state.read_ahead_kb, 1024);
 	CHECK_EQ(k->state.max_ratio, 0);
