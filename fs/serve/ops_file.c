@@ -18,9 +18,9 @@
 #include "room.h"
 #include "state/inode.h"
 #include "state/inode_flags.h"
+#include "state/threads.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
-#include "state/threads.h"
 #include "tree/attr.h"
 #include "writeback.h"
 

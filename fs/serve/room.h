@@ -66,10 +66,9 @@ struct tx *room_begin(struct zsfs_thread *th, const struct room *r);
 /*
  * @tx, of room_begin(), of which nobody was told, ended with @err. False: that
  * is the result, and @tx is open. True: it had no room and some was made, or
- * may have come;
- * @tx is aborted and is to be tried again, for a second in all, and
- * where others wait a tenth for what is little or cannot be put back. What it
- * had done before and outside of @tx must be done again or not matter. The
+ * may have come; @tx is aborted and is to be tried again, for a second in all,
+ * and where others wait a tenth for what is little or cannot be put back. What
+ * it had done before and outside of @tx must be done again or not matter. The
  * thread is in its gate and may leave it meanwhile; it holds no lock but those
  * of @tx.
  */

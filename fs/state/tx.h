@@ -141,16 +141,18 @@ struct lock_want {
  * operations stay within their bounds by themselves, but one that does not, in
  * any build, is aborted and logged before anything is written beyond them, and
  * this returns -EIO without returning to @fn. Else 0. May be nested: the inner
- * one is left. Without a guard such a
- * process ends, for a successor to undo the transaction. No lock but those of a
- * transaction may be held in @fn where a transaction is open.
+ * one is left. Without a guard such a process ends, for a successor to undo the
+ * transaction. No lock but those of a transaction may be held in @fn where a
+ * transaction is open.
  */
 int tx_guarded(struct zsfs_thread *th, void (*fn)(void *arg), void *arg);
 
-/* Have the innermost tx_guarded() of @th, in which no transaction is open,
+/*
+ * Have the innermost tx_guarded() of @th, in which no transaction is open,
  * return -EIO.
  */
 _Noreturn void tx_leave(struct zsfs_thread *th);
+
 /*
  * Abort @tx and have the tx_guarded() that runs it return -EIO; without one the
  * process ends.

@@ -337,19 +337,15 @@ bool reap_step(struct zsfs_thread *th)
 	return true;
 }
 
-static unsigned help_steps(const struct zsfs *fs)
-{
-	return chore_rests(fs, CHORE_REAP) ? 0 : HELP_STEPS;
-}
-
 void reap_help(struct zsfs_thread *th)
 {
+	unsigned steps = chore_rests(th->fs, CHORE_REAP) ? 0 : HELP_STEPS;
 	uint64_t was;
 
 	if (!th->slot->reap)
 		return;
 	was = chore_begins(th, CHORE_REAP);
-	for (unsigned n = 0; n < help_steps(th->fs) && th->slot->reap; n++)
+	for (unsigned n = 0; n < steps && th->slot->reap; n++)
 		reap_step(th);
 	reap_hand_over(th);
 	chore_ends(th, was);

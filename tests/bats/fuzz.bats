@@ -5,7 +5,7 @@ load helpers
 
 setup() {
 	zsfs_setup
-	mkdir -p "$T/bin" "$T/build-fuzz/tests/fuzz" "$T/work/found"
+	mkdir -p "$T/bin" "$T/build-fuzz/tests/fuzz" "$T/learned/found"
 	touch "$T/build-fuzz/build.ninja"
 	# Nothing is built or installed.
 	for name in ninja meson; do
@@ -27,20 +27,20 @@ teardown() { zsfs_teardown; }
 
 fuzz() {
 	PATH=$T/bin:$PATH ZSFS_BUILD=$T/build timeout 60 "$TOP/scripts/fuzz.sh" \
-		--hours 0.0003 --jobs 1 --work "$T/work" --target zcomp_parse 3>&- 4>&-
+		--hours 0.0003 --jobs 1 --work "$T/learned" --target zcomp_parse 3>&- 4>&-
 }
 
 @test "fuzz: what is mended is told and forgotten, and the rest stays" {
 	for n in {1..12}; do
-		echo mended >"$T/work/found/zcomp_parse-crash-$n"
+		echo mended >"$T/learned/found/zcomp_parse-crash-$n"
 	done
-	echo bad >"$T/work/found/zcomp_parse-crash-a"
-	echo mended >"$T/work/found/request-crash-b"
+	echo bad >"$T/learned/found/zcomp_parse-crash-a"
+	echo mended >"$T/learned/found/request-crash-b"
 	fails fuzz
-	same "$(ls "$T/work/found" | xargs)" "request-crash-b zcomp_parse-crash-a"
+	same "$(ls "$T/learned/found" | xargs)" "request-crash-b zcomp_parse-crash-a"
 	same "$(grep -c 'passes now, and is deleted: ' "$T/fails.out")" 12
 	grep -qx '2 found' "$T/fails.out"
-	rm "$T/work/found"/*
+	rm "$T/learned/found"/*
 	fuzz >"$T/out" 2>&1
 	grep -qx '0 found' "$T/out"
 }
