@@ -139,6 +139,7 @@ static void stage_cooled(struct tx *tx, const struct staged_block *hot,
 		tx->th->buf.stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE;
 
 	block_stage(tx->fs, tx->th->zc, &comp, hot->payload, room, out, 1);
+	out->sum = hot->sum; /* it has its mark */
 }
 
 static inline int store_object(struct tx *tx, const struct staged_block *b,
@@ -231,6 +232,23 @@ static inline int replace(struct tx *tx, const struct staged_block *b,
 	return 0;
 }
 
+/* @b in the place of what the block @block holds; *@hot is set if it is hot. */
+static inline int put_one(struct tx *tx, struct zinode *i,
+			  struct table_cursor *c, uint64_t block,
+			  const struct staged_block *b, bool *hot)
+{
+	uint64_t *slot = table_at(c, block);
+	struct staged_block marked = *b;
+
+	if (b->kind == BLOCK_OBJ) {
+		marked.sum ^= slot_mark(i, block);
+		*hot |= b->hot;
+	}
+	if (slot && *slot)
+		return replace(tx, &marked, slot);
+	return fill_hole(tx, i, c, block, slot, &marked);
+}
+
 int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	      uint64_t block, const struct staged_block *b, unsigned n,
 	      unsigned *put)
@@ -241,13 +259,7 @@ int block_put(struct tx *tx, struct zinode *i, struct table_cursor *c,
 
 	i->flags |= INODE_HAS_NEW; /* saved with the inode's fields */
 	for (k = 0; k < n; k++) {
-		uint64_t *slot = table_at(c, block + k);
-
-		hot |= b[k].kind == BLOCK_OBJ && b[k].hot;
-		if (slot && *slot)
-			err = replace(tx, &b[k], slot);
-		else
-			err = fill_hole(tx, i, c, block + k, slot, &b[k]);
+		err = put_one(tx, i, c, block + k, &b[k], &hot);
 		if (err)
 			break;
 	}

@@ -35,6 +35,14 @@ uint32_t cluster_cost(const struct zsfs *fs, uint32_t len)
 
 /* ---- reading ---- */
 
+/* A damaged slot may name anything. */
+static bool is_cluster(const struct zsfs *fs, const struct cluster *cl)
+{
+	return arena_holds_slab(fs->arena, cl, sizeof(*cl)) && cl->len &&
+	       cluster_pieces(cl->len) <= CLUSTER_MAX_PIECES &&
+	       arena_holds_slab(fs->arena, cl, cluster_size(cl->len));
+}
+
 static int read_piece(struct zsfs *fs, struct arena_thread *at,
 		      const struct cluster *cl, unsigned k, uint8_t *dst)
 {
@@ -58,7 +66,7 @@ static int read_frame(struct zsfs *fs, struct arena_thread *at,
 		      const struct cluster *cl, uint8_t *room)
 {
 	unsigned n = cluster_pieces(cl->len);
-	int err = cl->len && n <= CLUSTER_MAX_PIECES ? 0 : -EIO;
+	int err = 0;
 
 	for (unsigned k = 0; !err && k < n; k++)
 		err = read_piece(fs, at, cl, k,
@@ -69,32 +77,34 @@ static int read_frame(struct zsfs *fs, struct arena_thread *at,
 /*
  * Of both: zstd can say the same in several ways, so that a frame with a
  * flipped bit may decompress to what it did. And of the places: others, but as
- * many, would give one block for another.
+ * many, would give one block for another. And of whose it is.
  */
 static uint64_t sum_of(const struct zsfs *fs, const struct cluster *cl,
-		       const uint8_t *plain, const uint8_t *frame)
+		       uint32_t mark, const uint8_t *plain,
+		       const uint8_t *frame)
 {
 	uint64_t sum = zcomp_cluster_sum(plain, cluster_plain(cl),
-					 fs->super->seed ^ cl->made);
+					 fs->super->seed ^ cl->made ^
+						 (uint64_t)mark << 32);
 
 	return zcomp_cluster_sum(frame, cl->len, sum);
 }
 
 /*
  * What @zc keeps it by: the same sum and places, and size, are the same. The
- * piece is there for a sum that is another one's: what was kept is not checked.
+ * piece is there for a sum that is another one's, and the mark for who reads
+ * what is: what was kept is not checked.
  */
-static uint64_t key_of(const struct cluster *cl)
+static uint64_t key_of(const struct cluster *cl, uint32_t mark)
 {
-	uint64_t piece = cl->len ? cl->piece[0] : 0;
-
-	return cl->sum ^ (uint64_t)cl->made << 32 ^
-	       piece * UINT64_C(0x9e3779b97f4a7c15);
+	return cl->sum ^ (uint64_t)cl->made << 32 ^ mark ^
+	       cl->piece[0] * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* Decompress @cl into what @zc keeps. */
 static int load(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
-		const struct cluster *cl, struct zcomp_kept *kept)
+		const struct cluster *cl, uint32_t mark,
+		struct zcomp_kept *kept)
 {
 	uint8_t *room = zcomp_cluster_room(zc);
 	uint32_t size = cluster_plain(cl);
@@ -106,26 +116,28 @@ static int load(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		err = zcomp_decompress_cluster(zc, cl->len, kept->plain, size);
 	if (err)
 		return err == -ENOMEM ? err : -EIO;
-	if (sum_of(fs, cl, kept->plain, room) != cl->sum)
+	if (sum_of(fs, cl, mark, kept->plain, room) != cl->sum)
 		return -EIO;
-	kept->key = key_of(cl);
+	kept->key = key_of(cl, mark);
 	kept->size = size;
 	return 0;
 }
 
 int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
-		 const struct cluster *cl, unsigned place, void *dst)
+		 const struct cluster *cl, unsigned place, uint32_t mark,
+		 void *dst)
 {
 	struct zcomp_kept *kept = zcomp_kept(zc);
-	unsigned before = cl->made & ((1u << place) - 1);
+	unsigned before;
 	int err = 0;
 
 	if (!kept)
 		return -ENOMEM;
-	if (!(cl->made & 1u << place))
+	if (!is_cluster(fs, cl) || !(cl->made & 1u << place))
 		return -EIO;
-	if (kept->size != cluster_plain(cl) || kept->key != key_of(cl))
-		err = load(fs, at, zc, cl, kept);
+	before = cl->made & ((1u << place) - 1);
+	if (kept->size != cluster_plain(cl) || kept->key != key_of(cl, mark))
+		err = load(fs, at, zc, cl, mark, kept);
 	if (!err)
 		memcpy(dst,
 		       kept->plain + (size_t)__builtin_popcount(before) *
@@ -147,8 +159,9 @@ static void count(struct tx *tx, const struct cluster *cl, int64_t sign)
 	tx->stored += sign * cl->len;
 }
 
-int cluster_store(struct tx *tx, uint16_t made, const uint8_t *plain,
-		  const uint8_t *frame, uint32_t len, struct cluster **out)
+int cluster_store(struct tx *tx, uint32_t mark, uint16_t made,
+		  const uint8_t *plain, const uint8_t *frame, uint32_t len,
+		  struct cluster **out)
 {
 	struct cluster *cl;
 	void *p;
@@ -159,7 +172,7 @@ int cluster_store(struct tx *tx, uint16_t made, const uint8_t *plain,
 	cl = p;
 	cl->made = cl->live = made;
 	cl->len = len;
-	cl->sum = sum_of(tx->fs, cl, plain, frame);
+	cl->sum = sum_of(tx->fs, cl, mark, plain, frame);
 	for (unsigned k = 0; k < cluster_pieces(len); k++) {
 		uint64_t *ref = tx_alloc_ref(tx);
 

@@ -41,7 +41,7 @@ _Static_assert(CLUSTER_TAG >= ZCOMP_NR_ALGS, "is no algorithm's");
 
 /* The descriptor. What it says of the frame never changes. */
 struct cluster {
-	uint64_t sum;	  /* of plain content, its places, and frame */
+	uint64_t sum;	  /* of content, places, whose it is, and frame */
 	uint16_t made;	  /* bits: places whose blocks are in the frame */
 	uint16_t live;	  /* of them, those that slots still name */
 	uint32_t len;	  /* bytes of the frame */
@@ -97,19 +97,22 @@ uint32_t cluster_cost(const struct zsfs *fs, uint32_t len);
 /*
  * Put the block at @place, 4096 bytes, into @dst. For request threads and
  * helpers alike: @zc keeps the decompressed cluster, so that its other blocks
- * are a copy. The inode is locked. 0; -EIO when the cluster does not verify;
+ * are a copy. @mark: slot_mark() of the group's first block. The inode is
+ * locked. 0; -EIO when the cluster does not verify, or is another group's;
  * -ENOMEM.
  */
 int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
-		 const struct cluster *cl, unsigned place, void *dst);
+		 const struct cluster *cl, unsigned place, uint32_t mark,
+		 void *dst);
 
 /*
  * A new cluster of the blocks at @made, whose content is @plain, one after
- * another, from @len bytes of a frame, in @tx, which counts it. Slots that name
- * it are the caller's. 0, -ENOSPC, -ENOMEM.
+ * another, from @len bytes of a frame, in @tx, which counts it; @mark as for
+ * cluster_read(). Slots that name it are the caller's. 0, -ENOSPC, -ENOMEM.
  */
-int cluster_store(struct tx *tx, uint16_t made, const uint8_t *plain,
-		  const uint8_t *frame, uint32_t len, struct cluster **out);
+int cluster_store(struct tx *tx, uint32_t mark, uint16_t made,
+		  const uint8_t *plain, const uint8_t *frame, uint32_t len,
+		  struct cluster **out);
 
 /*
  * The slot of the block at @place names @cl no longer, from the commit on; with

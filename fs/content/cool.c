@@ -94,7 +94,9 @@ static int move_block(struct tx *tx, struct group *g, unsigned place,
 		      const struct staged_block *b)
 {
 	uint64_t *ref = tx_alloc_ref(tx);
-	int err = object_store(tx, b->payload, b->len, b->alg, b->sum, ref);
+	uint32_t mark = slot_mark(g->inode, g->first + place);
+	int err = object_store(tx, b->payload, b->len, b->alg, b->sum ^ mark,
+			       ref);
 
 	if (err)
 		return err;
@@ -166,8 +168,9 @@ static uint16_t damaged_places(struct tx *tx, const struct group *g,
 	uint16_t damaged = 0;
 
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
-		if (places & 1u << k && slot_read(th->fs, th->at, th->zc,
-						  g->slot[k], g->plain) == -EIO)
+		if (places & 1u << k &&
+		    slot_read(th->fs, th->at, th->zc, group_slot(g, k),
+			      g->plain) == -EIO)
 			damaged |= (uint16_t)(1u << k);
 	return damaged;
 }

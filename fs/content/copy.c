@@ -42,9 +42,13 @@ struct job {
 	unsigned hot;	       /* and blocks that are hot */
 };
 
-static uint64_t slot_at(const struct job *j, uint64_t off)
+/* The block of the source that @off is in. */
+static struct slot_of slot_at(const struct job *j, uint64_t off)
 {
-	return table_get(&j->from->file.blocks, off >> ZSFS_BLOCK_SHIFT);
+	uint64_t block = off >> ZSFS_BLOCK_SHIFT;
+
+	return (struct slot_of){j->from, block,
+				table_get(&j->from->file.blocks, block)};
 }
 
 static void advance(struct job *j, uint64_t n)
@@ -81,12 +85,12 @@ static bool is_staged_anew(const struct job *j, uint64_t slot)
 	       (slot_is_hot(slot) && !hot_may(j->tx->th, j->hot + 1));
 }
 
-static int stage_anew(const struct job *j, uint64_t slot,
+static int stage_anew(const struct job *j, struct slot_of of,
 		      struct staged_block *b)
 {
 	struct zsfs_thread *th = j->tx->th;
 	struct zcomp_params comp = zsfs_get_comp(th->fs);
-	int err = slot_read(th->fs, th->at, th->zc, slot, th->buf.block);
+	int err = slot_read(th->fs, th->at, th->zc, of, th->buf.block);
 
 	if (!err)
 		block_stage(th->fs, th->zc, &comp, th->buf.block, th->buf.stage,
@@ -95,10 +99,11 @@ static int stage_anew(const struct job *j, uint64_t slot,
 }
 
 /* Bring a block into stored form, as it is stored in the source. */
-static int stage_slot(const struct job *j, uint64_t slot,
+static int stage_slot(const struct job *j, struct slot_of of,
 		      struct staged_block *b)
 {
 	struct zsfs_thread *th = j->tx->th;
+	uint64_t slot = of.slot;
 	struct zs_obj_info info;
 	const void *src;
 
@@ -106,7 +111,7 @@ static int stage_slot(const struct job *j, uint64_t slot,
 	if (slot_kind(slot) == SLOT_UNKNOWN)
 		return -EIO;
 	if (is_staged_anew(j, slot))
-		return stage_anew(j, slot, b);
+		return stage_anew(j, of, b);
 	if (slot_kind(slot) == SLOT_SAME)
 		b->word = slot;
 	if (slot_kind(slot) != SLOT_OBJECT)
@@ -117,7 +122,7 @@ static int stage_slot(const struct job *j, uint64_t slot,
 	memcpy(th->buf.stage, src, info.size);
 	zs_obj_read_end(th->fs->pool, th->at);
 	b->kind = BLOCK_OBJ;
-	b->sum = info.word;
+	b->sum = info.word ^ slot_mark(of.inode, of.block);
 	b->len = (uint16_t)info.size;
 	b->alg = (uint8_t)info.tag;
 	b->hot = slot_is_hot(slot);

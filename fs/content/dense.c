@@ -48,17 +48,19 @@ int dense_compress(const struct zsfs *fs, struct zcomp_ctx *zc, int level,
 
 /* The only block of a group by itself. */
 static int store_alone(struct tx *tx, const struct group *g,
-		       const uint8_t *frame, uint32_t len, uint64_t *slot)
+		       const uint8_t *frame, uint32_t len,
+		       uint64_t slots[CLUSTER_BLOCKS])
 {
+	unsigned place = (unsigned)__builtin_ctz(g->places);
+	uint32_t word = zcomp_checksum(g->plain) ^
+			slot_mark(g->inode, g->first + place);
 	uint64_t *ref = tx_alloc_ref(tx);
-	int err;
+	int err = object_store(tx, frame, len, ZCOMP_ZSTD, word, ref);
 
-	err = object_store(tx, frame, len, ZCOMP_ZSTD, zcomp_checksum(g->plain),
-			   ref);
 	if (err)
 		return err;
-	*slot = slot_store_object(tx, (uint32_t)REF_VALUE(*ref), len) |
-		SLOT_TRIED;
+	slots[place] = slot_store_object(tx, (uint32_t)REF_VALUE(*ref), len) |
+		       SLOT_TRIED;
 	tx_stat(tx, ST_TRIED, 1);
 	return 0;
 }
@@ -70,9 +72,9 @@ int dense_store(struct tx *tx, const struct group *g, const uint8_t *frame,
 	int err;
 
 	if (g->n == 1)
-		return store_alone(tx, g, frame, len,
-				   &slots[__builtin_ctz(g->places)]);
-	err = cluster_store(tx, g->places, g->plain, frame, len, &cl);
+		return store_alone(tx, g, frame, len, slots);
+	err = cluster_store(tx, slot_mark(g->inode, g->first), g->places,
+			    g->plain, frame, len, &cl);
 	for (unsigned k = 0; !err && k < CLUSTER_BLOCKS; k++)
 		slots[k] = slot_dense(cl, k);
 	return err;

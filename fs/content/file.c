@@ -103,8 +103,9 @@ static void read_piece(void *arg, unsigned piece, struct arena_thread *at,
 
 	for (; i < end; i++) {
 		const uint64_t *slot = table_at(&c, j->first + i);
+		struct slot_of of = {j->inode, j->first + i, slot ? *slot : 0};
 		uint64_t seen;
-		int err = slot_read(j->fs, at, zc, slot ? *slot : 0,
+		int err = slot_read(j->fs, at, zc, of,
 				    j->buf + (size_t)i * ZSFS_BLOCK_SIZE);
 
 		if (!err)
@@ -323,10 +324,10 @@ int file_patch_block(struct tx *tx, struct zinode *i, struct table_cursor *c,
 	struct thread_buffers *buf = &tx->th->buf;
 	struct zcomp_params comp = zsfs_get_comp(tx->fs);
 	const uint64_t *slot = table_at(c, block);
+	struct slot_of of = {i, block, slot ? *slot : 0};
 	struct staged_block b;
 	unsigned put;
-	int err = slot_read(tx->fs, tx->th->at, tx->th->zc, slot ? *slot : 0,
-			    buf->block);
+	int err = slot_read(tx->fs, tx->th->at, tx->th->zc, of, buf->block);
 
 	if (err) {
 		report_bad_block(tx, i, block, err);

@@ -69,7 +69,7 @@ int group_read(struct tx *tx, struct group *g, uint16_t places)
 	for (unsigned k = 0; !err && k < CLUSTER_BLOCKS; k++) {
 		if (!(places & 1u << k))
 			continue;
-		err = slot_read(th->fs, th->at, th->zc, g->slot[k], dst);
+		err = slot_read(th->fs, th->at, th->zc, group_slot(g, k), dst);
 		dst += ZSFS_BLOCK_SIZE;
 	}
 	return err;

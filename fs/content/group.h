@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cluster.h"
+#include "slot.h"
 
 struct tx;
 struct zinode;
@@ -31,6 +31,12 @@ struct group {
 	unsigned n;	 /* how many */
 	uint8_t *plain;	 /* the caller's, their content one after another */
 };
+
+/* The block at @place, as group_look() saw it. */
+static inline struct slot_of group_slot(const struct group *g, unsigned place)
+{
+	return (struct slot_of){g->inode, g->first + place, g->slot[place]};
+}
 
 /*
  * Lock the inode exclusive in @tx. False: it is no file any more, or another

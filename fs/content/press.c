@@ -62,8 +62,8 @@ static int gather(struct tx *tx, struct press *p)
 		if (is_written(p, k))
 			err = plain_of(th->zc, b, dst);
 		else if (slot_kind(p->g.slot[k]) == SLOT_DENSE)
-			err = slot_read(th->fs, th->at, th->zc, p->g.slot[k],
-					dst);
+			err = slot_read(th->fs, th->at, th->zc,
+					group_slot(&p->g, k), dst);
 		else
 			continue;
 		p->g.places |= (uint16_t)(1u << k);

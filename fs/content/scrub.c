@@ -43,8 +43,8 @@ static void forget_kept(struct zcomp_ctx *zc)
 static int read_block(struct scrub *s, unsigned k)
 {
 	struct zsfs_thread *th = s->th;
-	int err =
-		slot_read(th->fs, th->at, th->zc, s->g.slot[k], th->buf.block);
+	int err = slot_read(th->fs, th->at, th->zc, group_slot(&s->g, k),
+			    th->buf.block);
 
 	/* Want of memory says nothing about the block. */
 	if (err == -ENOMEM)

@@ -54,10 +54,13 @@ const char *slot_form_name(enum slot_form form)
 }
 
 static int read_object(struct zsfs *fs, struct arena_thread *at,
-		       struct zcomp_ctx *zc, uint32_t handle, void *dst)
+		       struct zcomp_ctx *zc, const struct slot_of *of,
+		       void *dst)
 {
+	uint32_t mark = slot_mark(of->inode, of->block);
 	struct zs_obj_info info;
-	const void *src = zs_obj_read_begin(fs->pool, at, handle, &info);
+	const void *src =
+		zs_obj_read_begin(fs->pool, at, slot_handle(of->slot), &info);
 	int err;
 
 	if (!src)
@@ -66,20 +69,31 @@ static int read_object(struct zsfs *fs, struct arena_thread *at,
 	zs_obj_read_end(fs->pool, at);
 	if (err)
 		return err == -ENOMEM ? err : -EIO;
-	return zcomp_checksum(dst) == info.word ? 0 : -EIO;
+	return (zcomp_checksum(dst) ^ mark) == info.word ? 0 : -EIO;
+}
+
+/* Blocks in a cluster stand where they stand in the file. */
+static int read_dense(struct zsfs *fs, struct arena_thread *at,
+		      struct zcomp_ctx *zc, const struct slot_of *of, void *dst)
+{
+	unsigned place = of->block % CLUSTER_BLOCKS;
+
+	if (slot_place(of->slot) != place)
+		return -EIO;
+	return cluster_read(fs, at, zc, slot_cluster(of->slot), place,
+			    slot_mark(of->inode, of->block - place), dst);
 }
 
 int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
-	      uint64_t slot, void *dst)
+	      struct slot_of of, void *dst)
 {
-	switch (slot_kind(slot)) {
+	switch (slot_kind(of.slot)) {
 	case SLOT_OBJECT:
-		return read_object(fs, at, zc, slot_handle(slot), dst);
+		return read_object(fs, at, zc, &of, dst);
 	case SLOT_DENSE:
-		return cluster_read(fs, at, zc, slot_cluster(slot),
-				    slot_place(slot), dst);
+		return read_dense(fs, at, zc, &of, dst);
 	case SLOT_SAME:
-		zcomp_fill(dst, slot);
+		zcomp_fill(dst, of.slot);
 		return 0;
 	case SLOT_UNKNOWN:
 		return -EIO;

@@ -3,6 +3,12 @@
  * Slot: the word of a block table that says what a block of a file holds. This
  * is the only place that knows its bits.
  *
+ * One flipped bit in a slot gives the same content or none at all, but for a
+ * block that repeats one word, whose slot is the content. So magic and kinds
+ * differ from each other, and from what may be such a word, in two bits at
+ * least; and the checksum of what a slot names has the block's mark mixed in,
+ * so that another block's does not verify.
+ *
  *   slot == 0                     a hole
  *   upper 16 bits == SLOT_MAGIC   kind in bits 44..47: an object, its handle in
  *                                 bits 0..30; zeros; room, see below; a block
@@ -10,9 +16,9 @@
  *                                 the cluster's in bits 0..36
  *   anything else                 same-filled: the block is this word repeated
  *
- * So every repeated word but those that begin with SLOT_MAGIC (and zero, which
- * has its own kind) is kept in the slot itself; one in 65536 words is not, and
- * such a block is compressed like any other.
+ * So nearly every repeated word is kept in the slot itself (zero has a kind of
+ * its own). One is not, and such a block is compressed like any other, if a bit
+ * makes the difference to a hole, or to SLOT_MAGIC: one in 3855 words.
  *
  * An object may be marked as tried: that its block settles (settle.h) would
  * save nothing, as far as its neighbours had been written then. Or as hot: it
@@ -32,6 +38,7 @@
 
 #include "base/clock.h"
 #include "cluster.h"
+#include "state/inode_layout.h"
 #include "state/tx.h"
 #include "state/zsfs.h"
 
@@ -62,15 +69,16 @@ enum slot_form {
 	NR_FORMS,
 };
 
-#define SLOT_MAGIC	    UINT64_C(0xd15c)
-#define SLOT_KIND_SHIFT	    44
-#define SLOT_HANDLE_MASK    UINT64_C(0x7fffffff)
-#define SLOT_TAGGED(kind)   (SLOT_MAGIC << 48 | UINT64_C(kind) << SLOT_KIND_SHIFT)
-#define SLOT_TAG_OBJECT	    SLOT_TAGGED(1)
-#define SLOT_TAG_ZEROS	    SLOT_TAGGED(2)
-#define SLOT_TAG_ROOM	    SLOT_TAGGED(3)
-#define SLOT_TAG_ROOM_ZEROS SLOT_TAGGED(4)
-#define SLOT_TAG_DENSE	    SLOT_TAGGED(5)
+#define SLOT_MAGIC	  UINT64_C(0xd15c)
+#define SLOT_KIND_SHIFT	  44
+#define SLOT_HANDLE_MASK  UINT64_C(0x7fffffff)
+#define SLOT_TAGGED(kind) (SLOT_MAGIC << 48 | UINT64_C(kind) << SLOT_KIND_SHIFT)
+/* Kinds have two bits of the four, or none, or all. */
+#define SLOT_TAG_OBJECT	    SLOT_TAGGED(3)
+#define SLOT_TAG_ZEROS	    SLOT_TAGGED(5)
+#define SLOT_TAG_ROOM	    SLOT_TAGGED(6)
+#define SLOT_TAG_ROOM_ZEROS SLOT_TAGGED(9)
+#define SLOT_TAG_DENSE	    SLOT_TAGGED(10)
 #define SLOT_OWNER_MASK	    ((UINT64_C(1) << SLOT_KIND_SHIFT) - 1)
 /* Of an object: tried. */
 #define SLOT_TRIED (UINT64_C(1) << 32)
@@ -89,6 +97,14 @@ enum slot_form {
 
 _Static_assert(!(SLOT_CLUSTER_MASK & SLOT_PLACE_MASK), "apart");
 
+/* May a block of this word, repeated, be kept as slot_same()? */
+static inline bool slot_can_hold(uint64_t word)
+{
+	uint64_t unlike = word >> 48 ^ SLOT_MAGIC;
+
+	return unlike & (unlike - 1) && (!word || word & (word - 1));
+}
+
 static inline enum slot_kind slot_kind(uint64_t slot)
 {
 	if ((slot & ~(SLOT_HANDLE_MASK | SLOT_TRIED | SLOT_HOT |
@@ -96,7 +112,7 @@ static inline enum slot_kind slot_kind(uint64_t slot)
 		return SLOT_OBJECT;
 	if (slot == 0)
 		return SLOT_HOLE;
-	if (slot >> 48 != SLOT_MAGIC)
+	if (slot_can_hold(slot))
 		return SLOT_SAME;
 	if (slot == SLOT_TAG_ZEROS)
 		return SLOT_ZEROS;
@@ -127,12 +143,6 @@ static inline uint64_t slot_room(uint64_t slot, uint64_t owner)
 static inline bool slot_is_room_of(uint64_t slot, uint64_t owner)
 {
 	return slot_has_room(slot) && !((slot ^ owner) & SLOT_OWNER_MASK);
-}
-
-/* May a block of this word, repeated, be kept as slot_same()? */
-static inline bool slot_can_hold(uint64_t word)
-{
-	return word >> 48 != SLOT_MAGIC;
 }
 
 static inline uint64_t slot_same(uint64_t word)
@@ -218,13 +228,31 @@ static inline uint32_t slot_size(const struct zsfs *fs, uint64_t slot)
 enum slot_form slot_form(struct zsfs *fs, uint64_t slot);
 const char *slot_form_name(enum slot_form form);
 
+/* A block of a file, and its slot. */
+struct slot_of {
+	const struct zinode *inode;
+	uint64_t block;
+	uint64_t slot;
+};
+
 /*
- * Put the content of @slot, 4096 bytes, into @dst. For request threads and
+ * What a block has mixed (xor) into the checksum of its content: that of no
+ * other block that there ever was, as far as 32 bits can tell.
+ */
+static inline uint32_t slot_mark(const struct zinode *i, uint64_t block)
+{
+	uint64_t file = i->gen * UINT64_C(0xd6e8feb86659fd93);
+
+	return (uint32_t)((file ^ block) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+/*
+ * Put the content of @of, 4096 bytes, into @dst. For request threads and
  * helpers alike; the lock of the inode is held. 0; -EIO when the content does
- * not verify; -ENOMEM.
+ * not verify, or is another block's; -ENOMEM.
  */
 int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
-	      uint64_t slot, void *dst);
+	      struct slot_of of, void *dst);
 
 /*
  * The slot for a block that is being stored, which is counted: one word,

@@ -11,7 +11,6 @@
 #ifndef FS_CHORE_H
 #define FS_CHORE_H
 
-
 #include "layout.h"
 
 struct zsfs;

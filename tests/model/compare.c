@@ -108,12 +108,13 @@ static int compare_attributes(const struct compare *c, const struct minode *i,
 }
 
 static int compare_block(const struct compare *c, const struct minode *i,
-			 uint64_t index, uint64_t slot, const uint8_t *want)
+			 struct slot_of of, const uint8_t *want)
 {
 	struct zsfs_thread *th = zsfs_background(c->fs);
 	uint8_t buf[MODEL_BLOCK];
 	unsigned at = 0;
-	int err = slot_read(c->fs, th->at, th->zc, slot, buf);
+	uint64_t index = of.block;
+	int err = slot_read(c->fs, th->at, th->zc, of, buf);
 
 	if (err)
 		return differs(c, "inode %u block %" PRIu64 ": read: %s", i->id,
@@ -154,7 +155,8 @@ static int compare_file(const struct compare *c, const struct minode *i,
 		    index != b->index)
 			return differs(c, "inode %u: no block %" PRIu64, i->id,
 				       b->index);
-		err = compare_block(c, i, index, slot, b->data);
+		err = compare_block(c, i, (struct slot_of){zi, index, slot},
+				    b->data);
 		if (!err)
 			err = compare_room(c, i, b, slot);
 		if (err)

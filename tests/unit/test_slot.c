@@ -4,14 +4,17 @@
 
 #include <errno.h>
 
+#include "content/block_table.h"
+#include "content/settle.h"
 #include "content/slot.h"
 #include "fs_fixture.h"
+#include "state/counters.h"
 
 static void test_kinds(void)
 {
 	CHECK_EQ(slot_kind(0), SLOT_HOLE);
 	CHECK_EQ(slot_kind(slot_same(0)), SLOT_ZEROS);
-	CHECK_EQ(slot_kind(slot_same(1)), SLOT_SAME);
+	CHECK_EQ(slot_kind(slot_same(3)), SLOT_SAME);
 	CHECK_EQ(slot_kind(slot_same(UINT64_MAX)), SLOT_SAME);
 	CHECK_EQ(slot_kind(slot_object(1, 0)), SLOT_OBJECT);
 	CHECK_EQ(slot_kind(slot_object(0x7fffffff, 0)), SLOT_OBJECT);
@@ -27,32 +30,145 @@ static void test_kinds(void)
 static void test_words(void)
 {
 	CHECK(slot_can_hold(0));
+	CHECK(slot_can_hold(3));
 	CHECK(slot_can_hold(UINT64_MAX));
+	CHECK(slot_can_hold(slot_object(5, 0) ^ UINT64_C(3) << 62));
 	CHECK(!slot_can_hold(slot_object(5, 0)));
 	CHECK(!slot_can_hold(slot_same(0)));
+	for (unsigned k = 0; k < 64; k++)
+		CHECK(!slot_can_hold(UINT64_C(1) << k));
+	for (unsigned k = 48; k < 64; k++)
+		CHECK(!slot_can_hold(slot_object(5, 0) ^ UINT64_C(1) << k));
 	CHECK_EQ(slot_kind(slot_same(0) | 1), SLOT_UNKNOWN);
 	CHECK_EQ(slot_kind(slot_object(1, 0) | UINT64_C(1) << 31),
 		 SLOT_UNKNOWN);
 }
 
+/* ---- reading ---- */
+
+#define NR (8 * CLUSTER_BLOCKS)
+
+static struct zsfs *fs;
+static struct zsfs_thread *th;
+static uint64_t file;
+static uint8_t want[NR * ZSFS_BLOCK_SIZE];
+
+static int read_slot(uint64_t slot, void *dst)
+{
+	struct slot_of of = {inode_resolve(fs, file), 0, slot};
+
+	return slot_read(fs, th->at, th->zc, of, dst);
+}
+
+static void begin(void)
+{
+	fs = fixture_fs();
+	th = &fs->threads[0];
+	file = fixture_file(th, "f");
+}
+
 /* What nobody can have written is not taken for zeros. */
 static void test_reading(void)
 {
-	struct zsfs *fs = fixture_fs();
-	struct zsfs_thread *th = &fs->threads[0];
 	uint8_t block[ZSFS_BLOCK_SIZE];
 
-	CHECK_EQ(slot_read(fs, th->at, th->zc, 0, block), 0);
+	begin();
+	CHECK_EQ(read_slot(0, block), 0);
 	CHECK_EQ(block[100], 0);
-	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_same(0x0101010101010101),
-			   block),
-		 0);
+	CHECK_EQ(read_slot(slot_same(0x0101010101010101), block), 0);
 	CHECK_EQ(block[4095], 1);
-	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_same(0), block), 0);
+	CHECK_EQ(read_slot(slot_same(0), block), 0);
 	CHECK_EQ(block[4095], 0);
-	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_same(0) | 1, block), -EIO);
-	CHECK_EQ(slot_read(fs, th->at, th->zc, slot_object(99, 0), block),
-		 -EIO);
+	CHECK_EQ(read_slot(slot_same(0) | 1, block), -EIO);
+	CHECK_EQ(read_slot(slot_object(99, 0), block), -EIO);
+	zsfs_close(fs);
+}
+
+/* Blocks that are no other's, of words with @mask. */
+static void put_blocks(uint64_t nodeid, uint64_t seed, uint64_t mask)
+{
+	size_t done;
+
+	for (size_t k = 0; k < sizeof(want); k += 8) {
+		seed = seed * UINT64_C(6364136223846793005) + 1;
+		memcpy(want + k, &(uint64_t){(seed >> 20) & mask}, 8);
+	}
+	CHECK_EQ(fixture_write(th, nodeid, want, sizeof(want), 0, &done), 0);
+	CHECK_EQ(done, sizeof(want));
+}
+
+/* With one flipped bit a block is what it was, or is not read; how often not */
+static unsigned flip_bits(struct slot_of of, const uint8_t *content)
+{
+	uint64_t slot = of.slot;
+	uint8_t block[ZSFS_BLOCK_SIZE];
+	unsigned refused = 0;
+
+	CHECK_EQ(slot_read(fs, th->at, th->zc, of, block), 0);
+	CHECK(!memcmp(block, content, sizeof(block)));
+	for (unsigned k = 0; k < 64; k++) {
+		int err;
+
+		of.slot = slot ^ UINT64_C(1) << k;
+		err = slot_read(fs, th->at, th->zc, of, block);
+		CHECK(err == -EIO ||
+		      (!err && !memcmp(block, content, sizeof(block))));
+		refused += err != 0;
+	}
+	return refused;
+}
+
+static void flip_bits_of_file(unsigned least)
+{
+	struct zinode *i = inode_resolve(fs, file);
+
+	for (unsigned k = 0; k < NR; k++)
+		CHECK(flip_bits((struct slot_of){i, k,
+						 table_get(&i->file.blocks, k)},
+				want + (size_t)k * ZSFS_BLOCK_SIZE) >= least);
+}
+
+static void test_one_bit_of_an_object(void)
+{
+	static const uint64_t masks[] = {0x3ff, UINT64_MAX};
+
+	for (unsigned k = 0; k < 2; k++) {
+		begin();
+		put_blocks(fixture_file(th, "g"), 1, masks[k]);
+		put_blocks(file, 2, masks[k]);
+		/* All but the stamp, and whether it is tried or hot. */
+		flip_bits_of_file(64 - 12);
+		zsfs_close(fs);
+	}
+}
+
+static void test_one_bit_of_a_cluster(void)
+{
+	/* Descriptors of 64 bytes: a bit leads from one to another. */
+	begin();
+	put_blocks(fixture_file(th, "g"), 1, UINT64_C(0xffffffffff));
+	put_blocks(file, 2, UINT64_C(0xffffffffff));
+	CHECK_EQ(zsfs_settle(th), 0);
+	CHECK_EQ(zsfs_stat_sum(fs, ST_DENSE), 2 * NR);
+	flip_bits_of_file(64);
+	zsfs_close(fs);
+}
+
+static void test_one_bit_of_zeros(void)
+{
+	static const uint8_t zeros[ZSFS_BLOCK_SIZE];
+	struct slot_of of;
+
+	begin();
+	put_blocks(fixture_file(th, "g"), 1, 0x3ff);
+	of = (struct slot_of){inode_resolve(fs, file), 3, 0};
+	CHECK_EQ(flip_bits(of, zeros), 64);
+	of.slot = slot_same(0);
+	CHECK_EQ(flip_bits(of, zeros), 64);
+	of.slot = slot_room(0, 77);
+	CHECK_EQ(flip_bits(of, zeros), 20);
+	of.slot = slot_room(slot_same(0), 77);
+	CHECK_EQ(flip_bits(of, zeros), 20);
 	zsfs_close(fs);
 }
 
@@ -62,6 +178,9 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_kinds),
 		CHECK_CASE(test_words),
 		CHECK_CASE(test_reading),
+		CHECK_CASE(test_one_bit_of_an_object),
+		CHECK_CASE(test_one_bit_of_a_cluster),
+		CHECK_CASE(test_one_bit_of_zeros),
 	};
 
 	return CHECK_MAIN(cases, argc, argv);
