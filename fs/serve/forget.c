@@ -53,6 +53,10 @@ static void forget_one(struct zsfs_thread *th, uint64_t nodeid,
 		*nlookup = 0;
 }
 
+/*
+ * A process may have died before it had looked whether the request is sound, so
+ * that what is behind its end is of the one before.
+ */
 void forget_execute(struct zsfs_thread *th)
 {
 	const struct fuse_in_header *in = request_in(th->slot);
@@ -64,7 +68,8 @@ void forget_execute(struct zsfs_thread *th)
 	if (in->opcode == FUSE_FORGET) {
 		struct fuse_forget_in *one = (void *)body;
 
-		forget_one(th, in->nodeid, &one->nlookup);
+		if ((const uint8_t *)(one + 1) <= end)
+			forget_one(th, in->nodeid, &one->nlookup);
 	} else {
 		struct fuse_batch_forget_in *batch = (void *)body;
 		struct fuse_forget_one *one = (void *)(batch + 1);

@@ -383,6 +383,26 @@ static void test_a_forget_is_finished(void)
 	leave();
 }
 
+/* Of the request before. */
+static void leave_behind(void)
+{
+	struct fuse_in_header *in = request_in(fs->threads[2].slot);
+	struct fuse_forget_in *body = (void *)(in + 1);
+
+	body->nlookup = 1;
+}
+
+static void test_half_a_forget(void)
+{
+	make_two();
+	dev_ask(FUSE_FORGET, forgotten[0], NULL, 0);
+	worker(serve_in_last,
+	       (struct dev_death){.after_read = 1, .last = leave_behind});
+	succeed(0);
+	CHECK_EQ(nlookup(forgotten[0]), 1);
+	leave();
+}
+
 static void test_a_forget_in_the_drain(void)
 {
 	struct takeover t;
@@ -521,6 +541,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_deferred_ones_take_no_slot),
 	CHECK_CASE(test_put_aside),
 	CHECK_CASE(test_a_forget_is_finished),
+	CHECK_CASE(test_half_a_forget),
 	CHECK_CASE(test_a_forget_in_the_drain),
 	CHECK_CASE(test_no_connection),
 	CHECK_CASE(test_half_a_request),
