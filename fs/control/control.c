@@ -422,7 +422,7 @@ static int write_settle(struct zsfs *fs, const struct writer *w,
 /* 0; -EAGAIN: @w has to wait, and is told how long. */
 static int check_rest(struct zsfs *fs, const struct writer *w)
 {
-	uint64_t ms = w->bounded ? control_verify_rest() : 0;
+	uint64_t ms = w->bounded ? control_verify_rest(fs) : 0;
 	char why[128];
 
 	if (!ms)

@@ -131,22 +131,21 @@ static int verify_content(struct zsfs *fs, struct zsfs_thread *th)
 
 /* ---- both ---- */
 
-/* Until then others than the mounter shall not keep requests out again. */
-static uint64_t rests_until; /* on clock_ms(); atomic */
-
 /* Requests have waited since @began. */
-static void note_rest(uint64_t began)
+static void note_rest(struct zsfs *fs, uint64_t began)
 {
 	uint64_t now = clock_ms(), rest = (now - began) * REST_TIMES;
 
 	if (rest < REST_LEAST_MSECS)
 		rest = REST_LEAST_MSECS;
-	__atomic_store_n(&rests_until, now + rest, __ATOMIC_RELAXED);
+	__atomic_store_n(&fs->super->verify_rests, now + rest,
+			 __ATOMIC_RELAXED);
 }
 
-uint64_t control_verify_rest(void)
+uint64_t control_verify_rest(const struct zsfs *fs)
 {
-	uint64_t until = __atomic_load_n(&rests_until, __ATOMIC_RELAXED);
+	uint64_t until =
+		__atomic_load_n(&fs->super->verify_rests, __ATOMIC_RELAXED);
 	uint64_t now = clock_ms();
 
 	return until > now ? until - now : 0;
@@ -158,7 +157,7 @@ int control_verify(struct zsfs *fs, struct zsfs_thread *th)
 	int err = verify_structures(fs, false);
 
 	if (err != -EBUSY)
-		note_rest(began);
+		note_rest(fs, began);
 	return err ? err : verify_content(fs, th);
 }
 

@@ -22,9 +22,10 @@ int control_verify(struct zsfs *fs, struct zsfs_thread *th);
 
 /*
  * Milliseconds until somebody other than the mounter may have it done, so that
- * requests do not wait most of the time. 0: he may.
+ * requests do not wait most of the time. 0: he may. A takeover changes nothing
+ * about it.
  */
-uint64_t control_verify_rest(void);
+uint64_t control_verify_rest(const struct zsfs *fs);
 
 /*
  * The same of the structures only; but -EAGAIN, and nothing kept, when requests

@@ -8,6 +8,7 @@
 #include "inject.h"
 #include "poison.h"
 #include "request.h"
+#include "state/chore.h"
 #include "state/inode.h"
 #include "state/zsfs.h"
 #include "tree/reap.h"
@@ -49,6 +50,8 @@ void disconnect_clean(struct zsfs *fs)
 		clear_slot(&fs->threads[k]);
 	waiting_clear();
 	poison_clear(fs);
+	/* What workers crashed of is the same on any connection. */
+	chores_begin(fs);
 	zs_crash_point();
 	slab_for_each_record(fs->arena, forget_inode, th);
 	vfile_forget_all(th);

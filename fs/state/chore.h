@@ -46,7 +46,7 @@ void chore_done(struct zsfs *fs, enum zsfs_chore c);
 
 /* In a takeover: a worker crashed of @word - 1, if that is a chore. */
 void chore_blame(struct zsfs *fs, uint64_t word);
-/* In a takeover, when all were blamed: rests begin now. */
+/* When all were blamed, or the connection is a new one: rests begin now. */
 void chores_begin(struct zsfs *fs);
 
 #endif

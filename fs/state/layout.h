@@ -216,6 +216,8 @@ struct zsfs_super {
 	uint64_t last_compact;
 	/* What the last verification of structures said; "" = never run. */
 	char verify_text[512];
+	/* Until then not everybody may have it done again; clock_ms(). */
+	uint64_t verify_rests;
 	/* Of content, the last one: blocks so far, those that are damaged. */
 	uint64_t scrubbed;
 	uint64_t scrub_bad;

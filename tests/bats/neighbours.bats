@@ -76,6 +76,10 @@ by_owner() {
 	# Who mounted may, and what the last one said is there.
 	verify_clean
 	by_owner EAGAIN verify 1
+	# A takeover does not forget it.
+	verify_clean
+	kill -9 "$(worker)"
+	by_owner EAGAIN verify 1
 	# No other work waits, and it is allowed again.
 	by_owner 1 compact 1
 	poll 10 by_owner 1 verify 1

@@ -6,6 +6,7 @@
 #include "takeover_fixture.h"
 
 #include "base/clock.h"
+#include "serve/disconnect.h"
 #include "state/chore.h"
 
 /* ---- poison ---- */
@@ -157,6 +158,17 @@ static void test_chores_rest(void)
 	leave();
 }
 
+static void test_chores_rest_on_a_new_connection(void)
+{
+	attach();
+	fs->super->chore_crashes[CHORE_SETTLE] = 1;
+	fs->chores_began = 0;
+	disconnect_clean(fs);
+	CHECK(is_about(chore_rests(fs, CHORE_SETTLE), CHORE_REST_MSECS));
+	zsfs_close(fs);
+	start_anew();
+}
+
 static void crash_at_chore(void)
 {
 	fs->threads[0].slot->chore = CHORE_SETTLE + 1;
@@ -278,6 +290,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_kills_for_want_of_memory),
 	CHECK_CASE(test_a_forget_that_kills),
 	CHECK_CASE(test_chores_rest),
+	CHECK_CASE(test_chores_rest_on_a_new_connection),
 	CHECK_CASE(test_a_chore_of_a_request),
 	CHECK_CASE(test_other_threads),
 #if ZS_DEBUG_LEVEL >= 1
