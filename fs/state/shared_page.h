@@ -67,7 +67,7 @@
 /* The main thread of a worker, and one for each thread of the arena. */
 #define SHARED_MAX_LIVES (1u + 512u)
 #define SHARED_NR_BANKS	 2u
-/* The active worker, and those that are about to die. */
+/* The active worker, and those before it that have not died yet. */
 #define SHARED_MAX_SERVING 3u
 #define SHARED_PATH_SIZE   4096u
 #define SHARED_TEXT_SIZE   256u
@@ -132,7 +132,10 @@ struct shared_state {
 	uint32_t keeper_pid;
 	/* A child of it, for the program that replaces it; 0 = it has died. */
 	uint32_t active_pid;
-	/* Process ids of those that may serve, or may still; 0 = none. */
+	/*
+	 * Process ids of those that serve, or did or may have and are not
+	 * reaped yet; 0 = none. Children of it, for that program, too.
+	 */
 	uint32_t serving[SHARED_MAX_SERVING];
 	uint32_t can_resend; /* the kernel sends requests again when asked */
 	uint32_t detach;     /* workers that have the terminal shall leave it */

@@ -22,11 +22,14 @@ static int await_end(pid_t pid)
 	return WNOHANG;
 }
 
-void child_stop(pid_t *pid)
+bool child_stop(pid_t *pid)
 {
+	bool ended = true;
+
 	if (*pid > 0) {
 		kill(*pid, SIGKILL);
-		waitpid(*pid, NULL, await_end(*pid));
+		ended = waitpid(*pid, NULL, await_end(*pid)) != 0;
 	}
 	*pid = 0;
+	return ended;
 }

@@ -54,9 +54,7 @@ static void begin_replacement(struct keeper *kp,
 	if (!kp->settled || kp->ending || kp->handing ||
 	    replace_under_way(&kp->replace))
 		return;
-	keeper_look_who_is_active(kp);
-	child_stop(&kp->standby);
-	keeper_look_who_is_active(kp);
+	keeper_stop_standby(kp);
 	replace_begin(&kp->replace, info);
 }
 
@@ -182,8 +180,7 @@ static int keep_going(struct keeper *kp)
 		wait_for_end(kp);
 	child_stop(&kp->standby);
 	child_stop(&kp->replace.pid);
-	child_stop(&kp->active);
-	child_stop(&kp->leaving);
+	keeper_stop_serving(kp);
 	reconnect_end(&kp->reconnect);
 	/* Of a mount that has gone another one may have the device number. */
 	left = reconnect_is_left(&kp->place, kp->k->fd.fuse);
@@ -284,7 +281,9 @@ int keeper_run(struct shared_page *k, struct daemon *d)
 	kp.verdict = d->verdict;
 	if (!kp.over)
 		kp.active = keeper_start_worker(&kp, true);
-	if (!kp.active)
+	if (kp.active)
+		keeper_note_serving(&kp, kp.active, true);
+	else
 		keeper_end(&kp, 1);
 	until_ready(&kp);
 	if (!kp.over && !kp.ending) {
@@ -308,16 +307,28 @@ int keeper_run(struct shared_page *k, struct daemon *d)
 	return keep_going(&kp);
 }
 
-/* The worker that the program before has left: a child, unless it is reaped. */
-static pid_t worker_before(const struct shared_page *k)
+/* One that the program before has left: a child, unless it is reaped. */
+static bool is_child(uint32_t pid)
 {
-	pid_t pid = (pid_t)k->state.active_pid;
 	siginfo_t info;
 
-	if (pid <= 0 ||
-	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT))
-		return 0;
-	return pid;
+	return pid && !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT);
+}
+
+/* The worker, and those before it that were killed and have not died. */
+static void take_up_workers(struct keeper *kp)
+{
+	struct shared_state *s = &kp->k->state;
+
+	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++) {
+		kp->dropped[i] = true;
+		if (!is_child(s->serving[i]))
+			shared_set(&s->serving[i], 0);
+	}
+	if (!is_child(s->active_pid))
+		return;
+	kp->active = (pid_t)s->active_pid;
+	keeper_note_serving(kp, kp->active, true);
 }
 
 int keeper_resume(struct shared_page *k)
@@ -326,7 +337,7 @@ int keeper_resume(struct shared_page *k)
 
 	fcntl(k->fd.alive_keeper, F_SETFD, FD_CLOEXEC);
 	init_keeper(&kp, k);
-	kp.active = worker_before(k);
+	take_up_workers(&kp);
 	kp.taught = kp.worked = kp.answered = kp.replaced = true;
 	kp.ending = shared_get(&k->state.over);
 	keeper_begin_handover(&kp);

@@ -6,8 +6,9 @@
  * always one standby, and waits. A worker that dies is followed by the standby
  * without the keeper's doing; the keeper starts the next standby, counts, and
  * gives up when KEEPER_GIVE_UP workers in a row died without achieving
- * anything. While no process can be started at all it waits. It maps no data
- * and allocates nothing once the mount works.
+ * anything. While no process can be started at all it waits, and while too many
+ * that were killed have not died. It maps no data and allocates nothing once
+ * the mount works.
  *
  * Signals: SIGTERM, SIGINT and SIGHUP unmount; SIGUSR2 replaces the program of
  * the keeper itself and then of the workers (replace.h).

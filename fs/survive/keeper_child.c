@@ -23,6 +23,73 @@
 #define MAX_DOUBLINGS	6u
 #define MAX_PAUSE_MSECS 1000u
 
+/* ---- who serves ---- */
+
+/* Where @pid is in state.serving; of 0 where there is room. -1 = nowhere. */
+static int place_of(const struct keeper *kp, pid_t pid)
+{
+	for (int i = 0; i < (int)SHARED_MAX_SERVING; i++)
+		if (kp->k->state.serving[i] == (uint32_t)pid)
+			return i;
+	return -1;
+}
+
+static bool has_room(const struct keeper *kp)
+{
+	return place_of(kp, 0) >= 0;
+}
+
+/* It stays in its place, so that nobody who looks misses it. */
+void keeper_note_serving(struct keeper *kp, pid_t pid, bool counts)
+{
+	int i = place_of(kp, pid);
+
+	if (i < 0)
+		i = place_of(kp, 0);
+	if (i < 0)
+		return;
+	kp->dropped[i] = !counts;
+	shared_set(&kp->k->state.serving[i], (uint32_t)pid);
+}
+
+/* It is reaped. Is its death that of a worker? */
+static bool forget(struct keeper *kp, pid_t pid)
+{
+	int i = place_of(kp, pid);
+
+	if (i < 0)
+		return false;
+	shared_set(&kp->k->state.serving[i], 0);
+	return !kp->dropped[i];
+}
+
+void keeper_stop_standby(struct keeper *kp)
+{
+	pid_t pid;
+
+	keeper_look_who_is_active(kp);
+	pid = kp->standby;
+	if (!child_stop(&kp->standby)) {
+		keeper_note_serving(kp, pid, false);
+		zsfs_log(LOG_WARNING,
+			 "worker %d was killed and does not die: others may "
+			 "have to wait for it",
+			 (int)pid);
+	}
+	keeper_look_who_is_active(kp);
+}
+
+void keeper_stop_serving(struct keeper *kp)
+{
+	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++) {
+		pid_t pid = (pid_t)kp->k->state.serving[i];
+
+		if (child_stop(&pid))
+			shared_set(&kp->k->state.serving[i], 0);
+	}
+	kp->active = 0;
+}
+
 /* ---- starting processes ---- */
 
 /* In a child. */
@@ -38,16 +105,6 @@ static void close_own_files(const struct keeper *kp)
 		close(kp->replace.program);
 }
 
-/* Whoever waits for them to die need not know it by itself. */
-static void tell_who_lives(struct keeper *kp)
-{
-	const pid_t pids[SHARED_MAX_SERVING] = {kp->active, kp->leaving,
-						kp->followed};
-
-	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++)
-		shared_set(&kp->k->state.serving[i], (uint32_t)pids[i]);
-}
-
 pid_t keeper_start_worker(struct keeper *kp, bool first)
 {
 	unsigned bank = first ? 0 : !shared_get(&kp->k->worker.active_bank);
@@ -55,7 +112,8 @@ pid_t keeper_start_worker(struct keeper *kp, bool first)
 		!kp->k->config.foreground && !shared_get(&kp->k->state.detach);
 	pid_t pid;
 
-	tell_who_lives(kp);
+	if (!has_room(kp))
+		return 0;
 	pid = fork();
 	kp->attached += attached;
 	if (pid == 0) {
@@ -260,12 +318,11 @@ void keeper_look_who_is_active(struct keeper *kp)
 	    shared_get(&kp->k->worker.active_pid) != (uint32_t)kp->standby)
 		return;
 	/* It is dead, or has nothing to say any more. */
-	if (kp->active) {
+	if (kp->active)
 		kill(kp->active, SIGKILL);
-		kp->followed = kp->active;
-	}
 	kp->active = kp->standby;
 	kp->standby = 0;
+	keeper_note_serving(kp, kp->active, true);
 	keeper_no_failures(kp);
 }
 
@@ -278,7 +335,7 @@ bool keeper_standby_is_primed(const struct keeper *kp)
 /* There shall always be one, if there is any use for it. */
 bool keeper_lacks_standby(const struct keeper *kp)
 {
-	return !kp->standby && !kp->over && !kp->lost_since &&
+	return !kp->standby && has_room(kp) && !kp->over && !kp->lost_since &&
 	       !shared_get(&kp->k->state.over) &&
 	       shared_get(&kp->k->state.can_resend) &&
 	       !replace_under_way(&kp->replace);
@@ -297,21 +354,17 @@ void keeper_need_standby(struct keeper *kp)
 static void on_child(struct keeper *kp, pid_t pid, int status)
 {
 	keeper_look_who_is_active(kp);
-	if (pid == kp->leaving) {
-		kp->leaving = 0;
+	if (pid == kp->active)
+		kp->active = 0;
+	if (forget(kp, pid)) {
+		on_worker_death(kp, pid, status);
 	} else if (pid == kp->teacher) {
 		kp->teacher = 0;
 		kp->taught = true;
 	} else if (pid == kp->standby) {
 		on_standby_death(kp, status);
-	} else if (replace_child_died(&kp->replace, pid, status)) {
-		return;
 	} else {
-		if (pid == kp->active)
-			kp->active = 0;
-		if (pid == kp->followed)
-			kp->followed = 0;
-		on_worker_death(kp, pid, status);
+		replace_child_died(&kp->replace, pid, status);
 	}
 }
 
@@ -322,5 +375,4 @@ void keeper_reap_children(struct keeper *kp)
 
 	while (!kp->over && (pid = waitpid(-1, &status, WNOHANG)) > 0)
 		on_child(kp, pid, status);
-	tell_who_lives(kp);
 }

@@ -15,10 +15,8 @@
 
 void keeper_begin_handover(struct keeper *kp)
 {
-	keeper_look_who_is_active(kp);
 	/* The next one is as it shall be. */
-	child_stop(&kp->standby);
-	keeper_look_who_is_active(kp);
+	keeper_stop_standby(kp);
 	kp->handing = true;
 	kp->outgoing = kp->active;
 	kp->sent_off = false;

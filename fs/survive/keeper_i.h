@@ -24,8 +24,6 @@ struct keeper {
 	int signals;		/* signalfd */
 	pid_t active;		/* 0 = it has died */
 	pid_t standby;		/* 0 = none */
-	pid_t leaving;		/* was active on a lost connection, 0 = none */
-	pid_t followed;		/* was active before, not reaped; 0 = none */
 	pid_t teacher;		/* 0 = not running */
 	bool taught;		/* the mount was seen to work */
 	bool settled;		/* started, and gone to the background */
@@ -38,9 +36,11 @@ struct keeper {
 	uint64_t standby_since;	   /* clock_ms() */
 	uint64_t pause_until; /* no standby is started before, clock_ms() */
 	unsigned attached;    /* workers started with the terminal */
-	bool ending;	      /* the end was asked for */
-	bool over;	      /* leave the loop */
-	int status;	      /* exit code then */
+	/* Of each in state.serving: its death says nothing. */
+	bool dropped[SHARED_MAX_SERVING];
+	bool ending; /* the end was asked for */
+	bool over;   /* leave the loop */
+	int status;  /* exit code then */
 	struct replace replace;
 	/* Others in the mount namespace (keeper_namespace.c). */
 	int witness; /* pidfd, below 0 = we stay, or have left */
@@ -65,8 +65,24 @@ void keeper_give_up(struct keeper *kp, const char *why);
 /* Leave the loop with exit code @status; nobody takes over any more. */
 void keeper_end(struct keeper *kp, int status);
 
-/* The process id, or 0 when none can be started, which is logged. */
+/*
+ * The process id, or 0 when none can be started, which is logged. None is while
+ * state.serving is full, where there has to be room for it, too.
+ */
 pid_t keeper_start_worker(struct keeper *kp, bool first);
+/*
+ * @pid, a child, serves or may have: it is in state.serving until it is reaped,
+ * so that who follows can wait for its end. @counts: its death is that of a
+ * worker; of one that is known already this changes.
+ */
+void keeper_note_serving(struct keeper *kp, pid_t pid, bool counts);
+/*
+ * Kill the standby. What was heard before its end counts; it may have begun to
+ * serve, and may take its time to die.
+ */
+void keeper_stop_standby(struct keeper *kp);
+/* Kill all that serve or have. */
+void keeper_stop_serving(struct keeper *kp);
 /*
  * Start what teaches the kernel (mount.h) and lets parts follow (reconnect.h).
  */

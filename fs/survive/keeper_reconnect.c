@@ -46,16 +46,14 @@ static void retry_later(struct keeper *kp)
 /* Nobody of the old connection touches the arena any more, or soon. */
 static void drop_workers(struct keeper *kp)
 {
-	keeper_look_who_is_active(kp);
 	replace_abandon(&kp->replace, "the connection was aborted");
 	child_stop(&kp->teacher);
-	child_stop(&kp->standby);
-	keeper_look_who_is_active(kp);
-	child_stop(&kp->leaving);
+	keeper_stop_standby(kp);
+	if (!kp->active)
+		return;
 	/* Its end takes its time, and the next one waits for it by itself. */
-	if (kp->active)
-		kill(kp->active, SIGKILL);
-	kp->leaving = kp->active;
+	kill(kp->active, SIGKILL);
+	keeper_note_serving(kp, kp->active, false);
 	kp->active = 0;
 }
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -29,7 +30,8 @@ static pid_t keeper; /* this process */
 
 static void (*work)(bool first); /* what a worker does; NULL: it waits */
 static bool no_processes;
-static int connection; /* what reconnect_mount() returns */
+static bool nobody_dies; /* whom the keeper kills hangs in the kernel */
+static int connection;	 /* what reconnect_mount() returns */
 static bool unmounted;
 static unsigned mounted, detached, detached_dead;
 static uint32_t *told; /* it works, in memory of all; atomic */
@@ -42,6 +44,22 @@ static inline void end_with_case(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != keeper)
 		_exit(1);
+}
+
+int __real_kill(pid_t pid, int sig);
+int __wrap_kill(pid_t pid, int sig);
+int __wrap_kill(pid_t pid, int sig)
+{
+	return nobody_dies ? 0 : __real_kill(pid, sig);
+}
+
+/* To wait for it is in vain: that is over at once. */
+int __real_pidfd_open(pid_t pid, unsigned flags);
+int __wrap_pidfd_open(pid_t pid, unsigned flags);
+int __wrap_pidfd_open(pid_t pid, unsigned flags)
+{
+	return nobody_dies ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+			   : __real_pidfd_open(pid, flags);
 }
 
 pid_t __real_fork(void);
@@ -146,6 +164,17 @@ static inline pid_t dead_child(int status)
 	return pid;
 }
 
+/* One that hung in the kernel, or was just killed, dies. */
+static inline void dies_now(pid_t pid)
+{
+	siginfo_t info;
+
+	nobody_dies = false;
+	kill(pid, SIGKILL);
+	REQUIRE(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+	keeper_reap_children(&kp);
+}
+
 /* A child that waits for its end. */
 static inline pid_t live_child(void)
 {
@@ -162,7 +191,27 @@ static inline pid_t live_child(void)
 static inline void serves(pid_t pid)
 {
 	kp.active = pid;
+	if (pid)
+		keeper_note_serving(&kp, pid, true);
 	shared_set(&k->worker.active_pid, (uint32_t)pid);
+}
+
+/* The standby says that it does. */
+static inline void takes_over(void)
+{
+	shared_set(&k->worker.active_pid, (uint32_t)kp.standby);
+	keeper_look_who_is_active(&kp);
+	CHECK_EQ(kp.active, k->worker.active_pid);
+	CHECK_EQ(kp.standby, 0);
+}
+
+/* Do workers that are started wait for its end? */
+static inline bool is_told(pid_t pid)
+{
+	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++)
+		if (k->state.serving[i] == (uint32_t)pid)
+			return true;
+	return false;
 }
 
 static inline void worker_dies(int status)

@@ -41,19 +41,21 @@ static void test_it_was_an_unmount(void)
 static void test_a_new_connection(void)
 {
 	int other = new_connection();
+	pid_t first = live_child();
 	char text[3] = "";
 
-	serves(live_child());
+	serves(first);
 	lose();
 	keeper_reconnect_step(&kp);
 	CHECK_EQ(k->state.connection, 2);
 	CHECK(!shared_is_ready(k));
 	CHECK_EQ(kp.active, 0);
-	CHECK(kp.leaving > 0 && kp.standby > 0);
+	CHECK(is_told(first) && kp.standby > 0);
 	CHECK_EQ(keeper_reconnect_msecs(&kp), -1);
 	CHECK(!keeper_lacks_standby(&kp));
-	while (kp.leaving)
+	while (is_told(first))
 		keeper_reap_children(&kp);
+	CHECK_EQ(k->stats.deaths, 0);
 	/* The same descriptor is the new one. */
 	CHECK_EQ(write(k->fd.fuse, "ok", 2), 2);
 	CHECK_EQ(read(other, text, 2), 2);
@@ -121,6 +123,53 @@ static void test_a_new_connection_without_a_worker(void)
 	CHECK_EQ(mounted, 2);
 	CHECK_EQ(k->state.connection, 3);
 	child_stop(&kp.standby);
+}
+
+static void lose_again(void)
+{
+	int end = new_connection();
+
+	lose();
+	keeper_reconnect_step(&kp);
+	other_end = end;
+}
+
+static void serves_on_it(void)
+{
+	takes_over();
+	shared_set(&k->worker.ready, k->state.connection);
+	keeper_reconnect_step(&kp);
+	CHECK_EQ(kp.lost_since, 0);
+	dies_now(kp.teacher);
+	nobody_dies = true;
+}
+
+/* Nobody begins on a connection who does not know all that may be at work. */
+static void test_workers_of_lost_connections_that_hang(void)
+{
+	pid_t first = live_child(), second, third;
+
+	serves(first);
+	nobody_dies = true;
+	lose_again();
+	serves_on_it();
+	second = kp.active;
+	lose_again();
+	CHECK(is_told(first) && is_told(second));
+	serves_on_it();
+	third = kp.active;
+	lose_again();
+	CHECK(is_told(first) && is_told(second) && is_told(third));
+	CHECK_EQ(k->state.connection, 4);
+	CHECK(kp.fresh && !kp.standby);
+	dies_now(second);
+	keeper_reconnect_step(&kp);
+	CHECK(is_told(first) && !is_told(second) && is_told(third));
+	CHECK(kp.attempting && kp.standby > 0);
+	CHECK_EQ(mounted, 3);
+	CHECK_EQ(k->stats.deaths, 0);
+	child_stop(&kp.standby);
+	keeper_stop_serving(&kp);
 }
 
 /* ---- one worker after another ---- */
@@ -262,6 +311,25 @@ static void test_a_mount_that_has_gone(void)
 	CHECK_EQ(detached_dead, 0);
 }
 
+/* The program before has left a worker, and one that is not dead yet. */
+static void test_a_life_that_goes_on(void)
+{
+	pid_t pid = live_child();
+
+	daemon_block_signals();
+	witness = eventfd(0, EFD_CLOEXEC);
+	k->state.serving[0] = (uint32_t)getpid();
+	k->state.serving[1] = (uint32_t)pid;
+	k->state.active_pid = (uint32_t)dead_child(WORKER_UNMOUNTED);
+	k->state.over = 1;
+	nobody_dies = true;
+	CHECK_EQ(keeper_resume(k), 0);
+	CHECK(is_told(pid));
+	CHECK(!is_told(getpid()));
+	dies_now(pid);
+	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 static void fail(bool first)
 {
 	_exit(WORKER_FAILED);
@@ -282,11 +350,13 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_a_new_connection),
 	CHECK_CASE(test_no_new_mount),
 	CHECK_CASE(test_a_new_connection_without_a_worker),
+	CHECK_CASE(test_workers_of_lost_connections_that_hang),
 	CHECK_CASE(test_a_worker_leaves_for_the_next),
 	CHECK_CASE(test_the_program_is_another),
 	CHECK_CASE(test_the_namespace_is_left),
 	CHECK_CASE(test_a_life),
 	CHECK_CASE(test_a_mount_that_has_gone),
+	CHECK_CASE(test_a_life_that_goes_on),
 	CHECK_CASE(test_a_life_that_does_not_begin),
 };
 

@@ -81,6 +81,56 @@ static void test_killed_on_its_way_out(void)
 	CHECK_EQ(k->stats.deaths, 0);
 }
 
+/* ---- those that do not die when they are killed ---- */
+
+static void test_a_standby_that_hangs(void)
+{
+	pid_t pid;
+
+	serves(live_child());
+	keeper_need_standby(&kp);
+	pid = kp.standby;
+	nobody_dies = true;
+	keeper_begin_handover(&kp);
+	CHECK_EQ(kp.standby, 0);
+	CHECK(is_told(pid) && is_told(kp.active));
+	keeper_reap_children(&kp);
+	CHECK(is_told(pid));
+	dies_now(pid);
+	CHECK(!is_told(pid));
+	CHECK(is_told(kp.active));
+	CHECK_EQ(k->stats.deaths, 0);
+	child_stop(&kp.active);
+}
+
+/* Each of them is known, and none is started that could not be. */
+static void test_workers_that_hang(void)
+{
+	pid_t first = live_child(), second;
+
+	serves(first);
+	nobody_dies = true;
+	keeper_need_standby(&kp);
+	takes_over();
+	second = kp.active;
+	keeper_need_standby(&kp);
+	CHECK(is_told(first) && is_told(second));
+	takes_over();
+	keeper_reap_children(&kp);
+	CHECK(is_told(first) && is_told(second) && is_told(kp.active));
+	CHECK(!keeper_lacks_standby(&kp));
+	CHECK_EQ(keeper_start_worker(&kp, false), 0);
+	check_goes_on();
+	dies_now(first);
+	CHECK(!is_told(first));
+	CHECK(is_told(second) && is_told(kp.active));
+	CHECK_EQ(k->stats.deaths, 1);
+	CHECK(keeper_lacks_standby(&kp));
+	dies_now(second);
+	CHECK_EQ(k->stats.deaths, 2);
+	child_stop(&kp.active);
+}
+
 /* ---- standbys ---- */
 
 static void test_one_standby(void)
@@ -241,9 +291,11 @@ static void test_other_children(void)
 	while (kp.teacher)
 		keeper_reap_children(&kp);
 	CHECK(kp.taught);
-	kp.leaving = dead_child(-SIGSEGV);
+	/* Of a lost connection, and somebody else's. */
+	keeper_note_serving(&kp, dead_child(-SIGSEGV), false);
+	dead_child(WORKER_REFUSED);
 	keeper_reap_children(&kp);
-	CHECK_EQ(kp.leaving, 0);
+	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
 	CHECK_EQ(k->stats.deaths, 0);
 	kp.replace.pid = dead_child(WORKER_REFUSED);
 	keeper_reap_children(&kp);
@@ -266,6 +318,8 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_nobody_can_follow),
 	CHECK_CASE(test_the_arena_is_refused),
 	CHECK_CASE(test_killed_on_its_way_out),
+	CHECK_CASE(test_a_standby_that_hangs),
+	CHECK_CASE(test_workers_that_hang),
 	CHECK_CASE(test_one_standby),
 	CHECK_CASE(test_a_standby_takes_over),
 	CHECK_CASE(test_only_one_serves),
