@@ -46,7 +46,6 @@ static void retry_later(struct keeper *kp)
 /* Nobody of the old connection touches the arena any more, or soon. */
 static void drop_workers(struct keeper *kp)
 {
-	replace_abandon(&kp->replace, "the connection was aborted");
 	child_stop(&kp->teacher);
 	keeper_stop_standby(kp);
 	if (!kp->active)
@@ -68,9 +67,13 @@ static void change_connection(struct keeper *kp, int fd)
 	shared_set(&k->state.connection, k->state.connection + 1);
 }
 
-/* Where none can be started, no child will wake us to try again. */
+/*
+ * The program on trial uses the same bank, and knows of no standby that it has
+ * to go on with. Where none can be started, no child will wake us to try again.
+ */
 static void start_on_it(struct keeper *kp)
 {
+	replace_abandon(&kp->replace, "the connection was aborted");
 	kp->standby = keeper_start_worker(kp, false);
 	kp->fresh = !kp->standby;
 	if (kp->standby)

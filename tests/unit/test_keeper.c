@@ -112,7 +112,10 @@ static void test_a_new_connection_without_a_worker(void)
 	CHECK_EQ(k->state.connection, 2);
 	CHECK(kp.fresh && !kp.attempting);
 	no_processes = false;
+	/* Of a program that replaces this one only now it is not known. */
+	kp.replace.pid = live_child();
 	keeper_reconnect_step(&kp);
+	CHECK(!replace_under_way(&kp.replace));
 	CHECK(kp.standby > 0 && kp.attempting);
 	CHECK_EQ(mounted, 1);
 	/* Dead before it served: then there may be something wrong with it. */
