@@ -19,6 +19,8 @@
 #define YIELDS 1000u
 /* How often to ask the keeper whether there is a death to wait for. */
 #define LIFE_MSECS 1000
+/* The same where a life cannot be waited for. */
+#define SPOILT_USECS 1000u
 
 #define KEEPER_SIZE offsetof(struct shared_page, worker)
 #define WORKER_SIZE sizeof(struct shared_worker)
@@ -350,10 +352,26 @@ void shared_page_claim_descriptors(const struct shared_page *k)
 /* ---- lives ---- */
 
 /* @err of locking it. Whoever had it may have died with it: it is for that. */
-static void taken(pthread_mutex_t *m, int err)
+static bool is_taken(pthread_mutex_t *m, int err)
 {
 	if (err == EOWNERDEAD)
 		pthread_mutex_consistent(m);
+	return !err || err == EOWNERDEAD;
+}
+
+/* Does the keeper know of another process that may have a life of @bank? */
+static bool others_have(const struct shared_page *k, unsigned bank)
+{
+	bool active_has = shared_get(&k->state.active_bank) == bank;
+
+	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++) {
+		uint32_t pid = shared_get(&k->state.serving[i]);
+
+		if (pid && pid != (uint32_t)getpid() &&
+		    (active_has || pid != shared_get(&k->state.active_pid)))
+			return true;
+	}
+	return false;
 }
 
 bool shared_page_is_alone(const struct shared_page *k)
@@ -391,42 +409,41 @@ static int lock_for_a_while(pthread_mutex_t *m)
 #endif
 }
 
-/* False: nobody is left who could have it. */
-static bool take(struct shared_page *k, pthread_mutex_t *m)
+/* One of @bank. False: nobody is left who could have it. */
+static bool take(struct shared_page *k, unsigned bank, pthread_mutex_t *m)
 {
-	int err;
+	for (;;) {
+		int err = lock_for_a_while(m);
 
-	do
-		err = lock_for_a_while(m);
-	while (err == ETIMEDOUT && !shared_page_is_alone(k));
-	taken(m, err);
-	return err != ETIMEDOUT;
+		if (is_taken(m, err))
+			return true;
+		if (!others_have(k, bank))
+			return false;
+		/* It is spoilt: nothing but the keeper's word tells. */
+		if (err != ETIMEDOUT)
+			usleep(SPOILT_USECS);
+	}
 }
 
-/* What is spoilt there is made anew as soon as nobody else can have it. */
 void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
 {
 	pthread_mutex_t *m = &k->worker.life[bank][nr];
 
-	if (take(k, m))
+	if (others_have(k, bank) && take(k, bank, m))
 		return;
 	init_life(m);
 	pthread_mutex_lock(m);
 }
 
 /* The same, sleeping only when it takes long. */
-static bool take_soon(struct shared_page *k, pthread_mutex_t *m)
+static bool take_soon(struct shared_page *k, unsigned bank, pthread_mutex_t *m)
 {
 	for (unsigned i = 0; i < YIELDS; i++) {
-		int err = pthread_mutex_trylock(m);
-
-		if (err != EBUSY) {
-			taken(m, err);
+		if (is_taken(m, pthread_mutex_trylock(m)))
 			return true;
-		}
 		sched_yield();
 	}
-	return take(k, m);
+	return take(k, bank, m);
 }
 
 static void take_anew(struct shared_page *k, unsigned bank)
@@ -443,10 +460,10 @@ void shared_page_await_deaths(struct shared_page *k, unsigned bank)
 	 * is often woken on that thread's processor, which takes the memory of
 	 * the dead process apart before anything else.
 	 */
-	bool all = take(k, &k->worker.life[bank][k->config.nr_lives - 1]);
+	bool all = take(k, bank, &k->worker.life[bank][k->config.nr_lives - 1]);
 
 	for (unsigned i = 0; all && i + 1 < k->config.nr_lives; i++)
-		all = take_soon(k, &k->worker.life[bank][i]);
+		all = take_soon(k, bank, &k->worker.life[bank][i]);
 	if (!all)
 		take_anew(k, bank);
 }

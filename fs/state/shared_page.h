@@ -62,7 +62,7 @@
 #include "base/machine.h"
 
 #define SHARED_MAGIC   UINT64_C(0x7065656b7366737a)
-#define SHARED_VERSION 7u
+#define SHARED_VERSION 8u
 
 /* The main thread of a worker, and one for each thread of the arena. */
 #define SHARED_MAX_LIVES (1u + 512u)
@@ -130,8 +130,12 @@ struct shared_state {
 	uint32_t connection;
 	uint32_t answered; /* the last connection whose INIT was answered */
 	uint32_t keeper_pid;
-	/* A child of it, for the program that replaces it; 0 = it has died. */
+	/*
+	 * The last that became the active worker, and the bank it has; a child,
+	 * for the program that replaces the keeper, or 0 = it has died.
+	 */
 	uint32_t active_pid;
+	uint32_t active_bank;
 	/*
 	 * Process ids of those that serve, or did or may have and are not
 	 * reaped yet; 0 = none. Children of it, for that program, too.
@@ -252,7 +256,11 @@ void shared_page_give_spare(struct shared_page *k);
 void shared_page_pass_descriptors(const struct shared_page *k);
 void shared_page_claim_descriptors(const struct shared_page *k);
 
-/* Of all processes: be alive as number @nr of @bank, until the thread ends. */
+/*
+ * Of all processes: be alive as number @nr of @bank, until the thread ends.
+ * Whoever had that before has died, or is waited for: but not for more than the
+ * keeper says may have it, since what they have made of it may be anything.
+ */
 void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr);
 
 /*

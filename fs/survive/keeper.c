@@ -282,7 +282,7 @@ int keeper_run(struct shared_page *k, struct daemon *d)
 	if (!kp.over)
 		kp.active = keeper_start_worker(&kp, true);
 	if (kp.active)
-		keeper_note_serving(&kp, kp.active, true);
+		keeper_note_active(&kp, kp.active, 0);
 	else
 		keeper_end(&kp, 1);
 	until_ready(&kp);
@@ -325,10 +325,8 @@ static void take_up_workers(struct keeper *kp)
 		if (!is_child(s->serving[i]))
 			shared_set(&s->serving[i], 0);
 	}
-	if (!is_child(s->active_pid))
-		return;
-	kp->active = (pid_t)s->active_pid;
-	keeper_note_serving(kp, kp->active, true);
+	if (is_child(s->active_pid))
+		keeper_note_active(kp, (pid_t)s->active_pid, s->active_bank);
 }
 
 int keeper_resume(struct shared_page *k)

@@ -52,6 +52,14 @@ void keeper_note_serving(struct keeper *kp, pid_t pid, bool counts)
 	shared_set(&kp->k->state.serving[i], (uint32_t)pid);
 }
 
+void keeper_note_active(struct keeper *kp, pid_t pid, unsigned bank)
+{
+	kp->active = pid;
+	shared_set(&kp->k->state.active_bank, bank);
+	shared_set(&kp->k->state.active_pid, (uint32_t)pid);
+	keeper_note_serving(kp, pid, true);
+}
+
 /* It is reaped. Is its death that of a worker? */
 static bool forget(struct keeper *kp, pid_t pid)
 {
@@ -107,7 +115,7 @@ static void close_own_files(const struct keeper *kp)
 
 pid_t keeper_start_worker(struct keeper *kp, bool first)
 {
-	unsigned bank = first ? 0 : !shared_get(&kp->k->worker.active_bank);
+	unsigned bank = first ? 0 : !kp->k->state.active_bank;
 	bool attached =
 		!kp->k->config.foreground && !shared_get(&kp->k->state.detach);
 	pid_t pid;
@@ -320,9 +328,8 @@ void keeper_look_who_is_active(struct keeper *kp)
 	/* It is dead, or has nothing to say any more. */
 	if (kp->active)
 		kill(kp->active, SIGKILL);
-	kp->active = kp->standby;
+	keeper_note_active(kp, kp->standby, !kp->k->state.active_bank);
 	kp->standby = 0;
-	keeper_note_serving(kp, kp->active, true);
 	keeper_no_failures(kp);
 }
 

@@ -76,6 +76,8 @@ pid_t keeper_start_worker(struct keeper *kp, bool first);
  * worker; of one that is known already this changes.
  */
 void keeper_note_serving(struct keeper *kp, pid_t pid, bool counts);
+/* The same: it is the active worker from now on, and lives in @bank. */
+void keeper_note_active(struct keeper *kp, pid_t pid, unsigned bank);
 /*
  * Kill the standby. What was heard before its end counts; it may have begun to
  * serve, and may take its time to die.

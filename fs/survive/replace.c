@@ -84,7 +84,7 @@ static pid_t start_trial(struct replace *r)
 	shared_page_pass_descriptors(k);
 	/* The end that only the keeper has is closed by exec. */
 	err = run_program(r, "--worker", k->fd.keeper,
-			  shared_get(&k->worker.active_bank) ? "0" : "1");
+			  k->state.active_bank ? "0" : "1");
 	zsfs_log(LOG_ERR, "the new program cannot be run: %s", strerror(-err));
 	_exit(WORKER_FAILED);
 }

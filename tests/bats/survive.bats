@@ -444,6 +444,22 @@ random() { dd if=/dev/urandom of="$1" bs=4k count=8 conv=notrunc status=none; }
 	verify_clean
 }
 
+@test "survive: no worker keeps the program from being replaced" {
+	root_only
+	zsfs_mount
+	echo here >"$M/f"
+	replaced() { [ "$(grep -c "is now served by version" "$LOG")" -eq "$1" ]; }
+	# The worker may deny that there is a keeper: it is told by signal.
+	for n in 1 2 3 4; do
+		ready
+		spoil_lives "$( ((n % 2)) && echo zeros || echo random)"
+		kill -USR2 "$DAEMON"
+		poll 20 replaced $n
+		same "$(timeout 20 cat "$M/f")" here
+	done
+	verify_clean
+}
+
 # A worker that may not send the keeper a signal can still say that it got one.
 @test "survive: SIGTERM of the worker needs no right to signal the keeper" {
 	need strace

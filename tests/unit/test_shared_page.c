@@ -365,6 +365,54 @@ static void test_spoilt_life(void)
 	pthread_mutex_unlock(&k->worker.life[1][2]);
 }
 
+/* The active worker, which has another bank, may have spoilt all of this one.
+ */
+static void test_spoilt_life_beside_a_worker(void)
+{
+	struct shared_page *k;
+
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
+	k->state.serving[0] = k->state.active_pid = (uint32_t)getppid();
+	for (int byte = 0; byte < 256; byte += 15) {
+		pthread_mutex_t *m = &k->worker.life[1][2];
+
+		memset(m, byte, sizeof(*m));
+		shared_page_live(k, 1, 2);
+		CHECK_EQ(pthread_mutex_trylock(m), EBUSY);
+		CHECK_EQ(pthread_mutex_unlock(m), 0);
+	}
+}
+
+static void *live_in_0(void *arg)
+{
+	struct shared_page *k = arg;
+
+	shared_page_live(k, 0, 0);
+	shared_set(&k->worker.takeovers, 1);
+	return NULL;
+}
+
+/* One that dies has the same bank, and is waited for. */
+static void test_life_of_another(void)
+{
+	struct shared_page *k;
+	pthread_t waiter;
+	pid_t pid;
+
+	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
+	pid = start_process(k);
+	k->state.serving[0] = k->state.active_pid = (uint32_t)getppid();
+	k->state.serving[1] = (uint32_t)pid;
+	k->state.active_bank = 1;
+	REQUIRE(!pthread_create(&waiter, NULL, live_in_0, k));
+	usleep(50000);
+	CHECK_EQ(shared_get(&k->worker.takeovers), 0);
+	kill(pid, SIGKILL);
+	pthread_join(waiter, NULL);
+	CHECK_EQ(shared_get(&k->worker.takeovers), 1);
+	waitpid(pid, NULL, 0);
+}
+
 /* ---- suspects ---- */
 
 static struct zsfs *new_fs(void)
@@ -460,9 +508,9 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_buffers_without_swap),
 	CHECK_CASE(test_spare),
 	CHECK_CASE(test_deaths),
-#ifndef __SANITIZE_THREAD__ /* it waits without an end there */
 	CHECK_CASE(test_spoilt_life),
-#endif
+	CHECK_CASE(test_spoilt_life_beside_a_worker),
+	CHECK_CASE(test_life_of_another),
 	CHECK_CASE(test_the_keeper_knows_who_is_active),
 	CHECK_CASE(test_crashes_are_counted),
 	CHECK_CASE(test_kills_are_nobodys_fault),
