@@ -402,7 +402,7 @@ static int verify_root(const struct zs_pool *pool, char *msg, size_t size)
 {
 	const struct zs_pool_root *root = pool->root;
 
-	if (root->magic != ZS_POOL_MAGIC)
+	if (root->magic != zs_pool_magic(root->chain_size))
 		return arena_broken(msg, size, "no pool at %p", (void *)root);
 	if (root->relinking)
 		return arena_broken(msg, size, "free handles are in no list");

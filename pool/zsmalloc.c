@@ -85,7 +85,7 @@ int zs_create_pool(struct arena *a, void *root_area, unsigned chain_size,
 	for (unsigned i = 0; i < arena_nr_threads(a); i++)
 		arena_thread(a, i)->shared->nr_handles = 0;
 	undo_barrier();
-	root->magic = ZS_POOL_MAGIC;
+	root->magic = zs_pool_magic(chain_size);
 	return 0;
 }
 
@@ -94,7 +94,8 @@ int zs_open_pool(struct arena *a, void *root_area, struct zs_pool **out)
 	struct zs_pool_root *root = root_area;
 
 	if ((uintptr_t)root_area % ARENA_PAGE_SIZE ||
-	    root->magic != ZS_POOL_MAGIC || root->version != ZS_POOL_VERSION ||
+	    root->magic != zs_pool_magic(root->chain_size) ||
+	    root->version != ZS_POOL_VERSION ||
 	    root->root_size != sizeof(struct zs_pool_root) ||
 	    root->class_size != sizeof(struct zs_class_root) ||
 	    !chain_size_valid(root->chain_size))

@@ -56,7 +56,7 @@
 #include "zsmalloc.h"
 
 #define ZS_POOL_MAGIC	UINT64_C(0x6c6f6f702d737a01)
-#define ZS_POOL_VERSION 3u
+#define ZS_POOL_VERSION 4u
 
 #define ZS_GROUP_EMPTY	     0u
 #define ZS_GROUP_ALMOST_FULL 9u /* the first of those above 3/4 */
@@ -99,7 +99,7 @@ struct zs_class_root {
 };
 
 struct zs_pool_root {
-	/* Fixed at creation; magic is written last. */
+	/* Fixed at creation; zs_pool_magic() is written last. */
 	uint64_t magic;
 	uint32_t version;
 	uint32_t chain_size;
@@ -165,6 +165,15 @@ struct zs_pool {
 	unsigned next_class; /* atomic: where the next step looks first */
 	struct size_class class[ZS_SIZE_CLASSES];
 };
+
+/*
+ * With another number of pages all objects would be looked for elsewhere, and
+ * new ones put over them: so it is said twice.
+ */
+static inline uint64_t zs_pool_magic(uint32_t chain_size)
+{
+	return ZS_POOL_MAGIC ^ (uint64_t)chain_size << 32;
+}
 
 /* A zspage in hand: its first page's number and descriptor. */
 struct zspage {
