@@ -385,12 +385,11 @@ bool shared_page_is_alone(const struct shared_page *k)
 	return true;
 }
 
-void shared_page_begin_anew(struct shared_page *k, unsigned bank)
+void shared_page_begin_anew(struct shared_page *k)
 {
 	struct shared_worker *w = &k->worker;
 
 	init_lives(k);
-	shared_set(&w->active_bank, !bank);
 	shared_set(&w->active_pid, 0);
 	shared_set(&w->lost, 0);
 	shared_set(&w->keeper_died, 0);
@@ -505,9 +504,9 @@ void shared_page_clear_wake(const struct shared_page *k)
 
 void shared_page_become_active(struct shared_page *k, unsigned bank, bool first)
 {
-	k->worker.active_bank = bank;
-	shared_set(&k->worker.active_pid, (uint32_t)getpid());
+	/* First: as soon as it is said, somebody may live there. */
 	if (!first)
 		shared_page_release(k, !bank);
+	shared_set(&k->worker.active_pid, (uint32_t)getpid());
 	shared_page_wake_keeper(k);
 }

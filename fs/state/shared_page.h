@@ -162,7 +162,6 @@ struct shared_stats {
 
 /* What the active worker says, or the standby that is becoming it. */
 struct shared_worker {
-	uint32_t active_bank;
 	uint32_t active_pid;  /* 0 = none yet */
 	uint32_t primed_pid;  /* the standby that is ready; the standby */
 	uint32_t ready;	      /* the connection whose INIT was answered */
@@ -270,11 +269,10 @@ void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr);
 bool shared_page_is_alone(const struct shared_page *k);
 
 /*
- * For the only worker that there is, which will live in @bank: the lives, and
- * what workers say, as at the beginning, whatever those before have made of
- * them. Counts stay.
+ * For the only worker that there is: the lives, and what workers say, as at the
+ * beginning, whatever those before have made of them. Counts stay.
  */
-void shared_page_begin_anew(struct shared_page *k, unsigned bank);
+void shared_page_begin_anew(struct shared_page *k);
 
 /*
  * Wait until every life of @bank has ended, or the keeper says that no other

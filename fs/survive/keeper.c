@@ -54,6 +54,13 @@ static void begin_replacement(struct keeper *kp,
 	if (!kp->settled || kp->ending || kp->handing ||
 	    replace_under_way(&kp->replace))
 		return;
+	/* It would not know what has become of the mount meanwhile. */
+	if (kp->lost_since) {
+		replace_decline(&kp->replace, "the mount has no connection to "
+					      "the kernel; try again when it "
+					      "has");
+		return;
+	}
 	keeper_stop_standby(kp);
 	replace_begin(&kp->replace, info);
 }

@@ -73,18 +73,28 @@ static bool forget(struct keeper *kp, pid_t pid)
 
 void keeper_stop_standby(struct keeper *kp)
 {
-	pid_t pid;
+	pid_t pid, stopped;
+	bool ended;
 
 	keeper_look_who_is_active(kp);
-	pid = kp->standby;
-	if (!child_stop(&kp->standby)) {
-		keeper_note_serving(kp, pid, false);
-		zsfs_log(LOG_WARNING,
-			 "worker %d was killed and does not die: others may "
-			 "have to wait for it",
-			 (int)pid);
-	}
+	pid = stopped = kp->standby;
+	if (!pid)
+		return;
+	ended = child_stop(&stopped);
+	/* It may have begun to serve just before. */
 	keeper_look_who_is_active(kp);
+	if (kp->active == pid)
+		kp->active = 0;
+	kp->standby = 0;
+	if (ended) {
+		forget(kp, pid);
+		return;
+	}
+	keeper_note_serving(kp, pid, false);
+	zsfs_log(LOG_WARNING,
+		 "worker %d was killed and does not die: others may have to "
+		 "wait for it",
+		 (int)pid);
 }
 
 void keeper_stop_serving(struct keeper *kp)

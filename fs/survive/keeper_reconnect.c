@@ -67,13 +67,9 @@ static void change_connection(struct keeper *kp, int fd)
 	shared_set(&k->state.connection, k->state.connection + 1);
 }
 
-/*
- * The program on trial uses the same bank, and knows of no standby that it has
- * to go on with. Where none can be started, no child will wake us to try again.
- */
+/* Where none can be started, no child will wake us to try again. */
 static void start_on_it(struct keeper *kp)
 {
-	replace_abandon(&kp->replace, "the connection was aborted");
 	kp->standby = keeper_start_worker(kp, false);
 	kp->fresh = !kp->standby;
 	if (kp->standby)
@@ -135,13 +131,16 @@ static void attempt(struct keeper *kp)
 /* The next worker is at it: it serves, or it has come to nothing. */
 static void look_after_attempt(struct keeper *kp)
 {
-	if (is_lost(kp) || (!kp->standby && !kp->active)) {
+	bool answered;
+
+	keeper_look_who_is_active(kp);
+	/* As it was heard, which is what those who are started now go by. */
+	answered = kp->k->state.answered == kp->k->state.connection;
+	if (is_lost(kp) || (!answered && !kp->standby && !kp->active)) {
 		retry_later(kp);
 		return;
 	}
-	keeper_look_who_is_active(kp);
-	/* As it was heard, which is what those who are started now go by. */
-	if (kp->k->state.answered != kp->k->state.connection)
+	if (!answered)
 		return;
 	kp->lost_since = 0;
 	kp->k->stats.reconnects++;
@@ -155,8 +154,10 @@ static void look_after_attempt(struct keeper *kp)
 		 kp->place.mountpoint);
 }
 
+/* A program on trial would not know where the mount is by then. */
 static void begin(struct keeper *kp)
 {
+	replace_abandon(&kp->replace, "the connection was aborted");
 	kp->lost_since = clock_ms();
 	kp->attempting = kp->fresh = kp->complained = false;
 	kp->retry_at = kp->attempts = 0;

@@ -126,6 +126,12 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info)
 		refuse(r, strerror(errno));
 }
 
+void replace_decline(struct replace *r, const char *why)
+{
+	count_attempt(r);
+	refuse(r, why);
+}
+
 void replace_abandon(struct replace *r, const char *why)
 {
 	if (!replace_under_way(r))

@@ -64,6 +64,9 @@ void replace_begin(struct replace *r, const struct signalfd_siginfo *info);
  */
 bool replace_step(struct replace *r, pid_t active);
 
+/* SIGUSR2 came at a time when nothing can come of it; logged with @why. */
+void replace_decline(struct replace *r, const char *why);
+
 /* Nothing comes of it, if one is under way; logged with the reason @why. */
 void replace_abandon(struct replace *r, const char *why);
 

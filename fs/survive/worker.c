@@ -276,8 +276,6 @@ static void take_over(struct worker *w)
 	t.oom = oom_kills > k->worker.oom_kills;
 	if (shared_is_over(k))
 		_exit(WORKER_UNMOUNTED);
-	if (k->worker.active_bank == w->bank)
-		_exit(WORKER_FAILED); /* somebody else was faster */
 	crash_test_arm(w->fs);
 	err = take_up(w, &t);
 	if (err)
@@ -436,7 +434,7 @@ void worker_main(struct shared_page *k, unsigned bank, bool first,
 	w.attached = attached;
 	confine(k);
 	if (shared_page_is_alone(k))
-		shared_page_begin_anew(k, bank);
+		shared_page_begin_anew(k);
 	name_process(&w, first ? "worker" : "standby");
 	prepare(&w, first);
 	start_watching(&w);

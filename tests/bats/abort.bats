@@ -305,6 +305,7 @@ kill_workers() {
 @test "abort: what lies on the mount is left alone, and waited for" {
 	can_abort
 	expect_log 'no new mount can be made'
+	expect_log 'is not replaced'
 	zsfs_mount
 	echo kept >"$M/f"
 	device=$(mount_field "$M" device)
@@ -314,6 +315,10 @@ kill_workers() {
 	echo 1 >"$FUSECTL/${device#*:}/abort"
 	sleep 2.5
 	same "$(cat "$M/g")" precious
+	# Another program would take it for an unmount.
+	kill -USR2 "$DAEMON"
+	declined() { grep -q 'not replaced: the mount has no connection' "$LOG"; }
+	poll 5 declined
 	umount "$M"
 	poll 10 quiet cat "$M/f"
 	same "$(cat "$M/f")" kept

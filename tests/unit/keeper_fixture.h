@@ -31,6 +31,7 @@ static pid_t keeper; /* this process */
 static void (*work)(bool first); /* what a worker does; NULL: it waits */
 static bool no_processes;
 static bool nobody_dies; /* whom the keeper kills hangs in the kernel */
+static bool all_begin;	 /* or has just begun to serve */
 static int connection;	 /* what reconnect_mount() returns */
 static bool unmounted;
 static unsigned mounted, detached, detached_dead;
@@ -50,6 +51,8 @@ int __real_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig);
 int __wrap_kill(pid_t pid, int sig)
 {
+	if (all_begin)
+		shared_set(&k->worker.active_pid, (uint32_t)pid);
 	return nobody_dies ? 0 : __real_kill(pid, sig);
 }
 

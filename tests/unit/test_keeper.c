@@ -108,14 +108,14 @@ static void test_a_new_connection_without_a_worker(void)
 	new_connection();
 	lose();
 	no_processes = true;
-	keeper_reconnect_step(&kp);
-	CHECK_EQ(k->state.connection, 2);
-	CHECK(kp.fresh && !kp.attempting);
-	no_processes = false;
-	/* Of a program that replaces this one only now it is not known. */
+	/* A program that replaces this one would not know of it. */
 	kp.replace.pid = live_child();
 	keeper_reconnect_step(&kp);
 	CHECK(!replace_under_way(&kp.replace));
+	CHECK_EQ(k->state.connection, 2);
+	CHECK(kp.fresh && !kp.attempting);
+	no_processes = false;
+	keeper_reconnect_step(&kp);
 	CHECK(kp.standby > 0 && kp.attempting);
 	CHECK_EQ(mounted, 1);
 	/* Dead before it served: then there may be something wrong with it. */
@@ -126,6 +126,24 @@ static void test_a_new_connection_without_a_worker(void)
 	CHECK_EQ(mounted, 2);
 	CHECK_EQ(k->state.connection, 3);
 	child_stop(&kp.standby);
+}
+
+/* It may die at once: the connection stands, and the next one is served on it.
+ */
+static void test_a_new_connection_that_was_answered(void)
+{
+	new_connection();
+	lose();
+	keeper_reconnect_step(&kp);
+	shared_set(&k->worker.active_pid, (uint32_t)kp.standby);
+	shared_set(&k->worker.ready, 2);
+	dies_now(kp.standby);
+	CHECK(!kp.active && !kp.standby);
+	keeper_reconnect_step(&kp);
+	CHECK_EQ(kp.lost_since, 0);
+	CHECK_EQ(mounted, 1);
+	CHECK_EQ(k->stats.reconnects, 1);
+	child_stop(&kp.teacher);
 }
 
 static void lose_again(void)
@@ -353,6 +371,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_a_new_connection),
 	CHECK_CASE(test_no_new_mount),
 	CHECK_CASE(test_a_new_connection_without_a_worker),
+	CHECK_CASE(test_a_new_connection_that_was_answered),
 	CHECK_CASE(test_workers_of_lost_connections_that_hang),
 	CHECK_CASE(test_a_worker_leaves_for_the_next),
 	CHECK_CASE(test_the_program_is_another),

@@ -81,6 +81,26 @@ static void test_killed_on_its_way_out(void)
 	CHECK_EQ(k->stats.deaths, 0);
 }
 
+/* Whoever follows has the other bank then. */
+static void test_a_standby_that_has_begun(void)
+{
+	pid_t first = live_child(), pid;
+
+	serves(first);
+	keeper_need_standby(&kp);
+	pid = kp.standby;
+	all_begin = true;
+	keeper_begin_handover(&kp);
+	all_begin = false;
+	CHECK_EQ(kp.active, 0);
+	CHECK_EQ(kp.standby, 0);
+	CHECK_EQ(k->state.active_bank, 1);
+	CHECK(!is_told(pid));
+	dies_now(first);
+	CHECK(!is_told(first));
+	check_goes_on();
+}
+
 /* ---- those that do not die when they are killed ---- */
 
 static void test_a_standby_that_hangs(void)
@@ -318,6 +338,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_nobody_can_follow),
 	CHECK_CASE(test_the_arena_is_refused),
 	CHECK_CASE(test_killed_on_its_way_out),
+	CHECK_CASE(test_a_standby_that_has_begun),
 	CHECK_CASE(test_a_standby_that_hangs),
 	CHECK_CASE(test_workers_that_hang),
 	CHECK_CASE(test_one_standby),

@@ -32,7 +32,6 @@ static void write_lies(void)
 	shared_set(&w->can_resend, (uint32_t)rand() % 2);
 	shared_set(&w->spare, (uint32_t)rand() % 4);
 	shared_set(&w->progress, (uint32_t)rand() % 2);
-	shared_set(&w->active_bank, (uint32_t)rand());
 	shared_set(&w->over, 1);
 	shared_set(&w->keeper_died, 1);
 }

@@ -439,10 +439,40 @@ static void test_the_keeper_knows_who_is_active(void)
 	k->fd.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	REQUIRE(k->fd.wake >= 0);
 	shared_page_become_active(k, 1, true);
-	CHECK_EQ(k->worker.active_bank, 1);
 	CHECK_EQ(shared_get(&k->worker.active_pid), (uint32_t)getpid());
 	CHECK_EQ(read(k->fd.wake, &n, sizeof(n)), (ssize_t)sizeof(n));
 	CHECK_EQ(n, 1);
+	close(k->fd.wake);
+}
+
+static void *take_what_is_free(void *arg)
+{
+	struct shared_page *k = arg;
+	unsigned last = k->config.nr_lives - 1;
+
+	while (!shared_get(&k->worker.active_pid))
+		sched_yield();
+	CHECK_EQ(pthread_mutex_trylock(&k->worker.life[0][last]), 0);
+	pthread_mutex_unlock(&k->worker.life[0][last]);
+	return NULL;
+}
+
+/* The next standby may be started as soon as it is known who is active. */
+static void test_the_bank_is_free_by_then(void)
+{
+	struct shared_page *k;
+	pthread_t thread;
+
+	REQUIRE(!shared_page_create(SHARED_MAX_LIVES, 4096, false, &k));
+	k->fd.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (unsigned n = 0; n < 50; n++) {
+		shared_page_await_deaths(k, 0);
+		shared_set(&k->worker.active_pid, 0);
+		REQUIRE(!pthread_create(&thread, NULL, take_what_is_free, k));
+		usleep(200);
+		shared_page_become_active(k, 1, false);
+		pthread_join(thread, NULL);
+	}
 	close(k->fd.wake);
 }
 
@@ -512,6 +542,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_spoilt_life_beside_a_worker),
 	CHECK_CASE(test_life_of_another),
 	CHECK_CASE(test_the_keeper_knows_who_is_active),
+	CHECK_CASE(test_the_bank_is_free_by_then),
 	CHECK_CASE(test_crashes_are_counted),
 	CHECK_CASE(test_kills_are_nobodys_fault),
 };
