@@ -68,11 +68,10 @@ static int copy_hole(struct job *j, uint64_t data)
 			     j->out + (min_u64(data, j->end) - j->at));
 
 	table_drop(&j->c);
-	if (err < 0)
-		return err;
+	/* Also what was punched before an error. */
 	advance(j, out - j->out);
 	j->holes++;
-	return 0;
+	return err < 0 ? err : 0;
 }
 
 /*

@@ -348,6 +348,38 @@ static void test_copying(void)
 }
 
 /*
+ * A copy says all that it did: also the hole in front of a part of a block that
+ * is damaged.
+ */
+static void test_copying_up_to_damage(void)
+{
+	struct copy c = {.len = 20 * BLOCK + 100};
+	struct table_cursor at;
+	struct stat st = {.st_size = (off_t)c.len};
+	struct tx *tx;
+	struct zinode *i;
+	size_t done;
+
+	begin(2);
+	c.from = file;
+	tx = tx_begin(th);
+	CHECK_EQ(fixture_end(tx, zsfs_setattr(tx, file, &st, SET_SIZE, &i)), 0);
+	c.to = fixture_file(th, "copy");
+	CHECK_EQ(store(c.to, 0, MANY), 0);
+	fs->verify_tx = NULL; /* damage is no fault of requests */
+	at = table_cursor(&inode_resolve(fs, c.to)->file.blocks);
+	*table_at(&at, 20) ^= UINT64_C(1) << 48;
+	tx = tx_begin(th);
+	CHECK_EQ(fixture_end(tx, zsfs_copy(tx, &c, &done)), 0);
+	CHECK_EQ(done, 20 * BLOCK);
+	CHECK_EQ(load(c.to, 20, 1), -EIO);
+	*table_at(&at, 20) ^= UINT64_C(1) << 48;
+	memset(want + 2 * BLOCK, 0, 18 * BLOCK);
+	check_same(c.to, MANY);
+	end();
+}
+
+/*
  * A flipped bit of a piece is EIO for the blocks of its cluster, and no other,
  * also where the frame says the same with it as without.
  */
@@ -815,6 +847,7 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_cutting_large),
 		CHECK_CASE(test_punching),
 		CHECK_CASE(test_copying),
+		CHECK_CASE(test_copying_up_to_damage),
 		CHECK_CASE(test_flipped_bits),
 		CHECK_CASE(test_other_places),
 		CHECK_CASE(test_bad_cluster_stays),
