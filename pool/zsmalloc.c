@@ -437,10 +437,11 @@ void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t)
 	zs_unlock(&pool->reader[t->nr].lock);
 }
 
-uint32_t zs_obj_size(const struct zs_pool *pool, uint32_t handle)
+uint32_t zs_obj_size(const struct zs_pool *pool, uint32_t handle, unsigned *tag)
 {
 	uint64_t cell = handle_valid(pool, handle) ? cell_load(handle) : 0;
 
+	*tag = cell_tag(cell);
 	return cell_live(cell) ? cell_size(cell) : 0;
 }
 

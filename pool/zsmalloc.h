@@ -191,11 +191,12 @@ const void *zs_obj_read_begin(struct zs_pool *pool, struct arena_thread *t,
 void zs_obj_read_end(struct zs_pool *pool, struct arena_thread *t);
 
 /*
- * Payload bytes of an object, which never change in its life. Takes no lock;
- * the caller owns the object, so that nobody frees it. 0 for a handle that
- * names no live object.
+ * Payload bytes and *@tag of an object, which never change in its life. Takes
+ * no lock; the caller owns the object, so that nobody frees it. 0 for a handle
+ * that names no live object.
  */
-uint32_t zs_obj_size(const struct zs_pool *pool, uint32_t handle);
+uint32_t zs_obj_size(const struct zs_pool *pool, uint32_t handle,
+		     unsigned *tag);
 
 /*
  * Do the handle, its object and its zspage belong together? For who is about to

@@ -219,11 +219,12 @@ static __attribute__((noinline)) int fill_hole(struct tx *tx, struct zinode *i,
 	return 0;
 }
 
-static inline int replace(struct tx *tx, const struct staged_block *b,
-			  uint64_t *slot)
+static inline int replace(struct tx *tx, const struct zinode *i, uint64_t block,
+			  const struct staged_block *b, uint64_t *slot)
 {
-	uint64_t old = *slot, new;
-	int err = store(tx, b, old, &new);
+	struct slot_of old = {i, block, *slot};
+	uint64_t new;
+	int err = store(tx, b, old.slot, &new);
 
 	if (err)
 		return err;
@@ -245,7 +246,7 @@ static inline int put_one(struct tx *tx, struct zinode *i,
 		*hot |= b->hot;
 	}
 	if (slot && *slot)
-		return replace(tx, &marked, slot);
+		return replace(tx, i, block, &marked, slot);
 	return fill_hole(tx, i, c, block, slot, &marked);
 }
 

@@ -33,15 +33,18 @@ uint32_t cluster_cost(const struct zsfs *fs, uint32_t len)
 	       cluster_pieces_cost(fs, len);
 }
 
-/* ---- reading ---- */
+/* ---- whose it is ---- */
 
-/* A damaged slot may name anything. */
-static bool is_cluster(const struct zsfs *fs, const struct cluster *cl)
+bool cluster_is_of(const struct zsfs *fs, const struct cluster *cl,
+		   uint32_t mark)
 {
-	return arena_holds_slab(fs->arena, cl, sizeof(*cl)) && cl->len &&
-	       cluster_pieces(cl->len) <= CLUSTER_MAX_PIECES &&
+	return arena_holds_slab(fs->arena, cl, sizeof(*cl)) &&
+	       cl->mark == (uint16_t)mark && cl->len &&
+	       cl->len <= CLUSTER_MAX_LEN &&
 	       arena_holds_slab(fs->arena, cl, cluster_size(cl->len));
 }
+
+/* ---- reading ---- */
 
 static int read_piece(struct zsfs *fs, struct arena_thread *at,
 		      const struct cluster *cl, unsigned k, uint8_t *dst)
@@ -133,7 +136,7 @@ int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 
 	if (!kept)
 		return -ENOMEM;
-	if (!is_cluster(fs, cl) || !(cl->made & 1u << place))
+	if (!cluster_is_of(fs, cl, mark) || !(cl->made & 1u << place))
 		return -EIO;
 	before = cl->made & ((1u << place) - 1);
 	if (kept->size != cluster_plain(cl) || kept->key != key_of(cl, mark))
@@ -171,7 +174,8 @@ int cluster_store(struct tx *tx, uint32_t mark, uint16_t made,
 		return err;
 	cl = p;
 	cl->made = cl->live = made;
-	cl->len = len;
+	cl->len = (uint16_t)len;
+	cl->mark = (uint16_t)mark;
 	cl->sum = sum_of(tx->fs, cl, mark, plain, frame);
 	for (unsigned k = 0; k < cluster_pieces(len); k++) {
 		uint64_t *ref = tx_alloc_ref(tx);
@@ -204,7 +208,6 @@ void cluster_leave(struct tx *tx, struct cluster *cl, unsigned place)
 	assert(cl->live & 1u << place);
 	tx_save(tx, &cl->live);
 	cl->live &= (uint16_t) ~(1u << place);
-	tx_stat(tx, ST_DENSE, -1);
 	if (!cl->live)
 		free_cluster(tx, cl);
 	else if (cluster_is_thin(cl))

@@ -44,9 +44,12 @@ struct cluster {
 	uint64_t sum;	  /* of content, places, whose it is, and frame */
 	uint16_t made;	  /* bits: places whose blocks are in the frame */
 	uint16_t live;	  /* of them, those that slots still name */
-	uint32_t len;	  /* bytes of the frame */
+	uint16_t len;	  /* bytes of the frame */
+	uint16_t mark;	  /* whose it is: cluster_is_of() */
 	uint32_t piece[]; /* handles */
 };
+
+_Static_assert(CLUSTER_MAX_LEN <= UINT16_MAX, "a length fits");
 
 static inline unsigned cluster_pieces(uint32_t len)
 {
@@ -85,6 +88,13 @@ static inline bool cluster_is_thin(const struct cluster *cl)
 	return __builtin_popcount(cl->live) * 2 < __builtin_popcount(cl->made);
 }
 
+/*
+ * Is @cl, which a slot names that may be damaged, the cluster of the group
+ * whose first block has the slot_mark() @mark? As far as 16 bits can tell.
+ */
+bool cluster_is_of(const struct zsfs *fs, const struct cluster *cl,
+		   uint32_t mark);
+
 /* Number of the pieces that take a page each, as raw blocks do. */
 unsigned cluster_huge_pieces(const struct zsfs *fs, uint32_t len);
 
@@ -115,8 +125,9 @@ int cluster_store(struct tx *tx, uint32_t mark, uint16_t made,
 		  struct cluster **out);
 
 /*
- * The slot of the block at @place names @cl no longer, from the commit on; with
- * the last one @cl is freed. tx.thinned tells when less than half is left.
+ * The slot of the block at @place, which lives, names @cl no longer, from the
+ * commit on; with the last one @cl is freed. tx.thinned tells when less than
+ * half is left.
  */
 void cluster_leave(struct tx *tx, struct cluster *cl, unsigned place);
 

@@ -17,8 +17,8 @@ uint32_t dense_cost_now(const struct zsfs *fs, const struct group *g)
 	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
 		if (slot_kind(g->slot[k]) == SLOT_OBJECT)
 			cost += object_cost(fs, slot_size(fs, g->slot[k]));
-		else if (slot_kind(g->slot[k]) == SLOT_DENSE)
-			cl = slot_cluster(g->slot[k]);
+		else if (!cl)
+			cl = slot_own_cluster(fs, group_slot(g, k));
 	}
 	return cl ? cost + cluster_cost(fs, cl->len) : cost;
 }

@@ -87,7 +87,7 @@ void group_set(struct tx *tx, struct group *g, unsigned place, uint64_t slot)
 
 	assert(at && *at && *at == g->slot[place]);
 	tx_set(tx, at, slot); /* it was in use, so no count changes */
-	slot_free(tx, g->slot[place]);
+	slot_free(tx, group_slot(g, place));
 	/* It goes elsewhere: nobody sees a block less. */
 	tx_stat(tx, ST_FREED, -1);
 }

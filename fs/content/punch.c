@@ -45,8 +45,8 @@ static int free_whole(struct tx *tx, struct zinode *i, uint64_t *at,
 {
 	uint64_t first = *at >> ZSFS_BLOCK_SHIFT;
 	unsigned max = STEP_BLOCKS, freed;
-	bool all = table_free_range(tx, &i->file.blocks, &first,
-				    end >> ZSFS_BLOCK_SHIFT, &max);
+	bool all =
+		table_free_range(tx, i, &first, end >> ZSFS_BLOCK_SHIFT, &max);
 
 	freed = STEP_BLOCKS - max;
 	i->blocks -= freed; /* saved by the caller */

@@ -53,6 +53,28 @@ const char *slot_form_name(enum slot_form form)
 	return names[form];
 }
 
+/* Blocks in a cluster stand where they stand in the file. */
+static bool is_in_place(const struct slot_of *of)
+{
+	return slot_place(of->slot) == of->block % CLUSTER_BLOCKS;
+}
+
+/* Of the cluster that the group may have. */
+static uint32_t mark_of_group(const struct slot_of *of)
+{
+	return slot_mark(of->inode, of->block - of->block % CLUSTER_BLOCKS);
+}
+
+struct cluster *slot_own_cluster(const struct zsfs *fs, struct slot_of of)
+{
+	struct cluster *cl = slot_cluster(of.slot);
+
+	if (slot_kind(of.slot) != SLOT_DENSE || !is_in_place(&of) ||
+	    !cluster_is_of(fs, cl, mark_of_group(&of)))
+		return NULL;
+	return cl->live & 1u << slot_place(of.slot) ? cl : NULL;
+}
+
 static int read_object(struct zsfs *fs, struct arena_thread *at,
 		       struct zcomp_ctx *zc, const struct slot_of *of,
 		       void *dst)
@@ -72,16 +94,13 @@ static int read_object(struct zsfs *fs, struct arena_thread *at,
 	return (zcomp_checksum(dst) ^ mark) == info.word ? 0 : -EIO;
 }
 
-/* Blocks in a cluster stand where they stand in the file. */
 static int read_dense(struct zsfs *fs, struct arena_thread *at,
 		      struct zcomp_ctx *zc, const struct slot_of *of, void *dst)
 {
-	unsigned place = of->block % CLUSTER_BLOCKS;
-
-	if (slot_place(of->slot) != place)
+	if (!is_in_place(of))
 		return -EIO;
-	return cluster_read(fs, at, zc, slot_cluster(of->slot), place,
-			    slot_mark(of->inode, of->block - place), dst);
+	return cluster_read(fs, at, zc, slot_cluster(of->slot),
+			    slot_place(of->slot), mark_of_group(of), dst);
 }
 
 int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,

@@ -214,14 +214,17 @@ static inline unsigned slot_place(uint64_t slot)
 }
 
 /*
- * Payload bytes of the object in @slot, 0 when there is none. Takes no lock;
- * the caller's lock of the inode keeps the object.
+ * Payload bytes of the object in @slot, 0 when there is none that is a block.
+ * Takes no lock; the caller's lock of the inode keeps the object.
  */
 static inline uint32_t slot_size(const struct zsfs *fs, uint64_t slot)
 {
-	return slot_kind(slot) == SLOT_OBJECT
-		       ? zs_obj_size(fs->pool, slot_handle(slot))
-		       : 0;
+	unsigned tag = CLUSTER_TAG;
+	uint32_t size = 0;
+
+	if (slot_kind(slot) == SLOT_OBJECT)
+		size = zs_obj_size(fs->pool, slot_handle(slot), &tag);
+	return tag == CLUSTER_TAG ? 0 : size;
 }
 
 /* As slot_size(). */
@@ -245,6 +248,12 @@ static inline uint32_t slot_mark(const struct zinode *i, uint64_t block)
 
 	return (uint32_t)((file ^ block) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
+
+/*
+ * The cluster that the block of @of is in. NULL: it is in none, or its slot is
+ * damaged. The inode is locked.
+ */
+struct cluster *slot_own_cluster(const struct zsfs *fs, struct slot_of of);
 
 /*
  * Put the content of @of, 4096 bytes, into @dst. For request threads and
@@ -278,26 +287,46 @@ static inline void slot_count_room(struct tx *tx, int64_t n)
 	tx->stored += n * (int64_t)ZSFS_BLOCK_SIZE;
 }
 
-/* Free what @slot, not a hole, holds when @tx commits, and count that. */
-static inline void slot_free(struct tx *tx, uint64_t slot)
+/* A damaged slot may name no object: then there is nothing to free. */
+static inline void slot_free_object(struct tx *tx, uint64_t slot)
 {
-	assert(slot);
-	if (slot_has_room(slot)) {
+	uint32_t size = slot_size(tx->fs, slot);
+
+	tx->stored -= size;
+	tx_stat(tx, ST_TRIED, -(int64_t)slot_is_tried(slot));
+	tx_stat(tx, ST_HOT, -(int64_t)slot_is_hot(slot));
+	tx_stat(tx, ST_SPARED, slot_is_hot(slot));
+	if (size)
+		tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
+}
+
+/* What is not the block's stays, and is lost if nobody else names it. */
+static inline void slot_free_dense(struct tx *tx, struct slot_of of)
+{
+	struct cluster *cl = slot_own_cluster(tx->fs, of);
+
+	tx_stat(tx, ST_DENSE, -1);
+	if (cl)
+		cluster_leave(tx, cl, slot_place(of.slot));
+}
+
+/* Free what the slot of @of, not a hole, holds when @tx commits; count that. */
+static inline void slot_free(struct tx *tx, struct slot_of of)
+{
+	enum slot_kind kind = slot_kind(of.slot);
+
+	assert(of.slot);
+	if (slot_has_room(of.slot)) {
 		slot_count_room(tx, -1);
 		return;
 	}
 	tx_stat(tx, ST_FREED, 1);
-	if (slot_kind(slot) == SLOT_OBJECT) {
-		tx->stored -= slot_size(tx->fs, slot);
-		tx_stat(tx, ST_TRIED, -(int64_t)slot_is_tried(slot));
-		tx_stat(tx, ST_HOT, -(int64_t)slot_is_hot(slot));
-		tx_stat(tx, ST_SPARED, slot_is_hot(slot));
-		tx_free(tx, REF_MAKE(REF_OBJ, slot_handle(slot)));
-	} else if (slot_kind(slot) == SLOT_DENSE) {
-		cluster_leave(tx, slot_cluster(slot), slot_place(slot));
-	} else {
+	if (kind == SLOT_OBJECT)
+		slot_free_object(tx, of.slot);
+	else if (kind == SLOT_DENSE)
+		slot_free_dense(tx, of);
+	else if (kind != SLOT_UNKNOWN)
 		tx_stat(tx, ST_SAME, -1);
-	}
 }
 
 #endif

@@ -103,18 +103,20 @@ int table_split(struct tx *tx, struct ztable *from, uint64_t first,
  * Free up to *@max blocks of the leaf of *@at, which is in use, from there up
  * to @end. True when none is left there. *@at: the next one to look at.
  */
-static bool free_in_leaf(struct tx *tx, struct ztable *t, uint64_t *at,
+static bool free_in_leaf(struct tx *tx, struct zinode *i, uint64_t *at,
 			 uint64_t end, unsigned *max)
 {
+	struct ztable *t = &i->file.blocks;
 	struct table_cursor c = table_cursor(t);
-	uint64_t *slot = table_at(&c, *at), first = *at, old;
+	uint64_t *slot = table_at(&c, *at), first = *at;
 	uint64_t n = c.first + c.width - first;
 
 	if (n > end - first)
 		n = end - first;
 	for (; n; n--, slot++, ++*at) {
-		old = *slot;
-		if (!old)
+		struct slot_of old = {i, *at, *slot};
+
+		if (!old.slot)
 			continue;
 		if (!*max || !tx_has_room(tx, BLOCK_UNDO, BLOCK_FREES))
 			return false;
@@ -127,13 +129,13 @@ static bool free_in_leaf(struct tx *tx, struct ztable *t, uint64_t *at,
 	return true;
 }
 
-bool table_free_range(struct tx *tx, struct ztable *t, uint64_t *first,
+bool table_free_range(struct tx *tx, struct zinode *i, uint64_t *first,
 		      uint64_t end, unsigned *max)
 {
 	uint64_t at = *first, slot;
 
-	while (table_next(t, &at, &slot) && at < end) {
-		bool all = free_in_leaf(tx, t, &at, end, max);
+	while (table_next(&i->file.blocks, &at, &slot) && at < end) {
+		bool all = free_in_leaf(tx, i, &at, end, max);
 
 		*first = at;
 		if (!all)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct tx;
+struct zinode;
 struct ztable;
 
 /*
@@ -21,11 +22,12 @@ int table_split(struct tx *tx, struct ztable *from, uint64_t first,
 		struct ztable *to);
 
 /*
- * Free up to *@max blocks, and no more than @tx has room for, from *@first up
- * to @end, which is not included. The inode is locked exclusive. True when none
- * is left there. *@max: less those that were freed; *@first: where to go on.
+ * Free up to *@max blocks of @i, and no more than @tx has room for, from
+ * *@first up to @end, which is not included. @i is locked exclusive. True when
+ * none is left there. *@max: less those that were freed; *@first: where to go
+ * on.
  */
-bool table_free_range(struct tx *tx, struct ztable *t, uint64_t *first,
+bool table_free_range(struct tx *tx, struct zinode *i, uint64_t *first,
 		      uint64_t end, unsigned *max);
 
 #endif

@@ -23,18 +23,24 @@ void tidy_note(struct tx *tx, const struct zinode *i, uint64_t first,
 	tx->thin.last = last;
 }
 
-/* What is left of a cluster, if it is to go. */
-static uint16_t places_of(const struct group *g, enum tidy_why why)
+static bool is_to_go(const struct zsfs *fs, struct slot_of of,
+		     enum tidy_why why)
 {
-	const struct cluster *cl;
+	const struct cluster *cl = slot_own_cluster(fs, of);
 
-	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
-		if (slot_kind(g->slot[k]) != SLOT_DENSE)
-			continue;
-		cl = slot_cluster(g->slot[k]);
-		return why == TIDY_WARM || cluster_is_thin(cl) ? cl->live : 0;
-	}
-	return 0;
+	return cl && (why == TIDY_WARM || cluster_is_thin(cl));
+}
+
+/* What is left of a cluster, if it is to go. */
+static uint16_t places_of(const struct zsfs *fs, const struct group *g,
+			  enum tidy_why why)
+{
+	uint16_t places = 0;
+
+	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++)
+		if (is_to_go(fs, group_slot(g, k), why))
+			places |= (uint16_t)(1u << k);
+	return places;
 }
 
 static int read_blocks(struct zsfs_thread *th, struct group *g,
@@ -46,7 +52,7 @@ static int read_blocks(struct zsfs_thread *th, struct group *g,
 	g->n = 0;
 	if (group_lock_shared(tx, g)) {
 		group_look(g);
-		err = group_read(tx, g, places_of(g, why));
+		err = group_read(tx, g, places_of(th->fs, g, why));
 	}
 	return tx_abort(tx, err);
 }

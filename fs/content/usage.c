@@ -29,8 +29,8 @@ static void add_group(struct zsfs *fs, struct usage *u, const struct group *g)
 		u->blocks[f]++;
 		if (slot_kind(slot) == SLOT_OBJECT)
 			u->ram[f] += object_cost(fs, slot_size(fs, slot));
-		else if (f == FORM_DENSE)
-			cl = slot_cluster(slot);
+		else if (!cl)
+			cl = slot_own_cluster(fs, group_slot(g, k));
 	}
 	if (cl)
 		u->ram[FORM_DENSE] += cluster_pieces_cost(fs, cl->len);

@@ -21,7 +21,7 @@
 #define ZSFS_MAGIC UINT64_C(0x31303073667a735a)
 /* A build can be given another one, to test that it is refused. */
 #ifndef ZSFS_LAYOUT
-#define ZSFS_LAYOUT 20u
+#define ZSFS_LAYOUT 21u
 #endif
 
 #define ZSFS_BLOCK_SIZE	 4096u

@@ -67,10 +67,10 @@ static bool is_small(const struct zinode *i)
 }
 
 /* Free all blocks from @first on, at most @max, for which there is room. */
-static void free_tail(struct tx *tx, struct ztable *t, uint64_t first,
+static void free_tail(struct tx *tx, struct zinode *i, uint64_t first,
 		      unsigned max)
 {
-	if (!table_free_range(tx, t, &first, UINT64_MAX, &max))
+	if (!table_free_range(tx, i, &first, UINT64_MAX, &max))
 		tx_too_large(tx, "logs");
 }
 
@@ -87,7 +87,7 @@ static void reap_inode(struct tx *tx, struct zinode *i)
 		return;
 	}
 	if (S_ISREG(i->mode)) {
-		free_tail(tx, &i->file.blocks, 0, TABLE_WIDTH);
+		free_tail(tx, i, 0, TABLE_WIDTH);
 	} else if (S_ISLNK(i->mode)) {
 		tx_free(tx, i->link.target);
 	}
@@ -126,7 +126,8 @@ static void divide_stored(struct tx *tx, struct zinode *i, struct zinode *ghost,
 	i->file.blocks.mark = !exact;
 }
 
-static int new_ghost(struct tx *tx, struct zinode **out)
+/* To end with blocks of @i, which keep their marks. */
+static int new_ghost(struct tx *tx, const struct zinode *i, struct zinode **out)
 {
 	struct zinode *ghost;
 	void *p;
@@ -136,6 +137,7 @@ static int new_ghost(struct tx *tx, struct zinode **out)
 		return err;
 	ghost = inode_clear(p);
 	ghost->mode = S_IFREG;
+	ghost->gen = i->gen;
 	*out = ghost;
 	return 0;
 }
@@ -144,7 +146,7 @@ static int new_ghost(struct tx *tx, struct zinode **out)
 static int detach(struct tx *tx, struct zinode *i, uint64_t first, uint64_t n)
 {
 	struct zinode *ghost;
-	int err = new_ghost(tx, &ghost);
+	int err = new_ghost(tx, i, &ghost);
 
 	if (err)
 		return err;
@@ -206,7 +208,7 @@ static uint64_t cut_group(struct tx *tx, struct zinode *i, uint64_t first,
 		(first + CLUSTER_BLOCKS - 1) / CLUSTER_BLOCKS * CLUSTER_BLOCKS;
 	unsigned max = CLUSTER_BLOCKS, freed;
 
-	if (!table_free_range(tx, &i->file.blocks, &first, end, &max))
+	if (!table_free_range(tx, i, &first, end, &max))
 		tx_too_large(tx, "logs");
 	freed = CLUSTER_BLOCKS - max;
 	tx_stat(tx, ST_BLOCKS, -(int64_t)freed);
@@ -224,7 +226,7 @@ int reap_cut(struct tx *tx, struct zinode *i, uint64_t first)
 	table_settle(tx);
 	n = table_count(&i->file.blocks, first);
 	if (can_cut_here(tx, i, n)) {
-		free_tail(tx, &i->file.blocks, first, STEP_BLOCKS + 1);
+		free_tail(tx, i, first, STEP_BLOCKS + 1);
 		inode_note_stored(tx, i);
 	} else {
 		if (i->flags & INODE_HAS_DENSE)
@@ -321,8 +323,7 @@ bool reap_step(struct zsfs_thread *th)
 	tx = tx_begin(th);
 	done = xattr_free(tx, i);
 	if (done && S_ISREG(i->mode))
-		done = table_free_range(tx, &i->file.blocks, &first, UINT64_MAX,
-					&max);
+		done = table_free_range(tx, i, &first, UINT64_MAX, &max);
 	/* What went before may have left no room for it. */
 	done = done && tx_has_room(tx, END_UNDO, END_FREES);
 	count_reaped(tx, i, done);

@@ -165,6 +165,7 @@ static inline bool object_intact(struct fixture *f, struct arena_thread *t,
 	unsigned char buf[ZS_MAX_ALLOC_SIZE];
 	struct zs_obj_info info;
 	const void *p = zs_obj_read_begin(f->pool, t, ref_handle(ref), &info);
+	unsigned tag;
 	bool ok;
 
 	if (!p)
@@ -172,7 +173,8 @@ static inline bool object_intact(struct fixture *f, struct arena_thread *t,
 	make_content(buf, info.size, info.word);
 	ok = !memcmp(buf, p, info.size) &&
 	     info.tag == (info.word & ZS_MAX_TAG) &&
-	     zs_obj_size(f->pool, ref_handle(ref)) == info.size;
+	     zs_obj_size(f->pool, ref_handle(ref), &tag) == info.size &&
+	     tag == info.tag;
 	zs_obj_read_end(f->pool, t);
 	if (size)
 		*size = info.size;

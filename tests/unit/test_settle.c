@@ -619,6 +619,9 @@ static void test_verify_finds(void)
 	cl->made = 0x7fff;
 	check_found("does not know of it");
 	cl->made = was.made;
+	cl->mark++;
+	check_found("is another group's");
+	cl->mark = was.mark;
 	cl->len++;
 	check_found("of something else");
 	cl->len = 0;

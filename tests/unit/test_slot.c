@@ -5,10 +5,18 @@
 #include <errno.h>
 
 #include "content/block_table.h"
+#include "content/cluster.h"
+#include "content/group.h"
 #include "content/settle.h"
 #include "content/slot.h"
+#include "content/tidy.h"
+#include "content/usage.h"
+#include "content/warm.h"
 #include "fs_fixture.h"
 #include "state/counters.h"
+#include "tree/attr.h"
+#include "tree/reap.h"
+#include "volume/verify_fs.h"
 
 static void test_kinds(void)
 {
@@ -63,6 +71,7 @@ static int read_slot(uint64_t slot, void *dst)
 static void begin(void)
 {
 	fs = fixture_fs();
+	fs->verify_tx = NULL; /* damage is no fault of requests */
 	th = &fs->threads[0];
 	file = fixture_file(th, "f");
 }
@@ -172,6 +181,200 @@ static void test_one_bit_of_zeros(void)
 	zsfs_close(fs);
 }
 
+/* ---- changing what is damaged ---- */
+
+#define SIZE (NR * ZSFS_BLOCK_SIZE)
+
+static uint64_t other;
+
+static uint64_t *slot_at(uint64_t nodeid, uint64_t block)
+{
+	struct table_cursor c =
+		table_cursor(&inode_resolve(fs, nodeid)->file.blocks);
+
+	return table_at(&c, block);
+}
+
+/* Two files, in clusters; the content of both is want[]. */
+static void begin_dense(void)
+{
+	begin();
+	other = fixture_file(th, "g");
+	put_blocks(other, 1, 0xffffff);
+	put_blocks(file, 1, 0xffffff);
+	CHECK_EQ(zsfs_settle(th), 0);
+	CHECK_EQ(zsfs_stat_sum(fs, ST_DENSE), 2 * NR);
+}
+
+/* One bit of each slot: all bits but those of the magic. */
+static void damage(unsigned n)
+{
+	for (unsigned k = 0; k < n; k++)
+		*slot_at(file, k) ^= UINT64_C(1) << k % 48;
+}
+
+/* @bad: blocks of its beginning that are EIO. */
+static void check_content(uint64_t nodeid, unsigned bad)
+{
+	static uint8_t got[SIZE];
+
+	for (unsigned k = 0; k < NR; k++) {
+		struct tx *tx = tx_begin(th);
+		size_t done, at = (size_t)k * ZSFS_BLOCK_SIZE;
+		int err = zsfs_read(tx, nodeid, got + at, ZSFS_BLOCK_SIZE, at,
+				    &done);
+
+		CHECK_EQ(fixture_end(tx, err), k < bad ? -EIO : 0);
+		CHECK(err || !memcmp(got + at, want + at, ZSFS_BLOCK_SIZE));
+	}
+}
+
+static void check_memory(void)
+{
+	char msg[256] = "";
+
+	CHECK_EQ(arena_verify(fs->arena, msg, sizeof(msg)), 0);
+	CHECK_EQ(zs_pool_verify(fs->pool, msg, sizeof(msg)), 0);
+}
+
+static void set_size(uint64_t size)
+{
+	struct stat st = {.st_size = (off_t)size};
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+
+	CHECK_EQ(fixture_end(tx, zsfs_setattr(tx, file, &st, SET_SIZE, &i)), 0);
+	reap_all(th);
+}
+
+/* What a damaged slot names is left alone: nothing else is changed by it. */
+static void test_overwriting_damaged_slots(void)
+{
+	size_t done;
+
+	begin_dense();
+	damage(48);
+	check_content(file, 48);
+	for (unsigned round = 0; round < 2; round++) {
+		CHECK_EQ(fixture_write(th, file, want, 48 * ZSFS_BLOCK_SIZE, 0,
+				       &done),
+			 0);
+		tidy_clusters(th);
+		check_content(file, 0);
+		check_content(other, 0);
+	}
+	check_memory();
+	zsfs_close(fs);
+}
+
+static void test_cutting_damaged_slots(void)
+{
+	begin_dense();
+	damage(NR);
+	set_size(SIZE / 2);
+	set_size(0);
+	check_content(other, 0);
+	check_memory();
+	zsfs_close(fs);
+}
+
+static void write_one(uint64_t block)
+{
+	uint64_t off = block * ZSFS_BLOCK_SIZE;
+	size_t done;
+
+	CHECK_EQ(fixture_write(th, file, want + off, ZSFS_BLOCK_SIZE, off,
+			       &done),
+		 0);
+	tidy_clusters(th);
+}
+
+/* Groups that have damaged slots stay as they are. */
+static void test_moving_damaged_slots(void)
+{
+	struct usage u = {0};
+	struct group g;
+
+	begin_dense();
+	damage(48);
+	for (unsigned k = 0; k < 48; k += CLUSTER_BLOCKS) {
+		warm_ask(th, file, k);
+		CHECK(warm_step(th));
+		write_one(k + CLUSTER_BLOCKS - 1);
+	}
+	CHECK_EQ(zsfs_settle(th), 0);
+	g = (struct group){.inode = inode_resolve(fs, file)};
+	CHECK(!usage_add_groups(fs, &u, &g));
+	CHECK_EQ(u.blocks[FORM_LZ4], 3);
+	check_content(other, 0);
+	check_memory();
+	zsfs_close(fs);
+}
+
+/* A slot that leads to another block's cluster, whose place is the same. */
+static void test_clusters_of_others(void)
+{
+	uint64_t slot, old;
+	char msg[256] = "";
+	size_t done;
+
+	begin_dense();
+	for (unsigned k = 0; k < CLUSTER_BLOCKS; k++) {
+		slot = *slot_at(other, k);
+		*slot_at(file, k) = slot;
+	}
+	old = *slot_at(file, CLUSTER_BLOCKS);
+	*slot_at(file, CLUSTER_BLOCKS) = *slot_at(file, 2 * CLUSTER_BLOCKS);
+	CHECK_EQ(zsfs_verify(fs, msg, sizeof(msg)), -EUCLEAN);
+	CHECK(strstr(msg, "another group's"));
+	CHECK_EQ(fixture_write(th, file, want, 17 * ZSFS_BLOCK_SIZE, 0, &done),
+		 0);
+	CHECK(slot_cluster(old)->live & 1);
+	check_content(other, 0);
+	check_content(file, 0);
+	check_memory();
+	zsfs_close(fs);
+}
+
+/* An object that is no block is not freed, and neither is one that is none. */
+static void test_objects_of_others(void)
+{
+	const struct cluster *cl;
+	size_t done;
+
+	begin();
+	other = fixture_file(th, "g");
+	put_blocks(other, 1, 0xffffff);
+	CHECK_EQ(zsfs_settle(th), 0);
+	put_blocks(file, 1, 0xffffff);
+	cl = slot_cluster(*slot_at(other, 0));
+	*slot_at(file, 0) = slot_object(cl->piece[0], 0);
+	*slot_at(file, 1) = slot_object(SLOT_HANDLE_MASK, 0);
+	check_content(file, 2);
+	CHECK_EQ(fixture_write(th, file, want, 2 * ZSFS_BLOCK_SIZE, 0, &done),
+		 0);
+	check_content(file, 0);
+	check_content(other, 0);
+	check_memory();
+	zsfs_close(fs);
+}
+
+/* A slot that is none takes nothing along, and no count of words. */
+static void test_freeing_no_slot(void)
+{
+	int64_t same;
+
+	begin();
+	put_blocks(file, 1, 0xffffff);
+	same = zsfs_stat_sum(fs, ST_SAME);
+	*slot_at(file, 3) = SLOT_TAGGED(0xb);
+	*slot_at(file, 4) = 1;
+	set_size(0);
+	CHECK_EQ(zsfs_stat_sum(fs, ST_SAME), same);
+	check_memory();
+	zsfs_close(fs);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct check_case cases[] = {
@@ -181,6 +384,12 @@ int main(int argc, char **argv)
 		CHECK_CASE(test_one_bit_of_an_object),
 		CHECK_CASE(test_one_bit_of_a_cluster),
 		CHECK_CASE(test_one_bit_of_zeros),
+		CHECK_CASE(test_overwriting_damaged_slots),
+		CHECK_CASE(test_cutting_damaged_slots),
+		CHECK_CASE(test_moving_damaged_slots),
+		CHECK_CASE(test_clusters_of_others),
+		CHECK_CASE(test_objects_of_others),
+		CHECK_CASE(test_freeing_no_slot),
 	};
 
 	return CHECK_MAIN(cases, argc, argv);
