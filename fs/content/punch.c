@@ -7,7 +7,7 @@
 #include "block_table.h"
 #include "file.h"
 #include "slot.h"
-#include "state/inode_layout.h"
+#include "state/inode.h"
 #include "state/tx.h"
 #include "table_range.h"
 
@@ -49,7 +49,7 @@ static int free_whole(struct tx *tx, struct zinode *i, uint64_t *at,
 		table_free_range(tx, i, &first, end >> ZSFS_BLOCK_SHIFT, &max);
 
 	freed = STEP_BLOCKS - max;
-	i->blocks -= freed; /* saved by the caller */
+	inode_lose_blocks(i, freed); /* saved by the caller */
 	tx_stat(tx, ST_BLOCKS, -(int64_t)freed);
 	*at = first << ZSFS_BLOCK_SHIFT;
 	return all ? 0 : 1;

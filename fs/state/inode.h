@@ -102,6 +102,12 @@ void inode_set_nlink(struct tx *tx, struct zinode *i, uint32_t nlink);
  */
 void inode_note_stored(struct tx *tx, struct zinode *i);
 
+/* @n blocks go, but no more than there are: a table may be damaged. */
+static inline void inode_lose_blocks(struct zinode *i, uint64_t n)
+{
+	i->blocks -= n < i->blocks ? n : i->blocks;
+}
+
 /* Change nlookup; the caller holds the counter lock. */
 void inode_add_nlookup(struct tx *tx, struct zinode *i, int64_t delta);
 

@@ -8,6 +8,7 @@
 #include "state/tx.h"
 #include "tree/namei.h"
 #include "tree/attr.h"
+#include "content/block_table.h"
 #include "content/file.h"
 #include "volume/volume.h"
 #include "volume/verify_fs.h"
@@ -90,8 +91,46 @@ static void test_cut_far_blocks(void)
 	}
 }
 
+/*
+ * A hole that damage has made a block of counts as no block: no more is taken
+ * off than there was.
+ */
+static void test_cut_one_more(void)
+{
+	static uint8_t data[150 * 4096];
+	struct stat st = {0};
+	struct table_cursor c;
+	struct zsfs_thread *th;
+	struct zinode *i;
+	struct tx *tx;
+	uint64_t id;
+	size_t done;
+
+	fs = fixture_fs();
+	fs->verify_tx = NULL; /* damage is no fault of requests */
+	th = &fs->threads[0];
+	id = fixture_file(th, "f");
+	i = inode_resolve(fs, id);
+	for (size_t k = 0; k < sizeof(data); k++)
+		data[k] = (uint8_t)(k % 251);
+	for (unsigned k = 0; k < 2; k++)
+		CHECK_EQ(fixture_write(th, id, data, sizeof(data),
+				       4096 + k * sizeof(data), &done),
+			 0);
+	CHECK_EQ(table_get(&i->file.blocks, 0), 0);
+	c = table_cursor(&i->file.blocks);
+	*table_at(&c, 0) = 1;
+	tx = tx_begin(th);
+	CHECK_EQ(fixture_end(tx, zsfs_setattr(tx, id, &st, SET_SIZE, &i)), 0);
+	CHECK_EQ(i->file.stored, 0);
+	CHECK_EQ(i->blocks, 0);
+	reap_all(th);
+	zsfs_close(fs);
+}
+
 static const struct check_case cases[] = {
 	CHECK_CASE(test_cut_far_blocks),
+	CHECK_CASE(test_cut_one_more),
 };
 
 int main(int argc, char **argv)
