@@ -13,6 +13,7 @@
 #include "content/block_table.h"
 #include "content/cluster.h"
 #include "content/hot.h"
+#include "content/prealloc.h"
 #include "content/settle.h"
 #include "content/slot.h"
 #include "content/xattr_set.h"
@@ -45,6 +46,8 @@ enum kind {
 	FREE_CHUNK,
 	SNAPSHOT,
 	VALUE,
+	LEAF,
+	LINK,
 	NR_KINDS,
 };
 
@@ -63,6 +66,7 @@ static const enum promise promises[NR_KINDS] = {
 	[REQUEST] = PROMISE_SERVES,   [META] = PROMISE_VERIFY,
 	[FREE_CELL] = PROMISE_SERVES, [FREE_CHUNK] = PROMISE_SERVES,
 	[SNAPSHOT] = PROMISE_SERVES,  [VALUE] = PROMISE_ALL,
+	[LEAF] = PROMISE_CONTENT,     [LINK] = PROMISE_VERIFY,
 };
 
 /* Bytes of the file. */
@@ -174,12 +178,12 @@ static void remove_some(void)
 	}
 }
 
-/* The first files are settled, the next are warm, and the last hot. */
+/* The first files are settled, the next are warm, and then hot. */
 static uint64_t make_files(void)
 {
 	uint64_t first = 0;
 
-	for (unsigned k = 0; k < NR_FILES; k++) {
+	for (unsigned k = 0; k < NR_FILES - 1; k++) {
 		uint64_t nodeid = make_file(k);
 
 		if (k == 0)
@@ -196,6 +200,36 @@ static uint64_t make_files(void)
 			;
 	}
 	return first;
+}
+
+static void give_room(uint64_t nodeid, uint64_t block, uint64_t end)
+{
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+
+	FUZZ_CHECK(!file_lock(tx, nodeid, LOCK_EXCL, &i));
+	inode_save(tx, i);
+	FUZZ_CHECK(!file_give_room(tx, i, 7, &block, end));
+	inode_note_stored(tx, i);
+	tx_commit(tx);
+}
+
+/* Last, so that what damage hits in the others stays the same. */
+static void make_large_file(void)
+{
+	const size_t head = 20 * 4096, tail = 64 * 4096;
+	struct damage_file *f = &damage_files[NR_FILES - 1];
+	uint64_t nodeid;
+	size_t done;
+
+	*f = (struct damage_file){.name = "m", .size = LARGE_SIZE};
+	fill(f, NR_FILES);
+	memset(f->data + head, 0, tail - head);
+	nodeid = fixture_file(th, f->name);
+	FUZZ_CHECK(!fixture_write(th, nodeid, f->data, head, 0, &done) &&
+		   !fixture_write(th, nodeid, f->data + tail, f->size - tail,
+				  tail, &done));
+	give_room(nodeid, 24, 32);
 }
 
 static void make_fs(void)
@@ -324,6 +358,28 @@ static int note_clusters(void *inode, void *arg)
 	return 0;
 }
 
+static int note_node(const struct table_node *node, void *arg)
+{
+	for (unsigned k = 0; k < 1u << node->order; k++)
+		if (node->level > 1)
+			add_at(LINK, &node->slots[k], sizeof(uint64_t));
+		else if (slot_kind(node->slots[k]) != SLOT_SAME)
+			add_at(LEAF, &node->slots[k], sizeof(uint64_t));
+	return 0;
+}
+
+static int note_table(void *inode, void *arg)
+{
+	const struct zinode *i = inode;
+	const struct ztable *t = &i->file.blocks;
+
+	if (!S_ISREG(i->mode))
+		return 0;
+	if (t->level)
+		add_at(LINK, &t->root, sizeof(t->root));
+	return table_for_each_node(fs->arena, t, note_node, NULL);
+}
+
 /* The list of what is free in each zspage, but its last one's link. */
 static int note_chunks(uint32_t handle, void *arg)
 {
@@ -416,6 +472,7 @@ static void note_kinds(void)
 	note_free_cells();
 	slab_for_each_record(fs->arena, note_clusters, NULL);
 	slab_for_each_record(fs->arena, note_values, NULL);
+	slab_for_each_record(fs->arena, note_table, NULL);
 	add_at(HEADER, h, sizeof(*h));
 	for (unsigned k = 0; k < h->nr_threads; k++)
 		add(&of_kind[THREAD], h->threads_off + k * shared, shared);
@@ -472,6 +529,7 @@ static void make_base(void)
 	make("link", S_IFLNK | 0777);
 	remove_some();
 	make_snapshots();
+	make_large_file();
 	leave_answer(fs->threads[1].slot, dir);
 	tx = leave_write(first);
 	note_kinds();
@@ -589,6 +647,18 @@ static void damage_one(enum kind kind, const struct record *r)
 			view[word + k] = bytes[k];
 }
 
+/* A second bit would make another slot of it. */
+static void flip_once(enum kind kind, const struct record *r)
+{
+	uint64_t off = range_of(kind, r->where)->off, word;
+
+	if (memcmp(view + off, image + off, sizeof(word)))
+		return;
+	memcpy(&word, view + off, sizeof(word));
+	word ^= UINT64_C(1) << r->value % 64;
+	memcpy(view + off, &word, sizeof(word));
+}
+
 /* ---- what is promised ---- */
 
 static bool is_word(uint64_t at, size_t first, size_t end)
@@ -655,7 +725,10 @@ static enum promise damage(const uint8_t *data, size_t size, enum when when)
 		data += DAMAGE_RECORD;
 		if (when_of(&r) != when)
 			continue;
-		damage_one(kind_of(&r), &r);
+		if (kind_of(&r) == LEAF || kind_of(&r) == LINK)
+			flip_once(kind_of(&r), &r);
+		else
+			damage_one(kind_of(&r), &r);
 		of = promise_of(kind_of(&r), &r);
 		if (of > promise)
 			promise = of;

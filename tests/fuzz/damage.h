@@ -29,6 +29,8 @@
  *   free chunk the link to the next free chunk of a zspage
  *   snapshot   what is known of one
  *   value      of an attribute
+ *   leaf       one flipped bit in a slot of a file's table, but of one word
+ *   link       one in what leads to a node of it: a link, or the root
  *
  * What says of itself what is to be undone or freed has no checksum, and what
  * it says may be what a worker can die with: refs in the lists of a slot and
@@ -46,6 +48,12 @@
 enum promise {
 	/* All goes on; a read gives what was written, or EIO. */
 	PROMISE_ALL,
+	/*
+	 * All goes on, also if it does not verify: a read gives what was
+	 * written, or EIO. A change may be EIO or take the content of another
+	 * block away; memory may be lost, but pool and arena stay sound.
+	 */
+	PROMISE_CONTENT,
 	/*
 	 * Reads do, at once; for the rest it is first to be verified. Where a
 	 * request was at what was hit it may be refused.
@@ -66,14 +74,16 @@ enum promise {
 	PROMISE_VERIFY,
 };
 
-#define NR_FILES  12u
+#define NR_FILES  13u
 #define FILE_SIZE (40u * 4096)
+/* The last file has holes, room, and more slots than a leaf. */
+#define LARGE_SIZE (70u * 4096)
 
 /* Those in the root, by number; the rest of what is there is not looked at. */
 struct damage_file {
 	char name[8];
 	size_t size;
-	uint8_t data[FILE_SIZE];
+	uint8_t data[LARGE_SIZE];
 };
 
 extern struct damage_file damage_files[NR_FILES];

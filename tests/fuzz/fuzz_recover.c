@@ -4,8 +4,8 @@
  * taken over. What has to hold then depends on what was damaged (enum promise).
  * Never does it crash or hang, and what is read of a file is what was written
  * to it, or EIO, also when new files take what the old one let go. Excepted are
- * names, tables and inodes, and what damage.h says of logs and lists: there it
- * goes on only if it verifies.
+ * names, nodes of tables and inodes, and what damage.h says of logs and lists:
+ * there it goes on only if it verifies.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,12 @@
 #include "../unit/fs_fixture.h"
 #include "base/log.h"
 #include "content/copy.h"
+#include "content/group.h"
 #include "content/hot.h"
 #include "content/scrub.h"
 #include "content/settle.h"
 #include "content/tidy.h"
+#include "content/usage.h"
 #include "content/warm.h"
 #include "control/compact.h"
 #include "damage.h"
@@ -254,6 +256,127 @@ static void delete_fresh(const struct damage_file *f, uint64_t nodeid)
 	reap_all(th);
 }
 
+/* ---- changing with slots damaged ---- */
+
+/* What is changed is put back for the next time. */
+static struct damage_file were[NR_FILES];
+static bool changed;
+
+static void begin_changes(void)
+{
+	if (!changed)
+		memcpy(were, damage_files, sizeof(were));
+	changed = true;
+}
+
+static void end_changes(void)
+{
+	if (changed)
+		memcpy(damage_files, were, sizeof(were));
+	changed = false;
+}
+
+/* Two parts of blocks with whole ones between them. */
+static void write_over(struct damage_file *f, uint64_t nodeid)
+{
+	static uint8_t data[LARGE_SIZE / 4];
+	size_t size = f->size / 4, at = f->size / 3, done;
+
+	for (size_t k = 0; k < size; k++)
+		data[k] = f->data[at + k] ^ (k % 7 ? 0 : 0x5a);
+	if (!fixture_write(th, nodeid, data, size, at, &done))
+		memcpy(f->data + at, data, done);
+}
+
+static int set_size(uint64_t nodeid, size_t size)
+{
+	struct stat st = {.st_size = (off_t)size};
+	struct tx *tx = tx_begin(th);
+	struct zinode *i;
+
+	return fixture_end(tx, zsfs_setattr(tx, nodeid, &st, SET_SIZE, &i));
+}
+
+/* Shorter, and longer again: there are zeros then. */
+static void cut(struct damage_file *f, uint64_t nodeid)
+{
+	size_t size = f->size / 2;
+
+	if (set_size(nodeid, size))
+		return;
+	memset(f->data + size, 0, f->size - size);
+	if (set_size(nodeid, f->size))
+		f->size = size;
+}
+
+static void copy(const struct damage_file *from, uint64_t nodeid,
+		 struct damage_file *to)
+{
+	struct copy c = {.from = nodeid, .to = look_up(to->name)};
+	struct tx *tx = tx_begin(th);
+	size_t done;
+
+	c.len = from->size;
+	if (!fixture_end(tx, zsfs_copy(tx, &c, &done))) {
+		memcpy(to->data, from->data, done);
+		to->size = done > to->size ? done : to->size;
+	}
+	forget(c.to);
+}
+
+static void warm_file(const struct damage_file *f, uint64_t nodeid)
+{
+	for (size_t off = 0; off < f->size; off += 16 * 4096) {
+		warm_ask(th, nodeid, off / 4096);
+		warm_step(th);
+	}
+}
+
+/* Each group is moved, and counted as what it is. */
+static void warm_all(void)
+{
+	for (unsigned k = 0; k < NR_FILES; k++) {
+		uint64_t nodeid = look_up(damage_files[k].name);
+		struct group g = {.inode = inode_resolve(fs, nodeid)};
+		struct usage u = {0};
+
+		while (usage_add_groups(fs, &u, &g))
+			;
+		warm_file(&damage_files[k], nodeid);
+		forget(nodeid);
+	}
+}
+
+/* Each file is changed in its way. */
+static void change_files(void)
+{
+	for (unsigned k = 0; k < NR_FILES; k++) {
+		struct damage_file *f = &damage_files[k];
+		uint64_t nodeid = look_up(f->name);
+
+		if (k % 3 != 1)
+			write_over(f, nodeid);
+		tidy_clusters(th);
+		if (k % 3 == 1)
+			copy(f, nodeid, &damage_files[(k + 5) % NR_FILES]);
+		if (k % 2 == 0)
+			cut(f, nodeid);
+		forget(nodeid);
+	}
+}
+
+/* What was taken is neither lost to the pool nor anybody else's. */
+static void check_memory(void)
+{
+	char msg[512] = "";
+
+	if (arena_verify(fs->arena, msg, sizeof(msg)) ||
+	    zs_pool_verify(fs->pool, msg, sizeof(msg))) {
+		fprintf(stderr, "%s\n", msg);
+		abort();
+	}
+}
+
 /* It was taken over, and people use it without a look at all of it. */
 static void serve(enum promise promise)
 {
@@ -291,13 +414,36 @@ static bool verifies(enum promise promise)
 	return !err;
 }
 
+/* The end of all files, with slots damaged. */
+static void use_damaged(void)
+{
+	move_all(PROMISE_CONTENT);
+	warm_all();
+	read_all(PROMISE_CONTENT);
+	begin_changes();
+	for (unsigned round = 0; round < 2; round++) {
+		change_files();
+		read_all(PROMISE_CONTENT);
+		move_all(PROMISE_CONTENT);
+		read_all(PROMISE_CONTENT);
+	}
+	check_memory();
+	delete_all(PROMISE_CONTENT);
+	end_changes();
+	check_memory();
+	verifies(PROMISE_CONTENT);
+}
+
 static void use(enum promise promise)
 {
 	if (promise <= PROMISE_SERVES) {
 		read_all(promise);
 		serve(promise);
 	}
-	if (!verifies(promise) || promise == PROMISE_VERIFY)
+	if (promise == PROMISE_CONTENT)
+		use_damaged();
+	if (promise == PROMISE_CONTENT || !verifies(promise) ||
+	    promise == PROMISE_VERIFY)
 		return;
 	read_all(promise);
 	move_all(promise);
@@ -315,7 +461,7 @@ static bool take_over(enum promise promise)
 	struct takeover t = {.fs = fs, .fd = device};
 	int err = takeover_run(&t);
 
-	FUZZ_CHECK(!err || (err == -EPROTO && promise > PROMISE_ALL));
+	FUZZ_CHECK(!err || (err == -EPROTO && promise > PROMISE_CONTENT));
 	if (!err)
 		reap_all(zsfs_background(fs));
 	return !err;
