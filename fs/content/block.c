@@ -130,7 +130,10 @@ static int store_hot(struct tx *tx, const struct staged_block *b, uint64_t *ref)
 	return err;
 }
 
-/* Bring a hot block into the form that it would have without that. */
+/*
+ * Bring a hot block into the form that it would have without that. Of a copy
+ * that is damaged, which may be one word now, nothing is made.
+ */
 static void stage_cooled(struct tx *tx, const struct staged_block *hot,
 			 struct staged_block *out)
 {
@@ -139,6 +142,10 @@ static void stage_cooled(struct tx *tx, const struct staged_block *hot,
 		tx->th->buf.stage + (size_t)ZSFS_MAX_BLOCKS * ZSFS_BLOCK_SIZE;
 
 	block_stage(tx->fs, tx->th->zc, &comp, hot->payload, room, out, 1);
+	if (out->kind != BLOCK_OBJ) {
+		out->kind = BLOCK_OBJ;
+		staged_raw(hot->payload, out);
+	}
 	out->sum = hot->sum; /* it has its mark */
 }
 

@@ -69,7 +69,8 @@ static int read_frame(struct zsfs *fs, struct arena_thread *at,
 		      const struct cluster *cl, uint8_t *room)
 {
 	unsigned n = cluster_pieces(cl->len);
-	int err = 0;
+	/* Of another file it may have changed since. */
+	int err = n <= CLUSTER_MAX_PIECES ? 0 : -EIO;
 
 	for (unsigned k = 0; !err && k < n; k++)
 		err = read_piece(fs, at, cl, k,
