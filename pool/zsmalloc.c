@@ -311,15 +311,16 @@ static void free_last_locked(struct undo_log *u, struct arena_thread *t,
 }
 
 /*
- * Does the cell of a live object name a place in a zspage of @class, which is
- * locked? Else it is damaged, and what it names is not to be freed.
+ * Is it the cell of a live object, and does it name a place in a zspage of
+ * @class, which is locked? Else it is damaged, or two that name one object free
+ * it at once, and what it names is not to be freed.
  */
 static bool is_placed(struct zs_pool *pool, const struct size_class *class,
 		      uint64_t cell)
 {
 	uint64_t pfn = cell_pfn(cell);
 
-	return pfn_valid(pool->arena, pfn) &&
+	return cell_live(cell) && pfn_valid(pool->arena, pfn) &&
 	       page_desc_of(pfn)->type == ARENA_PAGE_ZSPAGE &&
 	       page_desc_of(pfn)->class == class->slot;
 }
