@@ -408,63 +408,72 @@ static int lock_for_a_while(pthread_mutex_t *m)
 #endif
 }
 
-/* One of @bank. False: nobody is left who could have it. */
+/* One of @bank. False: it is spoilt, and nobody is left who could have it. */
 static bool take(struct shared_page *k, unsigned bank, pthread_mutex_t *m)
 {
-	for (;;) {
+	do {
 		int err = lock_for_a_while(m);
 
 		if (is_taken(m, err))
 			return true;
-		if (!others_have(k, bank))
-			return false;
-		/* It is spoilt: nothing but the keeper's word tells. */
+		/* Nothing but the keeper's word tells. */
 		if (err != ETIMEDOUT)
 			usleep(SPOILT_USECS);
-	}
+	} while (others_have(k, bank));
+	return false;
+}
+
+static void make_and_take(pthread_mutex_t *m)
+{
+	init_life(m);
+	pthread_mutex_lock(m);
 }
 
 void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
 {
 	pthread_mutex_t *m = &k->worker.life[bank][nr];
 
-	if (others_have(k, bank) && take(k, bank, m))
-		return;
-	init_life(m);
-	pthread_mutex_lock(m);
+	if (!others_have(k, bank) || !take(k, bank, m))
+		make_and_take(m);
 }
 
-/* The same, sleeping only when it takes long. */
-static bool take_soon(struct shared_page *k, unsigned bank, pthread_mutex_t *m)
+/* Without sleeping, as long as that should take. */
+static bool take_soon(pthread_mutex_t *m)
 {
 	for (unsigned i = 0; i < YIELDS; i++) {
 		if (is_taken(m, pthread_mutex_trylock(m)))
 			return true;
 		sched_yield();
 	}
-	return take(k, bank, m);
+	return false;
 }
 
-static void take_anew(struct shared_page *k, unsigned bank)
+/* *@spoilt: so it is nobody's any more that cannot be had. */
+static void await_death(struct shared_page *k, unsigned bank,
+			pthread_mutex_t *m, bool *spoilt)
 {
-	init_bank(k, bank);
-	for (unsigned i = 0; i < k->config.nr_lives; i++)
-		pthread_mutex_lock(&k->worker.life[bank][i]);
+	if (!*spoilt && take(k, bank, m))
+		return;
+	*spoilt = true;
+	/* It alone: others are in this thread's list of what it has. */
+	make_and_take(m);
 }
 
 void shared_page_await_deaths(struct shared_page *k, unsigned bank)
 {
+	pthread_mutex_t *life = k->worker.life[bank];
+	unsigned last = k->config.nr_lives - 1;
+	bool spoilt = false;
+
 	/*
 	 * The first death comes with the others. Who sleeps until the last one
 	 * is often woken on that thread's processor, which takes the memory of
 	 * the dead process apart before anything else.
 	 */
-	bool all = take(k, bank, &k->worker.life[bank][k->config.nr_lives - 1]);
-
-	for (unsigned i = 0; all && i + 1 < k->config.nr_lives; i++)
-		all = take_soon(k, bank, &k->worker.life[bank][i]);
-	if (!all)
-		take_anew(k, bank);
+	await_death(k, bank, &life[last], &spoilt);
+	for (unsigned i = 0; i < last; i++)
+		if (!take_soon(&life[i]))
+			await_death(k, bank, &life[i], &spoilt);
 }
 
 void shared_page_release(struct shared_page *k, unsigned bank)

@@ -62,7 +62,7 @@
 #include "base/machine.h"
 
 #define SHARED_MAGIC   UINT64_C(0x7065656b7366737a)
-#define SHARED_VERSION 8u
+#define SHARED_VERSION 9u
 
 /* The main thread of a worker, and one for each thread of the arena. */
 #define SHARED_MAX_LIVES (1u + 512u)

@@ -55,9 +55,10 @@ void keeper_note_serving(struct keeper *kp, pid_t pid, bool counts)
 void keeper_note_active(struct keeper *kp, pid_t pid, unsigned bank)
 {
 	kp->active = pid;
-	shared_set(&kp->k->state.active_bank, bank);
-	shared_set(&kp->k->state.active_pid, (uint32_t)pid);
+	/* In this order somebody may be waited for in vain, but not missed. */
 	keeper_note_serving(kp, pid, true);
+	shared_set(&kp->k->state.active_pid, (uint32_t)pid);
+	shared_set(&kp->k->state.active_bank, bank);
 }
 
 /* It is reaped. Is its death that of a worker? */

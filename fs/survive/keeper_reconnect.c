@@ -64,6 +64,8 @@ static void change_connection(struct keeper *kp, int fd)
 	dup3(fd, k->fd.fuse, O_CLOEXEC);
 	close(fd);
 	memcpy(k->state.dev, kp->place.dev, sizeof(k->state.dev));
+	/* Nobody has answered on it, whatever was said before. */
+	shared_set(&k->worker.ready, 0);
 	shared_set(&k->state.connection, k->state.connection + 1);
 }
 

@@ -392,6 +392,39 @@ static void *live_in_0(void *arg)
 	return NULL;
 }
 
+/* Whoever takes over from one that has spoilt life @nr, and dies. */
+static void follow(struct shared_page *k, unsigned nr)
+{
+	pid_t pid;
+
+	memset(&k->worker.life[0][nr], 0x5a, sizeof(pthread_mutex_t));
+	pid = fork();
+	if (pid == 0) {
+		shared_page_live(k, 1, 0);
+		shared_page_await_deaths(k, 0);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* Its death can be waited for as if nothing had been. */
+static void test_spoilt_life_of_one_before(void)
+{
+	for (unsigned nr = 0; nr < NR_LIVES; nr++) {
+		struct shared_page *k;
+		pthread_mutex_t *m;
+
+		REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
+		follow(k, nr);
+		m = &k->worker.life[1][0];
+		CHECK_EQ(pthread_mutex_trylock(m), EOWNERDEAD);
+		pthread_mutex_consistent(m);
+		pthread_mutex_unlock(m);
+		shared_page_await_deaths(k, 0);
+		shared_page_release(k, 0);
+	}
+}
+
 /* One that dies has the same bank, and is waited for. */
 static void test_life_of_another(void)
 {
@@ -540,6 +573,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_deaths),
 	CHECK_CASE(test_spoilt_life),
 	CHECK_CASE(test_spoilt_life_beside_a_worker),
+	CHECK_CASE(test_spoilt_life_of_one_before),
 	CHECK_CASE(test_life_of_another),
 	CHECK_CASE(test_the_keeper_knows_who_is_active),
 	CHECK_CASE(test_the_bank_is_free_by_then),
