@@ -351,12 +351,14 @@ void shared_page_claim_descriptors(const struct shared_page *k)
 
 /* ---- lives ---- */
 
-/* @err of locking it. Whoever had it may have died with it: it is for that. */
-static bool is_taken(pthread_mutex_t *m, int err)
+/* @err of locking it. *@deaths more: whoever had it has died with it. */
+static bool is_taken(pthread_mutex_t *m, int err, unsigned *deaths)
 {
-	if (err == EOWNERDEAD)
-		pthread_mutex_consistent(m);
-	return !err || err == EOWNERDEAD;
+	if (err != EOWNERDEAD)
+		return !err;
+	pthread_mutex_consistent(m);
+	++*deaths;
+	return true;
 }
 
 /* Does the keeper know of another process that may have a life of @bank? */
@@ -409,12 +411,13 @@ static int lock_for_a_while(pthread_mutex_t *m)
 }
 
 /* One of @bank. False: it is spoilt, and nobody is left who could have it. */
-static bool take(struct shared_page *k, unsigned bank, pthread_mutex_t *m)
+static bool take(struct shared_page *k, unsigned bank, pthread_mutex_t *m,
+		 unsigned *deaths)
 {
 	do {
 		int err = lock_for_a_while(m);
 
-		if (is_taken(m, err))
+		if (is_taken(m, err, deaths))
 			return true;
 		/* Nothing but the keeper's word tells. */
 		if (err != ETIMEDOUT)
@@ -432,16 +435,17 @@ static void make_and_take(pthread_mutex_t *m)
 void shared_page_live(struct shared_page *k, unsigned bank, unsigned nr)
 {
 	pthread_mutex_t *m = &k->worker.life[bank][nr];
+	unsigned deaths = 0;
 
-	if (!others_have(k, bank) || !take(k, bank, m))
+	if (!others_have(k, bank) || !take(k, bank, m, &deaths))
 		make_and_take(m);
 }
 
 /* Without sleeping, as long as that should take. */
-static bool take_soon(pthread_mutex_t *m)
+static bool take_soon(pthread_mutex_t *m, unsigned *deaths)
 {
 	for (unsigned i = 0; i < YIELDS; i++) {
-		if (is_taken(m, pthread_mutex_trylock(m)))
+		if (is_taken(m, pthread_mutex_trylock(m), deaths))
 			return true;
 		sched_yield();
 	}
@@ -450,9 +454,9 @@ static bool take_soon(pthread_mutex_t *m)
 
 /* *@spoilt: so it is nobody's any more that cannot be had. */
 static void await_death(struct shared_page *k, unsigned bank,
-			pthread_mutex_t *m, bool *spoilt)
+			pthread_mutex_t *m, unsigned *deaths, bool *spoilt)
 {
-	if (!*spoilt && take(k, bank, m))
+	if (!*spoilt && take(k, bank, m, deaths))
 		return;
 	*spoilt = true;
 	/* It alone: others are in this thread's list of what it has. */
@@ -462,7 +466,7 @@ static void await_death(struct shared_page *k, unsigned bank,
 void shared_page_await_deaths(struct shared_page *k, unsigned bank)
 {
 	pthread_mutex_t *life = k->worker.life[bank];
-	unsigned last = k->config.nr_lives - 1;
+	unsigned last = k->config.nr_lives - 1, deaths = 0;
 	bool spoilt = false;
 
 	/*
@@ -470,10 +474,13 @@ void shared_page_await_deaths(struct shared_page *k, unsigned bank)
 	 * is often woken on that thread's processor, which takes the memory of
 	 * the dead process apart before anything else.
 	 */
-	await_death(k, bank, &life[last], &spoilt);
+	await_death(k, bank, &life[last], &deaths, &spoilt);
 	for (unsigned i = 0; i < last; i++)
-		if (!take_soon(&life[i]))
-			await_death(k, bank, &life[i], &spoilt);
+		if (!take_soon(&life[i], &deaths))
+			await_death(k, bank, &life[i], &deaths, &spoilt);
+	/* What nobody had may have been made free by whoever lives there. */
+	while (deaths <= last && others_have(k, bank))
+		usleep(SPOILT_USECS);
 }
 
 void shared_page_release(struct shared_page *k, unsigned bank)

@@ -275,9 +275,10 @@ bool shared_page_is_alone(const struct shared_page *k);
 void shared_page_begin_anew(struct shared_page *k);
 
 /*
- * Wait until every life of @bank has ended, or the keeper says that no other
- * worker serves: who has died may have spoiled what the kernel frees. The
- * caller then holds them all, until shared_page_release() or its own death.
+ * Wait until every life of @bank has ended with its thread, or the keeper says
+ * that nobody has them: who lives there, or did before, may have made anything
+ * of them. The caller then holds them all, until shared_page_release() or its
+ * own death.
  */
 void shared_page_await_deaths(struct shared_page *k, unsigned bank);
 void shared_page_release(struct shared_page *k, unsigned bank);
