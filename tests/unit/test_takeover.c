@@ -395,7 +395,7 @@ static void leave_behind(void)
 static void test_half_a_forget(void)
 {
 	make_two();
-	dev_ask(FUSE_FORGET, forgotten[0], NULL, 0);
+	dev_ask(FUSE_FORGET, forgotten[0], "", 0);
 	worker(serve_in_last,
 	       (struct dev_death){.after_read = 1, .last = leave_behind});
 	succeed(0);
