@@ -96,6 +96,11 @@ static void test_open_refuses(void)
 		CHECK_EQ(zs_open_pool(fx.arena, root, &pool), -EPROTO);
 		*root = saved;
 	}
+	root->chain_size = 99;
+	CHECK_EQ(zs_open_pool(fx.arena, root, &pool), -EPROTO);
+	root->magic = zs_pool_magic(99);
+	CHECK_EQ(zs_open_pool(fx.arena, root, &pool), -EPROTO);
+	*root = saved;
 	root->class_size += 8;
 	CHECK_EQ(zs_open_pool(fx.arena, root, &pool), -EPROTO);
 	*root = saved;
