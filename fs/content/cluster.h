@@ -89,8 +89,8 @@ static inline bool cluster_is_thin(const struct cluster *cl)
 }
 
 /*
- * Is @cl, which a slot names that may be damaged, the cluster of the group
- * whose first block has the slot_mark() @mark? As far as 16 bits can tell.
+ * Is @cl, which a slot names that may be damaged, the cluster of the group with
+ * the slot_group_mark() @mark? As far as 16 bits can tell.
  */
 bool cluster_is_of(const struct zsfs *fs, const struct cluster *cl,
 		   uint32_t mark);
@@ -107,9 +107,8 @@ uint32_t cluster_cost(const struct zsfs *fs, uint32_t len);
 /*
  * Put the block at @place, 4096 bytes, into @dst. For request threads and
  * helpers alike: @zc keeps the decompressed cluster, so that its other blocks
- * are a copy. @mark: slot_mark() of the group's first block. The inode is
- * locked. 0; -EIO when the cluster does not verify, or is another group's;
- * -ENOMEM.
+ * are a copy. @mark: slot_group_mark(). The inode is locked. 0; -EIO when the
+ * cluster does not verify, or is another group's; -ENOMEM.
  */
 int cluster_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,
 		 const struct cluster *cl, unsigned place, uint32_t mark,

@@ -73,7 +73,7 @@ int dense_store(struct tx *tx, const struct group *g, const uint8_t *frame,
 
 	if (g->n == 1)
 		return store_alone(tx, g, frame, len, slots);
-	err = cluster_store(tx, slot_mark(g->inode, g->first), g->places,
+	err = cluster_store(tx, slot_group_mark(g->inode, g->first), g->places,
 			    g->plain, frame, len, &cl);
 	for (unsigned k = 0; !err && k < CLUSTER_BLOCKS; k++)
 		slots[k] = slot_dense(cl, k);

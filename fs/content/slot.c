@@ -59,18 +59,12 @@ static bool is_in_place(const struct slot_of *of)
 	return slot_place(of->slot) == of->block % CLUSTER_BLOCKS;
 }
 
-/* Of the cluster that the group may have. */
-static uint32_t mark_of_group(const struct slot_of *of)
-{
-	return slot_mark(of->inode, of->block - of->block % CLUSTER_BLOCKS);
-}
-
 struct cluster *slot_own_cluster(const struct zsfs *fs, struct slot_of of)
 {
 	struct cluster *cl = slot_cluster(of.slot);
 
 	if (slot_kind(of.slot) != SLOT_DENSE || !is_in_place(&of) ||
-	    !cluster_is_of(fs, cl, mark_of_group(&of)))
+	    !cluster_is_of(fs, cl, slot_group_mark(of.inode, of.block)))
 		return NULL;
 	return cl->live & 1u << slot_place(of.slot) ? cl : NULL;
 }
@@ -100,7 +94,8 @@ static int read_dense(struct zsfs *fs, struct arena_thread *at,
 	if (!is_in_place(of))
 		return -EIO;
 	return cluster_read(fs, at, zc, slot_cluster(of->slot),
-			    slot_place(of->slot), mark_of_group(of), dst);
+			    slot_place(of->slot),
+			    slot_group_mark(of->inode, of->block), dst);
 }
 
 int slot_read(struct zsfs *fs, struct arena_thread *at, struct zcomp_ctx *zc,

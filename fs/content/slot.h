@@ -249,6 +249,12 @@ static inline uint32_t slot_mark(const struct zinode *i, uint64_t block)
 	return (uint32_t)((file ^ block) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
+/* That of the cluster which the group of @block may have. */
+static inline uint32_t slot_group_mark(const struct zinode *i, uint64_t block)
+{
+	return slot_mark(i, block - block % CLUSTER_BLOCKS);
+}
+
 /*
  * The cluster that the block of @of is in. NULL: it is in none, or its slot is
  * damaged. The inode is locked.

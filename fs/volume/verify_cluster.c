@@ -26,7 +26,7 @@ int verify_dense(struct check *c, const struct zinode *i, uint64_t block,
 		return bad_cluster(c, i, block, "is of another block");
 	if (!arena_holds_slab(c->fs->arena, cl, sizeof(*cl)))
 		return bad_cluster(c, i, block, "is no memory of a slab");
-	if (cl->mark != (uint16_t)slot_mark(i, block - block % CLUSTER_BLOCKS))
+	if (cl->mark != (uint16_t)slot_group_mark(i, block))
 		return bad_cluster(c, i, block, "is another group's");
 	if (!(cl->live & cl->made & bit))
 		return bad_cluster(c, i, block, "does not know of it");
