@@ -361,30 +361,29 @@ static bool is_taken(pthread_mutex_t *m, int err, unsigned *deaths)
 	return true;
 }
 
-/* Does the keeper know of another process that may have a life of @bank? */
-static bool others_have(const struct shared_page *k, unsigned bank)
+/* Does the keeper know of another process that serves or did, but for @but? */
+static bool others_but(const struct shared_page *k, uint32_t but)
 {
-	bool active_has = shared_get(&k->state.active_bank) == bank;
-
 	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++) {
 		uint32_t pid = shared_get(&k->state.serving[i]);
 
-		if (pid && pid != (uint32_t)getpid() &&
-		    (active_has || pid != shared_get(&k->state.active_pid)))
+		if (pid && pid != (uint32_t)getpid() && pid != but)
 			return true;
 	}
 	return false;
 }
 
+/* Of one that may have a life of @bank? */
+static bool others_have(const struct shared_page *k, unsigned bank)
+{
+	bool active_has = shared_get(&k->state.active_bank) == bank;
+
+	return others_but(k, active_has ? 0 : shared_get(&k->state.active_pid));
+}
+
 bool shared_page_is_alone(const struct shared_page *k)
 {
-	for (unsigned i = 0; i < SHARED_MAX_SERVING; i++) {
-		uint32_t pid = shared_get(&k->state.serving[i]);
-
-		if (pid && pid != (uint32_t)getpid())
-			return false;
-	}
-	return true;
+	return !others_but(k, 0);
 }
 
 void shared_page_begin_anew(struct shared_page *k)

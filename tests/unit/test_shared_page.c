@@ -333,6 +333,24 @@ static void *await(void *arg)
 	return NULL;
 }
 
+/* Have @fn wait for what is not over yet. */
+static pthread_t start_waiting(struct shared_page *k, void *(*fn)(void *))
+{
+	pthread_t waiter;
+
+	shared_set(&k->worker.takeovers, 0);
+	REQUIRE(!pthread_create(&waiter, NULL, fn, k));
+	usleep(50000);
+	CHECK_EQ(shared_get(&k->worker.takeovers), 0);
+	return waiter;
+}
+
+static void end_waiting(struct shared_page *k, pthread_t waiter)
+{
+	pthread_join(waiter, NULL);
+	CHECK_EQ(shared_get(&k->worker.takeovers), 1);
+}
+
 /* Nobody comes early, and the lives can be had again. */
 static void test_deaths(void)
 {
@@ -341,15 +359,10 @@ static void test_deaths(void)
 	REQUIRE(!shared_page_create(NR_LIVES, 4096, false, &k));
 	for (int round = 0; round < 3; round++) {
 		pid_t pid = start_process(k);
-		pthread_t waiter;
+		pthread_t waiter = start_waiting(k, await);
 
-		shared_set(&k->worker.takeovers, 0);
-		REQUIRE(!pthread_create(&waiter, NULL, await, k));
-		usleep(50000);
-		CHECK_EQ(shared_get(&k->worker.takeovers), 0);
 		kill(pid, SIGKILL);
-		pthread_join(waiter, NULL);
-		CHECK_EQ(shared_get(&k->worker.takeovers), 1);
+		end_waiting(k, waiter);
 		waitpid(pid, NULL, 0);
 	}
 }
@@ -367,8 +380,7 @@ static void test_spoilt_life(void)
 	pthread_mutex_unlock(&k->worker.life[1][2]);
 }
 
-/* The active worker, which has another bank, may have spoilt all of this one.
- */
+/* The active worker, which has another bank, may have spoilt all of it. */
 static void test_spoilt_life_beside_a_worker(void)
 {
 	struct shared_page *k;
@@ -406,15 +418,12 @@ static void test_lives_made_free(void)
 	pid = start_process(k);
 	k->state.serving[0] = k->state.active_pid = (uint32_t)pid;
 	memset(k->worker.life, 0, sizeof(k->worker.life));
-	REQUIRE(!pthread_create(&waiter, NULL, await, k));
-	usleep(50000);
-	CHECK_EQ(shared_get(&k->worker.takeovers), 0);
+	waiter = start_waiting(k, await);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	CHECK_EQ(shared_get(&k->worker.takeovers), 0);
 	shared_set(&k->state.serving[0], 0);
-	pthread_join(waiter, NULL);
-	CHECK_EQ(shared_get(&k->worker.takeovers), 1);
+	end_waiting(k, waiter);
 }
 
 /* Whoever takes over from one that has spoilt life @nr, and dies. */
@@ -464,12 +473,9 @@ static void test_life_of_another(void)
 	k->state.serving[0] = k->state.active_pid = (uint32_t)getppid();
 	k->state.serving[1] = (uint32_t)pid;
 	k->state.active_bank = 1;
-	REQUIRE(!pthread_create(&waiter, NULL, live_in_0, k));
-	usleep(50000);
-	CHECK_EQ(shared_get(&k->worker.takeovers), 0);
+	waiter = start_waiting(k, live_in_0);
 	kill(pid, SIGKILL);
-	pthread_join(waiter, NULL);
-	CHECK_EQ(shared_get(&k->worker.takeovers), 1);
+	end_waiting(k, waiter);
 	waitpid(pid, NULL, 0);
 }
 
