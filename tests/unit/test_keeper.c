@@ -130,8 +130,7 @@ static void test_a_new_connection_without_a_worker(void)
 	child_stop(&kp.standby);
 }
 
-/* It may die at once: the connection stands, and the next one is served on it.
- */
+/* Whoever did may die at once: the connection stands for the next one. */
 static void test_a_new_connection_that_was_answered(void)
 {
 	new_connection();
