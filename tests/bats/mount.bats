@@ -152,7 +152,8 @@ open_arenas() {
 		answers() { [ -e "$T/$name/.zsctl/size" ]; }
 		poll 10 answers
 		touch "$T/$name/f"
-		umount "$T/$name"
+		# Right after the start it may still be busy.
+		zsfs_umount "$T/$name"
 		wait_daemon
 	done
 }

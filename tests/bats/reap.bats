@@ -168,7 +168,7 @@ stalls_beside_hogs() {
 	zeros "$M/f" 8
 	rm "$M/f"
 	local began=$SECONDS
-	umount "$M"
+	zsfs_umount
 	wait_daemon
 	between 0 $((SECONDS - began)) 5
 }
