@@ -25,6 +25,8 @@
 /* Whatever opens a file to change it. */
 #define CHANGES                                                                \
 	(O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY))
+/* Flags that are not for a file that is open: only O_NONBLOCK is changed. */
+#define NEVER_SET (O_ASYNC | O_APPEND | O_DIRECT | O_NOATIME)
 /* A thread, which has its creator's namespaces. */
 #define OTHERS                                                                 \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |         \
@@ -121,7 +123,6 @@ static const struct rule rules[] = {
 	{SCMP_SYS(clone), 0, CLONE_THREAD | OTHERS, CLONE_THREAD},
 #endif
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_GETFL},
-	{SCMP_SYS(fcntl), 1, INT_MASK, F_SETFL},
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_GETFD},
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_SETFD},
 	{SCMP_SYS(fcntl), 1, INT_MASK, F_DUPFD_CLOEXEC},
@@ -216,6 +217,18 @@ static int add_place(scmp_filter_ctx ctx, pid_t tid)
 	return err;
 }
 
+/*
+ * Where an answer is not waited for. With O_ASYNC a terminal sends a signal to
+ * whoever has it in the foreground, the keeper as well.
+ */
+static int add_file_flags(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(
+		ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
+		SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK, F_SETFL),
+		SCMP_A2(SCMP_CMP_MASKED_EQ, NEVER_SET, 0));
+}
+
 /* No core dump: writeback_before_crash(). */
 static int add_prctl(scmp_filter_ctx ctx)
 {
@@ -260,6 +273,8 @@ int syscall_filter_load(const pid_t *placed, unsigned nr)
 		err = add_rules(ctx);
 	if (!err)
 		err = add_own_signals(ctx);
+	if (!err)
+		err = add_file_flags(ctx);
 	if (!err)
 		err = add_prctl(ctx);
 	for (unsigned i = 0; !err && i < nr; i++)
