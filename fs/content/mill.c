@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/machine.h"
@@ -23,7 +24,7 @@ enum job_state { JOB_FREE, JOB_TAKEN, JOB_GIVEN, JOB_AT_WORK, JOB_DONE };
 struct miller {
 	struct mill *mill;
 	pthread_t thread;
-	struct zcomp_ctx *zc;
+	struct zcomp_ctx *zc; /* the owner's without a job */
 };
 
 struct mill {
@@ -181,7 +182,7 @@ unsigned mill_groups(struct mill *m, struct group *groups[MILL_MOST_JOBS])
 	return m->nr_jobs;
 }
 
-/* ---- beginning and end ---- */
+/* ---- memory ---- */
 
 static int make_job(struct mill *m)
 {
@@ -198,19 +199,59 @@ static int make_job(struct mill *m)
 	return -ENOMEM;
 }
 
+int mill_begin(struct mill *m)
+{
+	bool all = true;
+
+	for (unsigned k = 0; k < m->nr_threads; k++) {
+		m->millers[k].zc = zcomp_ctx_create();
+		all &= m->millers[k].zc != NULL;
+	}
+	while (all && m->nr_jobs < 2 * m->nr_threads && !make_job(m))
+		;
+	if (m->nr_jobs)
+		return 0;
+	mill_end(m);
+	return -ENOMEM;
+}
+
+/* What is being compressed comes to its end, what waits for that does not. */
+static void stop_work(struct mill *m)
+{
+	pthread_mutex_lock(&m->lock);
+	while (find(m, JOB_GIVEN, JOB_FREE))
+		;
+	while (has(m, JOB_AT_WORK))
+		pthread_cond_wait(&m->done, &m->lock);
+	memset(m->state, JOB_FREE, sizeof(m->state));
+	pthread_mutex_unlock(&m->lock);
+}
+
+void mill_end(struct mill *m)
+{
+	stop_work(m);
+	for (unsigned k = 0; k < m->nr_threads; k++) {
+		zcomp_ctx_destroy(m->millers[k].zc);
+		m->millers[k].zc = NULL;
+	}
+	for (unsigned k = 0; k < m->nr_jobs; k++) {
+		free(m->jobs[k].g.plain);
+		free(m->jobs[k].frame);
+	}
+	m->nr_jobs = 0;
+	memset(m->jobs, 0, sizeof(m->jobs));
+}
+
+/* ---- beginning and end ---- */
+
 static int start_thread(struct mill *m)
 {
 	struct miller *t = &m->millers[m->nr_threads];
-	int err = -ENOMEM;
+	int err;
 
 	t->mill = m;
-	t->zc = zcomp_ctx_create();
-	if (t->zc)
-		err = -pthread_create(&t->thread, NULL, miller_main, t);
-	if (err)
-		zcomp_ctx_destroy(t->zc);
-	else
-		m->nr_threads++;
+	err = -pthread_create(&t->thread, NULL, miller_main, t);
+	m->nr_threads += !err;
 	return err;
 }
 
@@ -238,12 +279,10 @@ int mill_create(struct zsfs *fs, bool idle, struct mill **out)
 	pthread_cond_init(&m->done, NULL);
 	if (cpus > MOST_THREADS)
 		cpus = MOST_THREADS;
-	while (!err && m->nr_jobs < 2 * cpus)
-		err = make_job(m);
 	while (!err && m->nr_threads < cpus)
 		err = start_thread(m);
 	/* Where fewer threads are allowed, fewer do. */
-	if (!m->nr_jobs || !m->nr_threads) {
+	if (!m->nr_threads) {
 		mill_destroy(m);
 		return err;
 	}
@@ -259,21 +298,16 @@ static void join_threads(struct mill *m)
 	m->stop = true;
 	pthread_cond_broadcast(&m->given);
 	pthread_mutex_unlock(&m->lock);
-	for (unsigned k = 0; k < m->nr_threads; k++) {
+	for (unsigned k = 0; k < m->nr_threads; k++)
 		pthread_join(m->millers[k].thread, NULL);
-		zcomp_ctx_destroy(m->millers[k].zc);
-	}
 }
 
 void mill_destroy(struct mill *m)
 {
 	if (!m)
 		return;
+	mill_end(m);
 	join_threads(m);
-	for (unsigned k = 0; k < m->nr_jobs; k++) {
-		free(m->jobs[k].g.plain);
-		free(m->jobs[k].frame);
-	}
 	pthread_cond_destroy(&m->done);
 	pthread_cond_destroy(&m->given);
 	pthread_mutex_destroy(&m->lock);

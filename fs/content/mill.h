@@ -33,12 +33,21 @@ struct mill_job {
 };
 
 /*
- * @idle: the threads have little more than CPU time that nobody else wants;
- * else they have the priority of the caller. 0 or -errno. The caller owns *out.
+ * Threads without the memory that they need for their work. @idle: they have
+ * little more than CPU time that nobody else wants; else they have the priority
+ * of the caller. 0 or -errno. The caller owns *out.
  */
 int mill_create(struct zsfs *fs, bool idle, struct mill **out);
 /* NULL does nothing. Waits for what is being compressed. */
 void mill_destroy(struct mill *m);
+
+/*
+ * By the owner, before the first job and after the last one: the memory is
+ * taken, 0 or -ENOMEM, and given back. The threads stay: those of a confined
+ * worker do not end before it (base/sandbox_notes.h).
+ */
+int mill_begin(struct mill *m);
+void mill_end(struct mill *m);
 
 /* A job for the owner to fill; NULL: all are given away or done. */
 struct mill_job *mill_free_job(struct mill *m);

@@ -42,7 +42,8 @@ struct settler {
 	int err;	   /* lock: of the last walk that was asked for */
 	/* Of the background thread: the walk. */
 	struct mill *idle; /* gets what CPU time nobody wants */
-	struct mill *mill; /* of this walk: that one, or its own */
+	struct mill *busy; /* for who waits; NULL: nobody has yet */
+	struct mill *mill; /* one of them, of this walk */
 	struct settling p;
 	struct group g;	  /* where it is; inode NULL: between files */
 	void *at;	  /* record of the inode, NULL: at the beginning */
@@ -222,6 +223,13 @@ static void set_busy(struct settler *s, bool busy)
 }
 
 /* Threads of its own where somebody waits, if they are to be had. */
+static struct mill *choose_mill(struct settler *s)
+{
+	if (!s->asker || (!s->busy && mill_create(s->fs, false, &s->busy)))
+		return s->idle;
+	return mill_begin(s->busy) ? s->idle : s->busy;
+}
+
 static void begin_walk(struct settler *s, struct zsfs_thread *th, unsigned age)
 {
 	s->p = (struct settling){
@@ -230,9 +238,7 @@ static void begin_walk(struct settler *s, struct zsfs_thread *th, unsigned age)
 		.level = zsfs_get_dense(s->fs),
 		.age = age,
 	};
-	s->mill = s->idle;
-	if (s->asker)
-		mill_create(s->fs, false, &s->mill);
+	s->mill = choose_mill(s);
 	s->p.nr_others = mill_groups(s->mill, s->p.others);
 	/* First, so that what is stored meanwhile is looked for again. */
 	__atomic_store_n(&s->fs->wake.stored, false, __ATOMIC_SEQ_CST);
@@ -260,7 +266,7 @@ static void end_walk(struct settler *s)
 	s->rest_ms = clock_ms() + LOOK_MSECS;
 	set_busy(s, false);
 	if (s->mill != s->idle)
-		mill_destroy(s->mill);
+		mill_end(s->mill);
 	answer(s);
 	s->asker = 0;
 }
@@ -424,7 +430,10 @@ int settler_start(struct zsfs *fs, struct settler **out)
 	/* The worker before may have died in the midst of a file. */
 	s->all = true;
 	err = mill_create(fs, true, &s->idle);
+	if (!err)
+		err = mill_begin(s->idle);
 	if (err) {
+		mill_destroy(s->idle);
 		free(s);
 		return err;
 	}
@@ -438,8 +447,7 @@ void settler_stop(struct settler *s)
 {
 	if (!s)
 		return;
-	if (s->walking && s->mill != s->idle)
-		mill_destroy(s->mill);
+	mill_destroy(s->busy);
 	mill_destroy(s->idle);
 	pthread_cond_destroy(&s->over);
 	pthread_mutex_destroy(&s->lock);
