@@ -122,6 +122,8 @@ static void close_own_files(const struct keeper *kp)
 		close(kp->verdict);
 	if (kp->replace.program >= 0)
 		close(kp->replace.program);
+	if (kp->witness >= 0)
+		close(kp->witness);
 }
 
 pid_t keeper_start_worker(struct keeper *kp, bool first)

@@ -253,6 +253,26 @@ static void test_the_namespace_is_left(void)
 	child_stop(&kp.active);
 }
 
+/* Of a process that is none of ours. */
+static void look_for_the_witness(bool first)
+{
+	_exit(fcntl(witness, F_GETFD) < 0 ? WORKER_DRAINED : WORKER_FAILED);
+}
+
+static void test_no_worker_has_the_witness(void)
+{
+	int status = -1;
+
+	if (geteuid())
+		return;
+	witness = eventfd(0, EFD_CLOEXEC);
+	keeper_watch_namespace(&kp);
+	CHECK_EQ(kp.witness, witness);
+	work = look_for_the_witness;
+	REQUIRE(waitpid(keeper_start_worker(&kp, false), &status, 0) > 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DRAINED);
+}
+
 /* ---- from beginning to end ---- */
 
 static struct daemon starter = {.verdict = -1};
@@ -377,6 +397,7 @@ static const struct check_case cases[] = {
 	CHECK_CASE(test_a_worker_leaves_for_the_next),
 	CHECK_CASE(test_the_program_is_another),
 	CHECK_CASE(test_the_namespace_is_left),
+	CHECK_CASE(test_no_worker_has_the_witness),
 	CHECK_CASE(test_a_life),
 	CHECK_CASE(test_a_mount_that_has_gone),
 	CHECK_CASE(test_a_life_that_goes_on),
