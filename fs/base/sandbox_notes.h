@@ -24,4 +24,11 @@ static inline bool sandbox_is_on(void)
 	return !sandbox_notes.off;
 }
 
+/*
+ * At the end of a thread's main function. Where calls are filtered it does not
+ * return, but waits for the end of the process: the filter names threads by
+ * their numbers, and one that became free could be another process's.
+ */
+void sandbox_end_thread(void);
+
 #endif

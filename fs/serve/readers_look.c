@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/client_cpu.h"
+#include "base/sandbox_notes.h"
 #include "readers_i.h"
 
 static uint32_t client_of_leader(const struct readers *r)
@@ -37,6 +38,7 @@ static void *looker_main(void *arg)
 			readers_follow(r, client_cpu_read(&client, (pid_t)pid));
 	}
 	client_cpu_forget(&client);
+	sandbox_end_thread();
 	return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sandbox_notes.h"
 #include "readers_i.h"
 #include "state/reader_counts.h"
 
@@ -161,6 +162,7 @@ static void *watch_main(void *arg)
 		else
 			look_at_all(r, &s);
 	}
+	sandbox_end_thread();
 	return NULL;
 }
 

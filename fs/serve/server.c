@@ -16,6 +16,7 @@
 #include "background.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sandbox_notes.h"
 #include "ops.h"
 #include "poison.h"
 #include "readers.h"
@@ -127,6 +128,7 @@ static void *thread_main(void *arg)
 	s->failed |= err && err != -ENODEV;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
+	sandbox_end_thread();
 	return NULL;
 }
 

@@ -69,7 +69,6 @@ static const int allowed[] = {
 	SCMP_SYS(sched_get_priority_max),
 	SCMP_SYS(getpriority),
 	SCMP_SYS(getcpu),
-	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 	/* signals */
 	SCMP_SYS(rt_sigprocmask),
@@ -223,10 +222,9 @@ static int add_place(scmp_filter_ctx ctx, pid_t tid)
  */
 static int add_file_flags(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(
-		ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
-		SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK, F_SETFL),
-		SCMP_A2(SCMP_CMP_MASKED_EQ, NEVER_SET, 0));
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
+				SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK, F_SETFL),
+				SCMP_A2(SCMP_CMP_MASKED_EQ, NEVER_SET, 0));
 }
 
 /* No core dump: writeback_before_crash(). */

@@ -313,11 +313,22 @@ static void refuse(const char *what, int err)
 	_exit(err == -EPROTO ? WORKER_REFUSED : WORKER_FAILED);
 }
 
+/* Of the starter's files the log is all that is needed, and that not for long.
+ */
+static void open_null(struct worker *w)
+{
+	w->null = daemon_open_null();
+	dup2(w->null, STDIN_FILENO);
+	dup2(w->null, STDOUT_FILENO);
+	if (!w->attached && w->null > STDERR_FILENO)
+		close(w->null);
+}
+
 /* What is needed when nothing more can be opened. */
 static void open_all(struct worker *w)
 {
 	w->oom_fd = machine_open_oom("");
-	w->null = w->attached ? daemon_open_null() : -1;
+	open_null(w);
 	if (!w->k->config.foreground)
 		syslog_socket_open(NULL);
 	/* The keeper itself leaves this folder when it works. */
@@ -382,6 +393,9 @@ static void leave(struct worker *w, enum server_end end)
 		on_lost(w);
 		if (!shared_keeper(w->k))
 			end_alone(w);
+		/* Its threads do not end before the process. */
+		if (sandbox_notes.filter)
+			_exit(WORKER_UNMOUNTED);
 		server_free(w->server);
 		zsfs_close(w->fs);
 		exit(WORKER_UNMOUNTED);

@@ -87,6 +87,8 @@ forced() {
 	for pid in "$(worker)" "$(standby)"; do
 		confined "$pid"
 		not_root "$pid"
+		# Of the starter's files it has none but for what is the log.
+		same "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" | uniq)" /dev/null
 		same "$(in_status "$pid" Uid | cut -d " " -f 1)" "$(json .sandbox.uid)"
 	done
 	# Who mounts stays as it is.
