@@ -380,6 +380,55 @@ mount_denied() {
 	same "$(in_status "$(worker)" NoNewPrivs)" 1
 }
 
+@test "sandbox: where capabilities stay" {
+	root_only
+	mount_denied caps
+	same "$(json .sandbox.capabilities)" kept
+	same "$(json .sandbox.lacks)" "no capabilities (Operation not permitted)"
+	# With root's user id the kernel takes them away.
+	same "$(in_status "$(worker)" CapEff)" 0000000000000000
+	fails grep -qw 0 <<<"$(in_status "$(worker)" Uid)"
+}
+
+@test "sandbox: where user ids stay" {
+	root_only
+	mount_denied ids
+	same "$(json .sandbox.uid)" 0
+	same "$(json .sandbox.lacks)" "a user id of its own (Operation not permitted)"
+	confined "$(worker)"
+}
+
+@test "sandbox: the user zsfs, which packages make" {
+	root_only
+	cp /etc/passwd "$T/passwd"
+	sed -i /^zsfs:/d "$T/passwd"
+	echo zsfs:x:990:991::/nonexistent:/usr/sbin/nologin >>"$T/passwd"
+	cat >"$T/with_user" <<-END
+		set -eu
+		mount --make-rprivate /
+		mount --bind "$T/passwd" /etc/passwd
+		stats="$M/.zsstats/stats.json"
+		has() { [ "\$(jq ".survival.\$1" "\$stats")" != 0 ]; }
+		ids() {
+			grep -E '^(Uid|Gid|Groups):' "/proc/\$(jq ".survival.\$1" "\$stats")/status"
+		}
+		"$ZSFS" -o nosuid "$M"
+		echo text >"$M/f"
+		until has standby; do sleep 0.05; done
+		ids worker
+		ids standby
+		kill -9 "\$(jq .survival.worker "\$stats")"
+		cat "$M/f"
+		ids worker
+		jq -r .sandbox.uid,.sandbox.state "\$stats"
+		umount "$M"
+	END
+	run -0 timeout 60 unshare -m bash "$T/with_user" 3>&- 4>&-
+	[ "${lines[-1]}" != off ] || skip "sanitizers"
+	ids=$'Uid:\t990\t990\t990\t990\nGid:\t991\t991\t991\t991\nGroups:\t '
+	same "$output" "$ids"$'\n'"$ids"$'\ntext\n'"$ids"$'\n990\non'
+}
+
 @test "sandbox: where root may signal nobody else" {
 	local real=$ZSFS
 
@@ -448,6 +497,38 @@ mount_denied() {
 	same "$(grep -c '^NoNewPrivs:.1$' "$T/out")" 2
 	same "$(grep -cE '^Uid:(.65534){4}$' "$T/out")" 2
 	grep -qx on "$T/out"
+}
+
+@test "sandbox: what it forbids ends an ordinary user's worker, and the mount goes on" {
+	local call calls=("execve /bin/true 0 0" "openat -100 /dev/null 1 0" "socket 2 1 0")
+
+	[ "$(uname -m)" = x86_64 ] || skip "calls cannot be forced on this machine"
+	mkdir -m 777 "$T/io"
+	as_nobody '
+		stats=$M/.zsstats/stats.json
+		"$ZSFS" "$M"
+		echo text >"$M/f"
+		for i in 1 2 3; do
+			while [ "$(jq .survival.standby "$stats")" = 0 ]; do sleep 0.05; done
+			jq -r ".sandbox.state, .survival.worker" "$stats" >"$T/io/new"
+			mv "$T/io/new" "$T/io/worker"
+			while [ -e "$T/io/worker" ]; do sleep 0.05; done
+			cat "$M/f"
+		done
+		jq -r .survival.deaths,.survival.last_cause "$stats"
+		echo 1 >"$M/.zsctl/verify"
+		cat "$M/.zsctl/verify"
+		fusermount3 -u "$M"' >"$T/out" &
+	for call in "${calls[@]}"; do
+		poll 20 test -e "$T/io/worker"
+		grep -qx off "$T/io/worker" ||
+			same "$("$ZSFS_TOOLS/forcecall" "$(tail -n 1 "$T/io/worker")" $call)" \
+				"signal 31"
+		mv "$T/io/worker" "$T/io/last"
+	done
+	wait $!
+	fails grep -qx off "$T/io/last" || skip "sanitizers"
+	same "$(cat "$T/out")" "$(printf '%s\n' text text text 3 'signal 31 (Bad system call)' clean)"
 }
 
 @test "sandbox: a /proc that hides the processes of others" {
