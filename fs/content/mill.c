@@ -33,9 +33,10 @@ struct mill {
 	pthread_mutex_t lock;
 	pthread_cond_t given, done;
 	enum job_state state[MILL_MOST_JOBS]; /* lock */
-	bool to_wake; /* lock: the owner has gone to sleep */
-	bool stop;    /* lock */
-	unsigned nr_jobs, nr_threads;
+	bool to_wake;	  /* lock: the owner has gone to sleep */
+	bool stop;	  /* lock */
+	unsigned nr_jobs; /* the owner's, changed with lock */
+	unsigned nr_threads;
 	unsigned nr_ready; /* lock: threads with their priority */
 	struct mill_job jobs[MILL_MOST_JOBS];
 	struct miller millers[MOST_THREADS];
@@ -184,32 +185,40 @@ unsigned mill_groups(struct mill *m, struct group *groups[MILL_MOST_JOBS])
 
 /* ---- memory ---- */
 
-static int make_job(struct mill *m)
+/* The threads look for jobs whenever they wake. */
+static void set_nr_jobs(struct mill *m, unsigned nr)
 {
-	struct mill_job *j = &m->jobs[m->nr_jobs];
+	pthread_mutex_lock(&m->lock);
+	m->nr_jobs = nr;
+	pthread_mutex_unlock(&m->lock);
+}
 
-	j->g.plain = malloc(ZCOMP_CLUSTER_SIZE);
-	j->frame = malloc(ZCOMP_CLUSTER_SIZE);
-	if (j->g.plain && j->frame) {
-		m->nr_jobs++;
-		return 0;
-	}
+static bool make_job(struct mill_job *j)
+{
+	*j = (struct mill_job){
+		.g.plain = malloc(ZCOMP_CLUSTER_SIZE),
+		.frame = malloc(ZCOMP_CLUSTER_SIZE),
+	};
+	if (j->g.plain && j->frame)
+		return true;
 	free(j->g.plain);
 	free(j->frame);
-	return -ENOMEM;
+	return false;
 }
 
 int mill_begin(struct mill *m)
 {
+	unsigned nr = 0;
 	bool all = true;
 
 	for (unsigned k = 0; k < m->nr_threads; k++) {
 		m->millers[k].zc = zcomp_ctx_create();
 		all &= m->millers[k].zc != NULL;
 	}
-	while (all && m->nr_jobs < 2 * m->nr_threads && !make_job(m))
-		;
-	if (m->nr_jobs)
+	while (all && nr < 2 * m->nr_threads && make_job(&m->jobs[nr]))
+		nr++;
+	set_nr_jobs(m, nr);
+	if (nr)
 		return 0;
 	mill_end(m);
 	return -ENOMEM;
@@ -237,9 +246,9 @@ void mill_end(struct mill *m)
 	for (unsigned k = 0; k < m->nr_jobs; k++) {
 		free(m->jobs[k].g.plain);
 		free(m->jobs[k].frame);
+		m->jobs[k] = (struct mill_job){0};
 	}
-	m->nr_jobs = 0;
-	memset(m->jobs, 0, sizeof(m->jobs));
+	set_nr_jobs(m, 0);
 }
 
 /* ---- beginning and end ---- */
